@@ -1,0 +1,21 @@
+"""PreToolUse: wakes the flusher if events wait. Exits 0 in silence, whatever happens."""
+
+import marshal
+import posix
+import sys
+
+try:
+    root = __file__[: -len("/hooks/pre_tool_use.py")]
+    try:
+        image = posix.open(f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image", 0)
+        starter, modules = marshal.loads(posix.read(image, 1 << 20))
+        exec(starter)
+    except Exception:
+        sys.path.insert(0, root)
+    from lib.hook import pre_tool_use
+
+    pre_tool_use(root)
+except BaseException:
+    pass
+finally:
+    posix._exit(0)

@@ -1,0 +1,68 @@
+"""Private files, written whole. Builtins only: the hook path imports this."""
+
+import posix
+
+# macOS has no fdatasync; there, fsync is what the client itself uses.
+sync_data = getattr(posix, "fdatasync", posix.fsync)
+_NEW = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+
+
+def make_private_directory(path: str) -> None:
+    """Create `path` and its missing parents with mode 0700, whatever the umask."""
+    missing = []
+    while path and not _exists(path):
+        missing.append(path)
+        path = path.rpartition("/")[0]
+    for directory in reversed(missing):
+        try:
+            posix.mkdir(directory, 0o700)
+            posix.chmod(directory, 0o700)
+        except FileExistsError:
+            pass
+
+
+def _exists(path: str) -> bool:
+    try:
+        posix.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0) -> None:
+    """Write `data` to a file that must not exist yet, mode 0600; on an error nothing is left.
+
+    `sync` puts the bytes on the disk before returning; `mtime_ns` (nanoseconds) dates the file.
+    Raises OSError.
+    """
+    fd = posix.open(path, _NEW, 0o600)
+    try:
+        try:
+            posix.fchmod(fd, 0o600)
+            _write_all(fd, data)
+            if mtime_ns:
+                posix.utime(fd, ns=(mtime_ns, mtime_ns))
+            if sync:
+                sync_data(fd)
+        finally:
+            posix.close(fd)
+    except BaseException:
+        posix.unlink(path)
+        raise
+
+
+def replace(path: str, data: bytes, sync: bool = False) -> None:
+    """Put a file of `data`, mode 0600, in the place of `path` in one step. Raises OSError."""
+    temporary = f"{path}.{posix.getpid()}.tmp"
+    write_new(temporary, data, sync)
+    posix.rename(temporary, path)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        written = posix.write(fd, view)
+        # A write that takes nothing and reports nothing would never end.
+        if written == 0:
+            raise OSError("nothing was written")
+        view = view[written:]

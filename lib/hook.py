@@ -1,0 +1,81 @@
+"""What the two hook scripts do. Builtins only; never prints, never waits."""
+
+import posix
+import time
+
+from lib import capture, codec, spool
+from lib.settings import Settings
+from lib.wake import wake
+
+CHUNK = 65536
+
+
+def pre_tool_use(root: str) -> None:
+    """Commit nothing, for the call may still be denied; wake the flusher if events wait.
+
+    The payload is read to its end, so that the client can write it, and not looked at: nothing
+    that could be said of it would outlive this process. `root` is the bundle's directory.
+    """
+    while posix.read(0, CHUNK):
+        pass
+    directory = _directory()
+    if directory and spool.has_pending(directory):
+        wake(directory, root, posix.environ)
+
+
+def post_tool_use(root: str) -> None:
+    """Commit the event that the payload makes, count what happened, wake the flusher."""
+    data, tail, size = _read_payload()
+    directory = _directory()
+    if not directory:
+        return
+    captured_ns = time.time_ns()
+    try:
+        outcome = _commit(directory, data, tail, size, captured_ns)
+    except capture.Refused as refused:
+        outcome = refused.cause
+    except (ValueError, RecursionError):
+        outcome = "unreadable"
+    except OSError:
+        outcome = "failed"
+    if outcome in spool.OUTCOMES:
+        spool.tally(directory, outcome)
+    if outcome == "captured":
+        wake(directory, root, posix.environ)
+
+
+def _directory() -> str:
+    """The spool's directory; "" if tracking is off or there is nowhere to keep it."""
+    posix.umask(0o077)
+    environ = {
+        name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
+        for name, value in posix.environ.items()
+    }
+    settings = Settings(environ)
+    return settings.cache_dir if settings.enabled else ""
+
+
+def _commit(directory: str, data: bytes, tail: bytes, size: int, captured_ns: int) -> str:
+    if tail:
+        event = capture.capture_oversize(data[:CHUNK], tail, size, captured_ns)
+    else:
+        event = capture.capture(codec.loads(data.decode("utf-8")), captured_ns)
+    return "captured" if spool.commit(directory, event, captured_ns) else "duplicate"
+
+
+def _read_payload() -> "tuple[bytes, bytes, int]":
+    """Standard input to its end: all of it, or its first and last bytes if it is oversize."""
+    chunks: list[bytes] = []
+    size = 0
+    while size <= capture.MAX_BYTES:
+        chunk = posix.read(0, CHUNK)
+        if not chunk:
+            return b"".join(chunks), b"", size
+        chunks.append(chunk)
+        size += len(chunk)
+    head, last = chunks[0], chunks[-1]
+    del chunks
+    while chunk := posix.read(0, CHUNK):
+        last = (last + chunk)[-CHUNK:]
+        size += len(chunk)
+    return head, last, size

@@ -1,0 +1,88 @@
+"""The hook path's modules, compiled, in one file beside their .pyc files.
+
+Looking for a module and reading its .pyc takes the interpreter 0.15 ms here, and the hook path
+has a dozen; one read of them all takes 0.3 ms. The image holds nothing that the sources do not:
+where it is missing or older than one of them, the hook imports as usual, and the flusher makes
+it anew.
+"""
+
+import marshal
+import os
+import sys
+
+from lib import files
+
+# In the order of their imports, so that each finds what it needs when it is run.
+MODULES = (
+    "lib",
+    "lib.codec",
+    "lib.languages",
+    "lib.identity",
+    "lib.event",
+    "lib.privacy",
+    "lib.capture",
+    "lib.files",
+    "lib.spool",
+    "lib.settings",
+    "lib.wake",
+    "lib.hook",
+)
+
+# Run by the hook script with `root` and `modules` in scope; raises if a source has changed.
+_STARTER = """
+for _, path, signature, _ in modules:
+    status = posix.stat(root + path)
+    if (status.st_mtime_ns, status.st_size) != signature:
+        raise ImportError(path)
+for name, path, _, code in modules:
+    module = sys.modules[name] = type(sys)(name)
+    module.__file__ = root + path
+    package, _, short = name.rpartition(".")
+    if package:
+        module.__package__ = package
+        setattr(sys.modules[package], short, module)
+    else:
+        module.__package__ = name
+        module.__path__ = [root + "/lib"]
+    exec(code, module.__dict__)
+"""
+
+
+def path_of(root: str) -> str:
+    """Where the image of the bundle at `root` is kept for the running interpreter."""
+    return f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image"
+
+
+def ensure(root: str) -> bool:
+    """Make the image if it is missing or older than a source; True if it was made.
+
+    Raises OSError where the bundle cannot be written to.
+    """
+    modules = [(name, *_source(root, name)) for name in MODULES]
+    if _is_fresh(root, modules):
+        return False
+    compiled = [(name, path, signature, _compile(root, path)) for name, path, signature in modules]
+    starter = compile(_STARTER, "<starter>", "exec", optimize=2)
+    os.makedirs(f"{root}/lib/__pycache__", exist_ok=True)
+    files.replace(path_of(root), marshal.dumps((starter, compiled)), sync=True)
+    return True
+
+
+def _source(root: str, name: str) -> tuple[str, tuple[int, int]]:
+    path = "/lib/__init__.py" if name == "lib" else f"/{name.replace('.', '/')}.py"
+    status = os.stat(root + path)
+    return path, (status.st_mtime_ns, status.st_size)
+
+
+def _is_fresh(root: str, modules: list[tuple[str, str, tuple[int, int]]]) -> bool:
+    try:
+        with open(path_of(root), "rb") as file:
+            _, compiled = marshal.load(file)
+        return [module[:3] for module in compiled] == modules
+    except (OSError, ValueError, EOFError, TypeError):
+        return False
+
+
+def _compile(root: str, path: str) -> object:
+    with open(root + path, encoding="utf-8") as file:
+        return compile(file.read(), root + path, "exec", optimize=2, dont_inherit=True)

@@ -1,0 +1,84 @@
+"""Events on disk, waiting: one file an event, written by any process without a lock.
+
+Builtins only: the hook path imports this. Reading, acknowledging and expiring are the outbox's.
+"""
+
+import posix
+import time
+
+from lib import codec, files
+from lib.identity import digest
+
+PREFIX = "pending_"
+SUFFIX = ".json"
+TEMPORARY = "tmp_"
+TALLY = "tally"
+
+# What a hook did, one letter each in the tally file: its own memory ends with it.
+OUTCOMES = {
+    "captured": b"c",
+    "duplicate": b"d",
+    "failed": b"f",
+    "unreadable": b"u",
+    "oversize": b"o",
+    "secret": b"s",
+}
+
+
+def file_name(event_id: str) -> str:
+    """The name of an event's file: a digest, so that no input can steer it."""
+    return f"{PREFIX}{digest(event_id)[:32]}{SUFFIX}"
+
+
+def commit(directory: str, event: "dict[str, object]", captured_ns: int) -> bool:
+    """Put `event` into the spool, durably and never visible in part.
+
+    The file is dated `captured_ns`, which is the order of delivery. Returns False if the same
+    event waits there already. Raises OSError; then the spool is as before.
+    """
+    data = codec.dumps(event).encode()
+    temporary = f"{directory}/{TEMPORARY}{posix.getpid()}_{time.monotonic_ns()}"
+    try:
+        files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
+    except FileNotFoundError:
+        files.make_private_directory(directory)
+        files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
+    return _publish(temporary, f"{directory}/{file_name(str(event['event_id']))}")
+
+
+def _publish(temporary: str, path: str) -> bool:
+    """Give the finished file its name, unless an event has it: a link tells, a rename would not."""
+    try:
+        posix.link(temporary, path)
+    except FileExistsError:
+        posix.unlink(temporary)
+        return False
+    except OSError:  # a file system without links
+        posix.rename(temporary, path)
+        return True
+    posix.unlink(temporary)
+    return True
+
+
+def has_pending(directory: str) -> bool:
+    """Whether an event waits. Stops at the first: a long queue costs no more than a short one."""
+    try:
+        with posix.scandir(directory) as entries:
+            return any(entry.name.startswith(PREFIX) for entry in entries)
+    except OSError:
+        return False
+
+
+def tally(directory: str, outcome: str) -> None:
+    """Count one `outcome`, one of OUTCOMES. Raises OSError."""
+    path = f"{directory}/{TALLY}"
+    flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    try:
+        fd = posix.open(path, flags, 0o600)
+    except FileNotFoundError:
+        files.make_private_directory(directory)
+        fd = posix.open(path, flags, 0o600)
+    try:
+        posix.write(fd, OUTCOMES[outcome])
+    finally:
+        posix.close(fd)

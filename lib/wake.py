@@ -1,0 +1,106 @@
+"""Starting the flusher: at most one, detached from everything the hook has.
+
+Builtins only: the hook path imports this.
+"""
+
+import posix
+import sys
+import time
+
+RUNNING_FILE = "flusher.running"
+MARK_FILE = "flusher.waking"
+# From its start to its lock a flusher needs a tenth of this; past it, it died on the way.
+STALE_NS = 3_000_000_000
+
+_START = "import sys;sys.path.insert(0,sys.argv[1]);from lib.flusher import main;main(sys.argv[2])"
+
+
+def wake(spool: str, root: str, environ: "dict[bytes, bytes]") -> bool:
+    """Start a flusher for `spool` unless one works or is on its way; True if one was started.
+
+    `root` is the bundle's directory. The caller has committed its event already: whoever runs or
+    left the mark looks at the spool once more after that, so nothing is stranded. Changes the
+    working directory. Raises OSError.
+    """
+    if is_running(spool) or not _leave_mark(f"{spool}/{MARK_FILE}"):
+        return False
+    try:
+        _spawn([interpreter(root), "-I", "-S", "-c", _START, root, spool], environ)
+    except BaseException:
+        posix.unlink(f"{spool}/{MARK_FILE}")
+        raise
+    return True
+
+
+def is_running(spool: str) -> bool:
+    """Whether a flusher holds its record lock: the one kind of lock that can be asked for without
+    being taken, and without loading `fcntl`."""
+    try:
+        fd = posix.open(f"{spool}/{RUNNING_FILE}", posix.O_RDWR | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        posix.lockf(fd, posix.F_TEST, 0)
+    except (BlockingIOError, PermissionError):
+        return True
+    finally:
+        posix.close(fd)
+    return False
+
+
+def say_running(spool: str) -> None:
+    """Let `is_running` be true until this process ends. For the holder of the flusher's lock."""
+    flags = posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    # Never closed: closing any descriptor of the file would drop the record lock.
+    fd = posix.open(f"{spool}/{RUNNING_FILE}", flags, 0o600)
+    posix.lockf(fd, posix.F_TLOCK, 0)
+
+
+def interpreter(root: str) -> str:
+    """The Python of the bundle's own environment, else the one that runs now."""
+    own = f"{root}/.venv/bin/python"
+    return own if posix.access(own, posix.X_OK) else sys.executable
+
+
+def _leave_mark(mark: str) -> bool:
+    """Say that a flusher is about to start; False if somebody said so just now."""
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    try:
+        posix.close(posix.open(mark, flags, 0o600))
+    except FileExistsError:
+        try:
+            age = time.time_ns() - posix.lstat(mark).st_mtime_ns
+        except FileNotFoundError:
+            return True
+        # A clock set back makes an age below zero: then the mark tells nothing.
+        if 0 <= age < STALE_NS:
+            return False
+        posix.utime(mark)
+    return True
+
+
+def _spawn(command: "list[str]", environ: "dict[bytes, bytes]") -> None:
+    """Run `command` in a session of its own, in "/", with nothing on 0-2 and no way back to us."""
+    null = [
+        (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDWR, 0),
+        (posix.POSIX_SPAWN_DUP2, 0, 1),
+        (posix.POSIX_SPAWN_DUP2, 0, 2),
+    ]
+    posix.chdir("/")
+    try:
+        posix.posix_spawn(command[0], command, environ, file_actions=null, setsid=True)
+    except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
+        _fork(command, environ)
+
+
+def _fork(command: "list[str]", environ: "dict[bytes, bytes]") -> None:
+    if posix.fork():
+        return
+    try:
+        posix.setsid()
+        null = posix.open("/dev/null", posix.O_RDWR)
+        for fd in (0, 1, 2):
+            posix.dup2(null, fd)
+        posix.execve(command[0], command, environ)
+    finally:
+        posix._exit(0)
