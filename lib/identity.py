@@ -16,6 +16,10 @@ try:
 except ImportError:
     from hashlib import sha256
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 MAX_ID = 255
 DIGITS = 16
 _WHITE_SPACE = " \t\v\f"
@@ -40,20 +44,21 @@ def normalise(code: str, language: str) -> str:
     Newlines become "\\n"; trailing white space, blank lines and lines that hold nothing but a
     comment go; nothing else changes. Each line is judged alone, which makes this idempotent.
     """
+    text = code.replace("\r\n", "\n").replace("\r", "\n")
+    if any(space + "\n" in text for space in _WHITE_SPACE) or text[-1:] in _WHITE_SPACE:
+        text = "\n".join([line.rstrip(_WHITE_SPACE) for line in text.split("\n")])
     openers = comment_openers(language)
     start, end = block_comment(language)
-    first = {opener[0] for opener in (*openers, start) if opener}
-    kept = []
-    for line in code.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        line = line.rstrip(_WHITE_SPACE)
-        text = line.lstrip(_WHITE_SPACE)
-        if not text or (text[0] in first and _is_comment(text, openers, start, end)):
-            continue
-        kept.append(line)
-    return "\n".join(kept)
+    if any(opener in text for opener in openers) or (start and start in text):
+        kept = [line for line in text.split("\n") if not _is_comment(line, openers, start, end)]
+        text = "\n".join(kept)
+    while "\n\n" in text:
+        text = text.replace("\n\n", "\n")
+    return text.strip("\n")
 
 
-def _is_comment(text: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
+def _is_comment(line: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
+    text = line.lstrip(_WHITE_SPACE)
     if text.startswith(openers):
         return True
     if not start or not text.startswith(start):
@@ -130,13 +135,22 @@ def _leading_id(text: str) -> str:
 
 def pattern_name(normalised: str, language: str, path: str) -> str:
     """The first function or class that the code defines, else the stem of `path`."""
-    for line in normalised.split("\n"):
+    for line in _lines(normalised):
         # The bound keeps a hostile line of modifiers from costing the square of its length.
         name = _defined(line[:_NAME_SEARCH], language)
         if name:
             return name[:MAX_ID]
     name = base_name(path)
     return (name.rpartition(".")[0].rstrip(".") or name)[:MAX_ID]
+
+
+def _lines(text: str) -> "Iterator[str]":
+    """The lines of `text` one by one: the name is mostly in the first few."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
 
 
 def _defined(line: str, language: str) -> str:

@@ -9,6 +9,8 @@ it anew.
 import marshal
 import os
 import sys
+from importlib.util import find_spec
+from types import CodeType
 
 from lib import files
 
@@ -28,12 +30,20 @@ MODULES = (
     "lib.hook",
 )
 
-# Run by the hook script with `root` and `modules` in scope; raises if a source has changed.
+# Found once, when the image is made: looking through the directory they are in takes 0.2 ms.
+EXTENSIONS = ("_sha2" if sys.version_info >= (3, 12) else "_sha256", "_json")
+
+# Run by the hook script, which has `root` and `modules`; raises if a source has changed.
 _STARTER = """
+import _imp
 for _, path, signature, _ in modules:
     status = posix.stat(root + path)
     if (status.st_mtime_ns, status.st_size) != signature:
         raise ImportError(path)
+for name, origin in extensions:
+    spec = type(sys.__spec__)(name, None, origin=origin)
+    module = sys.modules[name] = _imp.create_dynamic(spec)
+    _imp.exec_dynamic(module)
 for name, path, _, code in modules:
     module = sys.modules[name] = type(sys)(name)
     module.__file__ = root + path
@@ -62,10 +72,16 @@ def ensure(root: str) -> bool:
     if _is_fresh(root, modules):
         return False
     compiled = [(name, path, signature, _compile(root, path)) for name, path, signature in modules]
-    starter = compile(_STARTER, "<starter>", "exec", optimize=2)
+    starter = compile(f"extensions = {_origins()!r}{_STARTER}", "<starter>", "exec", optimize=2)
     os.makedirs(f"{root}/lib/__pycache__", exist_ok=True)
     files.replace(path_of(root), marshal.dumps((starter, compiled)), sync=True)
     return True
+
+
+def _origins() -> list[tuple[str, str]]:
+    """The files of those EXTENSIONS that are not built into the interpreter."""
+    specs = [(name, find_spec(name)) for name in EXTENSIONS]
+    return [(name, spec.origin) for name, spec in specs if spec and spec.has_location and spec.origin]
 
 
 def _source(root: str, name: str) -> tuple[str, tuple[int, int]]:
@@ -83,6 +99,13 @@ def _is_fresh(root: str, modules: list[tuple[str, str, tuple[int, int]]]) -> boo
         return False
 
 
-def _compile(root: str, path: str) -> object:
+def _compile(root: str, path: str) -> CodeType:
     with open(root + path, encoding="utf-8") as file:
-        return compile(file.read(), root + path, "exec", optimize=2, dont_inherit=True)
+        source = file.read()
+    return _strip(compile(source, root + path, "exec", optimize=2, dont_inherit=True))
+
+
+def _strip(code: CodeType) -> CodeType:
+    """`code` without its table of lines, a third of its size: a hook never shows a traceback."""
+    constants = [_strip(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    return code.replace(co_linetable=b"", co_consts=tuple(constants))

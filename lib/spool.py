@@ -82,3 +82,13 @@ def tally(directory: str, outcome: str) -> None:
         posix.write(fd, OUTCOMES[outcome])
     finally:
         posix.close(fd)
+
+
+def read_tally(path: str) -> "dict[str, int]":
+    """The counts in the tally file at `path`, by outcome; zeros if there is none."""
+    try:
+        with open(path, "rb") as file:
+            letters = file.read()
+    except FileNotFoundError:
+        letters = b""
+    return {outcome: letters.count(letter) for outcome, letter in OUTCOMES.items()}

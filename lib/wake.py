@@ -48,12 +48,15 @@ def is_running(spool: str) -> bool:
     return False
 
 
-def say_running(spool: str) -> None:
-    """Let `is_running` be true until this process ends. For the holder of the flusher's lock."""
+def say_running(spool: str) -> int:
+    """Let `is_running` be true until the returned descriptor is closed.
+
+    For the holder of the flusher's lock. Raises OSError.
+    """
     flags = posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
-    # Never closed: closing any descriptor of the file would drop the record lock.
     fd = posix.open(f"{spool}/{RUNNING_FILE}", flags, 0o600)
     posix.lockf(fd, posix.F_TLOCK, 0)
+    return fd
 
 
 def interpreter(root: str) -> str:

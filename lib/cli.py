@@ -1,0 +1,47 @@
+"""The command line: finds the verb and calls it."""
+
+import argparse
+import os
+import sqlite3
+import sys
+from importlib import import_module
+
+from lib import __version__
+from lib.commands.common import CommandError
+
+VERBS = {
+    "status": "what waits, what was delivered, what was dropped and why",
+    "log": "the recorded events, oldest first",
+    "lineage": "where a pattern or a file came from, and what became of it",
+    "sync": "deliver what waits, now",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that `arguments` (None: the process's own) name; its exit code."""
+    os.umask(0o077)
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = import_module(f"lib.commands.{options.verb}").run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader has seen enough; the interpreter must not complain at its end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (CommandError, OSError, sqlite3.Error) as error:
+        print(f"pattern-tracker: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pattern-tracker", description="Where code patterns come from.")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    for verb, purpose in VERBS.items():
+        command = verbs.add_parser(verb, help=purpose, description=purpose)
+        command.add_argument("--json", action="store_true", help="for machines")
+        import_module(f"lib.commands.{verb}").add_arguments(command)
+    return parser

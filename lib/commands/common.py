@@ -1,0 +1,51 @@
+"""What the commands share: where things are, and how a problem is told."""
+
+import json
+import os
+from typing import Any
+
+from lib.flusher import open_ledger
+from lib.ledger import FILE_NAME, LOG_FIELDS, Ledger
+from lib.settings import Settings
+
+
+class CommandError(Exception):
+    """The command cannot do what was asked; the text is the one line that says why."""
+
+
+def spool_directory() -> str:
+    """The spool that the environment names. Raises CommandError if there is none."""
+    directory = Settings(os.environ).cache_dir
+    if not directory:
+        raise CommandError("no home directory: set HOME or PATTERN_CACHE_DIR")
+    return directory
+
+
+def has_ledger(directory: str) -> bool:
+    """Whether anything was ever delivered there."""
+    return os.path.exists(f"{directory}/{FILE_NAME}")
+
+
+def require_ledger() -> Ledger:
+    """The ledger of the environment's spool. Raises CommandError where none was made yet."""
+    directory = spool_directory()
+    if not has_ledger(directory):
+        raise CommandError("nothing was recorded yet")
+    return open_ledger(directory)
+
+
+def event_of(row: Any) -> dict[str, Any]:
+    """A row of the ledger's log as the object that `--json` prints."""
+    event = {field.strip(): row[field.strip()] for field in LOG_FIELDS.split(",")}
+    event["parent_pattern_ids"] = event["parent_pattern_ids"].split()
+    return event
+
+
+def print_json(value: object) -> None:
+    """One JSON value on one line."""
+    print(json.dumps(value, ensure_ascii=True))
+
+
+def printable(text: str | None) -> str:
+    """`text` without what could drive a terminal: control characters become escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text or "")

@@ -1,0 +1,35 @@
+"""`pattern-tracker sync`: deliver what waits, now."""
+
+import argparse
+import os
+
+from lib import files
+from lib.commands.common import CommandError, print_json, printable, spool_directory
+from lib.commands.status import gather
+from lib.flusher import DEADLINE_SECONDS, Flusher
+from lib.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow the verb: nothing of its own."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Deliver; 0 only if nothing is left."""
+    directory = spool_directory()
+    files.make_private_directory(directory)
+    before = gather(directory)
+    try:
+        complete = Flusher(directory, Settings(os.environ)).run_once(DEADLINE_SECONDS)
+    except TimeoutError as error:
+        raise CommandError(str(error)) from None
+    after = gather(directory)
+    synced = after["delivered"] - before["delivered"]
+    error = after["flusher"]["last_error"]
+    if options.json:
+        counts = {name: after[name] for name in ("pending", "quarantined")}
+        print_json({"synced": synced, **counts, "error": error})
+    else:
+        why = f" ({printable(error)})" if error else ""
+        print(f"{synced} delivered, {after['pending']} left{why}")
+    return 0 if complete else 1

@@ -1,0 +1,224 @@
+"""Delivery: one process at a time drains the spool into the ledger, then is gone.
+
+Started by a hook, detached, so its own speed matters less than its restraint: it stays a moment
+for the rest of a burst of edits, so that the burst starts one flusher, and has a deadline.
+"""
+
+import os
+import signal
+import sqlite3
+import time
+
+from lib import image, outbox, spool, wake
+from lib.event import timestamp
+from lib.ledger import FILE_NAME, Ledger
+from lib.lock import Lock
+from lib.settings import Settings
+from lib.state import StateFile
+
+LOCK_FILE = "flusher.lock"
+LOG_FILE = "flusher.log"
+STATE_FILE = "state.json"
+OLD_TALLY = "tally.old"
+BATCH = 200
+DEADLINE_SECONDS = 30
+# Between the deadline that the loop keeps and the one that the kernel keeps.
+GRACE_SECONDS = 15
+LINGER_SECONDS = 1.5
+POLL_SECONDS = 0.1
+LOG_LIMIT = 256 * 1024
+TALLY_LIMIT = 64 * 1024
+
+_ABOUT = """This directory belongs to pattern-tracker, a hook bundle for Claude Code.
+
+pending_*.json  events that wait for delivery, one file each
+quarantine/     files that could not be delivered, each with its reason
+ledger.db       the delivered events: the history of your code patterns
+state.json      what the last run of the flusher found; flusher.log says more
+
+Ask it with `pattern-tracker status`. Deleting the directory loses the history and nothing else.
+"""
+_CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
+
+
+def main(directory: str) -> None:
+    """What a detached process runs: drain the spool at `directory`, linger, end."""
+    os.umask(0o077)
+    os.closerange(3, 256)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(DEADLINE_SECONDS + GRACE_SECONDS)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        Flusher(directory, Settings(os.environ)).run_detached()
+        image.ensure(root)
+    except OSError as error:
+        log(directory, f"{type(error).__name__}: {error}")
+
+
+def log(directory: str, line: str) -> None:
+    """Add a line to the log, which starts anew when it has grown too long. Never raises."""
+    path = f"{directory}/{LOG_FILE}"
+    try:
+        if os.path.exists(path) and os.path.getsize(path) > LOG_LIMIT:
+            os.replace(path, f"{path}.old")
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{timestamp(time.time_ns())} {line}\n")
+    except OSError:
+        pass
+
+
+class Flusher:
+    """Drains one spool. Whoever uses it competes for one lock; the others leave at once."""
+
+    def __init__(self, directory: str, settings: Settings) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.state = StateFile(f"{directory}/{STATE_FILE}")
+        self._lock = Lock(f"{directory}/{LOCK_FILE}")
+        self._deadline = time.monotonic() + DEADLINE_SECONDS
+        self._failed = ""
+
+    def run_detached(self) -> None:
+        """Drain until nothing waits, staying a moment for what comes next. Raises OSError."""
+        while self._lock.acquire():
+            self._forget_mark()
+            running = wake.say_running(self.directory)
+            try:
+                self._drain_and_linger()
+            finally:
+                os.close(running)
+                self._lock.release()
+            # A hook that saw this run still going has left its event to it.
+            if self._failed or self._is_late() or not spool.has_pending(self.directory):
+                return
+        self._forget_mark()
+
+    def run_once(self, timeout: float) -> bool:
+        """Drain now, waiting up to `timeout` seconds for another run to end.
+
+        Returns whether nothing is left. Raises OSError; TimeoutError if the other did not end.
+        """
+        if not self._lock.acquire(timeout):
+            raise TimeoutError("another flusher is at work")
+        try:
+            self._drain()
+        finally:
+            self._lock.release()
+        return not self._failed and not spool.has_pending(self.directory)
+
+    def _forget_mark(self) -> None:
+        try:
+            os.unlink(f"{self.directory}/{wake.MARK_FILE}")
+        except FileNotFoundError:
+            pass
+
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def _drain_and_linger(self) -> None:
+        self._drain()
+        quiet_until = time.monotonic() + LINGER_SECONDS
+        while not self._failed and not self._is_late() and time.monotonic() < quiet_until:
+            time.sleep(POLL_SECONDS)
+            if spool.has_pending(self.directory):
+                self._drain()
+                quiet_until = time.monotonic() + LINGER_SECONDS
+
+    def _drain(self) -> None:
+        _furnish(self.directory)
+        self._failed = ""
+        for warning in self.settings.warnings:
+            log(self.directory, warning)
+        try:
+            ledger = open_ledger(self.directory)
+            try:
+                self._deliver_all(ledger)
+                self._tidy(ledger)
+            finally:
+                ledger.close()
+        except (OSError, sqlite3.Error) as error:
+            self._failed = f"{type(error).__name__}: {error}"
+            log(self.directory, self._failed)
+        finished = {"last_run": timestamp(time.time_ns()), "last_error": self._failed or None}
+        self.state.update("flusher", lambda section: section.update(finished))
+
+    def _deliver_all(self, ledger: Ledger) -> None:
+        while not self._is_late():
+            waiting = outbox.pending(self.directory)
+            if not waiting:
+                return
+            for start in range(0, len(waiting), BATCH):
+                if self._is_late():
+                    return
+                self._deliver(ledger, waiting[start : start + BATCH])
+
+    def _deliver(self, ledger: Ledger, batch: list[outbox.Waiting]) -> None:
+        events = {}
+        for item in batch:
+            try:
+                events[item.name] = outbox.read(self.directory, item.name)
+            except FileNotFoundError:
+                continue
+            except outbox.Damaged as damaged:
+                outbox.quarantine(self.directory, item.name, str(damaged))
+                log(self.directory, f"{item.name} put into quarantine: {damaged}")
+        ledger.record_all(events.values())
+        for name in events:
+            outbox.acknowledge(self.directory, name)
+
+    def _tidy(self, ledger: Ledger) -> None:
+        """Keep the bounds, after delivery had its chance; gather what hooks counted."""
+        settings = self.settings
+        dropped = outbox.expire(self.directory, settings.max_age_days, settings.max_size_mb)
+        if dropped:
+            ledger.count(dropped)
+            log(self.directory, f"dropped undelivered: {dropped}")
+        outbox.sweep(self.directory)
+        _fold_tally(self.directory, ledger)
+
+
+def open_ledger(directory: str) -> Ledger:
+    """The ledger of `directory`; one that is damaged is put aside first, and that is counted."""
+    path = f"{directory}/{FILE_NAME}"
+    try:
+        return Ledger(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = f"{path}.damaged-{time.time_ns()}"
+        os.rename(path, aside)
+        for suffix in ("-wal", "-shm"):
+            if os.path.exists(path + suffix):
+                os.rename(path + suffix, aside + suffix)
+        log(directory, f"the ledger was damaged ({error}); it was put aside as {aside}")
+        ledger = Ledger(path)
+        ledger.count({"damaged_ledger": 1})
+        return ledger
+
+
+def _furnish(directory: str) -> None:
+    """Say what the directory is to people, to git and to backup programs."""
+    signs = {"README": _ABOUT, ".gitignore": "*\n", "CACHEDIR.TAG": _CACHE_TAG}
+    for name, text in signs.items():
+        path = f"{directory}/{name}"
+        if not os.path.lexists(path):
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(text)
+
+
+def _fold_tally(directory: str, ledger: Ledger) -> None:
+    """Move a long tally into the ledger's counters, a run after it was set aside.
+
+    By then no hook that had it open lives. The name that it is counted under keeps a run that
+    dies in between from counting it twice.
+    """
+    old = f"{directory}/{OLD_TALLY}"
+    if os.path.exists(old):
+        mark = f"folded:{os.stat(old).st_ino}:{os.stat(old).st_mtime_ns}"
+        if mark not in ledger.counters():
+            ledger.count({**spool.read_tally(old), mark: 1})
+        os.unlink(old)
+    path = f"{directory}/{spool.TALLY}"
+    if os.path.exists(path) and os.path.getsize(path) > TALLY_LIMIT:
+        os.rename(path, old)

@@ -1,0 +1,135 @@
+"""The spool from its other end: read in order, acknowledge, quarantine, expire, sweep.
+
+For the holder of the flusher's lock only, except `pending` and `quarantined`.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from lib import codec, files, identity, spool
+
+Event = dict[str, Any]
+
+QUARANTINE = "quarantine"
+REASON_SUFFIX = ".reason"
+MAX_FILE_BYTES = 64 * 1024 * 1024
+# A hook lives for milliseconds; a temporary file this old has lost its writer.
+ORPHAN_SECONDS = 60
+DAY = 86_400
+
+
+class Waiting(NamedTuple):
+    """A file in the spool: when it was captured (ns since 1970), its name, its size in bytes."""
+
+    captured_ns: int
+    name: str
+    size: int
+
+
+class Damaged(Exception):  # noqa: N818 - an answer about a file, not a fault of ours
+    """A file that holds no event; the text says why."""
+
+
+def pending(directory: str) -> list[Waiting]:
+    """The events that wait, in the order of their capture."""
+    found = []
+    for entry in _entries(directory):
+        if entry.name.startswith(spool.PREFIX):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            found.append(Waiting(status.st_mtime_ns, entry.name, status.st_size))
+    return sorted(found)
+
+
+def quarantined(directory: str) -> int:
+    """How many files are in quarantine."""
+    entries = _entries(f"{directory}/{QUARANTINE}")
+    return sum(not entry.name.endswith(REASON_SUFFIX) for entry in entries)
+
+
+def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
+    try:
+        with os.scandir(directory) as entries:
+            yield from entries
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def read(directory: str, name: str) -> Event:
+    """The event in file `name`. Raises Damaged, or OSError where the disk is to blame."""
+    path = f"{directory}/{name}"
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise Damaged("not a regular file")
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise Damaged("larger than any event")
+    try:
+        return _checked(codec.loads(data.decode("utf-8")))
+    except RecursionError:
+        raise Damaged("nested too deeply") from None
+    except ValueError as error:
+        raise Damaged(f"not an event: {error}") from None
+
+
+def _checked(event: object) -> Event:
+    if not isinstance(event, dict):
+        raise Damaged("not a JSON object")
+    for field in ("event_id", "timestamp", "event_type"):
+        if not isinstance(event.get(field), str) or not event[field]:
+            raise Damaged(f"{field} is missing")
+    if not identity.is_valid_id(event.get("pattern_id")):
+        raise Damaged("pattern_id is not a pattern id")
+    if not isinstance(event.get("event_data"), dict):
+        raise Damaged("event_data is missing")
+    return event
+
+
+def acknowledge(directory: str, name: str) -> None:
+    """Take the delivered event `name` out of the spool."""
+    try:
+        os.unlink(f"{directory}/{name}")
+    except FileNotFoundError:
+        pass
+
+
+def quarantine(directory: str, name: str, reason: str) -> None:
+    """Put file `name` aside with the reason beside it, where a person finds both."""
+    aside = f"{directory}/{QUARANTINE}"
+    files.make_private_directory(aside)
+    files.replace(f"{aside}/{name}{REASON_SUFFIX}", f"{reason}\n".encode())
+    os.rename(f"{directory}/{name}", f"{aside}/{name}")
+
+
+def expire(directory: str, max_age_days: float, max_size_mb: float) -> dict[str, int]:
+    """Drop what is too old, then the oldest of what is too much; how many by cause."""
+    oldest = time.time_ns() - int(max_age_days * DAY * 1e9)
+    waiting = pending(directory)
+    total = sum(item.size for item in waiting)
+    dropped = {"expired": 0, "overflow": 0}
+    for item in waiting:
+        if item.captured_ns < oldest:
+            cause = "expired"
+        elif total > max_size_mb * 1024 * 1024:
+            cause = "overflow"
+        else:
+            break
+        acknowledge(directory, item.name)
+        dropped[cause] += 1
+        total -= item.size
+    return {cause: count for cause, count in dropped.items() if count}
+
+
+def sweep(directory: str) -> None:
+    """Remove the temporary files of writers that died."""
+    for entry in _entries(directory):
+        if entry.name.startswith(spool.TEMPORARY):
+            # Not st_mtime, which the writer dates itself.
+            if time.time() - entry.stat(follow_symlinks=False).st_ctime > ORPHAN_SECONDS:
+                acknowledge(directory, entry.name)
