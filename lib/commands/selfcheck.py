@@ -1,0 +1,68 @@
+"""A sample Write through the registered command, in a scratch spool that leaves no trace."""
+
+import json
+import os
+import subprocess
+import tempfile
+
+from lib import cli
+from lib.commands.common import CommandError
+from lib.flusher import Flusher
+from lib.settings import Settings
+
+SAMPLE = 'def greet(name):\n    return f"Hello, {name}"\n'
+
+
+def check(command: str) -> str:
+    """Push a Write and an Edit through `command`; the lineage that they left, as text.
+
+    Raises CommandError if the command printed anything, failed, or left no event.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        spool = f"{scratch}/spool"
+        environ = {**os.environ, "PATTERN_CACHE_DIR": spool, "PATTERN_TRACKING_ENABLED": "true"}
+        for payload in _payloads(f"{scratch}/greeting.py"):
+            _push(command, payload, environ)
+        if not os.path.isdir(spool):
+            raise CommandError("self-check failed: the hook left no event")
+        Flusher(spool, Settings(environ)).run_once(10.0)
+        return _lineage(spool, f"{scratch}/greeting.py")
+
+
+def _payloads(path: str) -> list[dict[str, object]]:
+    base = {"session_id": "self-check", "hook_event_name": "PostToolUse"}
+    edited = SAMPLE.replace("Hello", "Welcome")
+    write = {"file_path": path, "content": SAMPLE}
+    update = {"file_path": path, "content": edited}
+    return [
+        {**base, "tool_name": "Write", "tool_use_id": "1", "tool_input": write,
+         "tool_response": {"type": "create", "originalFile": None}},
+        {**base, "tool_name": "Write", "tool_use_id": "2", "tool_input": update,
+         "tool_response": {"type": "update", "originalFile": SAMPLE}},
+    ]  # fmt: skip
+
+
+def _push(command: str, payload: dict[str, object], environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        input=json.dumps(payload).encode(),
+        env=environ,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode or done.stdout or done.stderr:
+        raise CommandError(f"self-check failed: the hook exited {done.returncode} or printed")
+
+
+def _lineage(spool: str, path: str) -> str:
+    bundle = os.path.dirname(os.path.dirname(os.path.abspath(cli.__file__)))
+    done = subprocess.run(
+        [f"{bundle}/bin/pattern-tracker", "lineage", path],
+        env={**os.environ, "PATTERN_CACHE_DIR": spool},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CommandError(f"self-check failed: {done.stderr.strip()}")
+    return done.stdout
