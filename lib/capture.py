@@ -67,7 +67,9 @@ def _failed(payload: "dict[str, object]") -> bool:
     return answer.get("success") is False or bool(answer.get("error"))
 
 
-def _event_of(change: Change, payload: "dict[str, object]", captured_ns: int) -> "dict[str, object]":
+def _event_of(
+    change: Change, payload: "dict[str, object]", captured_ns: int
+) -> "dict[str, object]":
     content = Content(change.after, change.path)
     before = None if change.before is None else Content(change.before, change.path)
     newly_marked = content.marked_id and (before is None or before.marked_id != content.marked_id)
@@ -127,20 +129,20 @@ def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
     path = _path(given.get("file_path"))
     edits = given.get("edits")
     if not isinstance(edits, list):
-        # The answer has what the client really exchanged (it adjusts quotes, for one).
-        edits = [
-            {
-                "old_string": answer.get("oldString", given.get("old_string")),
-                "new_string": answer.get("newString", given.get("new_string")),
-                "replace_all": answer.get("replaceAll", given.get("replace_all")),
-            }
-        ]
+        edits = [{**given, "old_string": answer.get("oldString", given.get("old_string"))}]
     before = answer.get("originalFile")
-    if isinstance(before, str):
-        return Change(path, _apply(before, edits), before)
-    if before is None and "originalFile" in answer:  # an edit that made the file
-        return Change(path, _apply("", edits), None)
-    return Change(path, _on_disk(path), None, before_known=False)
+    if not isinstance(before, str):
+        return Change(path, _on_disk(path), None, before_known="originalFile" in answer)
+    if not before and answer.get("oldString") == "":  # an edit of nothing makes the file
+        return Change(path, _apply(before, edits), None)
+    if answer.get("oldString", given.get("old_string")) != given.get("old_string"):
+        # The client matched curly quotes for straight ones, and curled the new ones likewise;
+        # only the file has those.
+        try:
+            return Change(path, _on_disk(path), before)
+        except Refused:
+            pass
+    return Change(path, _apply(before, edits), before)
 
 
 def _notebook(given: "dict[str, object]", answer: "dict[str, object]") -> Change:

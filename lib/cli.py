@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pattern-tracker", description="Where code patterns come from.")
+    parser = argparse.ArgumentParser(
+        prog="pattern-tracker", description="Where code patterns come from."
+    )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     for verb, purpose in VERBS.items():

@@ -80,7 +80,7 @@ def pattern_id(normalised: str, language: str, pattern_type: str) -> str:
 def _word(text: str, limit: int) -> str:
     """`text` as a part of an id: lower case, and nothing that an id may not hold."""
     word = "".join(c for c in text[:limit].lower() if c in _ID_CHARACTERS)
-    return word or "unknown"
+    return word.lstrip("._:+@-") or "unknown"
 
 
 def is_valid_id(text: object) -> bool:

@@ -81,7 +81,9 @@ def ensure(root: str) -> bool:
 def _origins() -> list[tuple[str, str]]:
     """The files of those EXTENSIONS that are not built into the interpreter."""
     specs = [(name, find_spec(name)) for name in EXTENSIONS]
-    return [(name, spec.origin) for name, spec in specs if spec and spec.has_location and spec.origin]
+    return [
+        (name, spec.origin) for name, spec in specs if spec and spec.has_location and spec.origin
+    ]
 
 
 def _source(root: str, name: str) -> tuple[str, tuple[int, int]]:

@@ -160,7 +160,9 @@ class Recording:
         self._subject = str(event["pattern_id"])
         self._content_id = _text(event.get("content_pattern_id")) or self._subject
         parents = self._data.get("parent_pattern_ids")
-        self._parents = [p for p in parents if identity.is_valid_id(p)] if isinstance(parents, list) else []
+        self._parents = (
+            [p for p in parents if identity.is_valid_id(p)] if isinstance(parents, list) else []
+        )
         self._edge = _text(self._data.get("edge_type")) or "derived_from"
         self._path = _text(self._data.get("file_path"))
         details = self._data.get("pattern_data")
@@ -259,7 +261,9 @@ class Recording:
         snapshot = identity.digest(code) if isinstance(code, str) else None
         event_id = _text(self._event["event_id"])
         parents = self._parents
-        seq = self._insert_event(event_id, self._type, self._subject, self._name(), parents, snapshot)
+        seq = self._insert_event(
+            event_id, self._type, self._subject, self._name(), parents, snapshot
+        )
         if self._path:
             self._db.execute(
                 "INSERT OR REPLACE INTO occurrences VALUES (?, ?, ?, ?)",

@@ -36,7 +36,9 @@ def is_running(spool: str) -> bool:
     """Whether a flusher holds its record lock: the one kind of lock that can be asked for without
     being taken, and without loading `fcntl`."""
     try:
-        fd = posix.open(f"{spool}/{RUNNING_FILE}", posix.O_RDWR | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+        fd = posix.open(
+            f"{spool}/{RUNNING_FILE}", posix.O_RDWR | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        )
     except FileNotFoundError:
         return False
     try:

@@ -42,7 +42,9 @@ def _install(settings: Settings, root: str, interpreter: str) -> None:
 def _uninstall(settings: Settings, root: str) -> None:
     path = f"{settings.config_dir}/settings.json"
     changed = unregister(path, root)
-    print(f"{'Took both hooks' if changed else 'There were no hooks of ours to take'} out of {path}")
+    print(
+        f"{'Took both hooks' if changed else 'There were no hooks of ours to take'} out of {path}"
+    )
     shutil.rmtree(root, ignore_errors=True)
     lock = f"{os.path.dirname(root)}/.pattern-tracker.lock"
     if os.path.exists(lock):

@@ -1,0 +1,38 @@
+"""Fixtures: nothing touches the real home directory."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.bundle import CLIENT, ROOT, Bundle
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Iterator[Bundle]:
+    """The checkout as a bundle, in a home directory of its own; its flusher ends with the test."""
+    made = Bundle(tmp_path / "home")
+    made.home.mkdir()
+    yield made
+    if made.spool.is_dir():
+        made.wait_delivered()
+
+
+@pytest.fixture(scope="session")
+def installed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home directory in which ./install.sh has run."""
+    home = tmp_path_factory.mktemp("installed")
+    bundle = Bundle(home)
+    done = subprocess.run(
+        [str(ROOT / "install.sh")], env=bundle.environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture
+def client() -> None:
+    """The real client, or a skipped test where npm could not bring it."""
+    if not CLIENT.exists():
+        pytest.skip("the real client is not there: tests/run installs it with npm")

@@ -1,0 +1,105 @@
+"""Running the product as its users do: hook processes, the command line, the real client."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.support.messages_api import Call, scripted
+
+ROOT = Path(__file__).resolve().parents[2]
+PAYLOADS = ROOT / "tests" / "payloads"
+CLIENT = ROOT / ".cache" / "client" / "node_modules" / ".bin" / "claude"
+INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+PATIENCE_SECONDS = 20
+
+
+def payload(name: str, **changes: Any) -> dict[str, Any]:
+    """The recorded hook input whose file name starts with `name`, with fields replaced."""
+    (path,) = PAYLOADS.glob(f"{name}*")
+    return {**json.loads(path.read_text()), **changes}
+
+
+def write_payload(path: str, content: str, use: str, before: str | None = None) -> dict[str, Any]:
+    """The PostToolUse payload of a Write."""
+    return payload(
+        "01-write-create-js-marker.post",
+        tool_input={"file_path": path, "content": content},
+        tool_response={"type": "update" if before else "create", "originalFile": before},
+        tool_use_id=use,
+    )
+
+
+class Bundle:
+    """A home directory with a spool, and the commands that work on it."""
+
+    def __init__(self, home: Path, root: Path = ROOT) -> None:
+        self.home = home
+        self.root = root
+        self.spool = home / ".claude" / "hooks" / ".cache" / "patterns"
+        self.environ = {"HOME": str(home), "PATH": os.environ["PATH"]}
+
+    def hook(self, stage: str, data: bytes | dict[str, Any], **environ: str) -> Any:
+        """Run the `stage` ("pre" or "post") hook script; the finished process."""
+        text = data if isinstance(data, bytes) else json.dumps(data).encode()
+        script = self.root / "hooks" / f"{stage}_tool_use.py"
+        return subprocess.run(
+            [INTERPRETER, "-I", "-S", str(script)],
+            input=text, env={**self.environ, **environ}, capture_output=True, check=False,
+        )  # fmt: skip
+
+    def post(self, data: bytes | dict[str, Any], **environ: str) -> None:
+        """Run the PostToolUse hook and see that it was silent and exited 0."""
+        done = self.hook("post", data, **environ)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+    def command(self, *arguments: str) -> Any:
+        """Run bin/pattern-tracker; the finished process."""
+        return subprocess.run(
+            [str(self.root / "bin" / "pattern-tracker"), *arguments],
+            env=self.environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def json(self, *arguments: str) -> Any:
+        """What bin/pattern-tracker prints with --json."""
+        done = self.command(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def log(self) -> list[dict[str, Any]]:
+        """The recorded events."""
+        done = self.command("log", "--json")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def pending(self) -> list[Path]:
+        """The files that wait."""
+        return sorted(self.spool.glob("pending_*.json"))
+
+    def wait_delivered(self) -> None:
+        """Wait until nothing is pending and no flusher lives."""
+        wait_for(lambda: not self.pending() and not self.json("status")["flusher"]["running"])
+
+    def claude(self, turns: list[list[Call]], cwd: Path, *options: str) -> Any:
+        """Let the real client carry out `turns` in `cwd`; the finished process."""
+        with scripted(turns) as url:
+            return subprocess.run(
+                [str(CLIENT), "-p", "go", "--dangerously-skip-permissions", *options],
+                cwd=cwd, capture_output=True, text=True, check=False, timeout=120,
+                stdin=subprocess.DEVNULL,
+                env={
+                    **self.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "dummy",
+                    "DISABLE_AUTOUPDATER": "1", "IS_SANDBOX": "1",
+                    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+                },
+            )  # fmt: skip
+
+
+def wait_for(condition: Any) -> None:
+    """Return once `condition()` is true; fail after PATIENCE_SECONDS."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

@@ -1,0 +1,99 @@
+"""A Messages API on loopback that answers with scripted tool calls, to drive the real client."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Call = tuple[str, dict[str, Any]]
+USAGE = {"input_tokens": 1, "output_tokens": 1}
+
+
+@contextmanager
+def scripted(turns: list[list[Call]]) -> Iterator[str]:
+    """Serve `turns`, each the tool calls of one answer; yields the base URL."""
+
+    class Handler(_Handler):
+        script = turns
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    script: list[list[Call]]
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the tests' output quiet."""
+
+    def do_HEAD(self) -> None:
+        self._send(b"", "application/json")
+
+    def do_GET(self) -> None:
+        self._send(b"{}", "application/json")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request = json.loads(body or b"{}")
+        if "count_tokens" in self.path:
+            self._send(b'{"input_tokens": 1}', "application/json")
+            return
+        content, reason = self._answer(request)
+        # The client takes answers with the same id for one answer.
+        identifier = f"msg_{len(request.get('messages', []))}"
+        message = {"id": identifier, "type": "message", "role": "assistant", "model": "scripted",
+                   "content": content, "stop_reason": reason, "stop_sequence": None,
+                   "usage": USAGE}  # fmt: skip
+        if request.get("stream"):
+            self._send("".join(_stream(message)).encode(), "text/event-stream")
+        else:
+            self._send(json.dumps(message).encode(), "application/json")
+
+    def _answer(self, request: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        given = sum(m.get("role") == "assistant" for m in request.get("messages", []))
+        if not request.get("tools") or given >= len(self.script):
+            return [{"type": "text", "text": "done"}], "end_turn"
+        uses = [
+            {"type": "tool_use", "id": f"toolu_{given:03}{i:03}", "name": name, "input": arguments}
+            for i, (name, arguments) in enumerate(self.script[given])
+        ]
+        return uses, "tool_use"
+
+    def _send(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _stream(message: dict[str, Any]) -> Iterator[str]:
+    """`message` as server-sent events."""
+    yield _event("message_start", message={**message, "content": [], "stop_reason": None})
+    for index, block in enumerate(message["content"]):
+        if block["type"] == "text":
+            start = {**block, "text": ""}
+            delta = {"type": "text_delta", "text": block["text"]}
+        else:
+            start = {**block, "input": {}}
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        yield _event("content_block_start", index=index, content_block=start)
+        yield _event("content_block_delta", index=index, delta=delta)
+        yield _event("content_block_stop", index=index)
+    stop = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+    yield _event("message_delta", delta=stop, usage=USAGE)
+    yield _event("message_stop")
+
+
+def _event(kind: str, **data: Any) -> str:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}\n\n"

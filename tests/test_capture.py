@@ -1,0 +1,174 @@
+"""From the client's payloads to events."""
+
+from typing import Any
+
+import pytest
+
+from lib.capture import Refused, capture
+from tests.support.bundle import PAYLOADS, payload
+
+WHEN = 1_800_000_000_000_000_000
+
+
+def event(name: str, **changes: Any) -> Any:
+    return capture(payload(name, **changes), WHEN)
+
+
+def refusal(name: str, **changes: Any) -> str:
+    with pytest.raises(Refused) as refused:
+        event(name, **changes)
+    return refused.value.cause
+
+
+def test_a_new_file_is_a_creation() -> None:
+    made = event("01-write-create-js-marker.post")
+    data = made["event_data"]
+    assert made["event_type"] == "pattern_created"
+    assert made["pattern_id"] == data["pattern_id"] == "javascript-code-1acd17586a0a039b"
+    assert made["timestamp"] == "2027-01-15T08:00:00.000000+00:00"
+    assert (made["retry_count"], made["last_retry"]) == (0, None)
+    assert data["pattern_name"] == "authenticateJWT"
+    assert data["tool_name"] == "Write"
+    assert data["pattern_data"]["event_id"] == made["event_id"]
+    assert data["parent_pattern_ids"] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["03-edit-py", "05-write-update", "09-edit-crlf", "13-edit", "15-", "16-"]
+)
+def test_a_change_has_the_content_before_as_its_parent(name: str) -> None:
+    made = event(f"{name}*.post" if name.endswith("-") else f"{name}*post")
+    (parent,) = made["parents"]
+    assert made["event_type"] == "pattern_modified"
+    assert made["event_data"]["parent_pattern_ids"] == [parent["pattern_id"]]
+    assert made["event_data"]["edge_type"] == "modified_from"
+
+
+def test_edits_chain_from_one_payload_to_the_next() -> None:
+    third, fourth, fifth = (
+        event(n)
+        for n in ("03-edit-py.post", "04-edit-py-replace-all.post", "05-write-update-py.post")
+    )
+    assert fourth["parents"][0]["pattern_id"] == third["pattern_id"]
+    assert fifth["parents"][0]["pattern_id"] == fourth["pattern_id"]
+
+
+def test_a_marker_makes_the_file_apply_that_pattern() -> None:
+    made = event("02-write-create-py-marker.post")
+    assert (made["event_type"], made["pattern_id"]) == (
+        "pattern_applied",
+        "python-retry-0123456789ab",
+    )
+    assert made["content_pattern_id"] == "python-code-6be476af27f0779a"
+
+
+def test_several_edits_are_applied_in_turn() -> None:
+    edits = [
+        {"old_string": "a", "new_string": "b"},
+        {"old_string": "b", "new_string": "c", "replace_all": True},
+    ]
+    made = event(
+        "03-edit-py.post",
+        tool_name="MultiEdit",
+        tool_input={"file_path": "/x.py", "edits": edits},
+        tool_response={"originalFile": "a b\n"},
+    )
+    assert made["event_data"]["pattern_data"]["code"] == "c c\n"
+
+
+@pytest.mark.parametrize("old", ["x = 1\ny = 2\n", "x = 1\n"])
+def test_deleting_the_text_of_a_line_takes_its_newline(old: str) -> None:
+    made = event(
+        "03-edit-py.post",
+        tool_input={"file_path": "/x.py", "old_string": "= 1", "new_string": ""},
+        tool_response={"originalFile": old},
+    )
+    assert made["event_data"]["pattern_data"]["code"] == old.replace("= 1\n", "")
+
+
+def test_an_edit_of_nothing_makes_a_file() -> None:
+    made = event(
+        "03-edit-py.post",
+        tool_input={"file_path": "/x.py", "old_string": "", "new_string": "x = 1\n"},
+        tool_response={"originalFile": "", "oldString": ""},
+    )
+    assert made["event_type"] == "pattern_created"
+
+
+def test_the_same_content_or_another_comment_is_no_event() -> None:
+    content = "x = 1\n"
+    for before in (content, "# c\nx = 1"):
+        given = {"tool_input": {"file_path": "/x.py", "content": content}}
+        answer = {"type": "update", "originalFile": before}
+        assert refusal("05-write-update-py.post", **given, tool_response=answer) == "unchanged"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/p/.env", "/p/.env.local", "/p/prod.env", "/p/id_rsa", "/p/KEY.PEM", "/h/.netrc", "/h/.ssh/x",
+     "/p/credentials.json", "/p/store.jks"],
+)  # fmt: skip
+def test_files_named_after_secrets_are_not_captured(path: str) -> None:
+    given = {"file_path": path, "content": "hunter2"}
+    assert refusal("01-write-create-js-marker.post", tool_input=given) == "secret"
+
+
+def test_failed_calls_and_other_tools_make_no_event() -> None:
+    assert refusal("21-write-failed.failure") == "other"
+    assert refusal("01-write-create-js-marker.pre") == "other"
+    assert refusal("01-write-create-js-marker.post", tool_name="Bash") == "other"
+    assert refusal("01-write-create-js-marker.post", tool_response={"success": False}) == "other"
+    assert refusal("15-notebook-edit-replace.post", tool_response={"error": "no"}) == "other"
+
+
+def test_older_clients_leave_the_content_before_to_the_ledger() -> None:
+    short = {"filePath": "/p/a.js", "success": True}
+    made = event("01-write-create-js-marker.post", tool_response=short)
+    assert (made["event_type"], made["before"]) == ("pattern_created", "unknown")
+
+
+def test_the_same_call_has_the_same_event_id_and_another_call_another() -> None:
+    name = "01-write-create-js-marker.post"
+    first = event(name)["event_id"]
+    assert capture(payload(name), WHEN + 1)["event_id"] == first
+    assert event(name, tool_use_id="toolu_other")["event_id"] != first
+    assert event(name, session_id="other")["event_id"] != first
+
+
+def test_without_a_tool_use_id_two_calls_stay_two() -> None:
+    data = payload("01-write-create-js-marker.post")
+    del data["tool_use_id"]
+    assert capture(data, WHEN)["event_id"] != capture(data, WHEN + 1)["event_id"]
+
+
+def test_a_replacement_that_would_explode_is_refused() -> None:
+    given = {
+        "file_path": "/x.py",
+        "old_string": "a",
+        "new_string": "b" * 100_000,
+        "replace_all": True,
+    }
+    answer = {"originalFile": "a" * 1_000_000}
+    assert refusal("03-edit-py.post", tool_input=given, tool_response=answer) == "oversize"
+
+
+WRONG = [None, 1, 1.5, True, [], {}, "", [[]], {"a": 1}, "\ud800"]
+
+
+@pytest.mark.parametrize("name", ["01-write", "03-edit-py.post", "15-"])
+def test_a_field_of_the_wrong_type_makes_a_refusal_or_a_whole_event(name: str) -> None:
+    (path,) = [p for p in PAYLOADS.glob(f"{name}*") if "post" in p.name]
+    good = payload(path.name)
+    places: list[tuple[str, ...]] = [(key,) for key in good]
+    places += [("tool_input", key) for key in good["tool_input"]]
+    places += [("tool_response", key) for key in good["tool_response"]]
+    for place in places:
+        for wrong in WRONG:
+            data = payload(path.name)
+            target = data if len(place) == 1 else data[place[0]]
+            target[place[-1]] = wrong
+            try:
+                made: Any = capture(data, WHEN)
+            except Refused:
+                continue
+            assert made["event_data"]["pattern_id"] == made["pattern_id"]

@@ -1,0 +1,229 @@
+"""Delivery into the ledger by a detached process."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib import outbox, spool
+from lib.flusher import Flusher
+from lib.lock import Lock
+from lib.settings import Settings
+from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
+
+
+def flusher_processes(directory: Path) -> list[int]:
+    """The ids of live processes that flush `directory`."""
+    listing = subprocess.run(
+        ["ps", "-ww", "-axo", "pid=,args="], capture_output=True, text=True, check=True
+    )
+    lines = [line.split(None, 1) for line in listing.stdout.splitlines()]
+    return [int(pid) for pid, args in lines if "lib.flusher" in args and str(directory) in args]
+
+
+def commit(directory: Path, data: dict[str, Any], captured_ns: int) -> None:
+    from lib.capture import capture
+
+    spool.commit(str(directory), capture(data, captured_ns), captured_ns)
+
+
+def drain(directory: Path, **environ: str) -> bool:
+    return Flusher(str(directory), Settings({"HOME": "/nowhere", **environ})).run_once(5.0)
+
+
+def test_the_last_event_of_a_session_reaches_the_ledger(bundle: Bundle) -> None:
+    bundle.post(payload("01-write-create-js-marker.post"))
+    started = time.monotonic()
+    wait_for(lambda: len(bundle.log()) == 1)
+    assert time.monotonic() - started < 5
+    bundle.wait_delivered()
+    wait_for(lambda: not flusher_processes(bundle.spool))
+
+
+def test_a_session_of_real_payloads_is_recorded_in_order(bundle: Bundle) -> None:
+    for path in sorted((ROOT / "tests" / "payloads").glob("*.post.json")):
+        bundle.post(path.read_bytes())
+    bundle.wait_delivered()
+    kinds = [
+        (e["event_type"], e["tool_name"]) for e in bundle.log() if e["pattern_name"] == "retry"
+    ]
+    assert kinds == [
+        ("pattern_created", "Write"),
+        ("pattern_applied", "Write"),
+        ("pattern_modified", "Edit"),
+        ("pattern_modified", "Edit"),
+        ("pattern_modified", "Write"),
+        ("pattern_applied", "Write"),
+    ]
+    status = bundle.json("status")
+    assert (status["captured"], status["delivered"], status["pending"]) == (19, 19, 0)
+    assert status["dropped"] == {"secret": 1}
+    stored = b"".join(p.read_bytes() for p in bundle.spool.iterdir())
+    assert b"wJalrXUtnFEMI" not in stored
+
+
+def test_the_flusher_is_detached_from_the_hook(bundle: Bundle) -> None:
+    environ = {**bundle.environ, "PATTERN_CACHE_DIR": str(bundle.spool)}
+    script = str(ROOT / "hooks" / "post_tool_use.py")
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    with subprocess.Popen(
+        [INTERPRETER, "-I", "-S", script], env=environ, cwd=bundle.home, close_fds=False,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as hook:  # fmt: skip
+        os.close(writer)
+        # End-of-file on both while the flusher lingers: communicate() would wait for it otherwise.
+        out, err = hook.communicate(json.dumps(payload("01-write-create-js-marker.post")).encode())
+    assert (hook.returncode, out, err) == (0, b"", b"")
+    wait_for(lambda: bundle.json("status")["flusher"]["running"])
+    (pid,) = flusher_processes(bundle.spool)
+    assert os.getsid(pid) == pid
+    if os.path.isdir("/proc/self/fd"):
+        assert os.readlink(f"/proc/{pid}/cwd") == "/"
+        targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        assert [t for t in targets if not t.startswith((str(bundle.spool), "/dev/null"))] == []
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+    bundle.wait_delivered()
+
+
+def test_a_burst_of_hooks_starts_one_flusher(bundle: Bundle) -> None:
+    for number in range(12):
+        bundle.post(write_payload(f"/p/{number}.py", f"x = {number}\n", str(number)))
+        assert len(flusher_processes(bundle.spool)) <= 1
+    bundle.wait_delivered()
+    assert len(bundle.log()) == 12
+
+
+def test_parallel_hooks_lose_and_double_nothing(bundle: Bundle) -> None:
+    script = str(ROOT / "hooks" / "post_tool_use.py")
+    for wave in range(4):
+        started = []
+        for number in range(16):
+            data = write_payload(
+                f"/p/{wave}-{number}.py", f"x = {wave}{number:03}\n", f"{wave}-{number}"
+            )
+            process = subprocess.Popen(
+                [INTERPRETER, "-I", "-S", script], env=bundle.environ, stdin=subprocess.PIPE
+            )
+            assert process.stdin
+            process.stdin.write(json.dumps(data).encode())
+            process.stdin.close()
+            started.append(process)
+        assert [process.wait() for process in started] == [0] * 16
+    bundle.wait_delivered()
+    assert len({e["event_id"] for e in bundle.log()}) == len(bundle.log()) == 64
+    assert bundle.json("status")["captured"] == 64
+
+
+def test_a_hook_that_finds_a_dead_flusher_starts_another(bundle: Bundle) -> None:
+    bundle.post(write_payload("/p/1.py", "x = 1\n", "1"))
+    wait_for(lambda: bundle.json("status")["flusher"]["running"])
+    for pid in flusher_processes(bundle.spool):
+        os.kill(pid, 9)
+    wait_for(lambda: not flusher_processes(bundle.spool))
+    bundle.post(write_payload("/p/2.py", "x = 2\n", "2"))
+    wait_for(lambda: len(bundle.log()) == 2)
+
+
+def test_one_flusher_at_a_time(tmp_path: Path) -> None:
+    commit(tmp_path, write_payload("/p/1.py", "x = 1\n", "1"), 1_800_000_000_000_000_000)
+    lock = Lock(f"{tmp_path}/flusher.lock")
+    assert lock.acquire()
+    flusher = Flusher(str(tmp_path), Settings({}))
+    with pytest.raises(TimeoutError):
+        flusher.run_once(0.05)
+    flusher.run_detached()
+    assert len(outbox.pending(str(tmp_path))) == 1
+    lock.release()
+    assert flusher.run_once(5.0)
+
+
+def test_the_lock_is_the_one_that_filelock_takes(tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    with FileLock(f"{tmp_path}/flusher.lock"):
+        assert not Lock(f"{tmp_path}/flusher.lock").acquire()
+    assert Lock(f"{tmp_path}/flusher.lock").acquire()
+
+
+DAMAGED = {
+    "empty": b"",
+    "half": b'{"event_id": "a',
+    "not an object": b"[1]",
+    "not a number": b'{"event_id": NaN}',
+    "deep": b"[" * 100_000,
+    "no id": b'{"event_type": "pattern_created"}',
+    "hostile id": b'{"event_id":"a","timestamp":"t","event_type":"e","pattern_id":"../x","event_data":{}}',
+    "not UTF-8": b"\xff",
+}
+
+
+@pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_file_is_quarantined_with_its_reason_and_blocks_nobody(
+    tmp_path: Path, data: bytes
+) -> None:
+    (tmp_path / "pending_bad.json").write_bytes(data)
+    commit(tmp_path, write_payload("/p/1.py", "x = 1\n", "1"), time.time_ns())
+    assert drain(tmp_path)
+    assert (tmp_path / "quarantine" / "pending_bad.json").read_bytes() == data
+    assert (tmp_path / "quarantine" / "pending_bad.json.reason").read_text().strip()
+    assert outbox.quarantined(str(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/etc/passwd", path)]
+)
+def test_what_is_not_a_file_is_quarantined(tmp_path: Path, make: Any) -> None:
+    make(tmp_path / "pending_odd.json")
+    assert drain(tmp_path)
+    assert outbox.quarantined(str(tmp_path)) == 1
+
+
+def test_a_damaged_ledger_is_put_aside_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database" * 100)
+    commit(tmp_path, write_payload("/p/1.py", "x = 1\n", "1"), time.time_ns())
+    assert drain(tmp_path)
+    assert list(tmp_path.glob("ledger.db.damaged-*"))
+
+
+def test_an_event_is_kept_while_the_ledger_cannot_take_it(tmp_path: Path) -> None:
+    commit(tmp_path, write_payload("/p/1.py", "x = 1\n", "1"), time.time_ns())
+    (tmp_path / "ledger.db").mkdir()
+    assert not drain(tmp_path)
+    assert len(outbox.pending(str(tmp_path))) == 1
+    assert "Error" in json.loads((tmp_path / "state.json").read_text())["flusher"]["last_error"]
+
+
+def test_what_is_too_old_or_too_much_goes_oldest_first(tmp_path: Path) -> None:
+    now = time.time_ns()
+    for number in range(4):
+        code = f"x = {number}\n" + "y\n" * 100_000
+        commit(tmp_path, write_payload(f"/p/{number}.py", code, str(number)), now + number)
+    commit(tmp_path, write_payload("/p/old.py", "x\n", "old"), now - 8 * 86_400 * 10**9)
+    assert outbox.expire(str(tmp_path), 7, 0.7) == {"expired": 1, "overflow": 2}
+    left = [outbox.read(str(tmp_path), w.name) for w in outbox.pending(str(tmp_path))]
+    assert [e["event_data"]["file_path"] for e in left] == ["/p/2.py", "/p/3.py"]
+
+
+def test_orphan_temporaries_are_swept_and_young_ones_kept(tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "tmp_1_1").write_text("{")
+    outbox.sweep(str(tmp_path))
+    assert (tmp_path / "tmp_1_1").exists()
+    monkeypatch.setattr(outbox, "ORPHAN_SECONDS", -1)
+    outbox.sweep(str(tmp_path))
+    assert not (tmp_path / "tmp_1_1").exists()
+
+
+def test_a_long_tally_moves_into_the_ledger_without_being_lost(tmp_path: Path) -> None:
+    (tmp_path / "tally").write_bytes(b"c" * 70_000)
+    for _ in range(3):
+        assert drain(tmp_path)
+    from lib.commands.status import gather
+
+    assert gather(str(tmp_path))["captured"] == 70_000
+    assert not (tmp_path / "tally").exists()

@@ -1,0 +1,234 @@
+"""The hook scripts as processes: silent, exit 0, an event whole or absent."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import image
+from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
+
+GARBAGE = {
+    "nothing": b"",
+    "noise": b"\x00\xff\xfe garbage",
+    "half": b'{"tool_name": "Write", "tool_input": {"file_pa',
+    "number": b"7",
+    "list": b"[]",
+    "brackets": b"[" * 100_000,
+    "objects": b'{"a":' * 100_000,
+    "invalid UTF-8": b'{"tool_name": "\xff"}',
+    "not a number": b'{"tool_name": NaN}',
+    "unknown tool": b'{"tool_name": "Teleport", "tool_input": {}}',
+    "two values": b"{} {}",
+    "long number": b'{"tool_name": ' + b"9" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("stage", ["pre", "post"])
+@pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
+def test_garbage_is_met_with_silence(bundle: Bundle, stage: str, data: bytes) -> None:
+    done = bundle.hook(stage, data)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert not bundle.pending()
+
+
+def test_unreadable_input_is_counted(bundle: Bundle) -> None:
+    bundle.post(b"{")
+    assert bundle.json("status")["dropped"] == {"unreadable": 1}
+
+
+def test_a_write_leaves_one_private_file(bundle: Bundle) -> None:
+    bundle.post(payload("01-write-create-js-marker.post"), PATTERN_TRACKING_HOLD="1")
+    assert bundle.spool.stat().st_mode & 0o777 == 0o700
+    assert all(p.stat().st_mode & 0o777 == 0o600 for p in bundle.spool.iterdir())
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o777])
+def test_modes_do_not_depend_on_the_umask(bundle: Bundle, umask: int) -> None:
+    script = str(ROOT / "hooks" / "post_tool_use.py")
+    subprocess.run(
+        [INTERPRETER, "-I", "-S", script], env=bundle.environ, umask=umask, check=True,
+        input=json.dumps(payload("01-write-create-js-marker.post")).encode(),
+    )  # fmt: skip
+    bundle.wait_delivered()
+    assert bundle.spool.stat().st_mode & 0o777 == 0o700
+    assert {p.name: p.stat().st_mode & 0o777 for p in bundle.spool.iterdir()} == {
+        p.name: 0o600 for p in bundle.spool.iterdir()
+    }
+
+
+def test_lone_surrogates_survive(bundle: Bundle) -> None:
+    bundle.post(write_payload("/p/\ud800.py", "x = '\ud800'\n", "1"))
+    bundle.wait_delivered()
+    assert [e["event_type"] for e in bundle.log()] == ["pattern_created"]
+
+
+def test_pre_commits_nothing(bundle: Bundle) -> None:
+    done = bundle.hook("pre", payload("01-write-create-js-marker.pre"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert not bundle.spool.exists()
+
+
+def test_pre_wakes_the_flusher_when_events_wait(bundle: Bundle) -> None:
+    bundle.post(payload("01-write-create-js-marker.post"))
+    bundle.wait_delivered()
+    (bundle.spool / "pending_x.json").write_text("{}")
+    bundle.hook("pre", b"{}")
+    wait_for(lambda: not bundle.pending())
+    assert bundle.json("status")["quarantined"] == 1
+
+
+def test_the_same_call_through_two_registrations_at_once_is_one_event(bundle: Bundle) -> None:
+    data = json.dumps(payload("01-write-create-js-marker.post")).encode()
+    script = str(ROOT / "hooks" / "post_tool_use.py")
+    pair = [
+        subprocess.Popen(
+            [INTERPRETER, "-I", "-S", script], env=bundle.environ, stdin=subprocess.PIPE
+        )
+        for _ in range(8)
+    ]
+    for process in pair:
+        assert process.stdin
+        process.stdin.write(data)
+    for process in pair:
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait() == 0
+    bundle.wait_delivered()
+    assert len(bundle.log()) == 1
+    status = bundle.json("status")
+    dropped = status["dropped"].get("duplicate", 0)
+    assert status["captured"] + dropped == 8 or status["captured"] == 1 + dropped
+
+
+def test_a_payload_over_8_mb_is_metadata_with_its_size(bundle: Bundle) -> None:
+    data = json.dumps(write_payload("/p/big.py", "x" * 9_000_000, "1")).encode()
+    bundle.post(data, PATTERN_CACHE_DIR=str(bundle.spool))
+    bundle.wait_delivered()
+    (event,) = bundle.log()
+    assert event["pattern_id"].startswith("python-oversize-")
+    assert event["file_path"] == "/p/big.py"
+
+
+def test_100_mb_cost_little_memory(bundle: Bundle) -> None:
+    head = b'{"session_id":"s","tool_name":"Write","tool_input":{"file_path":"/p/a.py","content":"'
+    watched = (
+        "import resource,subprocess,sys\n"
+        "done=subprocess.run(sys.argv[1:])\n"
+        "print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    command = [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / "post_tool_use.py")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", watched, *command],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=bundle.environ,
+    )  # fmt: skip
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(head)
+    for _ in range(100):
+        process.stdin.write(b"x" * 1_000_000)
+    process.stdin.write(b'"},"tool_use_id":"1"}')
+    process.stdin.close()
+    code, kilobytes = map(int, process.stdout.read().split())
+    process.wait()
+    scale = 1024 if sys.platform == "darwin" else 1
+    assert (code, kilobytes // scale < 40_000) == (0, True)
+    bundle.wait_delivered()
+    assert len(bundle.log()) == 1
+
+
+def test_without_a_place_to_write_it_stays_silent(bundle: Bundle) -> None:
+    data = payload("01-write-create-js-marker.post")
+    blocked = bundle.home / "file"
+    blocked.write_text("")
+    bundle.post(data, PATTERN_CACHE_DIR=f"{blocked}/spool")
+    bundle.post(data, PATTERN_CACHE_DIR="/proc/nowhere")
+    bundle.post(data, HOME="/proc/nowhere")
+    bundle.post(data, HOME="", PATTERN_CACHE_DIR="relative")
+    assert blocked.read_text() == ""
+
+
+def test_disabled_means_nothing_happens(bundle: Bundle) -> None:
+    bundle.post(payload("01-write-create-js-marker.post"), PATTERN_TRACKING_ENABLED="false")
+    assert not bundle.spool.exists()
+
+
+def test_a_full_disk_leaves_no_torn_file(bundle: Bundle) -> None:
+    script = ROOT / "hooks" / "post_tool_use.py"
+    limited = f"ulimit -f 1; exec {INTERPRETER} -I -S {script}"
+    data = json.dumps(write_payload("/p/a.py", "x = 1\n" * 10_000, "1")).encode()
+    done = subprocess.run(
+        ["/bin/sh", "-c", limited], input=data, env=bundle.environ, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert [p.name for p in bundle.spool.iterdir()] == ["tally"]
+    assert bundle.json("status")["dropped"] == {"failed": 1}
+
+
+MODULES = {
+    "posix", "time", "marshal", "_json", "_sha256", "_sha2", "_signal", "io", "abc", "codecs",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("imaged", [True, False])
+@pytest.mark.parametrize("stage", ["pre", "post"])
+def test_the_hook_imports_nothing_but_builtins_and_itself(
+    bundle: Bundle, stage: str, imaged: bool, tmp_path: Path
+) -> None:
+    copy = _copy_of_bundle(tmp_path, imaged)
+    script = copy / "hooks" / f"{stage}_tool_use.py"
+    spy = (
+        "import sys, posix; before = set(sys.modules)\n"
+        "def leave(code): posix.write(2, repr(set(sys.modules) - before).encode()); real(code)\n"
+        "real, posix._exit = posix._exit, leave\n"
+        f"__file__ = {str(script)!r}\nexec(open(__file__).read())"
+    )
+    done = subprocess.run(
+        [INTERPRETER, "-I", "-S", "-c", spy], env=bundle.environ, capture_output=True, check=False,
+        input=json.dumps(payload("12-write-create-26kb.post")).encode(),
+    )  # fmt: skip
+    loaded = eval(done.stderr) - {"posix"}
+    assert set(image.MODULES) <= loaded
+    assert loaded - set(image.MODULES) <= MODULES
+
+
+def _copy_of_bundle(tmp_path: Path, imaged: bool) -> Path:
+    copy = tmp_path / "bundle"
+    subprocess.run(["cp", "-Rp", str(ROOT / "lib"), str(ROOT / "hooks"), f"{copy}/"], check=False)
+    copy.mkdir(exist_ok=True)
+    for part in ("lib", "hooks"):
+        subprocess.run(["cp", "-Rp", str(ROOT / part), f"{copy}/"], check=True)
+    for stale in copy.glob("lib/__pycache__/*.image"):
+        stale.unlink()
+    if imaged:
+        make = f"import sys; sys.path.insert(0, {str(copy)!r}); from lib import image; image.ensure({str(copy)!r})"
+        subprocess.run([INTERPRETER, "-I", "-c", make], check=True)
+        assert list(copy.glob("lib/__pycache__/*.image"))
+    return copy
+
+
+def test_a_changed_source_is_never_served_from_the_image(bundle: Bundle, tmp_path: Path) -> None:
+    copy = _copy_of_bundle(tmp_path, imaged=True)
+    source = copy / "lib" / "hook.py"
+    source.write_text(source.read_text() + "\nraise SystemExit\n")
+    bundle.root = copy
+    bundle.post(payload("01-write-create-js-marker.post"))
+    assert not bundle.pending()
+
+
+@pytest.mark.parametrize("victim", ["lib", "hooks", "lib/spool.py", "lib/hook.py", "lib/codec.py"])
+def test_half_a_bundle_is_silent(bundle: Bundle, tmp_path: Path, victim: str) -> None:
+    copy = _copy_of_bundle(tmp_path, imaged=True)
+    subprocess.run(["rm", "-rf", str(copy / victim)], check=True)
+    from lib.commands.registration import command
+
+    for stage in ("pre", "post"):
+        text = command(str(copy), INTERPRETER, f"{stage}_tool_use.py")
+        done = subprocess.run(
+            ["/bin/sh", "-c", text], env=bundle.environ, capture_output=True, check=False,
+            input=os.urandom(200_000),
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -1,0 +1,191 @@
+"""Installing, registering, uninstalling: a careful guest in somebody's settings."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.commands.common import CommandError
+from lib.commands.registration import command, register, unregister
+from tests.support.bundle import ROOT, Bundle
+
+
+def run_install(home: Path, *arguments: str, **environ: str) -> Any:
+    return subprocess.run(
+        [str(ROOT / "install.sh"), *arguments],
+        env={"HOME": str(home), "PATH": os.environ["PATH"], **environ},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def tree(directory: Path) -> dict[str, bytes]:
+    """Every file below `directory` but what running code leaves behind."""
+    return {
+        str(path): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_installing_ends_with_a_lineage_and_leaves_no_event(installed_home: Path) -> None:
+    done = run_install(installed_home)
+    assert done.returncode == 0, done.stderr
+    assert "greet  <- asked for" in done.stdout
+    spool = installed_home / ".claude" / "hooks" / ".cache"
+    assert not list(spool.rglob("pending_*"))
+
+
+def test_installing_twice_changes_nothing(installed_home: Path) -> None:
+    before = tree(installed_home)
+    assert run_install(installed_home).returncode == 0
+    assert tree(installed_home) == before
+
+
+def test_the_installed_hooks_work_and_survive_half_a_deletion(tmp_path: Path) -> None:
+    home = tmp_path / "home with 'quotes' and spaces"
+    home.mkdir()
+    assert run_install(home).returncode == 0
+    settings = json.loads((home / ".claude" / "settings.json").read_text())
+    (group,) = settings["hooks"]["PostToolUse"]
+    assert group["matcher"] == "Write|Edit|MultiEdit|NotebookEdit"
+    data = (ROOT / "tests" / "payloads" / "01-write-create-js-marker.post.json").read_bytes()
+    bundle = Bundle(home, home / ".claude" / "hooks" / "pattern-tracker")
+
+    def fire() -> None:
+        done = subprocess.run(
+            ["/bin/sh", "-c", group["hooks"][0]["command"]], input=data, env=bundle.environ,
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+    fire()
+    bundle.wait_delivered()
+    assert len(bundle.log()) == 1
+    assert run_install(home, "--uninstall").returncode == 0
+    fire()
+    assert not (home / ".claude" / "settings.json").exists()
+    assert list((home / ".claude" / "hooks" / ".cache" / "patterns").glob("ledger.db"))
+    assert not (home / ".claude" / "hooks" / "pattern-tracker").exists()
+
+
+def test_the_configuration_directory_is_honoured(tmp_path: Path) -> None:
+    done = run_install(tmp_path, CLAUDE_CONFIG_DIR=f"{tmp_path}/elsewhere")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "elsewhere" / "settings.json").exists()
+    assert not (tmp_path / ".claude").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "message"),
+    [
+        (["--frobnicate"], {}, "unknown option"),
+        ([], {"HOME": ""}, "no home directory"),
+        ([], {"CLAUDE_CONFIG_DIR": "relative"}, "absolute"),
+        (["--uninstall"], {}, "nothing is installed"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    tmp_path: Path, arguments: list[str], environ: dict[str, str], message: str
+) -> None:
+    done = run_install(tmp_path, *arguments, **environ)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_an_old_python_is_a_clear_error(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("dirname", "env", "sh"):
+        (tools / name).symlink_to(f"/usr/bin/{name}")
+    old = tools / "python3"
+    old.write_text("#!/bin/sh\nexit 0\n")
+    old.chmod(0o755)
+    done = run_install(tmp_path, PATH=str(tools))
+    assert (done.returncode, "Python 3.10 or newer" in done.stderr) == (1, True)
+
+
+OTHER = {"matcher": "Write", "hooks": [{"type": "command", "command": "echo pattern-tracker"}]}
+SETTINGS = {
+    "none": None,
+    "empty object": "{}",
+    "empty file": "",
+    "tabs": '{\n\t"model": "opus",\n\t"z": 1,\n\t"a": [1, 2]\n}\n',
+    "four spaces, no final newline": '{\n    "env": {"A": "é"}\n}',
+    "one line": '{"model": "opus", "hooks": {}}',
+    "CRLF": '{\r\n  "model": "opus"\r\n}\r\n',
+    "BOM": '\ufeff{\n  "model": "opus"\n}\n',
+    "other people's hooks": json.dumps({"hooks": {"PostToolUse": [OTHER], "Stop": []}}, indent=2),
+}
+
+
+@pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS.keys())
+def test_settings_come_back_byte_for_byte(tmp_path: Path, text: str | None) -> None:
+    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
+    root.mkdir(parents=True)
+    if text is not None:
+        path.write_bytes(text.encode())
+        path.chmod(0o640)
+    before = json.loads((text or "{}").lstrip("\ufeff"))
+    assert register(str(path), str(root), "/usr/bin/python3")
+    installed = path.read_bytes()
+    assert not register(str(path), str(root), "/usr/bin/python3")
+    assert path.read_bytes() == installed
+    settings = json.loads(installed.decode("utf-8-sig"))
+    assert {k: v for k, v in settings.items() if k != "hooks"} == {
+        k: v for k, v in before.items() if k != "hooks"
+    }
+    assert unregister(str(path), str(root))
+    assert (path.read_bytes().decode() if path.exists() else None) == text
+    if text is not None:
+        assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_others_wrote_meanwhile_stays(tmp_path: Path) -> None:
+    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
+    root.mkdir(parents=True)
+    path.write_text("{}")
+    register(str(path), str(root), "/usr/bin/python3")
+    settings = json.loads(path.read_text())
+    settings["hooks"]["PostToolUse"].append(OTHER)
+    settings["model"] = "opus"
+    path.write_text(json.dumps(settings))
+    unregister(str(path), str(root))
+    assert json.loads(path.read_text()) == {"hooks": {"PostToolUse": [OTHER]}, "model": "opus"}
+
+
+def test_an_older_entry_of_ours_is_replaced(tmp_path: Path) -> None:
+    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
+    root.mkdir(parents=True)
+    register(str(path), str(root), "/old/python")
+    assert register(str(path), str(root), "/new/python")
+    (group,) = json.loads(path.read_text())["hooks"]["PreToolUse"]
+    assert group["hooks"][0]["command"] == command(str(root), "/new/python", "pre_tool_use.py")
+    unregister(str(path), str(root))
+    assert not path.exists()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
+    root.mkdir(parents=True)
+    (tmp_path / "dotfiles.json").write_text("{}")
+    path.symlink_to("dotfiles.json")
+    register(str(path), str(root), "/usr/bin/python3")
+    assert path.is_symlink()
+    assert "hooks" in json.loads((tmp_path / "dotfiles.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"hooks": []}', '{"hooks": {"PostToolUse": {}}}', "{\n// c\n}"]
+)
+def test_settings_that_are_not_understood_are_left_alone(tmp_path: Path, text: str) -> None:
+    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
+    root.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(CommandError, match="nothing was changed"):
+        register(str(path), str(root), "/usr/bin/python3")
+    assert path.read_text() == text

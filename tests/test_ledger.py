@@ -1,0 +1,129 @@
+"""What the ledger makes of events."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.capture import capture
+from lib.ledger import Ledger
+from tests.support.bundle import payload, write_payload
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(f"{tmp_path}/ledger.db")
+    yield made
+    made.close()
+
+
+class Project:
+    """Files as they are written, with their events recorded."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.contents: dict[str, str] = {}
+        self.calls = 0
+
+    def write(self, path: str, code: str, **answer: Any) -> str:
+        self.calls += 1
+        data = write_payload(path, code, str(self.calls), self.contents.get(path))
+        data["tool_response"].update(answer)
+        event: dict[str, Any] = capture(data, 1_800_000_000_000_000_000 + self.calls)
+        self.ledger.record_all([event])
+        self.contents[path] = code
+        return str(event["content_pattern_id"])
+
+    def kinds(self) -> list[str]:
+        return [row["event_type"].removeprefix("pattern_") for row in self.ledger.log()]
+
+
+@pytest.fixture
+def project(ledger: Ledger) -> Project:
+    return Project(ledger)
+
+
+def test_lineage_runs_both_ways_nearest_first(project: Project) -> None:
+    a, b, c = (project.write("/p/a.py", f"x = {n}\n") for n in range(3))
+    assert project.ledger.ancestors(c) == [b, a]
+    assert project.ledger.descendants(a) == [b, c]
+    assert project.kinds() == ["created", "modified", "modified"]
+    assert project.ledger.head("/p/a.py") == c
+
+
+def test_a_known_content_in_another_file_is_an_application(project: Project) -> None:
+    for path in ("/p/a.py", "/p/b.py"):
+        project.write(path, "x = 1\n")
+    assert project.kinds() == ["created", "applied"]
+
+
+def test_a_parent_never_seen_is_created_before_its_child(project: Project) -> None:
+    project.contents["/p/a.py"] = "x = 1\n"
+    child = project.write("/p/a.py", "x = 2\n")
+    assert project.kinds() == ["created", "modified"]
+    (parent,) = project.ledger.ancestors(child)
+    assert project.ledger.knows(parent)
+    assert project.ledger.delivered() == 1
+
+
+def test_recording_again_changes_nothing(ledger: Ledger) -> None:
+    event: Any = capture(payload("03-edit-py.post"), 1_800_000_000_000_000_000)
+    ledger.record_all([event])
+    before = [tuple(row) for row in ledger.log()]
+    ledger.record_all([event, event])
+    assert [tuple(row) for row in ledger.log()] == before
+    assert ledger.counters() == {}
+
+
+def test_a_second_capture_of_the_same_call_is_counted_as_a_duplicate(ledger: Ledger) -> None:
+    for when in (1, 2):
+        event: Any = capture(payload("03-edit-py.post"), 1_800_000_000_000_000_000 + when * 1000)
+        ledger.record_all([event])
+    assert ledger.delivered() == 1
+    assert ledger.counters() == {"duplicate": 1}
+
+
+def test_undoing_an_edit_makes_a_cycle_that_ends(project: Project) -> None:
+    a, b, again = (project.write("/p/a.py", code) for code in ("x = 1\n", "x = 2\n", "x = 1\n"))
+    assert a == again
+    assert project.ledger.ancestors(a) == [b]
+    assert project.ledger.descendants(a) == [b]
+
+
+def test_an_older_client_s_write_over_a_known_file_is_a_change(project: Project) -> None:
+    first = project.write("/p/a.py", "x = 1\n")
+    project.contents.clear()
+    second = project.write("/p/a.py", "x = 2\n", type=None)
+    assert project.kinds() == ["created", "modified"]
+    assert project.ledger.ancestors(second) == [first]
+
+
+def test_a_marked_pattern_is_the_parent_of_the_code_that_applies_it(project: Project) -> None:
+    code = project.write("/p/a.py", "# pattern-id: auth-1\nx = 1\n")
+    assert project.kinds() == ["created", "applied"]
+    assert project.ledger.ancestors(code) == ["auth-1"]
+    changed = project.write("/p/a.py", "# pattern-id: auth-1\nx = 2\n")
+    assert project.kinds() == ["created", "applied", "modified"]
+    assert project.ledger.descendants("auth-1") == [code, changed]
+
+
+def test_a_snapshot_is_stored_once_per_content(project: Project) -> None:
+    for path in ("/p/a.py", "/p/b.py", "/p/c.py"):
+        project.write(path, "x = 1\n")
+    count = project.ledger._db.execute("SELECT count(*) FROM snapshots").fetchone()[0]
+    assert count == 1
+
+
+def test_files_are_found_by_their_last_components(project: Project) -> None:
+    for path in ("/p/a_b.py", "/p/axb.py", "/q/a_b.py"):
+        project.write(path, "x = 1\n")
+    assert sorted(project.ledger.files_ending("a_b.py")) == ["/p/a_b.py", "/q/a_b.py"]
+    assert project.ledger.files_ending("p/a_b.py") == ["/p/a_b.py"]
+
+
+def test_a_failed_batch_leaves_nothing(ledger: Ledger) -> None:
+    good: Any = capture(payload("03-edit-py.post"), 1)
+    with pytest.raises(KeyError):
+        ledger.record_all([good, {}])
+    assert ledger.log() == []
