@@ -8,7 +8,7 @@ import posix
 
 from lib import codec, event, identity
 from lib.event import Content
-from lib.languages import base_name, language_of
+from lib.languages import base_name
 from lib.privacy import holds_secrets
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -17,7 +17,7 @@ MAX_EDITS = 10_000
 UNKNOWN = "unknown"
 
 
-class Refused(Exception):  # noqa: N818 - not an error: the answer is "no event, for this reason"
+class Refused(Exception):
     """The payload makes no event; `cause` says why, for the tally."""
 
     def __init__(self, cause: str) -> None:
@@ -127,8 +127,9 @@ def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
 
 def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
     path = _path(given.get("file_path"))
-    edits = given.get("edits")
-    if not isinstance(edits, list):
+    several = given.get("edits")
+    edits: list[object] = several if isinstance(several, list) else []
+    if not isinstance(several, list):
         edits = [{**given, "old_string": answer.get("oldString", given.get("old_string"))}]
     before = answer.get("originalFile")
     if not isinstance(before, str):

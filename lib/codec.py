@@ -28,8 +28,10 @@ def _scanner() -> "Callable[[str, int], tuple[object, int]]":
     try:
         from _json import make_scanner
     except ImportError:
-        from json.scanner import py_make_scanner as make_scanner  # type: ignore[attr-defined]
-    return make_scanner(_Context)
+        from json.scanner import py_make_scanner  # type: ignore[attr-defined]
+
+        return py_make_scanner(_Context)  # type: ignore[no-any-return, arg-type]
+    return make_scanner(_Context)  # type: ignore[arg-type]
 
 
 def loads(text: str) -> object:

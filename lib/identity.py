@@ -10,9 +10,9 @@ from lib.languages import base_name, block_comment, comment_openers
 
 try:
     if sys.version_info >= (3, 12):
-        from _sha2 import sha256
+        from _sha2 import sha256  # type: ignore[import-not-found]
     else:
-        from _sha256 import sha256
+        from _sha256 import sha256  # type: ignore[import-not-found]
 except ImportError:
     from hashlib import sha256
 
@@ -69,7 +69,7 @@ def _is_comment(line: str, openers: "tuple[str, ...]", start: str, end: str) -> 
 
 def digest(text: str) -> str:
     """SHA-256 of `text` as 64 hex digits; lone surrogates count as the three bytes they are."""
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return str(sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
 
 
 def pattern_id(normalised: str, language: str, pattern_type: str) -> str:

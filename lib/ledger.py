@@ -112,7 +112,10 @@ class Ledger:
 
     def files_ending(self, path: str) -> list[str]:
         """The recorded files whose last components are `path`."""
-        query = "SELECT DISTINCT file_path FROM occurrences WHERE file_path = ? OR file_path LIKE ? ESCAPE '!'"
+        query = (
+            "SELECT DISTINCT file_path FROM occurrences "
+            "WHERE file_path = ? OR file_path LIKE ? ESCAPE '!'"
+        )
         escaped = path.replace("!", "!!").replace("%", "!%").replace("_", "!_")
         return [row[0] for row in self._db.execute(query, (path, f"%/{escaped}"))]
 

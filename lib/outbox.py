@@ -29,7 +29,7 @@ class Waiting(NamedTuple):
     size: int
 
 
-class Damaged(Exception):  # noqa: N818 - an answer about a file, not a fault of ours
+class Damaged(Exception):
     """A file that holds no event; the text says why."""
 
 

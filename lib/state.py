@@ -79,7 +79,7 @@ class StateFile:
     def _store(self, data: bytes) -> None:
         # Only the lock's holder has this name: what lies there was left by one that was killed.
         temporary = self.path + ".tmp"
-        try:  # noqa: SIM105 - contextlib takes longer to load than all this
+        try:
             os.unlink(temporary)
         except FileNotFoundError:
             pass

@@ -25,7 +25,7 @@ def wake(spool: str, root: str, environ: "dict[bytes, bytes]") -> bool:
     if is_running(spool) or not _leave_mark(f"{spool}/{MARK_FILE}"):
         return False
     try:
-        _spawn([interpreter(root), "-I", "-S", "-c", _START, root, spool], environ)
+        _spawn(flush_command(root, spool), environ)
     except BaseException:
         posix.unlink(f"{spool}/{MARK_FILE}")
         raise
@@ -59,6 +59,11 @@ def say_running(spool: str) -> int:
     fd = posix.open(f"{spool}/{RUNNING_FILE}", flags, 0o600)
     posix.lockf(fd, posix.F_TLOCK, 0)
     return fd
+
+
+def flush_command(root: str, spool: str) -> "list[str]":
+    """The command of a flusher for `spool`."""
+    return [interpreter(root), "-I", "-S", "-c", _START, root, spool]
 
 
 def interpreter(root: str) -> str:

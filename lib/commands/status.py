@@ -1,9 +1,8 @@
 """`pattern-tracker status`: is it on, what waits, what was delivered, what was dropped and why."""
 
 import argparse
-from typing import Any
-
 import os
+from typing import Any
 
 from lib import outbox, spool, wake
 from lib.commands.common import has_ledger, print_json, printable, spool_directory

@@ -25,11 +25,11 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(str(error)) from None
     after = gather(directory)
     synced = after["delivered"] - before["delivered"]
-    error = after["flusher"]["last_error"]
+    problem = after["flusher"]["last_error"]
     if options.json:
         counts = {name: after[name] for name in ("pending", "quarantined")}
-        print_json({"synced": synced, **counts, "error": error})
+        print_json({"synced": synced, **counts, "error": problem})
     else:
-        why = f" ({printable(error)})" if error else ""
+        why = f" ({printable(problem)})" if problem else ""
         print(f"{synced} delivered, {after['pending']} left{why}")
     return 0 if complete else 1

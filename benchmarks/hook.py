@@ -1,0 +1,122 @@
+"""What the hooks cost, as ratios to a bare interpreter: `python -m benchmarks.hook [ROUNDS]`.
+
+Prints the median and the deciles of whole-process wall time for a 26 KB Write, each round's
+figure divided by that of `python -I -S -c pass` in the same round, and what a flusher run costs.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.measure import Cost, interleave, ratios, run
+from lib import wake
+from lib.commands.registration import command
+from lib.flusher import LOCK_FILE
+from lib.lock import Lock
+
+ROOT = Path(__file__).resolve().parents[1]
+PAYLOAD = ROOT / "tests" / "payloads" / "12-write-create-26kb.post.json"
+INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+ROUNDS = 100
+
+
+def main() -> None:
+    """Measure and print."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    _make_image()
+    with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
+        bench = Bench(scratch)
+        costs = interleave(bench.cases(), rounds)
+        base = costs["python -I -S -c pass"]
+        print(f"{sys.version.split()[0]}, {rounds} rounds; baseline {_ms(base)}")
+        for name, found in costs.items():
+            median, low, high = ratios(found, base)
+            print(f"{name:<44} {median:5.2f}  ({low:.2f} - {high:.2f})")
+        bench.print_flusher(rounds)
+
+
+class Bench:
+    """Scratch spools and the commands that are compared."""
+
+    def __init__(self, scratch: str) -> None:
+        self.scratch = scratch
+        self.data = PAYLOAD.read_bytes()
+        # A spool in which a flusher seems to be at work, and one in which none is.
+        self.busy, self.idle = f"{scratch}/busy", f"{scratch}/idle"
+        for spool in (self.busy, self.idle):
+            os.mkdir(spool, 0o700)
+        self.running = wake.say_running(self.busy)
+        self.lock = Lock(f"{self.idle}/{LOCK_FILE}")
+        self.lock.acquire()
+
+    def cases(self) -> dict[str, Callable[[int], Cost]]:
+        """What runs in each round."""
+        bare = [INTERPRETER, "-I", "-S", "-c", "pass"]
+        shell = ["/bin/sh", "-c", command(str(ROOT), INTERPRETER, "post_tool_use.py")]
+        usual = [INTERPRETER, "-I", str(ROOT / "benchmarks" / "usual_hook.py")]
+        return {
+            "python -I -S -c pass": lambda n: self._run(bare, self.busy, n),
+            "PreToolUse": lambda n: self._run(_hook("pre"), f"{self.scratch}/none", n),
+            "PostToolUse, commit": lambda n: self._run(_hook("post"), self.busy, n),
+            "PostToolUse, commit and wake": self._wake,
+            "PostToolUse, commit, as registered (sh)": lambda n: self._run(shell, self.busy, n),
+            "the same with the usual imports": lambda n: self._run(usual, self.busy, n),
+        }
+
+    def _run(self, arguments: list[str], spool: str, number: int) -> Cost:
+        data = self.data.replace(b"toolu_", b"toolu_%d_%d_" % (number, id(arguments)))
+        return run(arguments, data, {"HOME": self.scratch, "PATTERN_CACHE_DIR": spool})
+
+    def _wake(self, number: int) -> Cost:
+        cost = self._run(_hook("post"), self.idle, number)
+        # Its flusher must not run beside what is measured next: it finds the lock taken, takes
+        # its mark away and ends.
+        while Path(self.idle, wake.MARK_FILE).exists():
+            time.sleep(0.01)
+        return cost
+
+    def print_flusher(self, rounds: int) -> None:
+        """One flusher run over one event: its cost without the time it lingers."""
+        costs = []
+        for number in range(max(5, rounds // 5)):
+            spool = f"{self.scratch}/flush-{number}"
+            os.mkdir(spool, 0o700)
+            held = wake.say_running(spool)
+            self._run(_hook("post"), spool, number)
+            os.close(held)
+            costs.append(run(wake.flush_command(str(ROOT), spool), b"", {"HOME": self.scratch}))
+        cpu = statistics.median(cost.cpu for cost in costs) * 1000
+        memory = statistics.median(cost.memory for cost in costs)
+        print(f"a flusher run: {cpu:.0f} ms of processor time, {memory:.0f} MB at its peak")
+
+
+def _hook(stage: str) -> list[str]:
+    return [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / f"{stage}_tool_use.py")]
+
+
+def _make_image() -> None:
+    """As the flusher does after the first hook."""
+    root = str(ROOT)
+    make = (
+        f"import sys; sys.path.insert(0, {root!r}); from lib.image import ensure; ensure({root!r})"
+    )
+    run([INTERPRETER, "-I", "-c", make], b"", dict(os.environ))
+
+
+def _scratch() -> str:
+    """A directory on a real disk, where a sync costs what it costs."""
+    found = ROOT / ".cache"
+    found.mkdir(exist_ok=True)
+    return str(found)
+
+
+def _ms(costs: list[Cost]) -> str:
+    return f"{statistics.median(cost.wall for cost in costs) * 1000:.1f} ms"
+
+
+if __name__ == "__main__":
+    main()
