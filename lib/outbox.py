@@ -129,7 +129,13 @@ def expire(directory: str, max_age_days: float, max_size_mb: float) -> dict[str,
 def sweep(directory: str) -> None:
     """Remove the temporary files of writers that died."""
     for entry in _entries(directory):
-        if entry.name.startswith(spool.TEMPORARY):
-            # Not st_mtime, which the writer dates itself.
-            if time.time() - entry.stat(follow_symlinks=False).st_ctime > ORPHAN_SECONDS:
-                acknowledge(directory, entry.name)
+        # Not by st_mtime, which the writer dates itself.
+        if entry.name.startswith(spool.TEMPORARY) and _age(entry) > ORPHAN_SECONDS:
+            acknowledge(directory, entry.name)
+
+
+def _age(entry: "os.DirEntry[str]") -> float:
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_ctime
+    except FileNotFoundError:
+        return 0.0

@@ -113,7 +113,8 @@ def test_plugin_and_settings_together_make_one_event(home: Bundle, tmp_path: Pat
 def test_the_plugin_is_valid(bundle: Bundle) -> None:
     done = subprocess.run(
         [str(CLIENT), "plugin", "validate", "--strict", str(ROOT)],
-        env={**bundle.environ, "DISABLE_AUTOUPDATER": "1"}, capture_output=True, text=True, check=False,
+        env={**bundle.environ, "DISABLE_AUTOUPDATER": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((ROOT / "plugin.json").read_text())["name"] == "pattern-tracker"

@@ -37,9 +37,7 @@ def drain(directory: Path, **environ: str) -> bool:
 
 def test_the_last_event_of_a_session_reaches_the_ledger(bundle: Bundle) -> None:
     bundle.post(payload("01-write-create-js-marker.post"))
-    started = time.monotonic()
     wait_for(lambda: len(bundle.log()) == 1)
-    assert time.monotonic() - started < 5
     bundle.wait_delivered()
     wait_for(lambda: not flusher_processes(bundle.spool))
 
@@ -158,7 +156,8 @@ DAMAGED = {
     "not a number": b'{"event_id": NaN}',
     "deep": b"[" * 100_000,
     "no id": b'{"event_type": "pattern_created"}',
-    "hostile id": b'{"event_id":"a","timestamp":"t","event_type":"e","pattern_id":"../x","event_data":{}}',
+    "hostile id": b'{"event_id":"a","timestamp":"t","event_type":"e","pattern_id":"../x",'
+    b'"event_data":{}}',
     "not UTF-8": b"\xff",
 }
 
