@@ -1,5 +1,6 @@
 """The hook scripts as processes: silent, exit 0, an event whole or absent."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -221,10 +222,11 @@ def test_half_a_bundle_is_silent(bundle: Bundle, tmp_path: Path, victim: str) ->
     subprocess.run(["rm", "-rf", str(copy / victim)], check=True)
     from lib.commands.registration import command
 
-    for stage in ("pre", "post"):
+    # Without a PATH not even `cat` is there.
+    for stage, path in itertools.product(("pre", "post"), (os.environ["PATH"], "")):
         text = command(str(copy), INTERPRETER, f"{stage}_tool_use.py")
         done = subprocess.run(
-            ["/bin/sh", "-c", text], env=bundle.environ, capture_output=True, check=False,
-            input=os.urandom(200_000),
+            ["/bin/sh", "-c", text], env={**bundle.environ, "PATH": path},
+            capture_output=True, check=False, input=os.urandom(200_000),
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
