@@ -1,0 +1,47 @@
+"""What keeps a caller going while a service is slow, broken or gone.
+
+Each name is loaded when it is first asked for: who needs the breaker does not pay for `httpx`.
+`lib.resilience.testing` has the clock for tests.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lib.resilience.breaker import CircuitBreaker
+    from lib.resilience.decorator import graceful_tracking
+    from lib.resilience.executor import ResilientExecutor
+    from lib.resilience.health import Phase4HealthChecker
+    from lib.resilience.storage import MemoryStorage, SharedStorage, Storage
+
+__all__ = [
+    "CircuitBreaker",
+    "MemoryStorage",
+    "Phase4HealthChecker",
+    "ResilientExecutor",
+    "SharedStorage",
+    "Storage",
+    "graceful_tracking",
+]
+
+_MODULES = {
+    "CircuitBreaker": "breaker",
+    "MemoryStorage": "storage",
+    "Phase4HealthChecker": "health",
+    "ResilientExecutor": "executor",
+    "SharedStorage": "storage",
+    "Storage": "storage",
+    "graceful_tracking": "decorator",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

@@ -1,0 +1,271 @@
+"""A circuit breaker whose state outlives the process and is shared between processes.
+
+    closed --- failure_threshold failures in a row ---> open
+    open ------ timeout seconds ----------------------> half-open
+    half-open - a trial call succeeds ----------------> closed
+    half-open - a trial call fails -------------------> open
+
+Only `half_open_max_calls` trial calls run at a time, over all processes: each holds a lease, so
+one whose process was killed is replaced when its lease ends. A refused call returns at once and
+nobody queues behind the circuit, so no herd is let loose when it closes.
+
+Imports builtins only: a program that just asks whether the circuit is open stays quick to start.
+"""
+
+import os
+
+from lib.clock import Clock, wall_of
+from lib.resilience import circuit, log
+from lib.resilience.circuit import CLOSED, HALF_OPEN, OPEN, Permit
+from lib.resilience.storage import MemoryStorage, Storage, count
+from lib.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any, TypeVar
+
+    from lib.state import State
+
+    T = TypeVar("T")
+
+LEASE = 30.0
+# Successes in a row are counted in memory and stored this often, in seconds.
+SUCCESS_INTERVAL = 10.0
+
+
+class CircuitBreaker:
+    """Stops calling what keeps failing, and finds out by single trials when it works again.
+
+    Args:
+        failure_threshold: failures in a row that open the circuit; None:
+            CIRCUIT_BREAKER_FAILURE_THRESHOLD, else 3.
+        timeout: seconds the circuit stays open; None: CIRCUIT_BREAKER_TIMEOUT, else 60.
+        half_open_max_calls: trial calls at a time.
+        storage: where the state lives; None: in memory.
+        clock: what time is measured by; `lib.resilience.testing.FakeClock` in tests.
+        lease: seconds after which a trial without an outcome is given up.
+
+    All of them but `storage` and `clock` are attributes that may be changed at any time. Nothing
+    here raises: a storage that fails is counted in `storage_errors` and taken for a closed circuit.
+    """
+
+    def __init__(
+        self,
+        failure_threshold: int | None = None,
+        timeout: float | None = None,
+        half_open_max_calls: int = 1,
+        *,
+        storage: Storage | None = None,
+        clock: Clock | None = None,
+        lease: float = LEASE,
+    ) -> None:
+        if failure_threshold is None or timeout is None:
+            settings = Settings(os.environ)
+            log.once(settings.warnings)
+            if failure_threshold is None:
+                failure_threshold = settings.failure_threshold
+            if timeout is None:
+                timeout = settings.breaker_timeout
+        self.failure_threshold = failure_threshold
+        self.timeout = timeout
+        self.half_open_max_calls = half_open_max_calls
+        self.lease = lease
+        self.storage_errors = 0
+        self._storage = storage or MemoryStorage()
+        self._clock = clock or Clock()
+        self._successes = 0
+        self._last_success: object = None
+
+    async def call(self, func: "Callable[[], Awaitable[T]] | Awaitable[T]") -> "T | None":
+        """The result of `func()`, or None if the circuit is open or the call failed.
+
+        `func` is an async function without parameters; an ordinary one and a coroutine do too.
+        Only what is no Exception passes through: cancellation, KeyboardInterrupt, SystemExit.
+        """
+        permit = self.try_acquire()
+        if permit is None:
+            _discard(func)
+            return None
+        try:
+            result: Any = func() if callable(func) else func
+            if hasattr(result, "__await__"):
+                result = await result
+        except Exception as error:
+            self.record_failure(permit)
+            log.warning("a call through the circuit breaker failed: %r", error)
+            return None
+        except BaseException:
+            self.release(permit)
+            raise
+        self.record_success(permit)
+        return result  # type: ignore[no-any-return]
+
+    def try_acquire(self) -> Permit | None:
+        """Leave to make a call, None while the circuit is open or under trial.
+
+        Every permit must come back by `record_success`, `record_failure` or `release`.
+        """
+        state = self._read()
+        name, wait = self._judge(state)
+        if name == CLOSED:
+            return Permit(count(state, "epoch"))
+        return None if wait > 0 else self._acquire_trial()
+
+    def record_success(self, permit: Permit) -> None:
+        """The call of `permit` succeeded: a trial closes the circuit."""
+        state = self._read()
+        now = self._clock.now()
+        calm = not permit.trial and not count(state, "failure_count")
+        if calm and self._clock.since(state.get("last_success")) < SUCCESS_INTERVAL:
+            self._successes += 1
+            self._last_success = now
+            return
+
+        def change(state: "State") -> None:
+            if count(state, "epoch") != permit.epoch:
+                return
+            earlier = self._successes if calm else 0
+            state["consecutive_successes"] = count(state, "consecutive_successes") + earlier + 1
+            state["last_success"] = now
+            state["failure_count"] = 0
+            if permit.trial:
+                circuit.close(state)
+
+        self._change(change)
+        self._successes = 0
+
+    def record_failure(self, permit: Permit) -> None:
+        """The call of `permit` failed: the last of `failure_threshold`, or a trial, opens."""
+
+        def change(state: "State") -> None:
+            if count(state, "epoch") != permit.epoch:
+                return
+            failures = count(state, "failure_count") + 1
+            state["failure_count"] = failures
+            state["consecutive_successes"] = 0
+            now = state["last_failure"] = self._clock.now()
+            if permit.trial or failures >= self.failure_threshold:
+                circuit.open_now(state, now)
+
+        self._change(change)
+        self._successes = 0
+
+    def release(self, permit: Permit) -> None:
+        """The call of `permit` was given up and says nothing; its lease, if any, ends."""
+
+        def change(state: "State") -> None:
+            trials = circuit.trials(state, self._clock, self.lease)
+            state["trials"] = [trial for trial in trials if trial.get("id") != permit.trial]
+
+        if permit.trial:
+            self._change(change)
+
+    def available_in(self) -> float:
+        """Seconds until a call may be let in, 0.0 if one may be now."""
+        return self._judge(self._read())[1]
+
+    def get_state(self) -> "dict[str, Any]":
+        """What is known, as JSON would hold it.
+
+        Keys: state ("closed", "open" or "half_open"), failure_count and consecutive_successes
+        (in a row), last_failure_time and last_success_time (seconds since 1970, or None),
+        is_available, available_in (seconds), times_opened, warnings (damaged states met) and
+        storage_errors (of this process).
+        """
+        state = self._read()
+        name, wait = self._judge(state)
+        failures = count(state, "failure_count")
+        mine = 0 if failures else self._successes
+        return {
+            "state": name,
+            "failure_count": failures,
+            "consecutive_successes": count(state, "consecutive_successes") + mine,
+            "last_failure_time": wall_of(state.get("last_failure")),
+            "last_success_time": wall_of(self._last_success if mine else state.get("last_success")),
+            "is_available": wait == 0,
+            "available_in": wait,
+            "times_opened": count(state, "times_opened"),
+            "warnings": self._storage.warnings,
+            "storage_errors": self.storage_errors,
+        }
+
+    def reset(self) -> None:
+        """Close the circuit and forget what led to its state."""
+
+        def change(state: "State") -> None:
+            kept = {key: count(state, key) for key in ("epoch", "times_opened")}
+            state.clear()
+            state.update(kept)
+            circuit.close(state)
+
+        self._change(change)
+        self._successes = 0
+
+    def _judge(self, state: "State") -> tuple[str, float]:
+        """The circuit's state, and the seconds until a call may be let in."""
+        opened = state.get("opened")
+        if not isinstance(opened, dict):
+            return CLOSED, 0.0
+        try:
+            waited = self._clock.since(opened)
+            if waited < self.timeout:
+                return OPEN, self.timeout - waited
+            return HALF_OPEN, self._wait_for_lease(state)
+        except Exception:
+            # An attribute was set to what is no number.
+            self.storage_errors += 1
+            return CLOSED, 0.0
+
+    def _wait_for_lease(self, state: "State") -> float:
+        ages = sorted(
+            self._clock.since(trial["since"])
+            for trial in circuit.trials(state, self._clock, self.lease)
+        )
+        places = max(1, self.half_open_max_calls)
+        return max(0.0, self.lease - ages[places - 1]) if len(ages) >= places else 0.0
+
+    def _acquire_trial(self) -> Permit | None:
+        lease = os.urandom(8).hex()
+        permits = []
+
+        def change(state: "State") -> None:
+            name, wait = self._judge(state)
+            if name == CLOSED:
+                permits.append(Permit(count(state, "epoch")))
+            elif wait <= 0:
+                trial = {"id": lease, "since": self._clock.now()}
+                state["trials"] = [*circuit.trials(state, self._clock, self.lease), trial]
+                permits.append(Permit(count(state, "epoch"), lease))
+
+        if self._change(change):
+            return permits[0] if permits else None
+        # Unable to write: either somebody else was quicker, or the storage is of no use.
+        state = self._read()
+        name, wait = self._judge(state)
+        if wait > 0:
+            return None
+        return Permit(count(state, "epoch"), "" if name == CLOSED else lease)
+
+    def _read(self) -> "State":
+        try:
+            return self._storage.read()
+        except Exception:
+            self.storage_errors += 1
+            return {}
+
+    def _change(self, change: "Callable[[State], None]") -> bool:
+        try:
+            self._storage.update(change)
+        except Exception as error:
+            self.storage_errors += 1
+            log.warning("the circuit breaker's state could not be stored: %r", error)
+            return False
+        return True
+
+
+def _discard(func: object) -> None:
+    """A coroutine that will not run is closed, lest the interpreter complain."""
+    close = getattr(func, "close", None)
+    if hasattr(func, "__await__") and callable(close):
+        close()

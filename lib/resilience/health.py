@@ -1,0 +1,220 @@
+"""Is the traceability service well, partly well or gone? Asked once, told to everyone.
+
+`asyncio` and `httpx` are loaded for the first request, not for a look at the last result.
+"""
+
+import os
+
+from lib.clock import Clock, wall_of
+from lib.resilience import diagnosis, log
+from lib.resilience.diagnosis import DEAD, HEALTHY, MAX_WORD, UNKNOWN
+from lib.resilience.storage import MemoryStorage, Storage, count, text
+from lib.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    from typing import Any
+
+    import httpx
+
+    from lib.state import State
+
+DEFAULT_URL = "http://localhost:8053"
+HEALTH_PATH = "/api/pattern-traceability/health"
+MAX_ANSWER = 64 * 1024
+
+
+class Phase4HealthChecker:
+    """Asks the service how it is, at most once per interval and once at a time.
+
+    Args:
+        base_url: the service, without the path.
+        check_interval: seconds a result is reused; None: HEALTH_CHECK_INTERVAL, else 30.
+        timeout: seconds for the whole request; None: HEALTH_CHECK_TIMEOUT, else 1.0.
+        storage: where the last result lives; None: in memory.
+        clock: what time is measured by; `lib.resilience.testing.FakeClock` in tests.
+        transport: what httpx sends the request through, `httpx.MockTransport` in tests;
+            None: the network, without proxies. Whoever gives one closes it.
+
+    `check_interval` and `timeout` may be changed at any time. Nothing here raises.
+    """
+
+    def __init__(
+        self,
+        base_url: str = DEFAULT_URL,
+        check_interval: float | None = None,
+        timeout: float | None = None,
+        *,
+        storage: Storage | None = None,
+        clock: Clock | None = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+    ) -> None:
+        if check_interval is None or timeout is None:
+            settings = Settings(os.environ)
+            log.once(settings.warnings)
+            if check_interval is None:
+                check_interval = settings.health_interval
+            if timeout is None:
+                timeout = settings.health_timeout
+        self.base_url = base_url.rstrip("/")
+        self.check_interval = check_interval
+        self.timeout = timeout
+        self.storage_errors = 0
+        self._storage = storage or MemoryStorage()
+        self._clock = clock or Clock()
+        self._transport = transport
+        self._last: State = {}
+        self._answer: object = None
+        self._request: asyncio.Task[bool] | None = None
+
+    async def check_health(self, force: bool = False) -> bool:
+        """True if the service said within the last `check_interval` seconds that all is well.
+
+        Without such a result, or with `force`, it is asked now; callers at the same time share
+        one request. Everything but a good answer in time is False: a degraded service,
+        no connection, another status than 200, what is not the JSON expected, over 64 KiB.
+        """
+        record = {} if force else self._recent()
+        if record:
+            return record.get("state") == HEALTHY
+        return await self._share_request()
+
+    def get_health_status(self) -> "dict[str, Any]":
+        """What is known, without asking.
+
+        Keys: is_healthy; state ("healthy", "degraded": it answers but not all is well, "dead":
+        no usable answer, "unknown"); components (the state of each, as the service words it);
+        last_check (seconds since 1970, or None); consecutive_failures and
+        consecutive_successes; last_health_data (the answer, None unless this process asked last);
+        last_error ("" or why it is dead), base_url, warnings (damaged states met) and
+        storage_errors (of this process).
+        """
+        record = self._stored() or self._last
+        state = text(record, "state") or UNKNOWN
+        mine = record.get("checked") == self._last.get("checked")
+        return {
+            "is_healthy": state == HEALTHY,
+            "state": state,
+            "components": diagnosis.words(record),
+            "last_check": wall_of(record.get("checked")),
+            "consecutive_failures": count(record, "failures"),
+            "consecutive_successes": count(record, "successes"),
+            "last_health_data": self._answer if mine else None,
+            "last_error": text(record, "error"),
+            "base_url": self.base_url,
+            "warnings": self._storage.warnings,
+            "storage_errors": self.storage_errors,
+        }
+
+    def _recent(self) -> "State":
+        """The last result, this process's own first, {} where none is recent enough."""
+        if self._is_recent(self._last):
+            return self._last
+        stored = self._stored()
+        if not self._is_recent(stored):
+            return {}
+        self._last, self._answer = stored, None
+        return stored
+
+    def _is_recent(self, record: "State") -> bool:
+        try:
+            return self._clock.since(record.get("checked")) < self.check_interval
+        except TypeError:
+            return False
+
+    def _stored(self) -> "State":
+        try:
+            record = self._storage.read()
+        except Exception:
+            self.storage_errors += 1
+            return {}
+        return record if record.get("base_url") == self.base_url else {}
+
+    async def _share_request(self) -> bool:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        request = self._request
+        if request is None or request.done() or request.get_loop() is not loop:
+            request = self._request = loop.create_task(self._ask())
+        # One caller that is cancelled must not take the answer from the others.
+        return await asyncio.shield(request)
+
+    async def _ask(self) -> bool:
+        import asyncio
+
+        answer: object = None
+        components: dict[str, str] = {}
+        try:
+            # Outside the time limit, which is the service's and not our imports'.
+            client, timeout = self._client(), float(self.timeout)
+            status, body = await asyncio.wait_for(self._fetch(client), timeout)
+            answer = diagnosis.parse(status, body)
+            components = diagnosis.read_components(answer)
+            state, error = diagnosis.verdict(status, answer, components), ""
+        except Exception as problem:
+            answer, state, error = None, DEAD, repr(problem)[:MAX_WORD]
+        self._remember(state, components, error)
+        self._answer = answer
+        return state == HEALTHY
+
+    def _client(self) -> "httpx.AsyncClient":
+        import ssl
+
+        import httpx
+
+        # A context that trusts nobody: without TLS, loading the authorities is lost time.
+        encrypted = self.base_url.lower().startswith("https:")
+        verify = True if encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        network = self._transport or httpx.AsyncHTTPTransport(verify=verify, trust_env=False)
+        return httpx.AsyncClient(
+            transport=network, timeout=self.timeout, follow_redirects=False, trust_env=False
+        )
+
+    async def _fetch(self, client: "httpx.AsyncClient") -> tuple[int, bytes]:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        body = bytearray()
+        try:
+            url = self.base_url + HEALTH_PATH
+            async with client.stream("GET", url, headers=headers) as response:
+                # A small compressed answer could unfold to any size before it can be measured.
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    raise ValueError("the answer is compressed")
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_ANSWER:
+                        raise ValueError("the answer is too long")
+        finally:
+            if self._transport is None:
+                await client.aclose()
+        return response.status_code, bytes(body)
+
+    def _remember(self, state: str, components: dict[str, str], error: str) -> None:
+        before = UNKNOWN
+
+        def change(record: "State") -> None:
+            nonlocal before
+            if record.get("base_url") != self.base_url:
+                record.clear()
+            before = text(record, "state")
+            well = state == HEALTHY
+            record.update(
+                base_url=self.base_url,
+                state=state,
+                components=components,
+                error=error,
+                checked=self._clock.now(),
+                failures=0 if well else count(record, "failures") + 1,
+                successes=count(record, "successes") + 1 if well else 0,
+            )
+
+        try:
+            self._last = self._storage.update(change)
+        except Exception as problem:
+            self.storage_errors += 1
+            log.warning("the service's health could not be stored: %r", problem)
+            self._last = dict(self._last)
+            change(self._last)
+        if state not in (HEALTHY, before):
+            log.warning("the traceability service is %s: %s", state, error or components)

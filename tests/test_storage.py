@@ -1,0 +1,185 @@
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from lib.lock import Lock
+from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.storage import MemoryStorage, SharedStorage, Storage, count, text
+from lib.resilience.testing import FakeClock
+from lib.state import MAX_BYTES, State, StateFile
+
+DAMAGED = {
+    "empty": b"",
+    "zeros": bytes(4096),
+    "cut short": b'{"breaker": {"failure_count": 3, "opened": {"up"',
+    "text": b"closed",
+    "an array": b"[1, 2]",
+    "null": b"null",
+    "a string": b'"breaker"',
+    "two objects": b"{}{}",
+    "not a number": b'{"breaker": {"failure_count": NaN}}',
+    "not UTF-8": b'{"breaker": "\xff\xfe"}',
+    "UTF-16": '{"breaker": {}}'.encode("utf-16"),
+    "too deep": b"[" * 100_000,
+    "too large": b" " * (MAX_BYTES + 1),
+}
+USELESS = {
+    "no section": {},
+    "a section that is a list": {"breaker": []},
+    "a section that is a number": {"breaker": 3},
+    "words for numbers": {"breaker": {"failure_count": "many", "opened": "yesterday"}},
+    "negative numbers": {"breaker": {"failure_count": -5, "epoch": -1, "trials": -1}},
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.json"
+
+
+def breaker_over(path: Path) -> CircuitBreaker:
+    return CircuitBreaker(1, 60, storage=SharedStorage(str(path)), clock=FakeClock())
+
+
+def open_circuit(breaker: CircuitBreaker) -> None:
+    permit = breaker.try_acquire()
+    assert permit
+    breaker.record_failure(permit)
+    assert breaker.get_state()["state"] == "open"
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=list(DAMAGED))
+def test_a_damaged_file_is_a_closed_circuit_and_a_warning(path: Path, content: bytes) -> None:
+    breaker = breaker_over(path)
+    open_circuit(breaker)
+    path.write_bytes(content)
+    for _ in range(3):
+        state = breaker.get_state()
+        assert (state["state"], state["failure_count"]) == ("closed", 0)
+        assert state["warnings"] == 1
+    open_circuit(breaker)
+    # The warning outlives the damage and this process.
+    assert breaker_over(path).get_state()["warnings"] == 1
+    assert breaker_over(path).get_state()["state"] == "open"
+    path.write_bytes(content)
+    assert breaker.get_state()["warnings"] == 2
+
+
+@pytest.mark.parametrize("content", USELESS.values(), ids=list(USELESS))
+def test_a_useless_section_is_a_closed_circuit(path: Path, content: State) -> None:
+    path.write_text(json.dumps(content))
+    breaker = breaker_over(path)
+    assert breaker.get_state()["state"] == "closed"
+    assert breaker.get_state()["failure_count"] == 0
+    open_circuit(breaker)
+
+
+def test_a_missing_file_is_a_closed_circuit(path: Path) -> None:
+    breaker = breaker_over(path)
+    assert breaker.get_state()["state"] == "closed"
+    assert breaker.get_state()["warnings"] == 0
+    open_circuit(breaker)
+    path.unlink()
+    assert breaker.get_state()["state"] == "closed"
+
+
+def test_a_directory_in_the_files_place(path: Path) -> None:
+    path.mkdir()
+    breaker = breaker_over(path)
+    for _ in range(2):
+        permit = breaker.try_acquire()
+        assert permit
+        breaker.record_failure(permit)
+    assert breaker.get_state()["warnings"] == 1
+    assert breaker.get_state()["storage_errors"] == 2
+    assert breaker.get_state()["state"] == "closed"
+
+
+def test_a_path_through_a_file_is_damaged_and_not_fatal(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    breaker = breaker_over(tmp_path / "file" / "state.json")
+    assert breaker.try_acquire()
+    assert breaker.get_state()["warnings"] == 1
+
+
+def test_missing_directories_are_made_private(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "spool" / "state.json"
+    open_circuit(breaker_over(path))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_a_killed_writer_left_is_no_obstacle(path: Path) -> None:
+    (path.parent / "state.json.tmp").write_text("half a st")
+    open_circuit(breaker_over(path))
+    assert sorted(os.listdir(path.parent)) == ["state.json", "state.lock"]
+
+
+def test_sections_do_not_disturb_each_other(path: Path) -> None:
+    file = StateFile(str(path))
+    SharedStorage(file, "health").update(lambda state: state.update(state="healthy"))
+    SharedStorage(file, "breaker").update(lambda state: state.update(epoch=1))
+    assert json.loads(path.read_text()) == {"health": {"state": "healthy"}, "breaker": {"epoch": 1}}
+    assert SharedStorage(str(path), "health").read() == {"state": "healthy"}
+
+
+def test_a_nonsense_damage_count_is_ignored(path: Path) -> None:
+    path.write_text('{"damage": {"count": "many"}, "breaker": {}}')
+    assert breaker_over(path).get_state()["warnings"] == 0
+
+
+def test_a_lock_that_is_held_is_an_error_in_time(path: Path) -> None:
+    lock = Lock(str(path.with_suffix(".lock")))
+    assert lock.acquire()
+    try:
+        with pytest.raises(TimeoutError):
+            SharedStorage(str(path), lock_timeout=0.02).update(lambda state: None)
+    finally:
+        lock.release()
+
+
+def test_a_change_that_fails_leaves_no_trace(path: Path) -> None:
+    for storage in (MemoryStorage(), SharedStorage(str(path))):
+        storage.update(lambda state: state.update(epoch=1))
+
+        def fail(state: State) -> None:
+            state["epoch"] = 2
+            raise ValueError
+
+        with pytest.raises(ValueError):  # noqa: PT011
+            storage.update(fail)
+        assert storage.read() == {"epoch": 1}
+
+
+@pytest.mark.parametrize("kind", ["memory", "shared"])
+def test_no_update_is_lost_between_threads(path: Path, kind: str) -> None:
+    storage = MemoryStorage() if kind == "memory" else SharedStorage(str(path), lock_timeout=30)
+
+    def add() -> None:
+        for _ in range(25):
+            storage.update(lambda state: state.update(n=count(state, "n") + 1))
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert storage.read() == {"n": 200}
+
+
+def test_a_storage_of_ones_own_needs_read_and_update() -> None:
+    storage = Storage()
+    assert storage.warnings == 0
+    with pytest.raises(NotImplementedError):
+        storage.read()
+    with pytest.raises(NotImplementedError):
+        storage.update(lambda state: None)
+
+
+def test_fields_that_anybody_may_have_written() -> None:
+    state: State = {"n": 3, "minus": -3, "word": "w"}
+    assert [count(state, key) for key in ("n", "minus", "word", "none")] == [3, 0, 0, 0]
+    assert [text(state, key) for key in ("word", "n", "none")] == ["w", "", ""]
