@@ -25,7 +25,11 @@ def installed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("installed")
     bundle = Bundle(home)
     done = subprocess.run(
-        [str(ROOT / "install.sh")], env=bundle.environ, capture_output=True, text=True, check=False
+        [str(ROOT / "install.sh")],
+        env={**bundle.environ, "PIP_CACHE_DIR": str(ROOT / ".cache" / "pip")},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return home

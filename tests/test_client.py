@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import identity
-from tests.support.bundle import CLIENT, ROOT, Bundle
+from lib import identity, wake
+from tests.support.bundle import CLIENT, ROOT, Bundle, wait_for
 
 pytestmark = [
     pytest.mark.client,
@@ -20,14 +20,10 @@ CODE = 'def foo(a):\n    x = 1\n    y = 2\n    return a\n\n\ndef bar():\n    ret
 
 @pytest.fixture
 def home(installed_home: Path, tmp_path: Path) -> Bundle:
-    """A fresh installation: the shared one, copied and registered anew."""
-    home = tmp_path / "home"
-    home.mkdir()
-    bundle = Bundle(home, home / ".claude" / "hooks" / "pattern-tracker")
-    done = subprocess.run(
-        [str(ROOT / "install.sh")], env=bundle.environ, capture_output=True, check=False
-    )
-    assert done.returncode == 0
+    """The shared installation, with a spool of this test's own."""
+    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
+    bundle.spool = tmp_path / "spool"
+    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
     return bundle
 
 
@@ -78,22 +74,24 @@ def test_every_write_and_edit_is_recorded_with_its_lineage(home: Bundle, tmp_pat
     assert not any(b"hunter2" in p.read_bytes() for p in home.spool.iterdir() if p.is_file())
 
 
-@pytest.mark.parametrize("gone", ["", "lib", "hooks", ".venv"])
-def test_writes_succeed_in_silence_with_the_installation_deleted(
-    home: Bundle, tmp_path: Path, gone: str
-) -> None:
-    shutil.rmtree(home.root / gone)
+def test_writes_succeed_in_silence_as_the_installation_is_deleted(tmp_path: Path) -> None:
+    bundle = Bundle(tmp_path, tmp_path / ".claude" / "hooks" / "pattern-tracker")
+    install = [str(ROOT / "install.sh")]
+    kept = {"PIP_CACHE_DIR": str(ROOT / ".cache" / "pip")}
+    subprocess.run(install, env={**bundle.environ, **kept}, capture_output=True, check=True)
     work = tmp_path / "work"
     work.mkdir()
     content = "x = 1\n" * 40_000
-    call = ("Write", {"file_path": str(work / "a.py"), "content": content})
-    done = home.claude([[call]], work, "--output-format", "stream-json", "--verbose")
-    assert done.returncode == 0, done.stdout
-    assert (work / "a.py").read_text() == content
-    assert "hook error" not in done.stdout.lower()
-    if gone == ".venv":
-        home.root = ROOT
-        home.wait_delivered()
+    for gone in (".venv", "lib", "hooks", ""):
+        shutil.rmtree(bundle.root / gone)
+        file = work / f"without{gone}.py"
+        call = ("Write", {"file_path": str(file), "content": content})
+        done = bundle.claude([[call]], work, "--output-format", "stream-json", "--verbose")
+        assert done.returncode == 0, done.stdout
+        assert file.read_text() == content
+        assert "hook error" not in done.stdout.lower()
+    bundle.root = ROOT
+    wait_for(lambda: not wake.is_running(str(bundle.spool)))
 
 
 def test_plugin_and_settings_together_make_one_event(home: Bundle, tmp_path: Path) -> None:

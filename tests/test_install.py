@@ -21,6 +21,10 @@ def run_install(home: Path, *arguments: str, **environ: str) -> Any:
     )  # fmt: skip
 
 
+# Downloads are kept for the next test: a package index is not what is tested.
+SHARED = {"PIP_CACHE_DIR": str(ROOT / ".cache" / "pip")}
+
+
 def tree(directory: Path) -> dict[str, bytes]:
     """Every file below `directory` but what running code leaves behind."""
     return {
@@ -30,6 +34,7 @@ def tree(directory: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.xdist_group("client")
 def test_installing_ends_with_a_lineage_and_leaves_no_event(installed_home: Path) -> None:
     done = run_install(installed_home)
     assert done.returncode == 0, done.stderr
@@ -38,21 +43,25 @@ def test_installing_ends_with_a_lineage_and_leaves_no_event(installed_home: Path
     assert not list(spool.rglob("pending_*"))
 
 
+@pytest.mark.xdist_group("client")
 def test_installing_twice_changes_nothing(installed_home: Path) -> None:
     before = tree(installed_home)
     assert run_install(installed_home).returncode == 0
     assert tree(installed_home) == before
 
 
-def test_the_installed_hooks_work_and_survive_half_a_deletion(tmp_path: Path) -> None:
-    home = tmp_path / "home with 'quotes' and spaces"
-    home.mkdir()
-    assert run_install(home).returncode == 0
-    settings = json.loads((home / ".claude" / "settings.json").read_text())
+def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Path) -> None:
+    config = tmp_path / "elsewhere with 'quotes' and spaces"
+    environ = {"CLAUDE_CONFIG_DIR": str(config), **SHARED}
+    assert run_install(tmp_path, **environ).returncode == 0
+    assert not (tmp_path / ".claude").exists()
+    settings = json.loads((config / "settings.json").read_text())
     (group,) = settings["hooks"]["PostToolUse"]
     assert group["matcher"] == "Write|Edit|MultiEdit|NotebookEdit"
     data = (ROOT / "tests" / "payloads" / "01-write-create-js-marker.post.json").read_bytes()
-    bundle = Bundle(home, home / ".claude" / "hooks" / "pattern-tracker")
+    bundle = Bundle(tmp_path, config / "hooks" / "pattern-tracker")
+    bundle.spool = config / "hooks" / ".cache" / "patterns"
+    bundle.environ["CLAUDE_CONFIG_DIR"] = str(config)
 
     def fire() -> None:
         done = subprocess.run(
@@ -64,18 +73,12 @@ def test_the_installed_hooks_work_and_survive_half_a_deletion(tmp_path: Path) ->
     fire()
     bundle.wait_delivered()
     assert len(bundle.log()) == 1
-    assert run_install(home, "--uninstall").returncode == 0
+    done = run_install(tmp_path, "--uninstall", **environ)
+    assert (done.returncode, str(bundle.spool) in done.stdout) == (0, True)
     fire()
-    assert not (home / ".claude" / "settings.json").exists()
-    assert list((home / ".claude" / "hooks" / ".cache" / "patterns").glob("ledger.db"))
-    assert not (home / ".claude" / "hooks" / "pattern-tracker").exists()
-
-
-def test_the_configuration_directory_is_honoured(tmp_path: Path) -> None:
-    done = run_install(tmp_path, CLAUDE_CONFIG_DIR=f"{tmp_path}/elsewhere")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "elsewhere" / "settings.json").exists()
-    assert not (tmp_path / ".claude").exists()
+    assert not (config / "settings.json").exists()
+    assert not bundle.root.exists()
+    assert (bundle.spool / "ledger.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from http.client import BadStatusLine, HTTPConnection, HTTPException, IncompleteRead
 from pathlib import Path
@@ -382,15 +383,13 @@ def test_a_thousand_requests_a_minute_by_default():
         client.close()
 
 
-def test_connection_is_kept_alive_then_closed_when_idle():
-    with ServiceDouble(idle_timeout=0.05) as server:
-        client = Client(server)
-        client.ask("GET", "/health")
-        sock = client.http.sock
-        client.ask("GET", "/health")
-        assert client.http.sock is sock
-        assert sock.recv(1) == b""
-        client.close()
+def test_connection_is_kept_alive_then_closed_when_idle(server, client):
+    client.ask("GET", "/health")
+    sock = client.http.sock
+    server.idle_timeout = 0.01
+    client.ask("GET", "/health")
+    assert client.http.sock is sock
+    assert sock.recv(1) == b""
 
 
 def test_chunked_bodies_are_read(server, client):
@@ -450,8 +449,9 @@ def test_refusing_starts_once_the_fault_before_is_answered(server, client):
 @pytest.mark.parametrize("commits", [False, True])
 def test_reset(server, client, commits):
     server.faults.push(Fault.RESET, commits=commits)
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError) as caught:
         client.track("created", "a")
+    assert not isinstance(caught.value, BadStatusLine)  # that is an orderly close
     assert len(server.events) == commits
 
 
@@ -654,6 +654,19 @@ def test_a_fault_can_stand_for_a_block(server, client):
 def test_a_wrong_option_is_a_type_error(server, kind, options):
     with pytest.raises(TypeError):
         server.faults.push(kind, **options)
+
+
+@pytest.mark.parametrize("kind", list(Fault))
+def test_no_fault_outlives_the_server(kind):
+    before = set(threading.enumerate())
+    with ServiceDouble() as server:
+        client = Client(server)
+        server.faults.set(kind)
+        if kind is not Fault.REFUSE:
+            client.send("POST", BATCH, {"events": [event("created", "a")]})
+            assert server.wait_until(lambda: server.count() == 1)
+    client.close()
+    assert set(threading.enumerate()) <= before
 
 
 def test_runs_as_a_process():

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lib import wake
 from tests.support.messages_api import Call, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +81,7 @@ class Bundle:
 
     def wait_delivered(self) -> None:
         """Wait until nothing is pending and no flusher lives."""
-        wait_for(lambda: not self.pending() and not self.json("status")["flusher"]["running"])
+        wait_for(lambda: not self.pending() and not wake.is_running(str(self.spool)))
 
     def claude(self, turns: list[list[Call]], cwd: Path, *options: str) -> Any:
         """Let the real client carry out `turns` in `cwd`; the finished process."""

@@ -74,8 +74,8 @@ class ServiceDouble:
     """The service, its faults and what reached it.
 
     `latency` is added to every request, `idle_timeout` closes a silent connection (both in
-    seconds; set later, the one holds for the next request, the other for the next connection);
-    `rate_limit` is in requests per sliding minute of `clock`, None for no limit.
+    seconds, settable between requests); `rate_limit` is in requests per sliding minute of
+    `clock`, None for no limit.
     """
 
     def __init__(

@@ -29,9 +29,9 @@ class Connection(BaseHTTPRequestHandler):
         self.record: Record | None = None
         super().__init__(connection, connection.getpeername(), cast(Any, None))
 
-    def setup(self) -> None:
-        super().setup()
+    def handle_one_request(self) -> None:
         self.connection.settimeout(self.double.idle_timeout)
+        super().handle_one_request()
 
     def _serve(self) -> None:
         self.record = None
