@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import inspect
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -77,6 +78,8 @@ def test_executor_wait_for_completion() -> None:
         gate = asyncio.Event()
 
         async def grandchild() -> None:
+            for _ in range(5):
+                await asyncio.sleep(0)
             ended.append("grandchild")
 
         async def child() -> None:
@@ -90,9 +93,11 @@ def test_executor_wait_for_completion() -> None:
         assert executor.get_stats()["active_tasks"] == 1
         gate.set()
         assert await executor.wait_for_completion(timeout=None)
+        executor.fire_and_forget(child())
+        assert await executor.wait_for_completion(timeout=30)
 
     assert run(main()) == []
-    assert ended == ["child", "grandchild"]
+    assert ended == ["child", "grandchild"] * 2
 
 
 def test_no_tasks_make_no_success_rate() -> None:
@@ -160,10 +165,12 @@ def test_a_task_of_another_loop_is_left_over_and_not_waited_for() -> None:
     other.close()
 
 
-@pytest.mark.filterwarnings("error")
 def test_without_a_loop_the_task_is_done_and_counted_as_an_error() -> None:
     executor = ResilientExecutor()
-    task = executor.fire_and_forget(succeed())
+    coroutine = succeed()
+    task = executor.fire_and_forget(coroutine)
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+    assert task.get_loop().is_closed()
     assert task.done()
     assert task.result() is None
     stats = executor.get_stats()
@@ -199,14 +206,22 @@ def test_a_coroutine_that_runs_elsewhere_is_left_alone() -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_what_is_no_exception_passes(error: type[BaseException]) -> None:
     executor = ResilientExecutor()
+    complaints: list[dict[str, Any]] = []
 
     async def interrupted() -> None:
         raise error
 
     async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
         executor.fire_and_forget(interrupted())
         await executor.wait_for_completion()
 
-    with pytest.raises(error):
-        run(main())
+    with pytest.raises(error) as raised:
+        asyncio.run(main())
+    # The traceback holds the task, which complains when it goes.
+    raised.value.__traceback__ = None
+    del raised
+    gc.collect()
+    assert complaints == []
     assert executor.get_stats()["error_count"] == 0

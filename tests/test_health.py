@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import gzip
 import json
 import shutil
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 
@@ -32,6 +34,8 @@ class Service:
         self.answer = answer
         self.requests: list[str] = []
         self.arrived = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.keep_alive = False
         self.url = ""
 
     async def handle(self, reader: Reader, writer: Writer) -> None:
@@ -40,6 +44,9 @@ class Service:
             self.requests.append(head.decode())
             self.arrived.set()
             await self.answer(writer)
+            if self.keep_alive:
+                await reader.read()
+                self.closed.set()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -156,6 +163,7 @@ def test_health_checker_caching() -> None:
             assert checker.get_health_status()["consecutive_successes"] == 3
             service.answer = saying(ILL)
             assert await checker.check_health(force=True) is False
+            assert checker.get_health_status()["consecutive_successes"] == 0
             # A bad result is reused like a good one.
             assert await checker.check_health() is False
             assert len(service.requests) == 4
@@ -226,7 +234,7 @@ NOT_AN_ANSWER = {
     "compressed": response(
         gzip.compress(b'{"status": "healthy"}'), "200 OK", "Content-Encoding: gzip"
     ),
-    "too long": response(json.dumps({**WELL, "filler": "x" * 65536}).encode()),
+    "too long": response(json.dumps(WELL).encode().ljust(64 * 1024 + 1)),
 }
 
 
@@ -237,6 +245,20 @@ def test_no_usable_answer_is_a_dead_service(data: bytes) -> None:
     assert known["state"] == "dead"
     assert known["last_error"]
     assert len(known["last_error"]) <= 200
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (response(b"<html>", "404 Not Found"), "HTTP 404, no JSON object"),
+        (response(b"[]"), "HTTP 200, no JSON object"),
+        (response(b'{"detail": "no"}', "503 No"), "HTTP 503, no health in the answer"),
+        (response(b" " * 65537), "too long"),
+        (response(b"", "200 OK", "Content-Encoding: br"), "compressed"),
+    ],
+)
+def test_why_a_service_is_dead_is_said(data: bytes, why: str) -> None:
+    assert why in ask(sending(data))[1]["last_error"]
 
 
 def test_an_answer_just_within_the_limit_is_read() -> None:
@@ -294,7 +316,7 @@ def test_a_url_of_no_use_is_a_dead_service(url: str) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="a certificate has to be made")
-def test_https_is_verified(tmp_path: Path) -> None:
+def test_https_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key, certificate = str(tmp_path / "key"), str(tmp_path / "certificate")
     subject = "-days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
     curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
@@ -308,10 +330,9 @@ def test_https_is_verified(tmp_path: Path) -> None:
             checker = Phase4HealthChecker(service.url, timeout=10)
             assert await checker.check_health() is False
             assert "CERTIFICATE_VERIFY_FAILED" in checker.get_health_status()["last_error"]
-            trusting = ssl.create_default_context(cafile=certificate)
-            async with httpx.AsyncHTTPTransport(verify=trusting) as transport:
-                checker = Phase4HealthChecker(service.url, timeout=10, transport=transport)
-                assert await checker.check_health() is True
+            # Where httpx finds the authorities that it trusts.
+            monkeypatch.setattr(certifi, "where", lambda: certificate)
+            assert await checker.check_health(force=True) is True
 
     asyncio.run(main())
 
@@ -331,10 +352,12 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     checker = Phase4HealthChecker()
     assert (checker.check_interval, checker.timeout) == (7, 2.5)
     assert checker.base_url == "http://localhost:8053"
-    assert Phase4HealthChecker(check_interval=1).timeout == 2.5
+    checker = Phase4HealthChecker(check_interval=1)
+    assert (checker.check_interval, checker.timeout) == (1, 2.5)
     checker = Phase4HealthChecker("http://service", 1, 2)
     assert (checker.check_interval, checker.timeout) == (1, 2)
-    assert Phase4HealthChecker(timeout=3).check_interval == 7
+    checker = Phase4HealthChecker(timeout=3)
+    assert (checker.check_interval, checker.timeout) == (7, 3)
 
 
 def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +379,34 @@ def test_an_injected_transport_is_used_and_left_open() -> None:
     checker = Phase4HealthChecker(transport=watched)
     assert asyncio.run(checker.check_health()) is True
     assert not watched.closed
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_connection_is_closed_when_the_answer_is_read() -> None:
+    async def main() -> None:
+        async with serving(saying(WELL)) as service:
+            service.keep_alive = True
+            checker = Phase4HealthChecker(service.url, timeout=10)
+            assert await checker.check_health() is True
+            await service.closed.wait()
+
+    asyncio.run(main())
+    gc.collect()
+
+
+def test_a_redirect_is_not_followed() -> None:
+    async def main() -> None:
+        async with serving(saying(WELL)) as service:
+
+            async def redirect(writer: Writer) -> None:
+                service.answer = saying(WELL)
+                writer.write(response(b"", "307 Temporary Redirect", "Location: /elsewhere"))
+
+            service.answer = redirect
+            assert await Phase4HealthChecker(service.url, timeout=10).check_health() is False
+            assert len(service.requests) == 1
+
+    asyncio.run(main())
 
 
 def test_concurrent_callers_share_one_request() -> None:
@@ -499,7 +550,18 @@ class Broken(Storage):
         raise OSError("disk full")
 
 
-def test_a_storage_that_fails_is_counted_and_done_without() -> None:
+def test_results_of_different_services_are_not_added_up() -> None:
+    storage = MemoryStorage()
+    for url in ("http://one", "http://another", "http://one"):
+        answers = [httpx.Response(503)]
+        checker = Phase4HealthChecker(url, storage=storage, transport=transport(answers))
+        assert asyncio.run(checker.check_health()) is False
+        assert checker.get_health_status()["consecutive_failures"] == 1
+
+
+def test_a_storage_that_fails_is_counted_and_done_without(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clock = FakeClock()
     answers = [httpx.Response(503), httpx.Response(503)]
     checker = Phase4HealthChecker(storage=Broken(), clock=clock, transport=transport(answers))
@@ -509,19 +571,43 @@ def test_a_storage_that_fails_is_counted_and_done_without() -> None:
     assert asyncio.run(checker.check_health()) is False
     known = checker.get_health_status()
     assert known["consecutive_failures"] == 2
-    assert known["storage_errors"] >= 4
+    # Two looks for a recent result, two results to store and one look at the status.
+    assert known["storage_errors"] == 5
+    assert "disk full" in caplog.text
+
+
+def test_a_result_that_cannot_be_stored_leaves_the_stored_one_alone() -> None:
+    class Full(MemoryStorage):
+        """Takes one result."""
+
+        def update(self, change: Callable[[State], None]) -> State:
+            if self.read():
+                raise OSError("disk full")
+            return super().update(change)
+
+    storage = Full()
+    answers = [httpx.Response(200, json=WELL), httpx.Response(503)]
+    checker = Phase4HealthChecker(storage=storage, transport=transport(answers))
+    assert asyncio.run(checker.check_health()) is True
+    before = dict(storage.read())
+    assert asyncio.run(checker.check_health(force=True)) is False
+    assert storage.read() == before
 
 
 def test_a_change_for_the_worse_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    answers = [
-        httpx.Response(status, json=WELL if status == 200 else None)
-        for status in (200, 503, 503, 200, 503)
-    ]
+    well, ill, dead = ((200, WELL), (200, ILL), (503, None))
+    story = (well, dead, dead, well, ill, ill, dead)
+    answers = [httpx.Response(status, json=answer) for status, answer in story]
     checker = Phase4HealthChecker(transport=transport(answers))
-    for _ in range(5):
+    for _ in story:
         asyncio.run(checker.check_health(force=True))
     lines = [record.getMessage() for record in caplog.records]
-    assert [line.startswith("the traceability service is dead") for line in lines] == [True, True]
+    prefix = "the traceability service is "
+    assert [line.removeprefix(prefix) for line in lines] == [
+        "dead: ValueError('HTTP 503, no JSON object')",
+        f"degraded: {ILL['components']}",
+        "dead: ValueError('HTTP 503, no JSON object')",
+    ]
 
 
 def test_bad_settings_are_told_once(

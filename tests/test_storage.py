@@ -24,7 +24,7 @@ DAMAGED = {
     "not UTF-8": b'{"breaker": "\xff\xfe"}',
     "UTF-16": '{"breaker": {}}'.encode("utf-16"),
     "too deep": b"[" * 100_000,
-    "too large": b" " * (MAX_BYTES + 1),
+    "too large": b'{"breaker": {}}'.ljust(MAX_BYTES + 1),
 }
 USELESS = {
     "no section": {},
@@ -126,6 +126,26 @@ def test_sections_do_not_disturb_each_other(path: Path) -> None:
     assert SharedStorage(str(path), "health").read() == {"state": "healthy"}
 
 
+def test_an_unchanged_file_is_parsed_once(path: Path) -> None:
+    path.write_bytes(b'{"breaker": {}}'.ljust(MAX_BYTES))
+    file = StateFile(str(path))
+    assert file.read() == {"breaker": {}}
+    assert file.read() is file.read()
+
+
+def test_a_state_file_tells_damaged_from_missing(path: Path) -> None:
+    file = StateFile(str(path))
+    damaged = []
+    for content in ("", "{}", "{", None):
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_text(content)
+        assert file.read() == {}
+        damaged.append(file.damaged)
+    assert damaged == [True, False, True, False]
+    assert file.damages == 2
+
+
 def test_a_nonsense_damage_count_is_ignored(path: Path) -> None:
     path.write_text('{"damage": {"count": "many"}, "breaker": {}}')
     assert breaker_over(path).get_state()["warnings"] == 0
@@ -143,7 +163,7 @@ def test_a_lock_that_is_held_is_an_error_in_time(path: Path) -> None:
 
 def test_a_change_that_fails_leaves_no_trace(path: Path) -> None:
     for storage in (MemoryStorage(), SharedStorage(str(path))):
-        storage.update(lambda state: state.update(epoch=1))
+        assert storage.update(lambda state: state.update(epoch=1)) == {"epoch": 1}
 
         def fail(state: State) -> None:
             state["epoch"] = 2
