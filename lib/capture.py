@@ -14,7 +14,6 @@ from lib.privacy import holds_secrets
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PATH = 4096
 MAX_EDITS = 10_000
-UNKNOWN = "unknown"
 
 
 class Refused(Exception):
@@ -83,7 +82,7 @@ def _event_of(
         event_type = "pattern_modified"
     extra = _context(payload)
     if not change.before_known:
-        extra["before"] = UNKNOWN
+        extra["before"] = event.UNKNOWN
     return event.build(
         event_type,
         content,
@@ -228,9 +227,8 @@ def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "
         session_id=_field(head, "session_id"),
         tool_use_id=_field(tail, "tool_use_id") or _field(head, "tool_use_id"),
         captured_ns=captured_ns,
-        extra={"payload_bytes": size},
     )
-    made["event_data"]["pattern_data"]["payload_bytes"] = size  # type: ignore[index]
+    made["event_data"]["reason"] = f"a payload of {size} bytes, too large to capture"  # type: ignore[index]
     return made
 
 

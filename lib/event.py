@@ -9,6 +9,8 @@ import time
 from lib import identity, languages
 
 PATTERN_VERSION = "1.0.0"
+# What "before" holds where an older client did not tell what the file was: the ledger decides.
+UNKNOWN = "unknown"
 
 
 class Content:

@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 
 from lib import image, outbox, spool, wake
 from lib.event import timestamp
@@ -69,29 +70,24 @@ def log(directory: str, line: str) -> None:
 
 
 class Flusher:
-    """Drains one spool. Whoever uses it competes for one lock; the others leave at once."""
+    """Drains one spool. Whoever uses it competes for one lock; the others leave at once.
+
+    `delivered` counts the events that this object took out of the spool.
+    """
 
     def __init__(self, directory: str, settings: Settings) -> None:
         self.directory = directory
         self.settings = settings
         self.state = StateFile(f"{directory}/{STATE_FILE}")
+        self.delivered = 0
         self._lock = Lock(f"{directory}/{LOCK_FILE}")
         self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._failed = ""
 
     def run_detached(self) -> None:
         """Drain until nothing waits, staying a moment for what comes next. Raises OSError."""
-        while self._lock.acquire():
-            self._forget_mark()
-            running = wake.say_running(self.directory)
-            try:
-                self._drain_and_linger()
-            finally:
-                os.close(running)
-                self._lock.release()
-            # A hook that saw this run still going has left its event to it.
-            if self._failed or self._is_late() or not spool.has_pending(self.directory):
-                return
+        while self._hold(0.0, self._drain_and_linger) and self._is_due():
+            pass
         self._forget_mark()
 
     def run_once(self, timeout: float) -> bool:
@@ -99,13 +95,30 @@ class Flusher:
 
         Returns whether nothing is left. Raises OSError; TimeoutError if the other did not end.
         """
-        if not self._lock.acquire(timeout):
+        if not self._hold(timeout, self._drain):
             raise TimeoutError("another flusher is at work")
+        while self._is_due() and self._hold(0.0, self._drain):
+            pass
+        return not self._failed and not spool.has_pending(self.directory)
+
+    def _hold(self, timeout: float, work: Callable[[], None]) -> bool:
+        """Do `work` under the lock; False if it was not to be had within `timeout` seconds."""
+        if not self._lock.acquire(timeout):
+            return False
+        self._forget_mark()
         try:
-            self._drain()
+            running = wake.say_running(self.directory)
+            try:
+                work()
+            finally:
+                os.close(running)
         finally:
             self._lock.release()
-        return not self._failed and not spool.has_pending(self.directory)
+        return True
+
+    def _is_due(self) -> bool:
+        """Whether to go on: a hook that saw this run still going has left its event to it."""
+        return not self._failed and not self._is_late() and spool.has_pending(self.directory)
 
     def _forget_mark(self) -> None:
         try:
@@ -137,7 +150,8 @@ class Flusher:
                 self._tidy(ledger)
             finally:
                 ledger.close()
-        except (OSError, sqlite3.Error) as error:
+        except Exception as error:
+            # Whatever it was: a flusher that dies in silence would be missed by nobody.
             self._failed = f"{type(error).__name__}: {error}"
             log(self.directory, self._failed)
         finished = {"last_run": timestamp(time.time_ns()), "last_error": self._failed or None}
@@ -166,6 +180,7 @@ class Flusher:
         ledger.record_all(events.values())
         for name in events:
             outbox.acknowledge(self.directory, name)
+        self.delivered += len(events)
 
     def _tidy(self, ledger: Ledger) -> None:
         """Keep the bounds, after delivery had its chance; gather what hooks counted."""

@@ -69,10 +69,10 @@ def ensure(root: str) -> bool:
     Raises OSError where the bundle cannot be written to.
     """
     modules = [(name, *_source(root, name)) for name in MODULES]
-    if _is_fresh(root, modules):
+    starter = compile(f"extensions = {_origins()!r}{_STARTER}", "<starter>", "exec", optimize=2)
+    if _is_fresh(root, modules, starter):
         return False
     compiled = [(name, path, signature, _compile(root, path)) for name, path, signature in modules]
-    starter = compile(f"extensions = {_origins()!r}{_STARTER}", "<starter>", "exec", optimize=2)
     os.makedirs(f"{root}/lib/__pycache__", exist_ok=True)
     files.replace(path_of(root), marshal.dumps((starter, compiled)), sync=True)
     return True
@@ -92,11 +92,13 @@ def _source(root: str, name: str) -> tuple[str, tuple[int, int]]:
     return path, (status.st_mtime_ns, status.st_size)
 
 
-def _is_fresh(root: str, modules: list[tuple[str, str, tuple[int, int]]]) -> bool:
+def _is_fresh(
+    root: str, modules: list[tuple[str, str, tuple[int, int]]], starter: CodeType
+) -> bool:
     try:
         with open(path_of(root), "rb") as file:
-            _, compiled = marshal.load(file)
-        return [module[:3] for module in compiled] == modules
+            made, compiled = marshal.load(file)
+        return bool(made == starter) and [module[:3] for module in compiled] == modules
     except (OSError, ValueError, EOFError, TypeError):
         return False
 

@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NU
 """
 LOG_FIELDS = (
     "event_id, timestamp, event_type, pattern_id, pattern_name, language, file_path, tool_name, "
-    "session_id, parent_pattern_ids"
+    "session_id, parent_pattern_ids, reason"
 )
 
 

@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 from lib import identity
+from lib.event import UNKNOWN
 
 
 class Recording:
@@ -14,7 +15,7 @@ class Recording:
         self._db = db
         self._event = event
         self._data: dict[str, Any] = event["event_data"]
-        self._type = str(event["event_type"])
+        self._type = _text(event["event_type"])
         self._subject = str(event["pattern_id"])
         self._content_id = _text(event.get("content_pattern_id")) or self._subject
         parents = self._data.get("parent_pattern_ids")
@@ -30,7 +31,7 @@ class Recording:
         """Record the event, and before it the creation of what it presupposes."""
         if self._is_known():
             return
-        if self._event.get("before") == "unknown":
+        if self._event.get("before") == UNKNOWN:
             self._resolve_before()
         if self._type == "pattern_modified" and self._parents == [self._content_id]:
             add_to_counter(self._db, "unchanged", 1)
@@ -47,7 +48,7 @@ class Recording:
         query = "SELECT timestamp FROM events WHERE event_id = ?"
         found = self._db.execute(query, (_text(self._event["event_id"]),)).fetchone()
         # The same capture again is a flusher that died before it could acknowledge.
-        if found and found[0] != self._event["timestamp"]:
+        if found and found[0] != _text(self._event["timestamp"]):
             add_to_counter(self._db, "duplicate", 1)
         return found is not None
 
@@ -64,8 +65,8 @@ class Recording:
         snapshots = self._event.get("parents")
         known = {}
         for parent in snapshots if isinstance(snapshots, list) else []:
-            if isinstance(parent, dict):
-                known[parent.get("pattern_id")] = parent
+            if isinstance(parent, dict) and identity.is_valid_id(parent.get("pattern_id")):
+                known[parent["pattern_id"]] = parent
         for parent_id in self._parents:
             parent = known.get(parent_id, {})
             self._imply(parent_id, parent.get("code"), _text(parent.get("pattern_name")))

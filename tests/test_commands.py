@@ -25,7 +25,7 @@ def test_log_prints_an_object_a_line_oldest_first(edited: Bundle) -> None:
     assert [e["event_type"] for e in events] == ["pattern_created"] + ["pattern_modified"] * 2
     assert set(events[0]) == {
         "event_id", "timestamp", "event_type", "pattern_id", "pattern_name", "language",
-        "file_path", "tool_name", "session_id", "parent_pattern_ids",
+        "file_path", "tool_name", "session_id", "parent_pattern_ids", "reason",
     }  # fmt: skip
     assert events[2]["parent_pattern_ids"] == [events[1]["pattern_id"]]
 
@@ -112,3 +112,16 @@ def test_file_names_cannot_drive_the_terminal(bundle: Bundle) -> None:
 def test_there_is_one_version(bundle: Bundle) -> None:
     manifest = json.loads((bundle.root / ".claude-plugin" / "plugin.json").read_text())
     assert bundle.command("--version").stdout.strip() == manifest["version"]
+
+
+def test_only_a_flusher_puts_a_damaged_ledger_aside(edited: Bundle) -> None:
+    damaged = b"not a database" * 100
+    for path in edited.spool.glob("ledger.db*"):
+        path.unlink()
+    (edited.spool / "ledger.db").write_bytes(damaged)
+    for verb in ("status", "log"):
+        done = edited.command(verb)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert (edited.spool / "ledger.db").read_bytes() == damaged
+    assert edited.json("sync") == {"synced": 0, "pending": 0, "quarantined": 0, "error": None}
+    assert edited.json("status")["dropped"] == {"damaged_ledger": 1}

@@ -1,5 +1,6 @@
 """Delivery into the ledger by a detached process."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -226,3 +227,64 @@ def test_a_long_tally_moves_into_the_ledger_without_being_lost(tmp_path: Path) -
 
     assert gather(str(tmp_path))["captured"] == 70_000
     assert not (tmp_path / "tally").exists()
+
+
+def seen_running(directory: str) -> bool:
+    """What a hook would see: a process never finds its own record lock in its way."""
+    look = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from lib import wake as w; "
+    look += f"sys.exit(not w.is_running({directory!r}))"
+    return subprocess.run([INTERPRETER, "-I", "-c", look], check=False).returncode == 0
+
+
+class Interrupted(Flusher):
+    """A flusher during whose last step, after its look at the spool, a hook commits."""
+
+    late = 0
+
+    def _tidy(self, ledger: Any) -> None:
+        assert seen_running(self.directory)
+        super()._tidy(ledger)
+        self.late += 1
+        if self.late == 1:
+            commit(Path(self.directory), write_payload("/p/late.py", "x = 9\n", "late"), 1)
+
+
+def test_an_event_committed_while_sync_ends_is_not_stranded(tmp_path: Path) -> None:
+    commit(tmp_path, write_payload("/p/1.py", "x = 1\n", "1"), time.time_ns())
+    assert Interrupted(str(tmp_path), Settings({})).run_once(5.0)
+    assert outbox.pending(str(tmp_path)) == []
+
+
+WRONG = [
+    None,
+    1,
+    1.5,
+    True,
+    [],
+    {},
+    "",
+    [[]],
+    [{}],
+    {"a": 1},
+    "\ud800",
+    [{"pattern_id": []}],
+    -(2**70),
+]
+
+
+def test_an_event_with_wrong_types_anywhere_blocks_nobody(tmp_path: Path) -> None:
+    good: Any = json.loads(_event_file(tmp_path, write_payload("/p/0.py", "x = 0\n", "0", "y")))
+    places = [(key,) for key in good] + [("event_data", key) for key in good["event_data"]]
+    for number, (place, wrong) in enumerate(itertools.product(places, WRONG)):
+        event = {**json.loads(json.dumps(good)), "event_id": str(number)}
+        (event if len(place) == 1 else event[place[0]])[place[-1]] = wrong
+        (tmp_path / f"pending_{number}.json").write_text(json.dumps(event))
+    commit(tmp_path, write_payload("/p/good.py", "z = 0\n", "good"), time.time_ns())
+    assert drain(tmp_path)
+    assert json.loads((tmp_path / "state.json").read_text())["flusher"]["last_error"] is None
+
+
+def _event_file(directory: Path, data: dict[str, Any]) -> str:
+    commit(directory, data, 1)
+    (item,) = outbox.pending(str(directory))
+    return (directory / item.name).read_text()

@@ -4,7 +4,6 @@ import json
 import os
 from typing import Any
 
-from lib.flusher import open_ledger
 from lib.ledger import FILE_NAME, LOG_FIELDS, Ledger
 from lib.settings import Settings
 
@@ -31,7 +30,7 @@ def require_ledger() -> Ledger:
     directory = spool_directory()
     if not has_ledger(directory):
         raise CommandError("nothing was recorded yet")
-    return open_ledger(directory)
+    return Ledger(f"{directory}/{FILE_NAME}")
 
 
 def event_of(row: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from lib import outbox, spool, wake
 from lib.commands.common import has_ledger, print_json, printable, spool_directory
-from lib.flusher import OLD_TALLY, STATE_FILE, open_ledger
+from lib.flusher import OLD_TALLY, STATE_FILE
+from lib.ledger import FILE_NAME, Ledger
 from lib.settings import Settings
 from lib.state import StateFile
 
@@ -54,7 +55,7 @@ def _counters(directory: str) -> dict[str, int]:
     total: dict[str, int] = {}
     sources = [spool.read_tally(f"{directory}/{name}") for name in (spool.TALLY, OLD_TALLY)]
     if has_ledger(directory):
-        ledger = open_ledger(directory)
+        ledger = Ledger(f"{directory}/{FILE_NAME}")
         sources.append(ledger.counters())
         sources.append({"delivered": ledger.delivered()})
         ledger.close()

@@ -18,18 +18,17 @@ def run(options: argparse.Namespace) -> int:
     """Deliver; 0 only if nothing is left."""
     directory = spool_directory()
     files.make_private_directory(directory)
-    before = gather(directory)
+    flusher = Flusher(directory, Settings(os.environ))
     try:
-        complete = Flusher(directory, Settings(os.environ)).run_once(DEADLINE_SECONDS)
+        complete = flusher.run_once(DEADLINE_SECONDS)
     except TimeoutError as error:
         raise CommandError(str(error)) from None
     after = gather(directory)
-    synced = after["delivered"] - before["delivered"]
     problem = after["flusher"]["last_error"]
     if options.json:
         counts = {name: after[name] for name in ("pending", "quarantined")}
-        print_json({"synced": synced, **counts, "error": problem})
+        print_json({"synced": flusher.delivered, **counts, "error": problem})
     else:
         why = f" ({printable(problem)})" if problem else ""
-        print(f"{synced} delivered, {after['pending']} left{why}")
+        print(f"{flusher.delivered} delivered, {after['pending']} left{why}")
     return 0 if complete else 1
