@@ -1,4 +1,4 @@
-"""Delivery: one process at a time drains the spool into the ledger, then is gone.
+"""One process at a time drains the spool into the ledger and to the service, then is gone.
 
 Started by a hook, detached, so its own speed matters less than its restraint: it stays a moment
 for the rest of a burst of edits, so that the burst starts one flusher, and has a deadline.
@@ -11,23 +11,24 @@ import time
 from collections.abc import Callable
 
 from lib import image, outbox, spool, wake
+from lib.approval import Approvals
+from lib.dispatch import Dispatch
+from lib.drain import Drain
 from lib.event import timestamp
+from lib.journal import log
 from lib.ledger import FILE_NAME, Ledger
 from lib.lock import Lock
 from lib.settings import Settings
 from lib.state import StateFile
 
 LOCK_FILE = "flusher.lock"
-LOG_FILE = "flusher.log"
 STATE_FILE = "state.json"
 OLD_TALLY = "tally.old"
-BATCH = 200
 DEADLINE_SECONDS = 30
 # Between the deadline that the loop keeps and the one that the kernel keeps.
 GRACE_SECONDS = 15
 LINGER_SECONDS = 1.5
 POLL_SECONDS = 0.1
-LOG_LIMIT = 256 * 1024
 TALLY_LIMIT = 64 * 1024
 
 _ABOUT = """This directory belongs to pattern-tracker, a hook bundle for Claude Code.
@@ -56,33 +57,38 @@ def main(directory: str) -> None:
         log(directory, f"{type(error).__name__}: {error}")
 
 
-def log(directory: str, line: str) -> None:
-    """Add a line to the log, which starts anew when it has grown too long. Never raises."""
-    path = f"{directory}/{LOG_FILE}"
-    try:
-        if os.path.exists(path) and os.path.getsize(path) > LOG_LIMIT:
-            os.replace(path, f"{path}.old")
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{timestamp(time.time_ns())} {line}\n")
-    except OSError:
-        pass
-
-
 class Flusher:
     """Drains one spool. Whoever uses it competes for one lock; the others leave at once.
 
-    `delivered` counts the events that this object took out of the spool.
+    Args:
+        directory: the spool.
+        settings: what the environment asks for.
+        approvals: which services may be used; None: those of this bundle.
+        progress: told the numbers of events done and still waiting after each batch.
+
+    `delivered` counts the events that this object took out of the spool; `problem` is the
+    service's, "" if there is none.
     """
 
-    def __init__(self, directory: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        directory: str,
+        settings: Settings,
+        approvals: Approvals | None = None,
+        progress: Callable[[int, int], None] = lambda done, left: None,
+    ) -> None:
         self.directory = directory
         self.settings = settings
         self.state = StateFile(f"{directory}/{STATE_FILE}")
         self.delivered = 0
+        self.problem = ""
+        self._approvals = approvals or Approvals()
+        self._progress = progress
         self._lock = Lock(f"{directory}/{LOCK_FILE}")
         self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._failed = ""
+        self._forced = False
+        self._kept: set[str] = set()
 
     def run_detached(self) -> None:
         """Drain until nothing waits, staying a moment for what comes next. Raises OSError."""
@@ -93,8 +99,12 @@ class Flusher:
     def run_once(self, timeout: float) -> bool:
         """Drain now, waiting up to `timeout` seconds for another run to end.
 
-        Returns whether nothing is left. Raises OSError; TimeoutError if the other did not end.
+        A person or a program asked, so the service is asked too, however it was, and there is no
+        deadline but the service's. Returns whether nothing is left. Raises OSError; TimeoutError
+        if the other did not end.
         """
+        self._forced = True
+        self._deadline = float("inf")
         if not self._hold(timeout, self._drain):
             raise TimeoutError("another flusher is at work")
         while self._is_due() and self._hold(0.0, self._drain):
@@ -118,7 +128,11 @@ class Flusher:
 
     def _is_due(self) -> bool:
         """Whether to go on: a hook that saw this run still going has left its event to it."""
-        return not self._failed and not self._is_late() and spool.has_pending(self.directory)
+        return not self._failed and not self._is_late() and self._has_news()
+
+    def _has_news(self) -> bool:
+        """Whether a file waits that this run has not dealt with."""
+        return any(name not in self._kept for name in outbox.names(self.directory))
 
     def _forget_mark(self) -> None:
         try:
@@ -134,7 +148,7 @@ class Flusher:
         quiet_until = time.monotonic() + LINGER_SECONDS
         while not self._failed and not self._is_late() and time.monotonic() < quiet_until:
             time.sleep(POLL_SECONDS)
-            if spool.has_pending(self.directory):
+            if self._has_news():
                 self._drain()
                 quiet_until = time.monotonic() + LINGER_SECONDS
 
@@ -158,29 +172,18 @@ class Flusher:
         self.state.update("flusher", lambda section: section.update(finished))
 
     def _deliver_all(self, ledger: Ledger) -> None:
-        while not self._is_late():
-            waiting = outbox.pending(self.directory)
-            if not waiting:
-                return
-            for start in range(0, len(waiting), BATCH):
-                if self._is_late():
-                    return
-                self._deliver(ledger, waiting[start : start + BATCH])
-
-    def _deliver(self, ledger: Ledger, batch: list[outbox.Waiting]) -> None:
-        events = {}
-        for item in batch:
-            try:
-                events[item.name] = outbox.read(self.directory, item.name)
-            except FileNotFoundError:
-                continue
-            except outbox.Damaged as damaged:
-                outbox.quarantine(self.directory, item.name, str(damaged))
-                log(self.directory, f"{item.name} put into quarantine: {damaged}")
-        ledger.record_all(events.values())
-        for name in events:
-            outbox.acknowledge(self.directory, name)
-        self.delivered += len(events)
+        dispatch = Dispatch(self.settings, self.state, ledger, self._forced, self._approvals)
+        drain = Drain(self.directory, ledger, dispatch, self._is_late, self._progress)
+        try:
+            drain.run()
+        finally:
+            self.delivered += drain.delivered
+            self._kept = drain.kept
+            if dispatch.problem and dispatch.problem != self.problem:
+                log(self.directory, f"the service has not got all events: {dispatch.problem}")
+            self.problem = dispatch.problem
+            dispatch.close(drained=drain.complete and not drain.kept)
+            wake.hold_off(self.directory, dispatch.hold_off() if drain.kept else 0.0)
 
     def _tidy(self, ledger: Ledger) -> None:
         """Keep the bounds, after delivery had its chance; gather what hooks counted."""

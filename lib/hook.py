@@ -5,7 +5,7 @@ import time
 
 from lib import capture, codec, spool
 from lib.settings import Settings
-from lib.wake import wake
+from lib.wake import is_held_off, wake
 
 CHUNK = 65536
 
@@ -19,7 +19,7 @@ def pre_tool_use(root: str) -> None:
     while posix.read(0, CHUNK):
         pass
     directory = _directory()
-    if directory and spool.has_pending(directory):
+    if directory and spool.has_pending(directory) and not is_held_off(directory):
         wake(directory, root, posix.environ)
 
 

@@ -5,13 +5,14 @@ file, or one day a function or class in it by its qualified name ("" is the whol
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from lib.recording import Recording, add_to_counter, head_of
+from lib.recording import Recording, add_to_counter, creation_event_id, head_of, unpack
 
 FILE_NAME = "ledger.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 5.0
 
 _SCHEMA = """
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS events (
     event_type TEXT NOT NULL, pattern_id TEXT NOT NULL, pattern_name TEXT, language TEXT,
     file_path TEXT, qualified_name TEXT NOT NULL DEFAULT '', tool_name TEXT, session_id TEXT,
     parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT, reason TEXT,
-    implied INTEGER NOT NULL DEFAULT 0
+    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT
 );
 CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
 CREATE TABLE IF NOT EXISTS occurrences (
@@ -40,6 +41,10 @@ CREATE TABLE IF NOT EXISTS occurrences (
     last_seq INTEGER NOT NULL, PRIMARY KEY (file_path, qualified_name, pattern_id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS occurrences_by_pattern ON occurrences (pattern_id);
+CREATE TABLE IF NOT EXISTS waiting (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known_at (
+    service TEXT NOT NULL, pattern_id TEXT NOT NULL, PRIMARY KEY (service, pattern_id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 """
 LOG_FIELDS = (
@@ -60,31 +65,120 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         # The spool's file is unlinked once this has the event, so a commit must be on the disk.
         self._db.execute("PRAGMA synchronous = FULL")
-        if self._db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-            self._db.executescript(_SCHEMA)
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version < SCHEMA_VERSION:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._migrate()
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    def _migrate(self) -> None:
+        """Make the tables, or bring those of an earlier version up to date."""
+        # Read again: another process may have been here before the transaction began.
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 1:
+            self._db.execute("ALTER TABLE events ADD COLUMN edge_type TEXT")
+        for statement in _SCHEMA.split(";\n"):
+            if statement.strip():
+                self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Close the file; the ledger is of no use afterwards."""
         self._db.close()
 
-    def record_all(self, events: Iterable[dict[str, Any]]) -> None:
-        """Record `events` in one transaction: all of them or, on an exception, none."""
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block or, on an exception, nothing of it."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            for event in events:
-                Recording(self._db, event).record()
+            yield self._db
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
 
+    def record_all(self, events: Iterable[dict[str, Any]]) -> None:
+        """Record `events` in one transaction: all of them or, on an exception, none."""
+        with self._transaction() as db:
+            for event in events:
+                Recording(db, event).record()
+
+    def record_waiting(self, events: Mapping[str, dict[str, Any]]) -> set[str]:
+        """Record `events`, by the names of their files, as `record_all` does.
+
+        Those that say something new are remembered as waiting for a service; their names.
+        """
+        with self._transaction() as db:
+            names = {name for name, event in events.items() if Recording(db, event).record()}
+            db.executemany("INSERT OR IGNORE INTO waiting VALUES (?)", [(n,) for n in names])
+        return names
+
+    def waiting(self) -> set[str]:
+        """The names of the files that are recorded and wait for a service."""
+        return {row[0] for row in self._db.execute("SELECT name FROM waiting")}
+
+    def settle(
+        self, names: Iterable[str], service: str = "", pattern_ids: Iterable[str] = ()
+    ) -> None:
+        """Those files wait no longer, and the service at that URL knows those patterns."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM waiting WHERE name = ?", [(name,) for name in names])
+            known = [(service, pattern_id) for pattern_id in pattern_ids]
+            db.executemany("INSERT OR IGNORE INTO known_at VALUES (?, ?)", known)
+
+    def resolved(self, event_id: str) -> dict[str, Any] | None:
+        """What was made of a recorded event; None if it is not recorded.
+
+        Keys: event_type, pattern_id, content_id (the id of the code, another one than
+        pattern_id where the file applies a marked pattern), parents and edge_type.
+        """
+        query = (
+            "SELECT event_type, pattern_id, content_id, parent_pattern_ids, edge_type "
+            "FROM events WHERE event_id = ?"
+        )
+        row = self._db.execute(query, (event_id,)).fetchone()
+        if row is None:
+            return None
+        found = dict(row)
+        found["parents"] = found.pop("parent_pattern_ids").split()
+        return found
+
+    def creation_of(self, pattern_id: str) -> dict[str, Any]:
+        """What a pattern's creation can be told from; event_id and timestamp are always there."""
+        query = (
+            "SELECT pattern_name, pattern_type, language, first_seen AS timestamp, code "
+            "FROM patterns LEFT JOIN snapshots ON digest = snapshot WHERE pattern_id = ?"
+        )
+        row = self._db.execute(query, (pattern_id,)).fetchone()
+        found: dict[str, Any] = dict(row) if row else {"timestamp": None}
+        if found.get("code") is not None:
+            found["code"] = unpack(found["code"])
+        return {**found, "event_id": creation_event_id(pattern_id)}
+
+    def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]:
+        """Those of `pattern_ids` that the service at that URL was told of."""
+        query = "SELECT 1 FROM known_at WHERE service = ? AND pattern_id = ?"
+        return {
+            pattern_id
+            for pattern_id in pattern_ids
+            if self._db.execute(query, (service, pattern_id)).fetchone()
+        }
+
+    def forget_known(self, service: str, pattern_ids: Iterable[str]) -> None:
+        """The service at that URL turned out not to know those patterns."""
+        query = "DELETE FROM known_at WHERE service = ? AND pattern_id = ?"
+        with self._transaction() as db:
+            db.executemany(query, [(service, pattern_id) for pattern_id in pattern_ids])
+
     def count(self, counts: dict[str, int]) -> None:
         """Add `counts` to the counters of those names."""
-        self._db.execute("BEGIN IMMEDIATE")
-        for name, number in counts.items():
-            add_to_counter(self._db, name, number)
-        self._db.execute("COMMIT")
+        with self._transaction() as db:
+            for name, number in counts.items():
+                add_to_counter(db, name, number)
 
     def counters(self) -> dict[str, int]:
         """All counters."""

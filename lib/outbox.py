@@ -46,10 +46,20 @@ def pending(directory: str) -> list[Waiting]:
     return sorted(found)
 
 
+def names(directory: str) -> Iterator[str]:
+    """The names of the files that wait, in no order."""
+    return (e.name for e in _entries(directory) if e.name.startswith(spool.PREFIX))
+
+
 def quarantined(directory: str) -> int:
     """How many files are in quarantine."""
+    return len(quarantined_names(directory))
+
+
+def quarantined_names(directory: str) -> list[str]:
+    """The names of the files in quarantine."""
     entries = _entries(f"{directory}/{QUARANTINE}")
-    return sum(not entry.name.endswith(REASON_SUFFIX) for entry in entries)
+    return sorted(entry.name for entry in entries if not entry.name.endswith(REASON_SUFFIX))
 
 
 def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:

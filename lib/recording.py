@@ -27,15 +27,19 @@ class Recording:
         details = self._data.get("pattern_data")
         self._details: dict[str, Any] = details if isinstance(details, dict) else {}
 
-    def record(self) -> None:
-        """Record the event, and before it the creation of what it presupposes."""
+    def record(self) -> bool:
+        """Record the event, and before it the creation of what it presupposes.
+
+        Returns whether there was anything to record: not for an event that is known, nor for a
+        modification that changed nothing.
+        """
         if self._is_known():
-            return
+            return False
         if self._event.get("before") == UNKNOWN:
             self._resolve_before()
         if self._type == "pattern_modified" and self._parents == [self._content_id]:
             add_to_counter(self._db, "unchanged", 1)
-            return
+            return False
         if self._type == "pattern_created" and self._stands_elsewhere():
             self._type = "pattern_applied"
         self._imply_parents()
@@ -43,6 +47,7 @@ class Recording:
             self._imply(self._subject, self._code(), self._name())
         self._add_patterns_and_edges()
         self._add_event()
+        return True
 
     def _is_known(self) -> bool:
         query = "SELECT timestamp FROM events WHERE event_id = ?"
@@ -78,7 +83,7 @@ class Recording:
             return
         snapshot = self._add_snapshot(code)
         self._add_pattern(pattern_id, name, snapshot)
-        event_id = identity.digest(f"creation\0{pattern_id}")[:32]
+        event_id = creation_event_id(pattern_id)
         self._insert_event(event_id, "pattern_created", pattern_id, name, [], snapshot, implied=1)
 
     def _add_patterns_and_edges(self) -> None:
@@ -143,7 +148,8 @@ class Recording:
         cursor = self._db.execute(
             "INSERT INTO events (event_id, timestamp, event_type, pattern_id, pattern_name, "
             "language, file_path, tool_name, session_id, parent_pattern_ids, content_id, "
-            "snapshot, reason, implied) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "snapshot, reason, implied, edge_type) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 event_id,
                 _text(self._event["timestamp"]),
@@ -159,6 +165,7 @@ class Recording:
                 snapshot,
                 _text(self._data.get("reason")) or None,
                 implied,
+                self._edge if parents else None,
             ),
         )
         return cursor.lastrowid or 0
@@ -168,6 +175,16 @@ class Recording:
 
     def _name(self) -> str:
         return _text(self._data.get("pattern_name"))
+
+
+def creation_event_id(pattern_id: str) -> str:
+    """The id of a creation that nobody saw: the same wherever and whenever it is told."""
+    return identity.digest(f"creation\0{pattern_id}")[:32]
+
+
+def unpack(packed: bytes) -> str:
+    """The code in a snapshot."""
+    return zlib.decompress(packed).decode("utf-8", "surrogatepass")
 
 
 def add_to_counter(db: sqlite3.Connection, name: str, number: int) -> None:

@@ -7,10 +7,15 @@ import posix
 import sys
 import time
 
+from lib import files
+
 RUNNING_FILE = "flusher.running"
 MARK_FILE = "flusher.waking"
 # From its start to its lock a flusher needs a tenth of this; past it, it died on the way.
 STALE_NS = 3_000_000_000
+HOLD_FILE = "flusher.due"
+# However a clock was set since, nobody holds off for longer.
+MAX_HOLD_NS = 300_000_000_000
 
 _START = "import sys;sys.path.insert(0,sys.argv[1]);from lib.flusher import main;main(sys.argv[2])"
 
@@ -30,6 +35,30 @@ def wake(spool: str, root: str, environ: "dict[bytes, bytes]") -> bool:
         posix.unlink(f"{spool}/{MARK_FILE}")
         raise
     return True
+
+
+def is_held_off(spool: str) -> bool:
+    """Whether a run without new events would be of no use yet: the service is not to be asked."""
+    try:
+        due = posix.lstat(f"{spool}/{HOLD_FILE}").st_mtime_ns
+    except FileNotFoundError:
+        return False
+    return 0 < due - time.time_ns() <= MAX_HOLD_NS
+
+
+def hold_off(spool: str, seconds: float) -> None:
+    """Let `is_held_off` be true for so long, at most MAX_HOLD_NS; not at all for 0.
+
+    For the holder of the flusher's lock. Raises OSError.
+    """
+    path = f"{spool}/{HOLD_FILE}"
+    try:
+        posix.unlink(path)
+    except FileNotFoundError:
+        pass
+    if seconds > 0:
+        due = time.time_ns() + min(int(seconds * 1e9), MAX_HOLD_NS)
+        files.write_new(path, b"", sync=False, mtime_ns=due)
 
 
 def is_running(spool: str) -> bool:

@@ -598,7 +598,7 @@ def test_a_change_for_the_worse_is_logged_once(caplog: pytest.LogCaptureFixture)
     well, ill, dead = ((200, WELL), (200, ILL), (503, None))
     story = (well, dead, dead, well, ill, ill, dead)
     answers = [httpx.Response(status, json=answer) for status, answer in story]
-    checker = Phase4HealthChecker(transport=transport(answers))
+    checker = Phase4HealthChecker(timeout=60, transport=transport(answers))
     for _ in story:
         asyncio.run(checker.check_health(force=True))
     lines = [record.getMessage() for record in caplog.records]

@@ -1,0 +1,187 @@
+"""Which services may get the events, and who says so.
+
+The environment may name one on this machine only: a cloned repository's settings can set any
+variable. Every other host needs the user's own approval, kept in a file beside the bundle, which
+is found by where this code lies and never by a variable.
+"""
+
+import os
+import stat
+from typing import Any, NamedTuple
+
+from lib import codec, files
+
+SUFFIX = ".approved.json"
+MAX_BYTES = 64 * 1024
+MAX_TOKEN = 4096
+
+
+class Refused(Exception):
+    """A service that may not be used; the text says why."""
+
+
+class Destination(NamedTuple):
+    """A service that may be used: its URL without a slash at the end, and the bearer token."""
+
+    url: str
+    token: str = ""
+
+
+def default_path() -> str:
+    """The file of approvals that belongs to this code."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return root + SUFFIX
+
+
+def origin_of(url: str) -> str:
+    """`url` as scheme://host:port, in lower case. Raises Refused for what names no service."""
+    # Loaded only where there is a service: it would cost every run of the flusher.
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise Refused("it is not a URL") from None
+    if parts.scheme not in ("http", "https") or not host or not url.isascii():
+        raise Refused("it is not an http or https URL")
+    if any(c.isspace() or not c.isprintable() or c == "\\" for c in url):
+        raise Refused("it is not a URL")
+    if parts.username is not None or parts.password is not None:
+        raise Refused("it holds credentials, which belong into a token file")
+    if parts.query or parts.fragment:
+        raise Refused("it has a query or a fragment")
+    port = port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` can only mean this machine. Raises Refused as `origin_of` does."""
+    host = origin_of(url).partition("://")[2].rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Approvals:
+    """The user's approvals in the file at `path`, mode 0600; a file that is not so is refused."""
+
+    def __init__(self, path: str = "") -> None:
+        self.path = path or default_path()
+
+    def destination(self, environment_url: str) -> Destination | None:
+        """Where to deliver: the environment's service, else the approved one; None for nowhere.
+
+        Raises Refused where that service may not be used.
+        """
+        kept = self._read()
+        url = environment_url or _text(kept.get("service_url"))
+        if not url:
+            return None
+        origin = origin_of(url)
+        approved = kept.get("hosts")
+        host = approved.get(origin) if isinstance(approved, dict) else None
+        if host is None and not is_loopback(url):
+            raise Refused(f"{origin} was not approved: pattern-tracker trust {origin}")
+        if not is_loopback(url) and not origin.startswith("https:"):
+            raise Refused(f"{origin} is not https")
+        token_file = _text(host.get("token_file")) if isinstance(host, dict) else ""
+        return Destination(url.rstrip("/"), read_token(token_file) if token_file else "")
+
+    def approve(self, url: str, token_file: str = "", use: bool = False) -> str:
+        """Approve the host of `url`, and with `use` deliver to it; returns its origin.
+
+        `token_file`: an absolute path. Raises Refused, or OSError where it cannot be kept.
+        """
+        origin = origin_of(url)
+        if not is_loopback(url) and not origin.startswith("https:"):
+            raise Refused(f"{origin} is not https")
+        if token_file:
+            read_token(token_file)
+        kept = self._read()
+        hosts = kept.get("hosts")
+        hosts = dict(hosts) if isinstance(hosts, dict) else {}
+        hosts[origin] = {"token_file": token_file} if token_file else {}
+        kept["hosts"] = hosts
+        if use:
+            kept["service_url"] = url.rstrip("/")
+        self._write(kept)
+        return origin
+
+    def withdraw(self, url: str) -> bool:
+        """Take the approval of the host of `url` back; False if there was none."""
+        origin = origin_of(url)
+        kept = self._read()
+        hosts = kept.get("hosts")
+        service = _text(kept.get("service_url"))
+        serving = bool(service) and origin_of(service) == origin
+        if not (isinstance(hosts, dict) and origin in hosts) and not serving:
+            return False
+        kept["hosts"] = {k: v for k, v in (hosts or {}).items() if k != origin}
+        if serving:
+            del kept["service_url"]
+        self._write(kept)
+        return True
+
+    def listed(self) -> dict[str, Any]:
+        """The approved origins, each with its token_file if it has one. Raises Refused."""
+        hosts = self._read().get("hosts")
+        return dict(hosts) if isinstance(hosts, dict) else {}
+
+    def service_url(self) -> str:
+        """The service chosen by the user, "" if none was. Raises Refused."""
+        return _text(self._read().get("service_url"))
+
+    def _write(self, kept: dict[str, Any]) -> None:
+        files.replace(self.path, codec.dumps(kept).encode() + b"\n", sync=True)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            data = _read_private(self.path, MAX_BYTES)
+            kept = codec.loads(data.decode())
+        except FileNotFoundError:
+            return {}
+        except (ValueError, RecursionError):
+            raise Refused(f"{self.path} is damaged") from None
+        if not isinstance(kept, dict):
+            raise Refused(f"{self.path} is damaged")
+        return kept
+
+
+def read_token(path: str) -> str:
+    """The bearer token in the file at `path`. Raises Refused; its text never holds the token."""
+    try:
+        token = _read_private(path, MAX_TOKEN).decode("ascii").strip()
+    except FileNotFoundError:
+        raise Refused(f"the token file {path} is missing") from None
+    except ValueError:
+        token = ""
+    if not token or not all(c.isprintable() and c != " " for c in token):
+        raise Refused(f"the token file {path} holds no token")
+    return token
+
+
+def _read_private(path: str, limit: int) -> bytes:
+    """The bytes of a file that nobody else can read or write. Raises Refused, FileNotFoundError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from None
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+            raise Refused(f"{path} is not a file of your own")
+        if status.st_mode & 0o077:
+            raise Refused(f"{path} can be read or changed by others: chmod 600 {path}")
+        return file.read(limit + 1)[:limit]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

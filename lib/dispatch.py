@@ -1,0 +1,210 @@
+"""One flusher run's way to the service: may it be asked, now, and what came of it.
+
+Decides from the shared state file before anything is sent, so that a run which may not send ends
+without loading `httpx`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lib import answers, delivery
+from lib.answers import Answer, Verdict
+from lib.approval import Approvals, Destination, Refused
+from lib.backoff import SECTION, Backoff
+from lib.clock import Clock
+from lib.delivery import Delivery, Failed
+from lib.event import timestamp
+from lib.ledger import Ledger
+from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.storage import SharedStorage
+from lib.settings import Settings
+from lib.state import State, StateFile
+
+# A service without the batch route may have it after its next deployment, in seconds.
+ROUTE_MEMORY = 3600.0
+# How long the PreToolUse hook need not wake a flusher that waits for new events, in seconds.
+IDLE_SECONDS = 300.0
+REFUSED = "refused"
+OVER_BUDGET = "the retry budget is spent"
+OPEN_CIRCUIT = "the circuit is open"
+
+
+class Dispatch:
+    """The service of one run.
+
+    Args:
+        settings: for its URL and the breaker's numbers.
+        state: the shared state file.
+        ledger: see `Delivery`.
+        forced: a person asked: neither back-off nor circuit nor budget holds the run back.
+        approvals: which services may be used.
+
+    `url` is the service events are kept for, "" for none. `open` says whether events may be
+    sent now; it becomes False with the first failure. `problem` says why not.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: StateFile,
+        ledger: Ledger,
+        forced: bool = False,
+        approvals: Approvals | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.url = settings.service_url.rstrip("/")
+        self.problem = ""
+        self._state = state
+        self._ledger = ledger
+        self._forced = forced
+        self._clock = clock or Clock()
+        self._stored = state.section(SECTION)
+        self._backoff = Backoff(dict(self._stored), self._clock)
+        self._breaker = CircuitBreaker(
+            settings.failure_threshold,
+            settings.breaker_timeout,
+            storage=SharedStorage(state, "breaker"),
+            clock=self._clock,
+        )
+        self._destination = self._find(approvals or Approvals())
+        self._service: Any = None
+        self._delivery: Delivery | None = None
+        self._permit: Any = None
+        self.open = self._destination is not None and (forced or self.wait() <= 0)
+
+    def _find(self, approvals: Approvals) -> Destination | None:
+        section = self._backoff.state
+        try:
+            found = approvals.destination(self.url)
+        except Refused as refused:
+            self.problem = str(refused)
+            # Kept for the service that the user will approve.
+            self.url = self.url or REFUSED
+            section.update(verdict=REFUSED, reason=self.problem, url=self.url)
+            return None
+        if section.get("verdict") == REFUSED:
+            section.pop("verdict")
+            section.pop("reason", None)
+        if found is None:
+            section.clear()
+        elif section.get("url") != found.url:
+            section.clear()
+            section["url"] = found.url
+        self.url = found.url if found else ""
+        return found
+
+    def wait(self) -> float:
+        """Seconds until a run may ask the service, as far as time decides it."""
+        return max(self._backoff.wait(), self._breaker.available_in())
+
+    def hold_off(self) -> float:
+        """Seconds in which there is no use in a run without new events."""
+        if self._destination is None or not self._backoff.has_credit():
+            return IDLE_SECONDS
+        return self.wait()
+
+    def earn(self, events: int) -> None:
+        """So many new events came in."""
+        batched = self._is_batched()
+        self._backoff.earn(-(-events // delivery.BATCH) if batched else events)
+
+    def send(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Send recorded events, given with the names of their files; `settled` tells the rest."""
+        listed = list(events)
+        if not self.open or not listed:
+            return
+        try:
+            if self._backoff.state.get("verdict") == Verdict.BROKEN.value and len(listed) > 1:
+                # One event may be what the service fails on: ask with another one first.
+                self._deliveries().probe(*listed.pop())
+            self._deliveries().deliver(listed)
+        except Failed as failed:
+            self._stop(failed.answer)
+
+    def finish(self) -> None:
+        """Give what was refused its second chance."""
+        if self.open and self._delivery is not None:
+            try:
+                self._delivery.finish()
+            except Failed as failed:
+                self._stop(failed.answer)
+
+    def settled(self) -> tuple[list[str], Mapping[str, str], list[str]]:
+        """What came of it since the last call: the names of the delivered, the refused with
+        reasons, and the patterns that the service knows now."""
+        made = self._delivery
+        if made is None:
+            return [], {}, []
+        found = made.delivered, made.refused, made.told
+        made.delivered, made.refused, made.told = [], {}, []
+        return found
+
+    def close(self, drained: bool) -> None:
+        """End the run; `drained`: nothing is left for the service. Raises OSError."""
+        if self._service is not None:
+            self._service.close()
+        if self._permit is not None:
+            self._breaker.release(self._permit)
+            self._permit = None
+        if drained:
+            self._backoff.drained()
+        self._store()
+
+    def _deliveries(self) -> Delivery:
+        if self._delivery is None:
+            from lib.service import Service
+
+            assert self._destination is not None
+            self._service = Service(*self._destination)
+            self._delivery = Delivery(
+                self._service, self._ledger, self._may_send, self._answered, self._is_batched()
+            )
+        return self._delivery
+
+    def _is_batched(self) -> bool:
+        return self._clock.since(self._backoff.state.get("no_batch")) > ROUTE_MEMORY
+
+    def _may_send(self) -> None:
+        if not self._forced:
+            if not self._backoff.has_credit():
+                raise Failed(Answer(Verdict.UNWELL, OVER_BUDGET))
+            self._permit = self._breaker.try_acquire()
+            if self._permit is None:
+                raise Failed(Answer(Verdict.UNWELL, OPEN_CIRCUIT))
+        self._backoff.spend()
+
+    def _answered(self, answer: Answer) -> None:
+        """The service failed, or did its part, whatever it thinks of the event."""
+        permit, self._permit = self._permit, None
+        section = self._backoff.state
+        if answer.verdict in delivery.FATAL or answer.verdict is Verdict.BROKEN:
+            # One that lets us not in is well; only trying less often helps.
+            if permit and answer.verdict is Verdict.NOT_ALLOWED:
+                self._breaker.release(permit)
+            elif permit:
+                self._breaker.record_failure(permit)
+            self._backoff.failed(answer.verdict.value, answer.reason, answer.retry_after)
+            self._store()
+            return
+        if permit:
+            self._breaker.record_success(permit)
+        elif self._breaker.get_state()["state"] != "closed":
+            self._breaker.reset()
+        self._backoff.succeeded()
+        section["last_delivery"] = timestamp(int(self._clock.wall() * 1e9))
+        if self._delivery is not None and not self._delivery.batched and self._is_batched():
+            section["no_batch"] = self._clock.now()
+
+    def _stop(self, answer: Answer) -> None:
+        self.open = False
+        self.problem = answers.clip(answer.reason)
+
+    def _store(self) -> None:
+        if self._backoff.state == self._stored:
+            return
+
+        def change(section: State) -> None:
+            section.clear()
+            section.update(self._backoff.state)
+
+        self._stored = dict(self._state.update(SECTION, change))

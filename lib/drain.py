@@ -1,0 +1,154 @@
+"""One pass over the spool: every file recorded, sent where it belongs, and only then taken out."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lib import outbox
+from lib.delivery import BATCH
+from lib.dispatch import Dispatch
+from lib.journal import log
+from lib.ledger import Ledger
+from lib.outbox import Waiting
+
+# Of files; the bodies of a request are about as long.
+BATCH_BYTES = 900 * 1024
+
+Event = dict[str, Any]
+
+
+class Drain:
+    """Takes what is delivered out of the spool at `directory`.
+
+    Args:
+        directory: the spool.
+        ledger: where every event is recorded first.
+        dispatch: the way to the service.
+        is_late: whether to stop.
+        progress: told the numbers of events done and still waiting after each batch.
+
+    `delivered` counts the files taken out; `kept` holds the names of those that stay, and
+    `complete` says that every file was looked at.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        ledger: Ledger,
+        dispatch: Dispatch,
+        is_late: Callable[[], bool],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.delivered = 0
+        self.kept: set[str] = set()
+        self.complete = False
+        self._directory = directory
+        self._ledger = ledger
+        self._dispatch = dispatch
+        self._is_late = is_late
+        self._progress = progress
+        self._recorded = ledger.waiting()
+
+    def run(self) -> None:
+        """Go on until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
+        listed = outbox.pending(self._directory)
+        self._forget_gone(listed)
+        while not self._is_late():
+            todo = [item for item in listed if self._is_of_use(item.name)]
+            if not todo:
+                self.complete = True
+                break
+            for batch in _batches(todo):
+                if self._is_late():
+                    break
+                self._take([item.name for item in batch])
+                self._progress(self.delivered, max(0, len(listed) - self.delivered))
+            listed = outbox.pending(self._directory)
+        self._dispatch.finish()
+        self._settle()
+        # Recorded, but not come to: a run that was late.
+        self.kept |= self._recorded
+
+    def _is_of_use(self, name: str) -> bool:
+        """Whether there is something to do with a file: it is new, or may be sent now."""
+        if name in self.kept:
+            return False
+        return self._dispatch.open or not self._dispatch.url or name not in self._recorded
+
+    def _forget_gone(self, listed: list[Waiting]) -> None:
+        """Files that expired, or that a person has taken away, wait no longer."""
+        names = {item.name for item in listed}
+        gone = self._recorded - names - set(outbox.quarantined_names(self._directory))
+        if gone:
+            self._ledger.settle(gone)
+        self._recorded &= names
+
+    def _take(self, names: list[str]) -> None:
+        """Record and send the events in files `names`."""
+        events = dict(self._read([name for name in names if self._is_of_use(name)]))
+        fresh = {name: event for name, event in events.items() if name not in self._recorded}
+        mine = {name for name, event in events.items() if self._is_mine(event)}
+        if self._dispatch.url:
+            waiting = self._ledger.record_waiting(fresh)
+            self._dispatch.earn(len(waiting & mine))
+        else:
+            waiting = self._record_here(fresh, mine)
+        self._recorded |= waiting
+        self.kept |= (events.keys() & self._recorded) - (mine if not self._dispatch.url else set())
+        self._acknowledge([name for name in events if name not in self.kept])
+        self._dispatch.send([(name, events[name]) for name in events if name in self.kept & mine])
+        self._settle()
+
+    def _record_here(self, fresh: dict[str, Event], mine: set[str]) -> set[str]:
+        """Record where no service is configured; what is meant for another one still waits."""
+        self._ledger.record_all(event for name, event in fresh.items() if name in mine)
+        others = {name: event for name, event in fresh.items() if name not in mine}
+        return self._ledger.record_waiting(others) if others else set()
+
+    def _is_mine(self, event: Event) -> bool:
+        """Whether it is this flusher's to deliver: a program may have named another service."""
+        return event.get("service_url", "") in ("", self._dispatch.url)
+
+    def _read(self, names: list[str]) -> Iterator[tuple[str, Event]]:
+        for name in names:
+            try:
+                yield name, outbox.read(self._directory, name)
+            except FileNotFoundError:
+                continue
+            except outbox.Damaged as damaged:
+                self._quarantine(name, str(damaged))
+
+    def _settle(self) -> None:
+        """Carry out what came of the sending."""
+        delivered, refused, told = self._dispatch.settled()
+        for name, reason in refused.items():
+            self.kept.discard(name)
+            self._recorded.discard(name)
+            self._quarantine(name, f"refused by the service: {reason}")
+        self.kept.difference_update(delivered)
+        self._acknowledge(delivered, told)
+
+    def _quarantine(self, name: str, reason: str) -> None:
+        outbox.quarantine(self._directory, name, reason)
+        log(self._directory, f"{name} put into quarantine: {reason}")
+
+    def _acknowledge(self, names: list[str], told: list[str] | tuple[str, ...] = ()) -> None:
+        for name in names:
+            outbox.acknowledge(self._directory, name)
+        self.delivered += len(names)
+        if told or not self._recorded.isdisjoint(names):
+            self._ledger.settle(names, self._dispatch.url, told)
+            self._recorded.difference_update(names)
+
+
+def _batches(items: list[Waiting]) -> Iterator[list[Waiting]]:
+    """`items` in portions bounded in number and in bytes."""
+    batch: list[Waiting] = []
+    size = 0
+    for item in items:
+        if batch and (len(batch) >= BATCH or size + item.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += item.size
+    if batch:
+        yield batch
