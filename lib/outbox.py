@@ -4,6 +4,7 @@ For the holder of the flusher's lock only, except `pending` and `quarantined`.
 """
 
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -115,6 +116,35 @@ def quarantine(directory: str, name: str, reason: str) -> None:
     files.make_private_directory(aside)
     files.replace(f"{aside}/{name}{REASON_SUFFIX}", f"{reason}\n".encode())
     os.rename(f"{directory}/{name}", f"{aside}/{name}")
+
+
+def reason_of(directory: str, name: str) -> str:
+    """Why file `name` is in quarantine, "" where nothing says so."""
+    path = f"{directory}/{QUARANTINE}/{name}{REASON_SUFFIX}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with open(fd, "rb") as file:
+        return file.read(4096).decode("utf-8", "replace").rstrip("\n")
+
+
+def retry(directory: str, name: str) -> None:
+    """Let the quarantined file `name` wait for delivery again. Raises OSError."""
+    aside = f"{directory}/{QUARANTINE}"
+    os.rename(f"{aside}/{name}", f"{directory}/{name}")
+    acknowledge(aside, name + REASON_SUFFIX)
+
+
+def drop(directory: str, name: str) -> None:
+    """Delete the quarantined file `name`. Raises OSError."""
+    aside = f"{directory}/{QUARANTINE}"
+    path = f"{aside}/{name}"
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+    acknowledge(aside, name + REASON_SUFFIX)
 
 
 def expire(directory: str, max_age_days: float, max_size_mb: float) -> dict[str, int]:

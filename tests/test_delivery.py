@@ -9,7 +9,7 @@ import pytest
 
 from lib import service
 from tests.support.outpost import Outpost
-from tests.support.service_app import BATCH, TRACK
+from tests.support.service_app import BATCH
 from tests.support.service_double import Fault, ServiceDouble
 from tests.support.service_faults import DB_ERRORS, HOSTILE_RETRY_AFTER
 

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from lib import outbox, spool, wake
+from lib.backoff import SECTION
 from lib.commands.common import has_ledger, print_json, printable, spool_directory
 from lib.flusher import OLD_TALLY, STATE_FILE
 from lib.ledger import FILE_NAME, Ledger
@@ -43,11 +44,24 @@ def gather(directory: str) -> dict[str, Any]:
         "cache_dir": directory,
         "circuit_breaker": state.section("breaker"),
         "health": state.section("health"),
+        "service": _service(state),
         "flusher": {
             "running": wake.is_running(directory) if os.path.isdir(directory) else False,
             "last_run": flusher.get("last_run"),
             "last_error": flusher.get("last_error"),
         },
+    }
+
+
+def _service(state: StateFile) -> dict[str, Any]:
+    """What is known of the service; `problem` is None while there is none."""
+    known = state.section(SECTION)
+    verdict = known.get("verdict")
+    reason = known.get("reason")
+    return {
+        "url": known.get("url"),
+        "last_delivery": known.get("last_delivery"),
+        "problem": f"{verdict}: {reason}" if verdict else None,
     }
 
 
@@ -57,7 +71,8 @@ def _counters(directory: str) -> dict[str, int]:
     if has_ledger(directory):
         ledger = Ledger(f"{directory}/{FILE_NAME}")
         sources.append(ledger.counters())
-        sources.append({"delivered": ledger.delivered()})
+        waiting = len(ledger.waiting())
+        sources.append({"delivered": ledger.delivered() - waiting})
         ledger.close()
     for source in sources:
         for name, count in source.items():
@@ -78,6 +93,8 @@ def _print(found: dict[str, Any]) -> None:
         "dropped": dropped or "nothing",
         "last run": flusher["last_run"] or "never observed",
         "last error": printable(flusher["last_error"]) or "none",
+        "service": printable(found["service"]["url"]) or "none: the embedded ledger only",
+        "problem": printable(found["service"]["problem"]) or "none",
         "kept in": printable(found["cache_dir"]),
     }
     for name, value in rows.items():

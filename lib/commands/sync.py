@@ -2,6 +2,9 @@
 
 import argparse
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from lib import files
 from lib.commands.common import CommandError, print_json, printable, spool_directory
@@ -18,13 +21,14 @@ def run(options: argparse.Namespace) -> int:
     """Deliver; 0 only if nothing is left."""
     directory = spool_directory()
     files.make_private_directory(directory)
-    flusher = Flusher(directory, Settings(os.environ))
-    try:
-        complete = flusher.run_once(DEADLINE_SECONDS)
-    except TimeoutError as error:
-        raise CommandError(str(error)) from None
+    with _progress(shown=sys.stderr.isatty() and not options.json) as progress:
+        flusher = Flusher(directory, Settings(os.environ), progress=progress)
+        try:
+            complete = flusher.run_once(DEADLINE_SECONDS)
+        except TimeoutError as error:
+            raise CommandError(str(error)) from None
     after = gather(directory)
-    problem = after["flusher"]["last_error"]
+    problem = after["flusher"]["last_error"] or flusher.problem or None
     if options.json:
         counts = {name: after[name] for name in ("pending", "quarantined")}
         print_json({"synced": flusher.delivered, **counts, "error": problem})
@@ -32,3 +36,18 @@ def run(options: argparse.Namespace) -> int:
         why = f" ({printable(problem)})" if problem else ""
         print(f"{flusher.delivered} delivered, {after['pending']} left{why}")
     return 0 if complete else 1
+
+
+@contextmanager
+def _progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """What the flusher tells its progress to: a bar on a terminal, nothing elsewhere."""
+    if not shown:
+        yield lambda done, left: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("delivering", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, left: bar.update(task, completed=done, total=done + left)

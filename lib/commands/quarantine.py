@@ -1,0 +1,89 @@
+"""`pattern-tracker quarantine`: what could not be delivered, why, and what to do with it."""
+
+import argparse
+import os
+import stat
+
+from lib import outbox
+from lib.commands.common import CommandError, print_json, printable, spool_directory
+
+SHOWN_BYTES = 4096
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow the verb."""
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "show", "retry", "drop"), default="list"
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a file's name, or its beginning")
+    parser.add_argument("--all", action="store_true", help="every file in quarantine")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List, show, retry or drop. Raises CommandError for a name that is not there."""
+    directory = spool_directory()
+    if options.action == "list":
+        return _list(directory, options.json)
+    names = _chosen(directory, options)
+    if options.action == "show":
+        for name in names:
+            _show(directory, name, options.json)
+        return 0
+    act = outbox.retry if options.action == "retry" else outbox.drop
+    for name in names:
+        act(directory, name)
+    if options.json:
+        print_json({options.action: names})
+    elif options.action == "retry":
+        print(f"{len(names)} back in the spool; deliver now with: pattern-tracker sync")
+    else:
+        print(f"{len(names)} dropped")
+    return 0
+
+
+def _chosen(directory: str, options: argparse.Namespace) -> list[str]:
+    present = outbox.quarantined_names(directory)
+    if options.all:
+        return present
+    if not options.names:
+        raise CommandError(f"quarantine {options.action}: name a file, or say --all")
+    chosen: list[str] = []
+    for wanted in options.names:
+        found = [name for name in present if name.startswith(wanted)]
+        if not found:
+            raise CommandError(f"{printable(wanted)} is not in quarantine")
+        if len(found) > 1 and wanted not in found:
+            raise CommandError(f"{printable(wanted)} may be any of {len(found)} files")
+        chosen.append(wanted if wanted in found else found[0])
+    return list(dict.fromkeys(chosen))
+
+
+def _list(directory: str, as_json: bool) -> int:
+    for name in outbox.quarantined_names(directory):
+        reason = outbox.reason_of(directory, name)
+        if as_json:
+            print_json({"name": name, "reason": reason})
+        else:
+            print(f"{printable(name)}  {printable(reason)}")
+    return 0
+
+
+def _show(directory: str, name: str, as_json: bool) -> None:
+    reason = outbox.reason_of(directory, name)
+    path = f"{directory}/{outbox.QUARANTINE}/{name}"
+    text = _beginning(path)
+    if as_json:
+        print_json({"name": name, "reason": reason, "path": path, "content": text})
+        return
+    print(f"{printable(path)}\n{printable(reason)}\n")
+    for line in text.splitlines():
+        print(printable(line))
+
+
+def _beginning(path: str) -> str:
+    """The first bytes of a regular file as text; what it is instead for anything else."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return "(not a regular file)"
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        return file.read(SHOWN_BYTES).decode("utf-8", "backslashreplace")
