@@ -29,24 +29,25 @@ class Sender(Protocol):
 
 
 class Parcel:
-    """An event on its way: the name of its file and the bodies that are still to be delivered."""
+    """An event on its way: the name of its file, and how many bodies are still to be delivered."""
 
-    __slots__ = ("healed", "left", "name")
+    __slots__ = ("left", "name")
 
     def __init__(self, name: str, left: int) -> None:
         self.name = name
         self.left = left
-        self.healed = False
 
 
 class Item:
-    """One body to send; `parcel` is None for a creation that others presuppose."""
+    """One body to send; `parcel` is None for a creation that others presuppose. `healed`: it was
+    sent again already because the service lacked what it presupposes."""
 
-    __slots__ = ("body", "parcel")
+    __slots__ = ("body", "healed", "parcel")
 
     def __init__(self, body: Body, parcel: Parcel | None) -> None:
         self.body = body
         self.parcel = parcel
+        self.healed = False
 
 
 class Failed(Exception):
@@ -203,9 +204,9 @@ class Delivery:
         self.told = [pattern_id for pattern_id in self.told if pattern_id not in lost]
         self._ledger.forget_known(self._sender.url, lost)
         self._seen.difference_update(lost)
-        if item.parcel is None or item.parcel.healed:
+        if item.healed:
             return []  # kept for another run
-        item.parcel.healed = True
+        item.healed = True
         return [item]
 
     def _suspect(self, item: Item) -> list[Item]:

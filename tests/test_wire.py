@@ -93,9 +93,7 @@ def test_a_field_of_another_type_gets_its_default(field: str) -> None:
 
 
 def test_id_time_and_session_travel_in_the_pattern_data() -> None:
-    event = build(
-        "pattern_created", Content("x = 1", "a.py"), session_id="s-1", captured_ns=10**18
-    )
+    event = build("pattern_created", Content("x = 1", "a.py"), session_id="s-1", captured_ns=10**18)
     data = wire.bodies(event, resolved(event))[0]["pattern_data"]
     assert data["event_id"] == event["event_id"]
     assert data["captured_at"] == event["timestamp"]
