@@ -30,6 +30,16 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
+# The service's own failures.
+FAILURES = (
+    Verdict.UNWELL,
+    Verdict.BROKEN,
+    Verdict.UNKNOWN,
+    Verdict.NOT_ALLOWED,
+    Verdict.NO_ROUTE,
+)
+
+
 class Answer(NamedTuple):
     """A verdict on a whole request or on one event of it; `culprit` is the index of the event
     that a refusal names; `retry_after` is in seconds."""

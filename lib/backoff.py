@@ -5,7 +5,7 @@ Nothing here waits: a run that is not due ends. Time as in `lib.clock`.
 
 Back-off is exponential with full jitter (AWS Architecture Blog, "Exponential Backoff And
 Jitter", 2015). The budget counts in requests that healthy running would take: while the service
-fails, a burst of edits earns 1.1 of them, while it recovers 1.9, and every request spends one. So
+fails, a burst of edits earns 1.1 of them, while it recovers 1.6, and every request spends one. So
 an outage costs no more than 1.1 times, and a recovery of many clients at once no more than twice
 the usual load.
 """
@@ -20,8 +20,8 @@ SECTION = "delivery"
 BASE_SECONDS = 2.0
 MAX_SECONDS = 300.0
 EARNED_FAILING = 1.1
-EARNED_RECOVERING = 1.9
-MAX_CREDITS = 4.0
+EARNED_RECOVERING = 1.6
+MAX_CREDITS = 2.0
 FAILING, RECOVERING, WELL = "failing", "recovering", "well"
 
 

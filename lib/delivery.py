@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from lib import wire
-from lib.answers import Answer, Verdict
+from lib.answers import FAILURES, Answer, Verdict
 from lib.ledger import Ledger
 from lib.wire import Body
 
 BATCH = 100
 # Split requests that the service failed on without a reason; more of it is the service's fault.
 MAX_BROKEN = 30
-# The service's own failures.
-FATAL = (Verdict.UNWELL, Verdict.UNKNOWN, Verdict.NOT_ALLOWED, Verdict.NO_ROUTE)
 
 
 class Sender(Protocol):
@@ -163,7 +161,7 @@ class Delivery:
     def _send(self, group: list[Item], batch: bool) -> list[Answer]:
         self._may_send()
         answers = self._sender.send([item.body for item in group], batch)
-        worst = next((a for a in answers if a.verdict in FATAL), answers[0])
+        worst = next((a for a in answers if a.verdict in FAILURES), answers[0])
         no_route = batch and worst.verdict is Verdict.NO_ROUTE
         if no_route or (worst.verdict is Verdict.BROKEN and self._is_divisible()):
             worst = Answer(Verdict.DELIVERED)  # as far as the service's health goes

@@ -13,7 +13,7 @@ from lib.approval import Approvals, Destination, Refused
 from lib.backoff import SECTION, Backoff
 from lib.clock import Clock
 from lib.delivery import Delivery, Failed
-from lib.event import timestamp
+from lib.gate import Gate
 from lib.ledger import Ledger
 from lib.resilience.breaker import CircuitBreaker
 from lib.resilience.storage import SharedStorage
@@ -25,8 +25,6 @@ ROUTE_MEMORY = 3600.0
 # How long the PreToolUse hook need not wake a flusher that waits for new events, in seconds.
 IDLE_SECONDS = 300.0
 REFUSED = "refused"
-OVER_BUDGET = "the retry budget is spent"
-OPEN_CIRCUIT = "the circuit is open"
 
 
 class Dispatch:
@@ -40,7 +38,7 @@ class Dispatch:
         approvals: which services may be used.
 
     `url` is the service events are kept for, "" for none. `open` says whether events may be
-    sent now; it becomes False with the first failure. `problem` says why not.
+    sent: not before `begin`, nor after the first failure. `problem` says why not.
     """
 
     def __init__(
@@ -56,21 +54,21 @@ class Dispatch:
         self.problem = ""
         self._state = state
         self._ledger = ledger
-        self._forced = forced
         self._clock = clock or Clock()
         self._stored = state.section(SECTION)
         self._backoff = Backoff(dict(self._stored), self._clock)
-        self._breaker = CircuitBreaker(
+        breaker = CircuitBreaker(
             settings.failure_threshold,
             settings.breaker_timeout,
             storage=SharedStorage(state, "breaker"),
             clock=self._clock,
         )
+        self._gate = Gate(self._backoff, breaker, self._clock, forced)
         self._destination = self._find(approvals or Approvals())
         self._service: Any = None
         self._delivery: Delivery | None = None
-        self._permit: Any = None
-        self.open = self._destination is not None and (forced or self.wait() <= 0)
+        self.open = False
+        self._stopped = False
 
     def _find(self, approvals: Approvals) -> Destination | None:
         section = self._backoff.state
@@ -93,20 +91,16 @@ class Dispatch:
         self.url = found.url if found else ""
         return found
 
-    def wait(self) -> float:
-        """Seconds until a run may ask the service, as far as time decides it."""
-        return max(self._backoff.wait(), self._breaker.available_in())
-
     def hold_off(self) -> float:
         """Seconds in which there is no use in a run without new events."""
         if self._destination is None or not self._backoff.has_credit():
             return IDLE_SECONDS
-        return self.wait()
+        return self._gate.wait()
 
-    def earn(self, events: int) -> None:
-        """So many new events came in."""
-        batched = self._is_batched()
-        self._backoff.earn(-(-events // delivery.BATCH) if batched else events)
+    def begin(self, events: int) -> None:
+        """So many new events came in: the budget grows, and the service may be asked or not."""
+        self._backoff.earn(-(-events // delivery.BATCH) if self._is_batched() else events)
+        self.open = self._destination is not None and not self._stopped and self._gate.is_open()
 
     def send(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Send recorded events, given with the names of their files; `settled` tells the rest."""
@@ -143,9 +137,7 @@ class Dispatch:
         """End the run; `drained`: nothing is left for the service. Raises OSError."""
         if self._service is not None:
             self._service.close()
-        if self._permit is not None:
-            self._breaker.release(self._permit)
-            self._permit = None
+        self._gate.leave()
         if drained:
             self._backoff.drained()
         self._store()
@@ -165,38 +157,18 @@ class Dispatch:
         return self._clock.since(self._backoff.state.get("no_batch")) > ROUTE_MEMORY
 
     def _may_send(self) -> None:
-        if not self._forced:
-            if not self._backoff.has_credit():
-                raise Failed(Answer(Verdict.UNWELL, OVER_BUDGET))
-            self._permit = self._breaker.try_acquire()
-            if self._permit is None:
-                raise Failed(Answer(Verdict.UNWELL, OPEN_CIRCUIT))
-        self._backoff.spend()
+        refusal = self._gate.enter()
+        if refusal:
+            raise Failed(Answer(Verdict.UNWELL, refusal))
 
     def _answered(self, answer: Answer) -> None:
-        """The service failed, or did its part, whatever it thinks of the event."""
-        permit, self._permit = self._permit, None
-        section = self._backoff.state
-        if answer.verdict in delivery.FATAL or answer.verdict is Verdict.BROKEN:
-            # One that lets us not in is well; only trying less often helps.
-            if permit and answer.verdict is Verdict.NOT_ALLOWED:
-                self._breaker.release(permit)
-            elif permit:
-                self._breaker.record_failure(permit)
-            self._backoff.failed(answer.verdict.value, answer.reason, answer.retry_after)
+        if not self._gate.answered(answer):
             self._store()
-            return
-        if permit:
-            self._breaker.record_success(permit)
-        elif self._breaker.get_state()["state"] != "closed":
-            self._breaker.reset()
-        self._backoff.succeeded()
-        section["last_delivery"] = timestamp(int(self._clock.wall() * 1e9))
-        if self._delivery is not None and not self._delivery.batched and self._is_batched():
-            section["no_batch"] = self._clock.now()
+        elif self._delivery is not None and not self._delivery.batched and self._is_batched():
+            self._backoff.state["no_batch"] = self._clock.now()
 
     def _stop(self, answer: Answer) -> None:
-        self.open = False
+        self.open, self._stopped = False, True
         self.problem = answers.clip(answer.reason)
 
     def _store(self) -> None:

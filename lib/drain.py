@@ -52,7 +52,11 @@ class Drain:
         """Go on until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
         listed = outbox.pending(self._directory)
         self._forget_gone(listed)
+        met: set[str] = set()
         while not self._is_late():
+            new = {item.name for item in listed} - self._recorded - met
+            met |= new
+            self._dispatch.begin(len(new))
             todo = [item for item in listed if self._is_of_use(item.name)]
             if not todo:
                 self.complete = True
@@ -89,7 +93,6 @@ class Drain:
         mine = {name for name, event in events.items() if self._is_mine(event)}
         if self._dispatch.url:
             waiting = self._ledger.record_waiting(fresh)
-            self._dispatch.earn(len(waiting & mine))
         else:
             waiting = self._record_here(fresh, mine)
         self._recorded |= waiting
