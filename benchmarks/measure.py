@@ -42,11 +42,16 @@ def _feed(writer: int, data: bytes) -> None:
 
 
 def interleave(cases: dict[str, Callable[[int], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """The costs of each case, all of them run once a round; a first round is not counted."""
+    """The costs of each case, all of them run once a round; a first round is not counted.
+
+    Each round begins with another case: what one leaves running disturbs all of them alike.
+    """
     costs: dict[str, list[Cost]] = {name: [] for name in cases}
+    names = list(cases)
     for number in range(rounds + 1):
-        for name, case in cases.items():
-            cost = case(number)
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            cost = cases[name](number)
             if number:
                 costs[name].append(cost)
     return costs

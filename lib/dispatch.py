@@ -4,8 +4,9 @@ Decides from the shared state file before anything is sent, so that a run which 
 without loading `httpx`.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib import answers, delivery
 from lib.answers import Answer, Verdict
@@ -20,11 +21,15 @@ from lib.resilience.storage import SharedStorage
 from lib.settings import Settings
 from lib.state import State, StateFile
 
+if TYPE_CHECKING:
+    from lib.service import Service
+
 # A service without the batch route may have it after its next deployment, in seconds.
 ROUTE_MEMORY = 3600.0
 # How long the PreToolUse hook need not wake a flusher that waits for new events, in seconds.
 IDLE_SECONDS = 300.0
 REFUSED = "refused"
+INCOMPLETE = "the installation is incomplete"
 
 
 class Dispatch:
@@ -80,7 +85,7 @@ class Dispatch:
             self.url = self.url or REFUSED
             section.update(verdict=REFUSED, reason=self.problem, url=self.url)
             return None
-        if section.get("verdict") == REFUSED:
+        if section.get("verdict") in (REFUSED, INCOMPLETE):
             section.pop("verdict")
             section.pop("reason", None)
         if found is None:
@@ -114,6 +119,10 @@ class Dispatch:
             self._deliveries().deliver(listed)
         except Failed as failed:
             self._stop(failed.answer)
+        except ImportError as error:
+            # A bundle whose environment was not made yet: the events wait for it.
+            self._backoff.state.update(verdict=INCOMPLETE, reason=str(error))
+            self._stop(Answer(Verdict.UNWELL, f"{INCOMPLETE}: {error}"))
 
     def finish(self) -> None:
         """Give what was refused its second chance."""
@@ -144,10 +153,8 @@ class Dispatch:
 
     def _deliveries(self) -> Delivery:
         if self._delivery is None:
-            from lib.service import Service
-
             assert self._destination is not None
-            self._service = Service(*self._destination)
+            self._service = _service_class()(*self._destination)
             self._delivery = Delivery(
                 self._service, self._ledger, self._may_send, self._answered, self._is_batched()
             )
@@ -180,3 +187,14 @@ class Dispatch:
             section.update(self._backoff.state)
 
         self._stored = dict(self._state.update(SECTION, change))
+
+
+def _service_class() -> "type[Service]":
+    """The class that sends, whose packages a flusher started without `site` does not see."""
+    if sys.flags.no_site:
+        import site
+
+        site.main()
+    from lib.service import Service
+
+    return Service

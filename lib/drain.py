@@ -10,8 +10,10 @@ from lib.journal import log
 from lib.ledger import Ledger
 from lib.outbox import Waiting
 
-# Of files; the bodies of a request are about as long.
-BATCH_BYTES = 900 * 1024
+# What is recorded in one transaction, and what is sent in one request, which is about as long as
+# the files are.
+RECORD, RECORD_BYTES = 500, 4 * 1024 * 1024
+REQUEST_BYTES = 900 * 1024
 
 Event = dict[str, Any]
 
@@ -50,23 +52,25 @@ class Drain:
 
     def run(self) -> None:
         """Go on until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
-        listed = outbox.pending(self._directory)
-        self._forget_gone(listed)
+        names = set(outbox.names(self._directory))
+        self._forget_gone(names)
         met: set[str] = set()
         while not self._is_late():
-            new = {item.name for item in listed} - self._recorded - met
+            new = names - self._recorded - met
             met |= new
             self._dispatch.begin(len(new))
-            todo = [item for item in listed if self._is_of_use(item.name)]
+            todo = outbox.listed(self._directory, filter(self._is_of_use, names))
             if not todo:
                 self.complete = True
                 break
-            for batch in _batches(todo):
+            left = len(todo)
+            for portion in _portions(todo, RECORD, RECORD_BYTES):
                 if self._is_late():
                     break
-                self._take([item.name for item in batch])
-                self._progress(self.delivered, max(0, len(listed) - self.delivered))
-            listed = outbox.pending(self._directory)
+                self._take(portion)
+                left -= len(portion)
+                self._progress(self.delivered, left)
+            names = set(outbox.names(self._directory))
         self._dispatch.finish()
         self._settle()
         # Recorded, but not come to: a run that was late.
@@ -78,17 +82,16 @@ class Drain:
             return False
         return self._dispatch.open or not self._dispatch.url or name not in self._recorded
 
-    def _forget_gone(self, listed: list[Waiting]) -> None:
+    def _forget_gone(self, names: set[str]) -> None:
         """Files that expired, or that a person has taken away, wait no longer."""
-        names = {item.name for item in listed}
         gone = self._recorded - names - set(outbox.quarantined_names(self._directory))
         if gone:
             self._ledger.settle(gone)
         self._recorded &= names
 
-    def _take(self, names: list[str]) -> None:
-        """Record and send the events in files `names`."""
-        events = dict(self._read([name for name in names if self._is_of_use(name)]))
+    def _take(self, files: list[Waiting]) -> None:
+        """Record and send the events in `files`."""
+        events = dict(self._read([file.name for file in files if self._is_of_use(file.name)]))
         fresh = {name: event for name, event in events.items() if name not in self._recorded}
         mine = {name for name, event in events.items() if self._is_mine(event)}
         if self._dispatch.url:
@@ -98,8 +101,10 @@ class Drain:
         self._recorded |= waiting
         self.kept |= (events.keys() & self._recorded) - (mine if not self._dispatch.url else set())
         self._acknowledge([name for name in events if name not in self.kept])
-        self._dispatch.send([(name, events[name]) for name in events if name in self.kept & mine])
-        self._settle()
+        sent = [file for file in files if file.name in mine and file.name in self.kept]
+        for batch in _portions(sent, BATCH, REQUEST_BYTES):
+            self._dispatch.send([(file.name, events[file.name]) for file in batch])
+            self._settle()
 
     def _record_here(self, fresh: dict[str, Event], mine: set[str]) -> set[str]:
         """Record where no service is configured; what is meant for another one still waits."""
@@ -143,15 +148,15 @@ class Drain:
             self._recorded.difference_update(names)
 
 
-def _batches(items: list[Waiting]) -> Iterator[list[Waiting]]:
-    """`items` in portions bounded in number and in bytes."""
-    batch: list[Waiting] = []
-    size = 0
-    for item in items:
-        if batch and (len(batch) >= BATCH or size + item.size > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += item.size
-    if batch:
-        yield batch
+def _portions(files: list[Waiting], number: int, size: int) -> Iterator[list[Waiting]]:
+    """`files` in portions of at most `number` files and, but for a single one, `size` bytes."""
+    portion: list[Waiting] = []
+    total = 0
+    for file in files:
+        if portion and (len(portion) >= number or total + file.size > size):
+            yield portion
+            portion, total = [], 0
+        portion.append(file)
+        total += file.size
+    if portion:
+        yield portion

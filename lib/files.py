@@ -58,6 +58,15 @@ def replace(path: str, data: bytes, sync: bool = False) -> None:
     posix.rename(temporary, path)
 
 
+def read_all(fd: int) -> bytes:
+    """What is left to read of a file. Raises OSError."""
+    size = posix.fstat(fd).st_size
+    chunks = []
+    while chunk := posix.read(fd, size + 1):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:

@@ -29,6 +29,8 @@ DEADLINE_SECONDS = 30
 GRACE_SECONDS = 15
 LINGER_SECONDS = 1.5
 POLL_SECONDS = 0.1
+# Keeping the bounds looks at every file that waits.
+TIDY_SECONDS = 5.0
 TALLY_LIMIT = 64 * 1024
 
 _ABOUT = """This directory belongs to pattern-tracker, a hook bundle for Claude Code.
@@ -89,6 +91,7 @@ class Flusher:
         self._failed = ""
         self._forced = False
         self._kept: set[str] = set()
+        self._tidy_at = 0.0
 
     def run_detached(self) -> None:
         """Drain until nothing waits, staying a moment for what comes next. Raises OSError."""
@@ -161,7 +164,9 @@ class Flusher:
             ledger = open_ledger(self.directory)
             try:
                 self._deliver_all(ledger)
-                self._tidy(ledger)
+                if time.monotonic() >= self._tidy_at:
+                    self._tidy(ledger)
+                    self._tidy_at = time.monotonic() + TIDY_SECONDS
             finally:
                 ledger.close()
         except Exception as error:

@@ -91,8 +91,11 @@ class Ledger:
         self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of the block or, on an exception, nothing of it."""
+    def _transaction(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """All of the block or, on an exception, nothing of it; on the disk when it ends, unless
+        it need not be `durable`."""
+        if not durable:
+            self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
@@ -100,6 +103,9 @@ class Ledger:
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
+        finally:
+            if not durable:
+                self._db.execute("PRAGMA synchronous = FULL")
 
     def record_all(self, events: Iterable[dict[str, Any]]) -> None:
         """Record `events` in one transaction: all of them or, on an exception, none."""
@@ -125,7 +131,9 @@ class Ledger:
         self, names: Iterable[str], service: str = "", pattern_ids: Iterable[str] = ()
     ) -> None:
         """Those files wait no longer, and the service at that URL knows those patterns."""
-        with self._transaction() as db:
+        # If power fails before this is on the disk, a file that is gone is forgotten later, and a
+        # pattern is told of once more.
+        with self._transaction(durable=False) as db:
             db.executemany("DELETE FROM waiting WHERE name = ?", [(name,) for name in names])
             known = [(service, pattern_id) for pattern_id in pattern_ids]
             db.executemany("INSERT OR IGNORE INTO known_at VALUES (?, ?)", known)

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from lib import codec, files, identity, spool
@@ -36,14 +36,18 @@ class Damaged(Exception):
 
 def pending(directory: str) -> list[Waiting]:
     """The events that wait, in the order of their capture."""
+    return listed(directory, names(directory))
+
+
+def listed(directory: str, names: Iterable[str]) -> list[Waiting]:
+    """Those of the files `names` that wait, in the order of their capture."""
     found = []
-    for entry in _entries(directory):
-        if entry.name.startswith(spool.PREFIX):
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            found.append(Waiting(status.st_mtime_ns, entry.name, status.st_size))
+    for name in names:
+        try:
+            status = os.lstat(f"{directory}/{name}")
+        except FileNotFoundError:
+            continue
+        found.append(Waiting(status.st_mtime_ns, name, status.st_size))
     return sorted(found)
 
 
@@ -77,10 +81,12 @@ def read(directory: str, name: str) -> Event:
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise Damaged("not a regular file")
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, "rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise Damaged("larger than any event")
+    try:
+        if os.fstat(fd).st_size > MAX_FILE_BYTES:
+            raise Damaged("larger than any event")
+        data = files.read_all(fd)
+    finally:
+        os.close(fd)
     try:
         return _checked(codec.loads(data.decode("utf-8")))
     except RecursionError:

@@ -26,6 +26,7 @@ class Recording:
         self._path = _text(self._data.get("file_path"))
         details = self._data.get("pattern_data")
         self._details: dict[str, Any] = details if isinstance(details, dict) else {}
+        self._snapshot: str | None = None
 
     def record(self) -> bool:
         """Record the event, and before it the creation of what it presupposes.
@@ -87,8 +88,8 @@ class Recording:
         self._insert_event(event_id, "pattern_created", pattern_id, name, [], snapshot, implied=1)
 
     def _add_patterns_and_edges(self) -> None:
-        snapshot = self._add_snapshot(self._code())
-        self._add_pattern(self._content_id, self._name(), snapshot)
+        self._snapshot = self._add_snapshot(self._code())
+        self._add_pattern(self._content_id, self._name(), self._snapshot)
         for parent in self._parents:
             self._add_edge(parent, self._content_id, self._edge)
         if self._subject != self._content_id:
@@ -121,12 +122,10 @@ class Recording:
         return digest
 
     def _add_event(self) -> None:
-        code = self._code()
-        snapshot = identity.digest(code) if isinstance(code, str) else None
         event_id = _text(self._event["event_id"])
         parents = self._parents
         seq = self._insert_event(
-            event_id, self._type, self._subject, self._name(), parents, snapshot
+            event_id, self._type, self._subject, self._name(), parents, self._snapshot
         )
         if self._path:
             self._db.execute(
@@ -204,4 +203,4 @@ def _text(value: object) -> str:
     """A string that SQLite takes: lone surrogates become escapes."""
     if not isinstance(value, str):
         return ""
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")

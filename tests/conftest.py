@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bundle import CLIENT, ROOT, Bundle
+from lib import wake
+from tests.support.bundle import CLIENT, ROOT, Bundle, wait_for
 
 
 @pytest.fixture
@@ -15,8 +16,7 @@ def bundle(tmp_path: Path) -> Iterator[Bundle]:
     made = Bundle(tmp_path / "home")
     made.home.mkdir()
     yield made
-    if made.spool.is_dir():
-        made.wait_delivered()
+    wait_for(lambda: not made.spool.is_dir() or not wake.is_running(str(made.spool)))
 
 
 @pytest.fixture(scope="session")

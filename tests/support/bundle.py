@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib import wake
+from lib.ledger import Ledger
 from tests.support.messages_api import Call, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +83,20 @@ class Bundle:
     def wait_delivered(self) -> None:
         """Wait until nothing is pending and no flusher lives."""
         wait_for(lambda: not self.pending() and not wake.is_running(str(self.spool)))
+
+    def wait_flushed(self) -> None:
+        """Wait until the ledger has what is pending and no flusher lives."""
+        wait_for(lambda: not wake.is_running(str(self.spool)) and self._is_recorded())
+
+    def _is_recorded(self) -> bool:
+        path = self.spool / "ledger.db"
+        if not path.exists() or (self.spool / wake.MARK_FILE).exists():
+            return False
+        ledger = Ledger(str(path))
+        try:
+            return {path.name for path in self.pending()} <= ledger.waiting()
+        finally:
+            ledger.close()
 
     def claude(self, turns: list[list[Call]], cwd: Path, *options: str) -> Any:
         """Let the real client carry out `turns` in `cwd`; the finished process."""
