@@ -15,8 +15,8 @@ from pathlib import Path
 from benchmarks.measure import Cost, interleave, ratios, run
 from lib import wake
 from lib.commands.registration import command
-from lib.flusher import LOCK_FILE
 from lib.lock import Lock
+from lib.outbox import LOCK_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 PAYLOAD = ROOT / "tests" / "payloads" / "12-write-create-26kb.post.json"

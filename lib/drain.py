@@ -122,6 +122,8 @@ class Drain:
                 yield name, outbox.read(self._directory, name)
             except FileNotFoundError:
                 continue
+            except outbox.Busy:
+                self.kept.add(name)
             except outbox.Damaged as damaged:
                 self._quarantine(name, str(damaged))
 

@@ -6,7 +6,6 @@ for the rest of a burst of edits, so that the burst starts one flusher, and has 
 
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Callable
 
@@ -16,13 +15,12 @@ from lib.dispatch import Dispatch
 from lib.drain import Drain
 from lib.event import timestamp
 from lib.journal import log
-from lib.ledger import FILE_NAME, Ledger
+from lib.ledger import Ledger, open_ledger
 from lib.lock import Lock
 from lib.settings import Settings
+from lib.state import FILE_NAME as STATE_FILE
 from lib.state import StateFile
 
-LOCK_FILE = "flusher.lock"
-STATE_FILE = "state.json"
 OLD_TALLY = "tally.old"
 DEADLINE_SECONDS = 30
 # Between the deadline that the loop keeps and the one that the kernel keeps.
@@ -86,7 +84,7 @@ class Flusher:
         self.problem = ""
         self._approvals = approvals or Approvals()
         self._progress = progress
-        self._lock = Lock(f"{directory}/{LOCK_FILE}")
+        self._lock = Lock(f"{directory}/{outbox.LOCK_FILE}")
         self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._failed = ""
         self._forced = False
@@ -199,25 +197,6 @@ class Flusher:
             log(self.directory, f"dropped undelivered: {dropped}")
         outbox.sweep(self.directory)
         _fold_tally(self.directory, ledger)
-
-
-def open_ledger(directory: str) -> Ledger:
-    """The ledger of `directory`; one that is damaged is put aside first, and that is counted."""
-    path = f"{directory}/{FILE_NAME}"
-    try:
-        return Ledger(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        aside = f"{path}.damaged-{time.time_ns()}"
-        os.rename(path, aside)
-        for suffix in ("-wal", "-shm"):
-            if os.path.exists(path + suffix):
-                os.rename(path + suffix, aside + suffix)
-        log(directory, f"the ledger was damaged ({error}); it was put aside as {aside}")
-        ledger = Ledger(path)
-        ledger.count({"damaged_ledger": 1})
-        return ledger
 
 
 def _furnish(directory: str) -> None:

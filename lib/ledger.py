@@ -4,49 +4,20 @@ SQLite beside the spool. A pattern is content by its id; an occurrence says wher
 file, or one day a function or class in it by its qualified name ("" is the whole file).
 """
 
+import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from lib.journal import log
 from lib.recording import Recording, add_to_counter, creation_event_id, head_of, unpack
+from lib.schema import prepare
 
 FILE_NAME = "ledger.db"
-SCHEMA_VERSION = 2
 BUSY_SECONDS = 5.0
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS snapshots (
-    digest TEXT PRIMARY KEY, code BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS patterns (
-    pattern_id TEXT PRIMARY KEY, pattern_name TEXT, pattern_type TEXT, language TEXT,
-    snapshot TEXT, first_seen TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS edges (
-    child_id TEXT NOT NULL, parent_id TEXT NOT NULL, edge_type TEXT NOT NULL,
-    event_id TEXT NOT NULL, PRIMARY KEY (child_id, parent_id, edge_type)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS edges_by_parent ON edges (parent_id);
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, timestamp TEXT NOT NULL,
-    event_type TEXT NOT NULL, pattern_id TEXT NOT NULL, pattern_name TEXT, language TEXT,
-    file_path TEXT, qualified_name TEXT NOT NULL DEFAULT '', tool_name TEXT, session_id TEXT,
-    parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT, reason TEXT,
-    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT
-);
-CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
-CREATE TABLE IF NOT EXISTS occurrences (
-    file_path TEXT NOT NULL, qualified_name TEXT NOT NULL, pattern_id TEXT NOT NULL,
-    last_seq INTEGER NOT NULL, PRIMARY KEY (file_path, qualified_name, pattern_id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS occurrences_by_pattern ON occurrences (pattern_id);
-CREATE TABLE IF NOT EXISTS waiting (name TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS known_at (
-    service TEXT NOT NULL, pattern_id TEXT NOT NULL, PRIMARY KEY (service, pattern_id)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
-"""
 LOG_FIELDS = (
     "event_id, timestamp, event_type, pattern_id, pattern_name, language, file_path, tool_name, "
     "session_id, parent_pattern_ids, reason"
@@ -59,32 +30,7 @@ class Ledger:
     def __init__(self, path: str) -> None:
         self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         self._db.row_factory = sqlite3.Row
-        self._prepare()
-
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        # The spool's file is unlinked once this has the event, so a commit must be on the disk.
-        self._db.execute("PRAGMA synchronous = FULL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version < SCHEMA_VERSION:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._migrate()
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-
-    def _migrate(self) -> None:
-        """Make the tables, or bring those of an earlier version up to date."""
-        # Read again: another process may have been here before the transaction began.
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 1:
-            self._db.execute("ALTER TABLE events ADD COLUMN edge_type TEXT")
-        for statement in _SCHEMA.split(";\n"):
-            if statement.strip():
-                self._db.execute(statement)
-        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        prepare(self._db)
 
     def close(self) -> None:
         """Close the file; the ledger is of no use afterwards."""
@@ -122,6 +68,11 @@ class Ledger:
             names = {name for name, event in events.items() if Recording(db, event).record()}
             db.executemany("INSERT OR IGNORE INTO waiting VALUES (?)", [(n,) for n in names])
         return names
+
+    def is_waiting(self, name: str) -> bool:
+        """Whether that file is recorded and waits for a service."""
+        query = "SELECT 1 FROM waiting WHERE name = ?"
+        return self._db.execute(query, (name,)).fetchone() is not None
 
     def waiting(self) -> set[str]:
         """The names of the files that are recorded and wait for a service."""
@@ -251,3 +202,22 @@ class Ledger:
     def names(self) -> dict[str, str]:
         """The name of each pattern."""
         return dict(self._db.execute("SELECT pattern_id, pattern_name FROM patterns").fetchall())
+
+
+def open_ledger(directory: str) -> Ledger:
+    """The ledger of `directory`; one that is damaged is put aside first, and that is counted."""
+    path = f"{directory}/{FILE_NAME}"
+    try:
+        return Ledger(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = f"{path}.damaged-{time.time_ns()}"
+        os.rename(path, aside)
+        for suffix in ("-wal", "-shm"):
+            if os.path.exists(path + suffix):
+                os.rename(path + suffix, aside + suffix)
+        log(directory, f"the ledger was damaged ({error}); it was put aside as {aside}")
+        ledger = Ledger(path)
+        ledger.count({"damaged_ledger": 1})
+        return ledger

@@ -27,7 +27,7 @@ class Lock:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(self.path, flags, 0o600)
         deadline = time.monotonic() + timeout
-        while not _try_lock(fd):
+        while not try_lock(fd):
             if time.monotonic() >= deadline:
                 os.close(fd)
                 return False
@@ -52,12 +52,13 @@ def is_held(path: str) -> bool:
         return False
     try:
         # Shared, so that two processes asking at once do not take each other for the holder.
-        return not _try_lock(fd, fcntl.LOCK_SH)
+        return not try_lock(fd, fcntl.LOCK_SH)
     finally:
         os.close(fd)
 
 
-def _try_lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
+def try_lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Take a lock of that kind on an open file; False if another holds it. Raises OSError."""
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,6 +3,7 @@
 For the holder of the flusher's lock only, except `pending` and `quarantined`.
 """
 
+import fcntl
 import os
 import shutil
 import stat
@@ -11,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from lib import codec, files, identity, spool
+from lib.lock import try_lock
 
 Event = dict[str, Any]
 
+LOCK_FILE = "flusher.lock"
 QUARANTINE = "quarantine"
 REASON_SUFFIX = ".reason"
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -28,6 +31,10 @@ class Waiting(NamedTuple):
     captured_ns: int
     name: str
     size: int
+
+
+class Busy(Exception):
+    """A file whose writer is delivering it itself, see `claim`."""
 
 
 class Damaged(Exception):
@@ -76,12 +83,14 @@ def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
 
 
 def read(directory: str, name: str) -> Event:
-    """The event in file `name`. Raises Damaged, or OSError where the disk is to blame."""
+    """The event in file `name`. Raises Damaged, Busy, or OSError where the disk is to blame."""
     path = f"{directory}/{name}"
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise Damaged("not a regular file")
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
+        if not try_lock(fd, fcntl.LOCK_SH):
+            raise Busy(name)
         if os.fstat(fd).st_size > MAX_FILE_BYTES:
             raise Damaged("larger than any event")
         data = files.read_all(fd)
@@ -106,6 +115,23 @@ def _checked(event: object) -> Event:
     if not isinstance(event.get("event_data"), dict):
         raise Damaged("event_data is missing")
     return event
+
+
+def claim(directory: str, name: str) -> int | None:
+    """Keep others from reading file `name` until the returned descriptor is closed.
+
+    None if it is gone, or if somebody else has it. Raises OSError.
+    """
+    path = f"{directory}/{name}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    # Unlinked or replaced between the opening and the locking: then the lock means nothing.
+    if try_lock(fd, fcntl.LOCK_EX) and os.fstat(fd).st_nlink:
+        return fd
+    os.close(fd)
+    return None
 
 
 def acknowledge(directory: str, name: str) -> None:

@@ -157,6 +157,6 @@ class Service:
         deadline = time.monotonic() + TOTAL
         with self._client.stream("POST", self.url + path, content=content, headers=headers) as got:
             answered = Answered(got, deadline)
-            for chunk in got.iter_raw():
+            for chunk in got.iter_bytes():
                 answered.add(chunk)
         return answered.sort(len(bodies), batch)

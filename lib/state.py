@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+FILE_NAME = "state.json"
 State = dict[str, "Any"]
 LOCK_TIMEOUT = 1.0
 # More than this is no state of ours, and would be parsed by everyone who looks.

@@ -285,9 +285,9 @@ def test_the_same_call_captured_again_is_not_sent_again(
 def test_a_ledger_of_the_first_version_is_brought_up_to_date(outpost: Outpost) -> None:
     import sqlite3
 
-    from lib import ledger
+    from lib import ledger, schema
 
-    old = ledger._SCHEMA.replace(", edge_type TEXT\n", "\n")
+    old = schema._SCHEMA.replace(", edge_type TEXT\n", "\n")
     outpost.directory.mkdir()
     db = sqlite3.connect(outpost.directory / ledger.FILE_NAME)
     for statement in old.split(";\n"):

@@ -7,9 +7,10 @@ from typing import Any
 from lib import outbox, spool, wake
 from lib.backoff import SECTION
 from lib.commands.common import has_ledger, print_json, printable, spool_directory
-from lib.flusher import OLD_TALLY, STATE_FILE
+from lib.flusher import OLD_TALLY
 from lib.ledger import FILE_NAME, Ledger
 from lib.settings import Settings
+from lib.state import FILE_NAME as STATE_FILE
 from lib.state import StateFile
 
 

@@ -7,6 +7,8 @@ Each name is loaded when it is first asked for: who needs the breaker does not p
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lib.resilience.breaker import CircuitBreaker
+    from lib.resilience.cache import PatternCache
+    from lib.resilience.client import ResilientAPIClient, TrackingError
     from lib.resilience.decorator import graceful_tracking
     from lib.resilience.executor import ResilientExecutor
     from lib.resilience.health import Phase4HealthChecker
@@ -15,20 +17,26 @@ if TYPE_CHECKING:
 __all__ = [
     "CircuitBreaker",
     "MemoryStorage",
+    "PatternCache",
     "Phase4HealthChecker",
+    "ResilientAPIClient",
     "ResilientExecutor",
     "SharedStorage",
     "Storage",
+    "TrackingError",
     "graceful_tracking",
 ]
 
 _MODULES = {
     "CircuitBreaker": "breaker",
     "MemoryStorage": "storage",
+    "PatternCache": "cache",
     "Phase4HealthChecker": "health",
+    "ResilientAPIClient": "client",
     "ResilientExecutor": "executor",
     "SharedStorage": "storage",
     "Storage": "storage",
+    "TrackingError": "client",
     "graceful_tracking": "decorator",
 }
 

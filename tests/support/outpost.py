@@ -5,8 +5,8 @@ from typing import Any
 
 from lib import outbox, spool, state
 from lib.capture import capture
-from lib.flusher import FILE_NAME, STATE_FILE, Flusher
-from lib.ledger import Ledger
+from lib.flusher import Flusher
+from lib.ledger import FILE_NAME, Ledger
 from lib.settings import Settings
 from tests.support.bundle import write_payload
 from tests.support.service_double import Key, ServiceDouble
@@ -70,7 +70,7 @@ class Outpost:
         return outbox.quarantined_names(str(self.directory))
 
     def section(self, name: str) -> dict[str, Any]:
-        return state.StateFile(f"{self.directory}/{STATE_FILE}").section(name)
+        return state.StateFile(f"{self.directory}/{state.FILE_NAME}").section(name)
 
     def ledger(self) -> Ledger:
         return Ledger(f"{self.directory}/{FILE_NAME}")

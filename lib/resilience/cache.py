@@ -1,0 +1,257 @@
+"""Events that wait on disk: the same spool that the hooks write and the flusher empties."""
+
+import os
+import time
+from typing import Any, Protocol
+
+from lib import codec, files, identity, outbox, spool
+from lib.event import timestamp
+from lib.files import make_private_directory
+from lib.ledger import Ledger, open_ledger
+from lib.lock import Lock
+from lib.resilience import log
+from lib.resilience.plain import plain
+from lib.settings import Settings
+
+Event = dict[str, Any]
+# How long a sync waits for a flusher that is at work, in seconds.
+LOCK_SECONDS = 2.0
+# A service that fails so often in a row is not asked for the rest.
+MAX_FAILURES_IN_A_ROW = 10
+
+
+class Tracker(Protocol):
+    """What `sync_cached_events` delivers through."""
+
+    async def track_lineage(self, **event_data: Any) -> object: ...
+
+
+class PatternCache:
+    """Keeps pattern events until they are delivered.
+
+    Args:
+        cache_dir: the spool; None: PATTERN_CACHE_DIR, else that of the hooks.
+        max_age_days, max_cache_size_mb: what `cleanup_old_events` keeps; None:
+            PATTERN_CACHE_MAX_AGE_DAYS and PATTERN_CACHE_MAX_SIZE_MB, else 7 and 50.
+
+    The limits may be changed at any time. Nothing here raises.
+    """
+
+    def __init__(
+        self,
+        cache_dir: "str | os.PathLike[str] | None" = None,
+        max_age_days: float | None = None,
+        max_cache_size_mb: float | None = None,
+    ) -> None:
+        settings = Settings(os.environ)
+        log.once(settings.warnings)
+        given = settings.cache_dir if cache_dir is None else os.fspath(cache_dir)
+        self.cache_dir = os.path.abspath(os.path.expanduser(given)) if given else ""
+        self.max_age_days = settings.max_age_days if max_age_days is None else max_age_days
+        self.max_cache_size_mb = (
+            settings.max_size_mb if max_cache_size_mb is None else max_cache_size_mb
+        )
+        self._cached = 0
+        self._synced = 0
+        self._errors = 0
+
+    async def cache_pattern_event(self, event: Event) -> str:
+        """Store `event` durably before anything else runs; its id, "" if it could not be.
+
+        `event` is the body for lineage/track, or an event as the spool keeps it, with that body
+        under "event_data". Without an "event_id" it gets one; the same id again is the same event.
+        """
+        return self.store(event)
+
+    def store(self, event: Event, **extra: Any) -> str:
+        """`cache_pattern_event` for code that is not async; `extra` are fields to add."""
+        try:
+            if not self.cache_dir:
+                raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
+            made = {**wrap(event), **extra}
+            captured_ns = time.time_ns()
+            if spool.commit(self.cache_dir, made, captured_ns):
+                self._cached += 1
+                spool.tally(self.cache_dir, "captured")
+            return str(made["event_id"])
+        except Exception as error:
+            self._errors += 1
+            log.warning("an event could not be stored: %r", error)
+            return ""
+
+    async def sync_cached_events(self, api_client: Tracker, max_retries: int = 3) -> dict[str, int]:
+        """Deliver what waits through `api_client.track_lineage(**event_data)`, oldest first.
+
+        Returns total_found, synced, failed and skipped. An event that has failed `max_retries`
+        times is skipped and stays; so does everything while a flusher is at work, or once the
+        client has failed too often in a row.
+        """
+        stats = {"total_found": 0, "synced": 0, "failed": 0, "skipped": 0}
+        lock = Lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")
+        try:
+            waiting = outbox.pending(self.cache_dir)
+            stats["total_found"] = len(waiting)
+            if not waiting:
+                return stats
+            if not await _acquire(lock):
+                stats["skipped"] = len(waiting)
+                return stats
+            await self._sync([item.name for item in waiting], api_client, max_retries, stats)
+        except Exception as error:
+            self._errors += 1
+            log.warning("cached events could not be synced: %r", error)
+        finally:
+            lock.release()
+        return stats
+
+    async def _sync(
+        self, names: list[str], api_client: Tracker, max_retries: int, stats: dict[str, int]
+    ) -> None:
+        ledger = open_ledger(self.cache_dir)
+        try:
+            in_a_row = 0
+            for name in names:
+                if in_a_row >= MAX_FAILURES_IN_A_ROW:
+                    stats["skipped"] += 1
+                    continue
+                outcome = await self._sync_one(ledger, name, api_client, max_retries)
+                in_a_row = in_a_row + 1 if outcome == "failed" else 0
+                if outcome in stats:
+                    stats[outcome] += 1
+        finally:
+            ledger.close()
+
+    async def _sync_one(
+        self, ledger: Ledger, name: str, api_client: Tracker, max_retries: int
+    ) -> str:
+        """Deliver one file; "synced", "failed", "skipped", or "" if somebody else took it."""
+        try:
+            event = outbox.read(self.cache_dir, name)
+        except FileNotFoundError:
+            return ""
+        except outbox.Busy:
+            return "skipped"
+        except outbox.Damaged as damaged:
+            outbox.quarantine(self.cache_dir, name, str(damaged))
+            return "failed"
+        if _retries(event) >= max_retries or not _is_for(event, api_client):
+            return "skipped"
+        if ledger.record_waiting({name: event}) or ledger.is_waiting(name):
+            try:
+                await api_client.track_lineage(**event["event_data"])
+            except Exception as error:
+                log.warning("a cached event could not be delivered: %r", error)
+                self._count_retry(name, event)
+                return "failed"
+        outbox.acknowledge(self.cache_dir, name)
+        ledger.settle([name])
+        self._synced += 1
+        return "synced"
+
+    def _count_retry(self, name: str, event: Event) -> None:
+        event["retry_count"] = _retries(event) + 1
+        event["last_retry"] = timestamp(time.time_ns())
+        path = f"{self.cache_dir}/{name}"
+        captured_ns = os.lstat(path).st_mtime_ns
+        temporary = f"{self.cache_dir}/{spool.TEMPORARY}{os.getpid()}_{time.monotonic_ns()}"
+        data = codec.dumps(event).encode()
+        files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
+        os.rename(temporary, path)
+
+    async def cleanup_old_events(self) -> int:
+        """Drop what is older than `max_age_days`, then the oldest beyond `max_cache_size_mb`.
+
+        Returns how many; each is counted by its cause in the ledger, where `status` shows it.
+        """
+        lock = Lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")
+        try:
+            make_private_directory(self.cache_dir)
+            if not await _acquire(lock):
+                return 0
+            dropped = outbox.expire(self.cache_dir, self.max_age_days, self.max_cache_size_mb)
+            if dropped:
+                ledger = open_ledger(self.cache_dir)
+                ledger.count(dropped)
+                ledger.close()
+            return sum(dropped.values())
+        except Exception as error:
+            self._errors += 1
+            log.warning("the cache could not be cleaned up: %r", error)
+            return 0
+        finally:
+            lock.release()
+
+    def get_stats(self) -> dict[str, Any]:
+        """What waits, and what this object did.
+
+        Keys: pending_events, pending_bytes, quarantined_events, total_cached and total_synced
+        (of this object), errors, cache_dir, max_age_days, max_cache_size_mb.
+        """
+        try:
+            waiting = outbox.pending(self.cache_dir)
+            quarantined = outbox.quarantined(self.cache_dir)
+        except Exception:
+            self._errors += 1
+            waiting, quarantined = [], 0
+        return {
+            "pending_events": len(waiting),
+            "pending_bytes": sum(item.size for item in waiting),
+            "quarantined_events": quarantined,
+            "total_cached": self._cached,
+            "total_synced": self._synced,
+            "errors": self._errors,
+            "cache_dir": self.cache_dir,
+            "max_age_days": self.max_age_days,
+            "max_cache_size_mb": self.max_cache_size_mb,
+        }
+
+
+def wrap(event: Event) -> Event:
+    """`event` as the spool keeps it, of nothing but what JSON can say. Raises ValueError."""
+    body = event.get("event_data", event)
+    if not isinstance(body, dict):
+        raise ValueError("event_data is not a dict")
+    details = body.get("pattern_data")
+    details = details if isinstance(details, dict) else {}
+    identifier = event.get("event_id") or details.get("event_id") or os.urandom(16).hex()
+    when = event.get("timestamp") or timestamp(time.time_ns())
+    made: Event = {
+        "retry_count": 0,
+        "last_retry": None,
+        **(event if "event_data" in event else {}),
+        "event_id": identifier,
+        "timestamp": when,
+        "event_type": event.get("event_type") or body.get("event_type") or "pattern_created",
+        "pattern_id": event.get("pattern_id") or body.get("pattern_id"),
+        "event_data": {
+            **body,
+            "pattern_data": {"event_id": identifier, "captured_at": when, **details},
+        },
+    }
+    if not identity.is_valid_id(made["pattern_id"]):
+        raise ValueError("pattern_id is not a pattern id")
+    return plain(made)
+
+
+def _retries(event: Event) -> int:
+    retries = event.get("retry_count")
+    return retries if isinstance(retries, int) else 0
+
+
+def _is_for(event: Event, api_client: object) -> bool:
+    """Whether the service that `event` is kept for, if any, is the one that it would go to."""
+    url = getattr(api_client, "base_url", "")
+    wanted = event.get("service_url") or Settings(os.environ).service_url.rstrip("/")
+    return not wanted or not url or wanted == url
+
+
+async def _acquire(lock: Lock) -> bool:
+    """Take the flusher's lock, letting others run while somebody else has it."""
+    import asyncio
+
+    deadline = time.monotonic() + LOCK_SECONDS
+    while not lock.acquire():
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(0.05)
+    return True

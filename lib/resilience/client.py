@@ -1,0 +1,274 @@
+"""Tracking for programs: an event is on disk first, then delivered if that can be done now.
+
+The steps of one call: the event is committed to the spool, before anything is awaited; it is
+recorded in the ledger; if there is a service and its circuit is closed, it is sent; and only when
+every destination has it, it is taken out of the spool. Whatever stops this half-way (an error, a
+cancelled task, the end of the process) leaves the file for the flusher.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lib import outbox, spool, wire
+from lib.answers import FAILURES, Answer, Verdict
+from lib.approval import Approvals, Destination, Refused
+from lib.clock import Clock
+from lib.files import make_private_directory
+from lib.ledger import Ledger, open_ledger
+from lib.resilience import log
+from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.cache import PatternCache, wrap
+from lib.resilience.executor import ResilientExecutor
+from lib.resilience.health import DEFAULT_URL, Phase4HealthChecker
+from lib.resilience.storage import MemoryStorage, SharedStorage, Storage
+from lib.settings import Settings
+from lib.state import FILE_NAME, StateFile
+
+if TYPE_CHECKING:
+    import httpx
+
+Result = dict[str, Any]
+BODY_FIELDS = (
+    "pattern_type", "pattern_version", "language", "parent_pattern_ids", "triggered_by",
+    "tool_name", "file_path", "edge_type", "transformation_type", "reason",
+)  # fmt: skip
+
+
+class TrackingError(Exception):
+    """An event was not delivered; the text says why."""
+
+
+class ResilientAPIClient:
+    """Tracks pattern events, whatever the service does.
+
+    Args:
+        base_url: the service; None: INTELLIGENCE_SERVICE_URL, or what the user approved, else the
+            embedded ledger; "": the embedded ledger. An explicit one needs no approval.
+        enable_caching: whether events are kept on disk until they are delivered.
+        enable_circuit_breaker: whether a service that keeps failing is left alone for a while.
+        cache_dir: the spool; None: that of the hooks.
+        clock: what time is measured by; `lib.resilience.testing.FakeClock` in tests.
+        storage: called with "breaker" and "health" for where their states live; None: the file
+            that all processes share.
+        transport: what httpx sends through, `httpx.MockTransport` in tests; None: the network.
+
+    Attributes: executor, health_checker, circuit_breaker, cache. No method but `track_lineage`
+    raises.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        enable_caching: bool = True,
+        enable_circuit_breaker: bool = True,
+        *,
+        cache_dir: "str | os.PathLike[str] | None" = None,
+        clock: Clock | None = None,
+        storage: Callable[[str], Storage] | None = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+    ) -> None:
+        self.enable_caching = enable_caching
+        self.enable_circuit_breaker = enable_circuit_breaker
+        self.refusal = ""
+        self._explicit = base_url
+        destination = self._find(base_url)
+        self.base_url = destination.url
+        self._token = destination.token
+        self._transport = transport
+        self._courier: Any = None
+        self._ledgers = threading.local()
+        self.cache = PatternCache(cache_dir)
+        state = StateFile(f"{self.cache.cache_dir}/{FILE_NAME}")
+        if storage is None and self.cache.cache_dir:
+            storage = partial(SharedStorage, state)
+        stored = storage or (lambda section: MemoryStorage())
+        self.executor = ResilientExecutor()
+        self.circuit_breaker = CircuitBreaker(storage=stored("breaker"), clock=clock)
+        self.health_checker = Phase4HealthChecker(
+            self.base_url or DEFAULT_URL,
+            storage=stored("health"),
+            clock=clock,
+            transport=transport,
+        )
+        self._syncing: Any = None
+
+    def _find(self, base_url: str | None) -> Destination:
+        if base_url is not None:
+            return Destination(base_url.rstrip("/"))
+        url = Settings(os.environ).service_url
+        try:
+            return Approvals().destination(url) or Destination("")
+        except Refused as refused:
+            self.refusal = str(refused)
+            log.warning("the service may not be used: %s", refused)
+            return Destination(url.rstrip("/"))
+
+    async def track_pattern_resilient(
+        self,
+        event_type: str,
+        pattern_id: str,
+        pattern_name: str = "",
+        pattern_data: "dict[str, Any] | None" = None,
+        **kwargs: Any,
+    ) -> Result:
+        """Track one event: `event_type` and `pattern_id` as in the service's lineage/track.
+
+        `kwargs`: the other fields of its body (parent_pattern_ids, file_path, ...), and event_id.
+        Returns success (every destination has it), cached (it waits on disk), message, and
+        event_id and data (what the destination said) where there is one. Never raises.
+        """
+        try:
+            body = {
+                "event_type": event_type,
+                "pattern_id": pattern_id,
+                "pattern_name": pattern_name,
+                "pattern_data": dict(pattern_data or {}),
+                **{name: kwargs[name] for name in BODY_FIELDS if kwargs.get(name) is not None},
+            }
+            extra = {k: v for k, v in kwargs.items() if k not in BODY_FIELDS and k != "event_id"}
+            body["pattern_data"] = {**extra, **body["pattern_data"]}
+            event = {"event_data": body}
+            if kwargs.get("event_id"):
+                event["event_id"] = kwargs["event_id"]
+            return await self.track_event(event)
+        except Exception as error:
+            log.warning("an event could not be tracked: %r", error)
+            return _result(False, False, f"not tracked: {error!r}")
+
+    async def track_event(self, event: "dict[str, Any]") -> Result:
+        """Track an event in the shape of the spool's files; as `track_pattern_resilient`."""
+        stored = ""
+        try:
+            made = wrap(event)
+            # Another service than the flusher's: it must not take the event for delivered.
+            if self._explicit:
+                made["service_url"] = self.base_url
+            identifier = str(made["event_id"])
+            stored = self.cache.store(made) if self.enable_caching else ""
+            return await self._deliver(made, identifier, stored)
+        except Exception as error:
+            log.warning("an event could not be delivered: %r", error)
+            return _result(False, bool(stored), f"not delivered: {error!r}", stored)
+
+    async def _deliver(self, event: "dict[str, Any]", identifier: str, stored: str) -> Result:
+        name = spool.file_name(identifier)
+        claimed = outbox.claim(self.cache.cache_dir, name) if stored else None
+        if stored and claimed is None:
+            return _result(False, True, "a flusher is delivering it", identifier)
+        try:
+            ledger = self._ledger()
+            if not self.base_url:
+                ledger.record_all([event])
+                outbox.acknowledge(self.cache.cache_dir, name)
+                return _result(True, False, "recorded in the embedded ledger", identifier,
+                               {"destination": "ledger"})  # fmt: skip
+            ledger.record_waiting({name: event})
+            answer, told = await self._send(event, ledger)
+            if answer.verdict is Verdict.DELIVERED:
+                self._settle(ledger, name, told)
+                self._sync_in_background()
+                return _result(True, False, "delivered to the service", identifier,
+                               {"destination": self.base_url})  # fmt: skip
+            kept = "it waits on disk" if stored else "it is not kept"
+            return _result(False, bool(stored), f"{answer.reason}; {kept}", identifier)
+        finally:
+            if claimed is not None:
+                os.close(claimed)
+
+    def _settle(self, ledger: Ledger, name: str, told: list[str]) -> None:
+        outbox.acknowledge(self.cache.cache_dir, name)
+        ledger.settle([name], self.base_url, told)
+
+    async def _send(self, event: "dict[str, Any]", ledger: Ledger) -> tuple[Answer, list[str]]:
+        """Send one recorded event through the circuit breaker."""
+        if self.refusal:
+            return Answer(Verdict.UNWELL, self.refusal), []
+        resolved = ledger.resolved(event["event_id"])
+        if resolved is None:  # it changed nothing
+            return Answer(Verdict.DELIVERED), []
+        permit = None
+        if self.enable_circuit_breaker:
+            permit = self.circuit_breaker.try_acquire()
+            if permit is None:
+                return Answer(Verdict.UNWELL, "the circuit is open"), []
+        try:
+            answer, told = await self._deliveries().deliver(wire.bodies(event, resolved), ledger)
+        except BaseException:
+            if permit is not None:
+                self.circuit_breaker.release(permit)
+            raise
+        if permit is not None and answer.verdict in FAILURES:
+            self.circuit_breaker.record_failure(permit)
+            # Dead or degraded? Asked at most once an interval, and nobody waits for it.
+            self.executor.fire_and_forget(self.health_checker.check_health())
+        elif permit is not None:
+            self.circuit_breaker.record_success(permit)
+        return answer, told
+
+    def _deliveries(self) -> Any:
+        if self._courier is None:
+            from lib.resilience.courier import Courier
+
+            self._courier = Courier(self.base_url, self._token, self._transport)
+        return self._courier
+
+    def _sync_in_background(self) -> None:
+        """What waited longer goes now that the service answers, once at a time."""
+        if self._syncing is not None and not self._syncing.done():
+            return
+        if self.enable_caching and spool.has_pending(self.cache.cache_dir):
+            self._syncing = self.executor.fire_and_forget(self.cache.sync_cached_events(self))
+
+    async def track_lineage(self, **event_data: Any) -> Result:
+        """Deliver one body now. Raises TrackingError where it is not delivered.
+
+        This is what `PatternCache.sync_cached_events` calls.
+        """
+        try:
+            event = wrap({"event_data": event_data})
+            ledger = self._ledger()
+            if ledger.resolved(event["event_id"]) is None:
+                ledger.record_all([event])
+            if not self.base_url:
+                return {"destination": "ledger"}
+            answer, told = await self._send(event, ledger)
+            ledger.settle([], self.base_url, told)
+        except Exception as error:
+            raise TrackingError(repr(error)) from error
+        if answer.verdict is not Verdict.DELIVERED:
+            raise TrackingError(answer.reason)
+        return {"destination": self.base_url}
+
+    async def get_stats(self) -> "dict[str, Any]":
+        """The states of the four parts: executor, circuit_breaker, cache, health."""
+        return {
+            "executor": self.executor.get_stats(),
+            "circuit_breaker": self.circuit_breaker.get_state(),
+            "cache": self.cache.get_stats(),
+            "health": self.health_checker.get_health_status(),
+        }
+
+    def _ledger(self) -> Ledger:
+        """This thread's connection, and not one that a fork has inherited."""
+        kept = getattr(self._ledgers, "kept", None)
+        if not self.cache.cache_dir:
+            raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
+        if kept is None or kept[0] != os.getpid():
+            make_private_directory(self.cache.cache_dir)
+            kept = self._ledgers.kept = os.getpid(), open_ledger(self.cache.cache_dir)
+        ledger: Ledger = kept[1]
+        return ledger
+
+
+def _result(
+    success: bool, cached: bool, message: str, event_id: str = "", data: Any = None
+) -> Result:
+    result: Result = {"success": success, "cached": cached, "message": message}
+    if event_id:
+        result["event_id"] = event_id
+    if data is not None:
+        result["data"] = data
+    return result

@@ -1,0 +1,64 @@
+"""The ledger's tables, and how those of an earlier version become today's."""
+
+import sqlite3
+
+VERSION = 2
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS snapshots (
+    digest TEXT PRIMARY KEY, code BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS patterns (
+    pattern_id TEXT PRIMARY KEY, pattern_name TEXT, pattern_type TEXT, language TEXT,
+    snapshot TEXT, first_seen TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS edges (
+    child_id TEXT NOT NULL, parent_id TEXT NOT NULL, edge_type TEXT NOT NULL,
+    event_id TEXT NOT NULL, PRIMARY KEY (child_id, parent_id, edge_type)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS edges_by_parent ON edges (parent_id);
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, timestamp TEXT NOT NULL,
+    event_type TEXT NOT NULL, pattern_id TEXT NOT NULL, pattern_name TEXT, language TEXT,
+    file_path TEXT, qualified_name TEXT NOT NULL DEFAULT '', tool_name TEXT, session_id TEXT,
+    parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT, reason TEXT,
+    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT
+);
+CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
+CREATE TABLE IF NOT EXISTS occurrences (
+    file_path TEXT NOT NULL, qualified_name TEXT NOT NULL, pattern_id TEXT NOT NULL,
+    last_seq INTEGER NOT NULL, PRIMARY KEY (file_path, qualified_name, pattern_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS occurrences_by_pattern ON occurrences (pattern_id);
+CREATE TABLE IF NOT EXISTS waiting (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known_at (
+    service TEXT NOT NULL, pattern_id TEXT NOT NULL, PRIMARY KEY (service, pattern_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Make the tables, or bring those of an earlier version up to date. Raises sqlite3.Error."""
+    db.execute("PRAGMA journal_mode = WAL")
+    # The spool's file is unlinked once the ledger has the event: a commit must be on the disk.
+    db.execute("PRAGMA synchronous = FULL")
+    if _version(db) >= VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again: another process may have been here before the transaction began.
+        if _version(db) == 1:
+            db.execute("ALTER TABLE events ADD COLUMN edge_type TEXT")
+        for statement in _SCHEMA.split(";\n"):
+            if statement.strip():
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
