@@ -30,19 +30,20 @@ def file_name(event_id: str) -> str:
     return f"{PREFIX}{digest(event_id)[:32]}{SUFFIX}"
 
 
-def commit(directory: str, event: "dict[str, object]", captured_ns: int) -> bool:
+def commit(directory: str, event: "dict[str, object]", captured_ns: int, sync: bool = True) -> bool:
     """Put `event` into the spool, durably and never visible in part.
 
     The file is dated `captured_ns`, which is the order of delivery. Returns False if the same
-    event waits there already. Raises OSError; then the spool is as before.
+    event waits there already. Raises OSError; then the spool is as before. Without `sync` it
+    outlives this process, but not yet a power failure.
     """
     data = codec.dumps(event).encode()
     temporary = f"{directory}/{TEMPORARY}{posix.getpid()}_{time.monotonic_ns()}"
     try:
-        files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
+        files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
     except FileNotFoundError:
         files.make_private_directory(directory)
-        files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
+        files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
     return _publish(temporary, f"{directory}/{file_name(str(event['event_id']))}")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lib import codec, files, identity, outbox, spool
 from lib.event import timestamp
@@ -13,9 +13,14 @@ from lib.resilience import log
 from lib.resilience.plain import plain
 from lib.settings import Settings
 
+if TYPE_CHECKING:
+    import asyncio
+
 Event = dict[str, Any]
 # How long a sync waits for a flusher that is at work, in seconds.
 LOCK_SECONDS = 2.0
+# Events that come close together are synced together.
+SYNC_SECONDS = 0.02
 # A service that fails so often in a row is not asked for the rest.
 MAX_FAILURES_IN_A_ROW = 10
 
@@ -51,26 +56,33 @@ class PatternCache:
         self.max_cache_size_mb = (
             settings.max_size_mb if max_cache_size_mb is None else max_cache_size_mb
         )
+        self._unsynced: list[str] = []
+        self._loop: object = None
         self._cached = 0
         self._synced = 0
         self._errors = 0
 
     async def cache_pattern_event(self, event: Event) -> str:
-        """Store `event` durably before anything else runs; its id, "" if it could not be.
+        """Store `event` before anything else runs; its id, "" if it could not be stored.
 
+        From then on it outlives this process. To keep it through a power failure too, a thread
+        syncs it SYNC_SECONDS later while the event loop runs; otherwise the system does so in its
+        own time. Waiting for the disk would take longer than all else.
         `event` is the body for lineage/track, or an event as the spool keeps it, with that body
         under "event_data". Without an "event_id" it gets one; the same id again is the same event.
         """
-        return self.store(event)
+        event_id = self.store(event, sync=False)
+        if event_id:
+            self._sync_later(spool.file_name(event_id))
+        return event_id
 
-    def store(self, event: Event, **extra: Any) -> str:
-        """`cache_pattern_event` for code that is not async; `extra` are fields to add."""
+    def store(self, event: Event, sync: bool = True) -> str:
+        """`cache_pattern_event` for code that is not async, and waits for the disk."""
         try:
             if not self.cache_dir:
                 raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
-            made = {**wrap(event), **extra}
-            captured_ns = time.time_ns()
-            if spool.commit(self.cache_dir, made, captured_ns):
+            made = wrap(event)
+            if self._commit(made, sync):
                 self._cached += 1
                 spool.tally(self.cache_dir, "captured")
             return str(made["event_id"])
@@ -78,6 +90,26 @@ class PatternCache:
             self._errors += 1
             log.warning("an event could not be stored: %r", error)
             return ""
+
+    def _sync_later(self, name: str) -> None:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        if not self._unsynced or self._loop is not loop:
+            self._loop = loop
+            loop.call_later(SYNC_SECONDS, self._sync_all, loop)
+        self._unsynced.append(name)
+
+    def _sync_all(self, loop: "asyncio.AbstractEventLoop") -> None:
+        names, self._unsynced = self._unsynced, []
+        loop.run_in_executor(None, _sync_files, self.cache_dir, names)
+
+    def _commit(self, made: Event, sync: bool) -> bool:
+        captured_ns = time.time_ns()
+        try:
+            return spool.commit(self.cache_dir, made, captured_ns, sync)
+        except (TypeError, ValueError, RecursionError):
+            return spool.commit(self.cache_dir, plain(made), captured_ns, sync)
 
     async def sync_cached_events(self, api_client: Tracker, max_retries: int = 3) -> dict[str, int]:
         """Deliver what waits through `api_client.track_lineage(**event_data)`, oldest first.
@@ -206,8 +238,22 @@ class PatternCache:
         }
 
 
+def _sync_files(directory: str, names: list[str]) -> None:
+    for name in names:
+        try:
+            fd = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:  # delivered meanwhile
+            continue
+        try:
+            files.sync_data(fd)
+        except OSError as error:
+            log.warning("an event could not be synced: %r", error)
+        finally:
+            os.close(fd)
+
+
 def wrap(event: Event) -> Event:
-    """`event` as the spool keeps it, of nothing but what JSON can say. Raises ValueError."""
+    """`event` as the spool keeps it. Raises ValueError for what is none."""
     body = event.get("event_data", event)
     if not isinstance(body, dict):
         raise ValueError("event_data is not a dict")
@@ -230,7 +276,7 @@ def wrap(event: Event) -> Event:
     }
     if not identity.is_valid_id(made["pattern_id"]):
         raise ValueError("pattern_id is not a pattern id")
-    return plain(made)
+    return made
 
 
 def _retries(event: Event) -> int:

@@ -23,6 +23,7 @@ from lib.resilience.breaker import CircuitBreaker
 from lib.resilience.cache import PatternCache, wrap
 from lib.resilience.executor import ResilientExecutor
 from lib.resilience.health import DEFAULT_URL, Phase4HealthChecker
+from lib.resilience.plain import plain
 from lib.resilience.storage import MemoryStorage, SharedStorage, Storage
 from lib.settings import Settings
 from lib.state import FILE_NAME, StateFile
@@ -142,12 +143,13 @@ class ResilientAPIClient:
         """Track an event in the shape of the spool's files; as `track_pattern_resilient`."""
         stored = ""
         try:
-            made = wrap(event)
+            made = plain(wrap(event))
             # Another service than the flusher's: it must not take the event for delivered.
             if self._explicit:
                 made["service_url"] = self.base_url
             identifier = str(made["event_id"])
-            stored = self.cache.store(made) if self.enable_caching else ""
+            if self.enable_caching:
+                stored = await self.cache.cache_pattern_event(made)
             return await self._deliver(made, identifier, stored)
         except Exception as error:
             log.warning("an event could not be delivered: %r", error)
@@ -228,7 +230,7 @@ class ResilientAPIClient:
         This is what `PatternCache.sync_cached_events` calls.
         """
         try:
-            event = wrap({"event_data": event_data})
+            event = plain(wrap({"event_data": event_data}))
             ledger = self._ledger()
             if ledger.resolved(event["event_id"]) is None:
                 ledger.record_all([event])
