@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs pattern-tracker for Claude Code, or takes it out again.
 #
-#   ./install.sh              install or upgrade
-#   ./install.sh --uninstall  take out what it put in; the recorded data stays
+#   ./install.sh                    install or upgrade
+#   ./install.sh --service-url URL  and deliver the events to that service, on this machine or https
+#   ./install.sh --uninstall        take out what it put in; the recorded data stays
 #
 # CLAUDE_CONFIG_DIR names Claude Code's configuration directory if it is not ~/.claude.
 set -eu
@@ -14,13 +15,21 @@ fail() {
 }
 
 verb=install
-case ${1-} in
-    '') ;;
-    --uninstall) verb=uninstall ;;
-    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) fail "unknown option: $1 (try --help)" ;;
-esac
-[ $# -le 1 ] || fail "too many arguments (try --help)"
+service_url=
+while [ $# -gt 0 ]; do
+    case $1 in
+        --uninstall) verb=uninstall ;;
+        --service-url)
+            [ -n "${2-}" ] || fail "--service-url needs a URL"
+            service_url=$2
+            shift
+            ;;
+        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        *) fail "unknown option: $1 (try --help)" ;;
+    esac
+    shift
+done
+[ "$verb" = install ] || [ -z "$service_url" ] || fail "--service-url goes with an installation"
 
 source=$(cd "$(dirname "$0")" && pwd -P)
 config=${CLAUDE_CONFIG_DIR:-${HOME:+$HOME/.claude}}
@@ -96,4 +105,4 @@ if [ ! -x "$root/.venv/bin/python" ] || [ "$built" != "$(cat "$root/.built" 2>/d
     rm -rf "$old"
     printf 'Installed in %s\n' "$root"
 fi
-run_step "$root" install "$root" "$python"
+run_step "$root" install "$root" "$python" "$service_url"

@@ -10,7 +10,8 @@ import pytest
 
 from lib.commands.common import CommandError
 from lib.commands.registration import command, register, unregister
-from tests.support.bundle import ROOT, Bundle
+from tests.support.bundle import ROOT, Bundle, payload
+from tests.support.service_double import ServiceDouble
 
 
 def run_install(home: Path, *arguments: str, **environ: str) -> Any:
@@ -48,6 +49,49 @@ def test_installing_twice_changes_nothing(installed_home: Path) -> None:
     before = tree(installed_home)
     assert run_install(installed_home).returncode == 0
     assert tree(installed_home) == before
+
+
+@pytest.mark.xdist_group("client")
+def test_a_service_can_be_chosen_with_the_installation(installed_home: Path) -> None:
+    kept = installed_home / ".claude" / "hooks" / "pattern-tracker.approved.json"
+    with ServiceDouble() as server:
+        try:
+            done = run_install(installed_home, "--service-url", server.url)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(kept.read_text())["service_url"] == server.url
+            assert kept.stat().st_mode & 0o777 == 0o600
+            # The sample of the self-check is nobody's pattern.
+            assert server.requests == []
+            bundle = Bundle(
+                installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker"
+            )
+            bundle.spool = installed_home / "chosen"
+            bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
+            bundle.post(payload("01-write-create-js-marker.post"))
+            bundle.wait_delivered()
+            assert len(server.commits) == 1
+        finally:
+            kept.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--service-url",), ("--service-url", ""), ("--uninstall", "--service-url", "x"), ("--no",)],
+)
+def test_options_that_make_no_sense_change_nothing(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    done = run_install(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("install.sh: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.xdist_group("client")
+def test_a_service_that_may_not_be_used_is_refused(installed_home: Path) -> None:
+    done = run_install(installed_home, "--service-url", "http://patterns.example.com")
+    assert done.returncode == 1
+    assert "is not https" in done.stderr
 
 
 def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Path) -> None:

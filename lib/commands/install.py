@@ -5,21 +5,25 @@ import shutil
 import sys
 
 from lib import image
-from lib.commands.common import CommandError
+from lib.approval import Approvals, Refused
+from lib.commands.common import CommandError, printable
 from lib.commands.registration import SCRIPTS, command, register, unregister
 from lib.commands.selfcheck import check
 from lib.settings import Settings
 
 
-def main(verb: str, root: str, interpreter: str) -> int:
+def main(verb: str, root: str, interpreter: str, service_url: str = "") -> int:
     """Carry out `verb` ("install" or "uninstall") for the bundle at `root`; the exit code.
 
-    `interpreter` is the Python that will run the hooks.
+    `interpreter` is the Python that will run the hooks, `service_url` a service to approve and
+    to deliver to, if there is one.
     """
     os.umask(0o077)
     try:
         settings = Settings(os.environ)
         if verb == "install":
+            if service_url:
+                _trust(service_url)
             _install(settings, root, interpreter)
         else:
             _uninstall(settings, root)
@@ -27,6 +31,17 @@ def main(verb: str, root: str, interpreter: str) -> int:
         print(f"install.sh: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _trust(service_url: str) -> None:
+    approvals = Approvals()
+    try:
+        origin = approvals.approve(service_url, use=True)
+    except Refused as refused:
+        raise CommandError(
+            f"{printable(service_url)}: {refused}; no hooks were registered"
+        ) from None
+    print(f"{origin} will get the events; kept in {approvals.path}")
 
 
 def _install(settings: Settings, root: str, interpreter: str) -> None:

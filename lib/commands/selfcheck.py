@@ -5,7 +5,8 @@ import os
 import subprocess
 import tempfile
 
-from lib import cli
+from lib import cli, files, spool, wake
+from lib.approval import Approvals
 from lib.commands.common import CommandError
 from lib.flusher import Flusher
 from lib.settings import Settings
@@ -19,14 +20,21 @@ def check(command: str) -> str:
     Raises CommandError if the command printed anything, failed, or left no event.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        spool = f"{scratch}/spool"
-        environ = {**os.environ, "PATTERN_CACHE_DIR": spool, "PATTERN_TRACKING_ENABLED": "true"}
-        for payload in _payloads(f"{scratch}/greeting.py"):
-            _push(command, payload, environ)
-        if not os.path.isdir(spool):
+        directory = f"{scratch}/spool"
+        environ = {**os.environ, "PATTERN_CACHE_DIR": directory, "PATTERN_TRACKING_ENABLED": "true"}
+        # The sample is nobody's pattern: no service hears of it.
+        environ.pop("INTELLIGENCE_SERVICE_URL", None)
+        files.make_private_directory(directory)
+        running = wake.say_running(directory)
+        try:
+            for payload in _payloads(f"{scratch}/greeting.py"):
+                _push(command, payload, environ)
+        finally:
+            os.close(running)
+        if not spool.has_pending(directory):
             raise CommandError("self-check failed: the hook left no event")
-        Flusher(spool, Settings(environ)).run_once(10.0)
-        return _lineage(spool, f"{scratch}/greeting.py")
+        Flusher(directory, Settings(environ), Approvals(f"{scratch}/none")).run_once(10.0)
+        return _lineage(directory, f"{scratch}/greeting.py")
 
 
 def _payloads(path: str) -> list[dict[str, object]]:
@@ -54,11 +62,11 @@ def _push(command: str, payload: dict[str, object], environ: dict[str, str]) -> 
         raise CommandError(f"self-check failed: the hook exited {done.returncode} or printed")
 
 
-def _lineage(spool: str, path: str) -> str:
+def _lineage(directory: str, path: str) -> str:
     bundle = os.path.dirname(os.path.dirname(os.path.abspath(cli.__file__)))
     done = subprocess.run(
         [f"{bundle}/bin/pattern-tracker", "lineage", path],
-        env={**os.environ, "PATTERN_CACHE_DIR": spool},
+        env={**os.environ, "PATTERN_CACHE_DIR": directory},
         capture_output=True,
         text=True,
         check=False,
