@@ -29,11 +29,12 @@ class Sender(Protocol):
 class Parcel:
     """An event on its way: the name of its file, and how many bodies are still to be delivered."""
 
-    __slots__ = ("left", "name")
+    __slots__ = ("left", "name", "several")
 
-    def __init__(self, name: str, left: int) -> None:
+    def __init__(self, name: str, left: int, several: bool) -> None:
         self.name = name
         self.left = left
+        self.several = several
 
 
 class Item:
@@ -67,8 +68,8 @@ class Delivery:
         batched: whether to try the batch route.
 
     For the caller to act on and to empty: `delivered`, the names of files whose events the
-    service has; `refused`, those that it will not take, by name with the reason; `told`, the
-    patterns that it knows now.
+    service has; `refused`, those that it will not take, by name with the reason; `told`, what it
+    knows now: patterns, and the bodies of events that have several.
     """
 
     def __init__(
@@ -122,9 +123,13 @@ class Delivery:
     def _items(self, name: str, event: dict[str, Any]) -> list[Item]:
         resolved = self._ledger.resolved(event["event_id"])
         bodies = wire.bodies(event, resolved) if resolved else []
+        several = len(bodies) > 1
+        if several:  # some of them may have been delivered by a run that failed on the others
+            done = self._ledger.known_at(self._sender.url, map(_event_id, bodies))
+            bodies = [body for body in bodies if _event_id(body) not in done]
         if not bodies:
             self.delivered.append(name)
-        parcel = Parcel(name, len(bodies))
+        parcel = Parcel(name, len(bodies), several)
         return [Item(body, parcel) for body in bodies]
 
     def _deliver(self, groups: list[list[Item]]) -> None:
@@ -176,6 +181,8 @@ class Delivery:
         for item, answer in zip(group, answers, strict=True):
             if answer.verdict is Verdict.DELIVERED:
                 told.append(item.body["pattern_id"])
+                if item.parcel is not None and item.parcel.several:
+                    told.append(_event_id(item.body))
                 self._complete(item)
             elif answer.verdict is Verdict.MISSING:
                 again += self._heal(item)
@@ -232,6 +239,10 @@ class Delivery:
             made.append(item)
             missing.discard(item.body["pattern_id"])
         return made
+
+
+def _event_id(body: Body) -> str:
+    return str(body["pattern_data"]["event_id"])
 
 
 def _halves(group: list[Item]) -> list[list[Item]]:

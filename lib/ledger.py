@@ -119,7 +119,7 @@ class Ledger:
         return {**found, "event_id": creation_event_id(pattern_id)}
 
     def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]:
-        """Those of `pattern_ids` that the service at that URL was told of."""
+        """Those of `pattern_ids`, or of the ids of bodies, that the service at that URL has."""
         query = "SELECT 1 FROM known_at WHERE service = ? AND pattern_id = ?"
         return {
             pattern_id

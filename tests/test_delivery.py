@@ -126,3 +126,26 @@ def test_nothing_is_lost_through_two_faults(first: str, tmp_path: Path) -> None:
     for number, second in enumerate(FAULTS):
         with ServiceDouble(rate_limit=None) as server:
             survive(tmp_path / f"{number}", server, [first, second])
+
+
+@pytest.mark.parametrize("stored", range(1, 12))
+def test_an_event_of_several_bodies_is_delivered_whole(
+    stored: int, outpost: Outpost, server: ServiceDouble
+) -> None:
+    server.faults.push(Fault.DB_DOWN, after=stored)
+    outpost.story(3)
+    outpost.flush()
+    assert outpost.flush()
+    assert max(server.commits.values()) == 1
+    outpost.assert_same_lineage()
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_one_refusal_of_a_single_event_condemns_nobody(
+    status: int, outpost: Outpost, server: ServiceDouble
+) -> None:
+    server.faults.push(Fault.STATUS, status=status, body=DETAIL)
+    outpost.write("/p/a.py", "x = 1\n")
+    assert outpost.flush()
+    assert outpost.quarantined() == []
+    assert len(server.commits) == 1

@@ -180,6 +180,19 @@ def test_an_event_that_breaks_the_service_holds_no_other_up(
     assert len(server.commits) == 19
 
 
+def test_a_service_that_breaks_on_everything_gets_one_request_a_run(
+    outpost: Outpost, server: ServiceDouble
+) -> None:
+    many(outpost, 8)
+    server.faults.set(Fault.STATUS, status=500)
+    for run in range(1, 4):
+        assert not outpost.flush()
+        assert len(server.requests) == run
+    server.faults.clear()
+    assert outpost.flush()
+    assert set(server.commits.values()) == {1}
+
+
 def test_a_run_that_may_not_send_ends_before_loading_httpx(
     outpost: Outpost, server: ServiceDouble
 ) -> None:
