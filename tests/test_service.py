@@ -1,0 +1,99 @@
+"""The connection to the service: nothing in the environment steers it."""
+
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lib import service
+from lib.answers import Verdict
+from lib.service import Service
+
+BODY = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
+
+
+class Accepting(BaseHTTPRequestHandler):
+    """Says that everything is stored."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        answer = b'{"success": true}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the tests' output quiet."""
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody but its owner trusts, its key beside it."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl makes the certificate, and is not there")
+    path = tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", str(tmp_path / "key.pem"), "-out", str(path)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def encrypted(certificate: Path) -> Iterator[str]:
+    """A service behind that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    server = HTTPServer(("127.0.0.1", 0), Accepting)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_certificate_that_the_environment_vouches_for_is_not_trusted(
+    encrypted: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("SSL_CERT_DIR", str(certificate.parent))
+    naive = httpx.post(
+        encrypted, content=b"", verify=ssl.create_default_context(cafile=str(certificate))
+    )
+    assert naive.status_code == 200
+    sender = Service(encrypted)
+    (answer,) = sender.send([BODY], batch=False)
+    sender.close()
+    assert answer.verdict is Verdict.UNWELL
+    assert "CERTIFICATE_VERIFY_FAILED" in answer.reason
+
+
+def test_every_time_out_is_set_and_none_exceeds_the_total() -> None:
+    found = service.timeouts()
+    assert None not in (found.connect, found.read, found.write, found.pool)
+    assert set(service.timeouts(0.5).as_dict().values()) == {0.5}
+
+
+@pytest.mark.parametrize("event_id", ["e\r\nX-Injected: yes", "\u00e4", "a b", ""])
+def test_an_event_id_cannot_inject_a_header(event_id: str) -> None:
+    headers = service.headers_for([{"pattern_data": {"event_id": event_id}}], "")
+    assert headers["Idempotency-Key"].isalnum()
+    assert headers["Idempotency-Key"].isascii()
+
+
+def test_what_json_cannot_say_is_the_events_fault_and_is_not_sent() -> None:
+    sender = Service("http://127.0.0.1:9")
+    (answer,) = sender.send([{**BODY, "pattern_data": {"event_id": object()}}], batch=False)
+    assert (answer.verdict, sender.requests) == (Verdict.BAD, 0)
+    sender.close()
