@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -112,6 +113,16 @@ def test_cache_cleanup_old_events(cache: PatternCache) -> None:
     assert asyncio.run(cache.cleanup_old_events()) == 1
     ledger = Outpost(Path(cache.cache_dir)).ledger()
     assert ledger.counters() == {"expired": 2, "overflow": 1}
+
+
+def test_any_object_with_track_lineage_will_do(
+    cache: PatternCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTELLIGENCE_SERVICE_URL", "http://localhost:1")
+    cached(cache, body())
+    api = AsyncMock()
+    assert synced(cache, api)["synced"] == 1
+    api.track_lineage.assert_awaited_once()
 
 
 def test_what_the_library_caches_the_flusher_delivers(cache: PatternCache) -> None:

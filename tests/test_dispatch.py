@@ -193,6 +193,15 @@ def test_a_service_that_breaks_on_everything_gets_one_request_a_run(
     assert set(server.commits.values()) == {1}
 
 
+def test_the_first_failure_ends_a_run(outpost: Outpost, server: ServiceDouble) -> None:
+    many(outpost, 250)
+    with server.faults.during(Fault.STATUS, status=503):
+        assert not outpost.flush()
+    assert sizes(server) == [100]
+    assert outpost.flush()
+    assert set(server.commits.values()) == {1}
+
+
 def test_a_run_that_may_not_send_ends_before_loading_httpx(
     outpost: Outpost, server: ServiceDouble
 ) -> None:

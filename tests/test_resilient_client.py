@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from lib import service
 from lib.resilience import MemoryStorage, ResilientAPIClient, TrackingError
 from lib.resilience.testing import FakeClock
 from tests.support.bundle import ROOT
@@ -123,12 +122,10 @@ def test_a_parent_that_the_service_lacks_goes_first(
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_fault_raises_or_loses_anything(
-    fault: str, server: ServiceDouble, outpost: Outpost, monkeypatch: pytest.MonkeyPatch
+    fault: str, server: ServiceDouble, outpost: Outpost
 ) -> None:
-    monkeypatch.setattr(service, "READ", 0.25)
-    monkeypatch.setattr(service, "TOTAL", 0.6)
     kind, options = FAULTS[fault]
-    client = ResilientAPIClient(server.url)
+    client = ResilientAPIClient(server.url, timeout=0.3)
     client.health_checker.check_interval = 1e9
     track(client, 0)
     if kind is Fault.REFUSE:

@@ -14,6 +14,7 @@ import pytest
 from lib import service
 from lib.answers import Verdict
 from lib.service import Service
+from tests.support.service_double import Fault, ServiceDouble
 
 BODY = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
 
@@ -97,3 +98,14 @@ def test_what_json_cannot_say_is_the_events_fault_and_is_not_sent() -> None:
     (answer,) = sender.send([{**BODY, "pattern_data": {"event_id": object()}}], batch=False)
     assert (answer.verdict, sender.requests) == (Verdict.BAD, 0)
     sender.close()
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_an_answer_without_end_is_read_to_a_bound(announced: bool) -> None:
+    with ServiceDouble() as server:
+        server.faults.push(Fault.HUGE, content_length=announced)
+        sender = Service(server.url)
+        (answer,) = sender.send([BODY], batch=False)
+        sender.close()
+    assert answer.verdict is Verdict.UNKNOWN
+    assert "too long" in answer.reason

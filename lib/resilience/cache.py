@@ -286,7 +286,8 @@ def _retries(event: Event) -> int:
 
 def _is_for(event: Event, api_client: object) -> bool:
     """Whether the service that `event` is kept for, if any, is the one that it would go to."""
-    url = getattr(api_client, "base_url", "")
+    given = getattr(api_client, "base_url", "")
+    url = given if isinstance(given, str) else ""
     wanted = event.get("service_url") or Settings(os.environ).service_url.rstrip("/")
     return not wanted or not url or wanted == url
 

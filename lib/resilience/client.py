@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import httpx
 
 Result = dict[str, Any]
+TIMEOUT = 5.0
 BODY_FIELDS = (
     "pattern_type", "pattern_version", "language", "parent_pattern_ids", "triggered_by",
     "tool_name", "file_path", "edge_type", "transformation_type", "reason",
@@ -55,6 +56,8 @@ class ResilientAPIClient:
         storage: called with "breaker" and "health" for where their states live; None: the file
             that all processes share.
         transport: what httpx sends through, `httpx.MockTransport` in tests; None: the network.
+        timeout: seconds that one request may take: whoever awaits a call waits for no longer.
+            May be changed at any time.
 
     Attributes: executor, health_checker, circuit_breaker, cache. No method but `track_lineage`
     raises.
@@ -70,7 +73,9 @@ class ResilientAPIClient:
         clock: Clock | None = None,
         storage: Callable[[str], Storage] | None = None,
         transport: "httpx.AsyncBaseTransport | None" = None,
+        timeout: float = TIMEOUT,
     ) -> None:
+        self.timeout = timeout
         self.enable_caching = enable_caching
         self.enable_circuit_breaker = enable_circuit_breaker
         self.refusal = ""
@@ -215,6 +220,7 @@ class ResilientAPIClient:
             from lib.resilience.courier import Courier
 
             self._courier = Courier(self.base_url, self._token, self._transport)
+        self._courier.timeout = self.timeout
         return self._courier
 
     def _sync_in_background(self) -> None:

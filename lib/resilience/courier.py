@@ -17,14 +17,23 @@ ATTEMPTS = 2
 
 
 class Courier:
-    """Sends to the service at `url`; `transport` is what httpx sends through, None: the network."""
+    """Sends to the service at `url`.
+
+    `transport` is what httpx sends through, None: the network; `timeout` the seconds that one
+    request may take.
+    """
 
     def __init__(
-        self, url: str, token: str = "", transport: httpx.AsyncBaseTransport | None = None
+        self,
+        url: str,
+        token: str = "",
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = service.TOTAL,
     ) -> None:
         self.url = url.rstrip("/")
         self._token = token
         self._transport = transport
+        self.timeout = timeout
         self._tls: ssl.SSLContext | bool | None = None
 
     async def deliver(self, bodies: list[Body], ledger: Ledger) -> tuple[Answer, list[str]]:
@@ -71,13 +80,13 @@ class Courier:
         except ValueError as error:
             return Answer(Verdict.BAD, str(error))
         try:
-            return await asyncio.wait_for(self._exchange(client, body, content), service.TOTAL)
+            return await asyncio.wait_for(self._exchange(client, body, content), self.timeout)
         except Exception as error:
             return service.of_error(error)
 
     async def _exchange(self, client: httpx.AsyncClient, body: Body, content: bytes) -> Answer:
         headers = service.headers_for([body], self._token)
-        deadline = time.monotonic() + service.TOTAL
+        deadline = time.monotonic() + self.timeout
         url = self.url + service.TRACK
         async with client.stream("POST", url, content=content, headers=headers) as got:
             answered = Answered(got, deadline)
@@ -94,7 +103,7 @@ class Courier:
             transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
         return httpx.AsyncClient(
             transport=transport,
-            timeout=service.timeouts(),
+            timeout=service.timeouts(self.timeout),
             follow_redirects=False,
             trust_env=False,
         )
