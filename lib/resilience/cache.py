@@ -56,6 +56,9 @@ class PatternCache:
         self.max_cache_size_mb = (
             settings.max_size_mb if max_cache_size_mb is None else max_cache_size_mb
         )
+        # The names of files that this process is delivering otherwise; `sync_cached_events` leaves
+        # them alone.
+        self.under_way: set[str] = set()
         self._unsynced: list[str] = []
         self._loop: object = None
         self._cached = 0
@@ -158,6 +161,8 @@ class PatternCache:
     ) -> str:
         """Deliver one file; "synced", "failed", "skipped", or "" if somebody else took it."""
         try:
+            if name in self.under_way:
+                raise outbox.Busy(name)
             event = outbox.read(self.cache_dir, name)
         except FileNotFoundError:
             return ""

@@ -86,6 +86,7 @@ class ResilientAPIClient:
         self._transport = transport
         self._courier: Any = None
         self._ledgers = threading.local()
+        self._inherited: list[object] = []
         self.cache = PatternCache(cache_dir)
         state = StateFile(f"{self.cache.cache_dir}/{FILE_NAME}")
         if storage is None and self.cache.cache_dir:
@@ -153,9 +154,15 @@ class ResilientAPIClient:
             if self._explicit:
                 made["service_url"] = self.base_url
             identifier = str(made["event_id"])
-            if self.enable_caching:
-                stored = await self.cache.cache_pattern_event(made)
-            return await self._deliver(made, identifier, stored)
+            name = spool.file_name(identifier)
+            # From before it is there to be found: a sync of ours must not deliver it as well.
+            self.cache.under_way.add(name)
+            try:
+                if self.enable_caching:
+                    stored = await self.cache.cache_pattern_event(made)
+                return await self._deliver(made, identifier, stored)
+            finally:
+                self.cache.under_way.discard(name)
         except Exception as error:
             log.warning("an event could not be delivered: %r", error)
             return _result(False, bool(stored), f"not delivered: {error!r}", stored)
@@ -265,6 +272,8 @@ class ResilientAPIClient:
         if not self.cache.cache_dir:
             raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
         if kept is None or kept[0] != os.getpid():
+            # Closing what a fork has inherited would disturb whoever it belongs to.
+            self._inherited.append(kept)
             make_private_directory(self.cache.cache_dir)
             kept = self._ledgers.kept = os.getpid(), open_ledger(self.cache.cache_dir)
         ledger: Ledger = kept[1]
