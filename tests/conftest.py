@@ -8,6 +8,8 @@ import pytest
 
 from lib import wake
 from tests.support.bundle import CLIENT, ROOT, Bundle, wait_for
+from tests.support.outpost import Outpost
+from tests.support.service_double import ServiceDouble
 
 
 @pytest.fixture
@@ -17,6 +19,19 @@ def bundle(tmp_path: Path) -> Iterator[Bundle]:
     made.home.mkdir()
     yield made
     wait_for(lambda: not made.spool.is_dir() or not wake.is_running(str(made.spool)))
+
+
+@pytest.fixture
+def server() -> Iterator[ServiceDouble]:
+    """A traceability service of the test's own, without a rate limit."""
+    with ServiceDouble(rate_limit=None) as server:
+        yield server
+
+
+@pytest.fixture
+def outpost(tmp_path: Path, server: ServiceDouble) -> Outpost:
+    """A spool whose events are for `server`."""
+    return Outpost(tmp_path / "spool", server)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Delivery to a service that misbehaves: nothing lost, nothing thrown away, little sent twice."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,6 @@ from tests.support.outpost import Outpost
 from tests.support.service_app import BATCH
 from tests.support.service_double import Fault, ServiceDouble
 from tests.support.service_faults import DB_ERRORS, HOSTILE_RETRY_AFTER
-
-
-@pytest.fixture
-def server() -> Iterator[ServiceDouble]:
-    with ServiceDouble(rate_limit=None) as server:
-        yield server
-
-
-@pytest.fixture
-def outpost(tmp_path: Path, server: ServiceDouble) -> Outpost:
-    return Outpost(tmp_path / "spool", server)
 
 
 def test_a_story_is_told_in_one_batch(outpost: Outpost, server: ServiceDouble) -> None:

@@ -3,8 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +14,6 @@ from tests.support.service_graph import Graph
 
 SCHEMA = '{"detail": [{"loc": ["body", "events", %d, "language"], "msg": "too long"}]}'
 DETAIL = b'{"detail": "bad value"}'
-
-
-@pytest.fixture
-def server() -> Iterator[ServiceDouble]:
-    with ServiceDouble(rate_limit=None) as server:
-        yield server
-
-
-@pytest.fixture
-def outpost(tmp_path: Path, server: ServiceDouble) -> Outpost:
-    return Outpost(tmp_path / "spool", server)
 
 
 def sizes(server: ServiceDouble) -> list[int]:

@@ -33,17 +33,6 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     PatternTracker.reset_instance()
 
 
-@pytest.fixture
-def server() -> Iterator[ServiceDouble]:
-    with ServiceDouble(rate_limit=None) as server:
-        yield server
-
-
-@pytest.fixture
-def outpost(tmp_path: Path, server: ServiceDouble) -> Outpost:
-    return Outpost(tmp_path / "spool", server)
-
-
 def id_of(code: str, path: str = "/p/retry.py") -> str:
     return Content(code, path).pattern_id
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +26,6 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATTERN_CACHE_DIR", str(tmp_path / "spool"))
     monkeypatch.setenv("CIRCUIT_BREAKER_TIMEOUT", "0.05")
-
-
-@pytest.fixture
-def server() -> Iterator[ServiceDouble]:
-    with ServiceDouble(rate_limit=None) as server:
-        yield server
-
-
-@pytest.fixture
-def outpost(tmp_path: Path, server: ServiceDouble) -> Outpost:
-    return Outpost(tmp_path / "spool", server)
 
 
 def track(client: ResilientAPIClient, number: int = 0, **fields: Any) -> Any:

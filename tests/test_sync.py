@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from lib.answers import Verdict
 from lib.service import Service
 from tests.support.bundle import Bundle, write_payload
 from tests.support.service_double import Fault, ServiceDouble
-
-
-@pytest.fixture
-def server() -> Iterator[ServiceDouble]:
-    with ServiceDouble(rate_limit=None) as server:
-        yield server
 
 
 @pytest.fixture
