@@ -21,6 +21,21 @@ def make_private_directory(path: str) -> None:
             pass
 
 
+def refusal(path: str) -> str:
+    """Why the directory at `path` must not hold what is ours alone; "" if it may, or is missing."""
+    try:
+        status = posix.lstat(path)
+    except OSError:
+        return ""
+    if status.st_mode & 0o170000 != 0o040000:
+        return "it is a symbolic link or no directory"
+    if status.st_uid != posix.getuid():
+        return "it belongs to somebody else"
+    if status.st_mode & 0o022:
+        return "others may write to it"
+    return ""
+
+
 def _exists(path: str) -> bool:
     try:
         posix.stat(path)

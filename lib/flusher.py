@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from lib import image, outbox, spool, wake
+from lib import files, image, outbox, spool, wake
 from lib.approval import Approvals
 from lib.dispatch import Dispatch
 from lib.drain import Drain
@@ -50,6 +50,8 @@ def main(directory: str) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(DEADLINE_SECONDS + GRACE_SECONDS)
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if files.refusal(directory):
+        return
     try:
         Flusher(directory, Settings(os.environ)).run_detached()
         image.ensure(root)

@@ -3,7 +3,7 @@
 import posix
 import time
 
-from lib import capture, codec, spool
+from lib import capture, codec, files, spool
 from lib.settings import Settings
 from lib.wake import is_held_off, wake
 
@@ -45,14 +45,15 @@ def post_tool_use(root: str) -> None:
 
 
 def _directory() -> str:
-    """The spool's directory; "" if tracking is off or there is nowhere to keep it."""
+    """The spool's directory; "" if tracking is off, or there is nowhere safe to keep it."""
     posix.umask(0o077)
     environ = {
         name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
         for name, value in posix.environ.items()
     }
     settings = Settings(environ)
-    return settings.cache_dir if settings.enabled else ""
+    directory = settings.cache_dir if settings.enabled else ""
+    return "" if directory and files.refusal(directory) else directory
 
 
 def _commit(directory: str, data: bytes, tail: bytes, size: int, captured_ns: int) -> str:

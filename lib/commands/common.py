@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any
 
+from lib import files
 from lib.ledger import FILE_NAME, LOG_FIELDS, Ledger
 from lib.settings import Settings
 
@@ -13,10 +14,13 @@ class CommandError(Exception):
 
 
 def spool_directory() -> str:
-    """The spool that the environment names. Raises CommandError if there is none."""
+    """The spool that the environment names. Raises CommandError if it cannot be used."""
     directory = Settings(os.environ).cache_dir
     if not directory:
         raise CommandError("no home directory: set HOME or PATTERN_CACHE_DIR")
+    problem = files.refusal(directory)
+    if problem:
+        raise CommandError(f"{printable(directory)} is not used, and nothing captured: {problem}")
     return directory
 
 

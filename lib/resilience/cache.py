@@ -84,6 +84,9 @@ class PatternCache:
         try:
             if not self.cache_dir:
                 raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
+            problem = files.refusal(self.cache_dir)
+            if problem:
+                raise PermissionError(f"{self.cache_dir} is not used: {problem}")
             made = wrap(event)
             if self._commit(made, sync):
                 self._cached += 1

@@ -1,0 +1,80 @@
+"""What others on the machine, or a cloned repository, might try with the spool."""
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lib.resilience import PatternCache
+from tests.support.bundle import Bundle, payload, write_payload
+
+
+def linked(spool: Path) -> None:
+    aside = spool.with_name("aside")
+    aside.mkdir(mode=0o700)
+    spool.symlink_to(aside)
+
+
+def open_to_all(spool: Path) -> None:
+    spool.mkdir(mode=0o700)
+    spool.chmod(0o777)
+
+
+def open_to_the_group(spool: Path) -> None:
+    spool.mkdir(mode=0o700)
+    spool.chmod(0o770)
+
+
+def somebody_elses(spool: Path) -> None:
+    spool.mkdir(mode=0o700)
+    try:
+        os.chown(spool, 65534, 65534)
+    except PermissionError:
+        pytest.skip("only root can give a directory away")
+
+
+PLACES = [linked, open_to_all, open_to_the_group, somebody_elses]
+
+
+@pytest.mark.parametrize("make", PLACES)
+def test_a_spool_that_others_could_reach_is_not_used(
+    bundle: Bundle, make: Callable[[Path], None]
+) -> None:
+    bundle.spool.parent.mkdir(parents=True)
+    make(bundle.spool)
+    bundle.post(payload("01-write-create-js-marker.post"))
+    assert bundle.hook("pre", b"{}").returncode == 0
+    assert list(bundle.spool.iterdir()) == []
+    done = bundle.command("status")
+    assert (done.returncode, "is not used" in done.stderr) == (1, True)
+    cache = PatternCache(bundle.spool)
+    event = {"event_type": "pattern_created", "pattern_id": "p", "pattern_data": {"a": 1}}
+    assert asyncio.run(cache.cache_pattern_event(event)) == ""
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o777, 0o077])
+def test_modes_do_not_depend_on_the_umask(bundle: Bundle, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        bundle.post(payload("01-write-create-js-marker.post"))
+    finally:
+        os.umask(before)
+    bundle.wait_delivered()
+    bundle.post(payload("12-write-create-26kb.post"))
+    modes = {
+        stat.S_IMODE(path.stat().st_mode): path for path in (bundle.spool, *bundle.spool.rglob("*"))
+    }
+    assert set(modes) == {0o700, 0o600}
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J\x1b]0;owned\x07.py", "\u202egnp.py", "a\nb\rc.py"])
+def test_a_file_name_cannot_drive_the_terminal(bundle: Bundle, name: str) -> None:
+    bundle.post(write_payload(f"/p/{name}", "x = 1\n", "use-1"))
+    bundle.wait_delivered()
+    for verb in (["log"], ["status"], ["lineage", f"/p/{name}"]):
+        done = bundle.command(*verb)
+        assert done.returncode == 0
+        assert all(c.isprintable() or c == "\n" for c in done.stdout)
