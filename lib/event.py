@@ -8,6 +8,10 @@ import time
 
 from lib import identity, languages
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 PATTERN_VERSION = "1.0.0"
 # What "before" holds where an older client did not tell what the file was: the ledger decides.
 UNKNOWN = "unknown"
@@ -108,3 +112,10 @@ def build(
         ],
         **(extra or {}),
     }
+
+
+def forget_content(event: "dict[str, Any]") -> None:
+    """Take the code out of an event, its parents' too; ids and names stay."""
+    event["event_data"]["pattern_data"].pop("code", None)
+    for parent in event["parents"]:
+        parent.pop("code", None)

@@ -3,7 +3,7 @@
 import posix
 import time
 
-from lib import capture, codec, files, spool
+from lib import capture, codec, event, files, spool
 from lib.settings import Settings
 from lib.wake import is_held_off, wake
 
@@ -18,7 +18,7 @@ def pre_tool_use(root: str) -> None:
     """
     while posix.read(0, CHUNK):
         pass
-    directory = _directory()
+    directory = _place()[0]
     if directory and spool.has_pending(directory) and not is_held_off(directory):
         wake(directory, root, posix.environ)
 
@@ -26,12 +26,12 @@ def pre_tool_use(root: str) -> None:
 def post_tool_use(root: str) -> None:
     """Commit the event that the payload makes, count what happened, wake the flusher."""
     data, tail, size = _read_payload()
-    directory = _directory()
+    directory, keep_content = _place()
     if not directory:
         return
     captured_ns = time.time_ns()
     try:
-        outcome = _commit(directory, data, tail, size, captured_ns)
+        outcome = _commit(directory, keep_content, data, tail, size, captured_ns)
     except capture.Refused as refused:
         outcome = refused.cause
     except (ValueError, RecursionError):
@@ -44,8 +44,9 @@ def post_tool_use(root: str) -> None:
         wake(directory, root, posix.environ)
 
 
-def _directory() -> str:
-    """The spool's directory; "" if tracking is off, or there is nowhere safe to keep it."""
+def _place() -> "tuple[str, bool]":
+    """The spool's directory, "" if tracking is off or there is nowhere safe to keep it, and
+    whether code is kept."""
     posix.umask(0o077)
     environ = {
         name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
@@ -53,15 +54,21 @@ def _directory() -> str:
     }
     settings = Settings(environ)
     directory = settings.cache_dir if settings.enabled else ""
-    return "" if directory and files.refusal(directory) else directory
+    if directory and files.refusal(directory):
+        directory = ""
+    return directory, settings.keep_content
 
 
-def _commit(directory: str, data: bytes, tail: bytes, size: int, captured_ns: int) -> str:
+def _commit(
+    directory: str, keep_content: bool, data: bytes, tail: bytes, size: int, captured_ns: int
+) -> str:
     if tail:
-        event = capture.capture_oversize(data[:CHUNK], tail, size, captured_ns)
+        made = capture.capture_oversize(data[:CHUNK], tail, size, captured_ns)
     else:
-        event = capture.capture(codec.loads(data.decode("utf-8")), captured_ns)
-    return "captured" if spool.commit(directory, event, captured_ns) else "duplicate"
+        made = capture.capture(codec.loads(data.decode("utf-8")), captured_ns)
+    if not keep_content:
+        event.forget_content(made)
+    return "captured" if spool.commit(directory, made, captured_ns) else "duplicate"
 
 
 def _read_payload() -> "tuple[bytes, bytes, int]":

@@ -50,7 +50,9 @@ class PatternTracker:
         *,
         api_client: ResilientAPIClient | None = None,
     ) -> None:
-        self.enabled = enable_tracking and Settings(os.environ).enabled
+        settings = Settings(os.environ)
+        self.enabled = enable_tracking and settings.enabled
+        self._keep_content = settings.keep_content
         self.api_client = api_client or ResilientAPIClient(base_url)
         self.base_url = self.api_client.base_url
         # Calls of this process, apart from those of any other.
@@ -186,8 +188,8 @@ class PatternTracker:
         )
         made["pattern_id"] = made["event_data"]["pattern_id"] = pattern_id
         made["content_pattern_id"] = pattern_id
-        if event_type == "pattern_applied":
-            del made["event_data"]["pattern_data"]["code"]
+        if event_type == "pattern_applied" or not self._keep_content:
+            events.forget_content(made)
         # The same code and context in this process: the same event.
         said = "\0".join([event_type, pattern_id, content.code, *map(str, sorted(known.items()))])
         identifier = identity.digest(f"{self._salt}\0{said}")[:32]

@@ -21,6 +21,7 @@ class Settings:
             "" when no home directory can be found.
         cache_dir: the spool directory (PATTERN_CACHE_DIR); "" when there is nowhere to put it.
         max_age_days, max_size_mb: retention of undelivered events.
+        keep_content: False keeps ids and metadata only (PATTERN_TRACKING_CONTENT=none).
         service_url: the traceability service, "" for the embedded ledger only.
         failure_threshold: consecutive failures that open the circuit (a count).
         breaker_timeout, health_interval, health_timeout: seconds.
@@ -32,6 +33,7 @@ class Settings:
         self.warnings: list[str] = []
         self._environ = environ
         self.enabled = self._flag("PATTERN_TRACKING_ENABLED", True)
+        self.keep_content = self._choice("PATTERN_TRACKING_CONTENT", ("full", "none")) == "full"
         self.config_dir = self._directory("CLAUDE_CONFIG_DIR", self._in_home(".claude"))
         default = self.config_dir and self.config_dir + "/hooks/.cache/patterns"
         self.cache_dir = self._directory("PATTERN_CACHE_DIR", default)
@@ -83,6 +85,14 @@ class Settings:
             return False
         self._reject(name, "is neither true nor false")
         return default
+
+    def _choice(self, name: str, words: "tuple[str, ...]") -> str:
+        """One of `words`, the first by default."""
+        word = self._environ.get(name, words[0]).strip().lower()
+        if word in words:
+            return word
+        self._reject(name, f"is none of {', '.join(words)}")
+        return words[0]
 
     def _number(self, name: str, default: float) -> float:
         value = self._environ.get(name)

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lib.event import Content
 from lib.resilience import PatternCache
 from tests.support.bundle import Bundle, payload, write_payload
+from tests.support.outpost import Outpost
+from tests.support.service_double import ServiceDouble
 
 
 def linked(spool: Path) -> None:
@@ -68,6 +71,31 @@ def test_modes_do_not_depend_on_the_umask(bundle: Bundle, umask: int) -> None:
         stat.S_IMODE(path.stat().st_mode): path for path in (bundle.spool, *bundle.spool.rglob("*"))
     }
     assert set(modes) == {0o700, 0o600}
+
+
+def test_without_content_ids_and_metadata_are_all_that_is_kept(
+    bundle: Bundle, server: ServiceDouble
+) -> None:
+    bundle.environ |= {
+        "PATTERN_TRACKING_CONTENT": "none",
+        "INTELLIGENCE_SERVICE_URL": server.url,
+    }
+    before, after = "def before_it():\n    canary = 1\n", "def after_it():\n    canary = 2\n"
+    bundle.post(write_payload("/p/a.py", after, "use-1", before))
+    (pending,) = bundle.pending()
+    assert b"canary" not in pending.read_bytes()
+    bundle.wait_delivered()
+    event = bundle.log()[-1]
+    content = Content(after, "/p/a.py")
+    assert (event["pattern_id"], event["pattern_name"]) == (content.pattern_id, "after_it")
+    assert event["parent_pattern_ids"] == [Content(before, "/p/a.py").pattern_id]
+    stored = b"".join(path.read_bytes() for path in bundle.spool.iterdir() if path.is_file())
+    assert b"canary" not in stored
+    assert len(server.commits) == 2
+    assert not any(b"canary" in record.request.body for record in server.requests)
+    ledger = Outpost(bundle.spool).ledger()
+    assert ledger.creation_of(content.pattern_id).get("code") is None
+    ledger.close()
 
 
 @pytest.mark.parametrize("name", ["\x1b[2J\x1b]0;owned\x07.py", "\u202egnp.py", "a\nb\rc.py"])
