@@ -5,13 +5,18 @@ import os
 from typing import Any
 
 from lib import outbox, spool, wake
-from lib.backoff import SECTION
+from lib.backoff import SECTION, Backoff
 from lib.commands.common import has_ledger, print_json, printable, spool_directory
+from lib.event import timestamp
 from lib.flusher import OLD_TALLY
 from lib.ledger import FILE_NAME, Ledger
+from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.storage import SharedStorage
 from lib.settings import Settings
 from lib.state import FILE_NAME as STATE_FILE
 from lib.state import StateFile
+
+_OF_SERVICE = ("delivered to it", "problem", "circuit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,15 +40,23 @@ def gather(directory: str) -> dict[str, Any]:
     delivered = counters.pop("delivered", 0)
     state = StateFile(f"{directory}/{STATE_FILE}")
     flusher = state.section("flusher")
+    settings = Settings(os.environ)
+    waiting = outbox.pending(directory)
+    breaker = CircuitBreaker(
+        settings.failure_threshold,
+        settings.breaker_timeout,
+        storage=SharedStorage(state, "breaker"),
+    )
     return {
-        "enabled": Settings(os.environ).enabled,
-        "pending": len(outbox.pending(directory)),
+        "enabled": settings.enabled,
+        "pending": len(waiting),
+        "oldest_pending": timestamp(waiting[0].captured_ns) if waiting else None,
         "quarantined": outbox.quarantined(directory),
         "delivered": delivered,
         "dropped": {cause: count for cause, count in sorted(counters.items()) if count},
         "captured": captured,
         "cache_dir": directory,
-        "circuit_breaker": state.section("breaker"),
+        "circuit_breaker": breaker.get_state(),
         "health": state.section("health"),
         "service": _service(state),
         "flusher": {
@@ -63,6 +76,7 @@ def _service(state: StateFile) -> dict[str, Any]:
         "url": known.get("url"),
         "last_delivery": known.get("last_delivery"),
         "problem": f"{verdict}: {reason}" if verdict else None,
+        "next_attempt_in": round(Backoff(known).wait(), 1),
     }
 
 
@@ -89,14 +103,28 @@ def _print(found: dict[str, Any]) -> None:
         "tracking": "on" if found["enabled"] else "off (PATTERN_TRACKING_ENABLED)",
         "captured": found["captured"] or "never observed",
         "delivered": found["delivered"],
-        "pending": found["pending"],
+        "pending": _waiting(found),
         "quarantined": found["quarantined"],
         "dropped": dropped or "nothing",
         "last run": flusher["last_run"] or "never observed",
         "last error": printable(flusher["last_error"]) or "none",
         "service": printable(found["service"]["url"]) or "none: the embedded ledger only",
+        "delivered to it": found["service"]["last_delivery"] or "never observed",
         "problem": printable(found["service"]["problem"]) or "none",
+        "circuit": _circuit(found["circuit_breaker"]),
         "kept in": printable(found["cache_dir"]),
     }
     for name, value in rows.items():
-        print(f"{name:<12} {value}")
+        if name not in _OF_SERVICE or found["service"]["url"]:
+            print(f"{name:<15} {value}")
+
+
+def _waiting(found: dict[str, Any]) -> str:
+    since = found["oldest_pending"]
+    return f"{found['pending']}, since {since}" if since else "0"
+
+
+def _circuit(breaker: dict[str, Any]) -> str:
+    wait = breaker["available_in"]
+    state = str(breaker["state"]).replace("_", "-")
+    return f"{state}, for {wait:.0f} s more" if wait else state
