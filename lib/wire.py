@@ -181,6 +181,9 @@ def _safe(given: dict[str, Any]) -> Body:
 
 def _text(value: object) -> str:
     text = value if isinstance(value, str) else ""
+    # Looking for one character takes a tenth of the time of the expression.
+    if text.isascii():
+        return text if "\x00" not in text else escape(text)
     return escape(text) if _UNSAFE.search(text) else text
 
 
