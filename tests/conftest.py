@@ -5,11 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lib import wake
 from tests.support.bundle import CLIENT, ROOT, Bundle, wait_for
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
+
+# A busy machine is slow, and that is no failure; a fixture that examples share is meant so.
+settings.register_profile(
+    "any",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("any")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import outbox, spool
@@ -206,7 +206,6 @@ def test_a_cancelled_sync_lets_go_of_the_lock(cache: PatternCache) -> None:
 
 
 @given(event=st.dictionaries(NAMES, ANYTHING, max_size=4) | ANYTHING, data=ANYTHING)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_nothing_that_is_cached_raises(cache: PatternCache, event: Any, data: Any) -> None:
     cached(cache, event, body(1, pattern_data=data), body(2, extra=data))
     synced(cache, Api())

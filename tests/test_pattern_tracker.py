@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from lib import pattern_tracker
 from lib.event import Content
@@ -177,9 +177,7 @@ def test_what_was_not_kept_may_be_tried_again() -> None:
 
 
 @given(code=ANYTHING, context=ANYTHING, parents=ANYTHING, reason=ANYTHING)
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
-)
+@settings(max_examples=50)
 def test_nothing_raises(code: Any, context: Any, parents: Any, reason: Any) -> None:
     async def story(tracker: PatternTracker) -> list[dict[str, Any]]:
         return [
