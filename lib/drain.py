@@ -1,13 +1,15 @@
 """One pass over the spool: every file recorded, sent where it belongs, and only then taken out."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from lib import outbox
+from lib.accounts import Accounts
 from lib.delivery import BATCH
 from lib.dispatch import Dispatch
 from lib.journal import log
-from lib.ledger import Ledger
+from lib.ledger import Ledger, Taken
 from lib.outbox import Waiting
 
 # What is recorded in one transaction, and what is sent in one request, which is about as long as
@@ -27,9 +29,10 @@ class Drain:
         dispatch: the way to the service.
         is_late: whether to stop.
         progress: told the numbers of events done and still waiting after each batch.
+        accounts: the books of that spool.
 
-    `delivered` counts the files taken out; `kept` holds the names of those that stay, and
-    `complete` says that every file was looked at.
+    `delivered` counts the files taken out and `met_bytes` the size of those met; `kept` holds the
+    names of those that stay, and `complete` says that every file was looked at.
     """
 
     def __init__(
@@ -39,8 +42,10 @@ class Drain:
         dispatch: Dispatch,
         is_late: Callable[[], bool],
         progress: Callable[[int, int], None],
+        accounts: Accounts,
     ) -> None:
         self.delivered = 0
+        self.met_bytes = 0
         self.kept: set[str] = set()
         self.complete = False
         self._directory = directory
@@ -48,12 +53,17 @@ class Drain:
         self._dispatch = dispatch
         self._is_late = is_late
         self._progress = progress
-        self._recorded = ledger.waiting()
+        self._accounts = accounts
+        # What the ledger has of the files that are there: those that wait for a service, and those
+        # that are done with but may not be unlinked yet, with their keys.
+        self._recorded: set[str] = set()
+        self._finished: dict[str, str] = {}
+        self._gone: list[str] = []
 
     def run(self) -> None:
         """Go on until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
         names = set(outbox.names(self._directory))
-        self._forget_gone(names)
+        self._recall(names)
         met: set[str] = set()
         while not self._is_late():
             new = names - self._recorded - met
@@ -63,6 +73,7 @@ class Drain:
             if not todo:
                 self.complete = True
                 break
+            self.met_bytes += sum(file.size for file in todo if file.name in new)
             left = len(todo)
             for portion in _portions(todo, RECORD, RECORD_BYTES):
                 if self._is_late():
@@ -73,6 +84,7 @@ class Drain:
             names = set(outbox.names(self._directory))
         self._dispatch.finish()
         self._settle()
+        self._forget()
         # Recorded, but not come to: a run that was late.
         self.kept |= self._recorded
 
@@ -82,35 +94,46 @@ class Drain:
             return False
         return self._dispatch.open or not self._dispatch.url or name not in self._recorded
 
-    def _forget_gone(self, names: set[str]) -> None:
-        """Files that expired, or that a person has taken away, wait no longer."""
-        gone = self._recorded - names - set(outbox.quarantined_names(self._directory))
-        if gone:
-            self._ledger.settle(gone)
-        self._recorded &= names
+    def _recall(self, names: set[str]) -> None:
+        """What earlier runs made of the files; those of theirs that are gone wait no longer."""
+        aside = set(outbox.quarantined_names(self._directory))
+        for name, (key, waits) in self._ledger.taken().items():
+            if name in names and waits:
+                self._recorded.add(name)
+            elif name in names:
+                self._finished[name] = key
+            elif name not in aside and not os.path.lexists(f"{self._directory}/{name}"):
+                if waits and not self._accounts.is_dropped(key):
+                    self._accounts.drop("removed", [key])
+                self._gone.append(name)
+        self._forget()
 
     def _take(self, files: list[Waiting]) -> None:
         """Record and send the events in `files`."""
-        events = dict(self._read([file.name for file in files if self._is_of_use(file.name)]))
-        fresh = {name: event for name, event in events.items() if name not in self._recorded}
+        useful = {file.name: file for file in files if self._is_of_use(file.name)}
+        self._accounts.ensure_captured(file.key for file in useful.values())
+        done = [name for name, file in useful.items() if self._is_done(file)]
+        self._acknowledge(done)
+        events = dict(self._read([name for name in useful if name not in done]))
         mine = {name for name, event in events.items() if self._is_mine(event)}
-        if self._dispatch.url:
-            waiting = self._ledger.record_waiting(fresh)
-        else:
-            waiting = self._record_here(fresh, mine)
-        self._recorded |= waiting
-        self.kept |= (events.keys() & self._recorded) - (mine if not self._dispatch.url else set())
-        self._acknowledge([name for name in events if name not in self.kept])
+        self._recorded |= self._ledger.take(
+            Taken(name, useful[name].key, event, bool(self._dispatch.url) or name not in mine)
+            for name, event in events.items()
+            if name not in self._recorded
+        )
+        here = set() if self._dispatch.url else mine
+        self.kept |= (events.keys() & self._recorded) - here
+        settled = [name for name in events if name not in self.kept]
+        self.delivered += len(settled)
+        self._acknowledge(settled)
         sent = [file for file in files if file.name in mine and file.name in self.kept]
         for batch in _portions(sent, BATCH, REQUEST_BYTES):
             self._dispatch.send([(file.name, events[file.name]) for file in batch])
             self._settle()
 
-    def _record_here(self, fresh: dict[str, Event], mine: set[str]) -> set[str]:
-        """Record where no service is configured; what is meant for another one still waits."""
-        self._ledger.record_all(event for name, event in fresh.items() if name in mine)
-        others = {name: event for name, event in fresh.items() if name not in mine}
-        return self._ledger.record_waiting(others) if others else set()
+    def _is_done(self, file: Waiting) -> bool:
+        """Whether only the unlinking is left of it, which a run did not come to."""
+        return self._finished.get(file.name) == file.key or self._accounts.is_dropped(file.key)
 
     def _is_mine(self, event: Event) -> bool:
         """Whether it is this flusher's to deliver: a program may have named another service."""
@@ -135,19 +158,27 @@ class Drain:
             self._recorded.discard(name)
             self._quarantine(name, f"refused by the service: {reason}")
         self.kept.difference_update(delivered)
+        self.delivered += len(delivered)
         self._acknowledge(delivered, told)
 
     def _quarantine(self, name: str, reason: str) -> None:
         outbox.quarantine(self._directory, name, reason)
         log(self._directory, f"{name} put into quarantine: {reason}")
 
-    def _acknowledge(self, names: list[str], told: list[str] | tuple[str, ...] = ()) -> None:
+    def _acknowledge(self, names: list[str], told: Iterable[str] = ()) -> None:
+        """Unlink the files of `names`; those that waited are delivered with that."""
+        waited = self._recorded.intersection(names)
+        if waited or told:
+            self._ledger.settle(waited, self._dispatch.url, told)
+            self._recorded -= waited
         for name in names:
             outbox.acknowledge(self._directory, name)
-        self.delivered += len(names)
-        if told or not self._recorded.isdisjoint(names):
-            self._ledger.settle(names, self._dispatch.url, told)
-            self._recorded.difference_update(names)
+        self._gone += names
+
+    def _forget(self) -> None:
+        if self._gone:
+            self._ledger.forget(self._gone)
+            self._gone = []
 
 
 def _portions(files: list[Waiting], number: int, size: int) -> Iterator[list[Waiting]]:

@@ -44,21 +44,22 @@ def _exists(path: str) -> bool:
     return True
 
 
-def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0) -> None:
+def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0) -> int:
     """Write `data` to a file that must not exist yet, mode 0600; on an error nothing is left.
 
     `sync` puts the bytes on the disk before returning; `mtime_ns` (nanoseconds) dates the file.
-    Raises OSError.
+    Returns its date as the file system keeps it, which may be coarser. Raises OSError.
     """
     fd = posix.open(path, _NEW, 0o600)
     try:
         try:
             posix.fchmod(fd, 0o600)
-            _write_all(fd, data)
+            write_all(fd, data)
             if mtime_ns:
                 posix.utime(fd, ns=(mtime_ns, mtime_ns))
             if sync:
                 sync_data(fd)
+            return posix.fstat(fd).st_mtime_ns
         finally:
             posix.close(fd)
     except BaseException:
@@ -82,7 +83,8 @@ def read_all(fd: int) -> bytes:
     return b"".join(chunks)
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`, however little of it a single call takes. Raises OSError."""
     view = memoryview(data)
     while view:
         written = posix.write(fd, view)

@@ -9,7 +9,8 @@ import signal
 import time
 from collections.abc import Callable
 
-from lib import files, image, outbox, spool, wake
+from lib import files, image, outbox, retention, spool, wake
+from lib.accounts import Accounts
 from lib.approval import Approvals
 from lib.dispatch import Dispatch
 from lib.drain import Drain
@@ -21,7 +22,6 @@ from lib.settings import Settings
 from lib.state import FILE_NAME as STATE_FILE
 from lib.state import StateFile
 
-OLD_TALLY = "tally.old"
 DEADLINE_SECONDS = 30
 # Between the deadline that the loop keeps and the one that the kernel keeps.
 GRACE_SECONDS = 15
@@ -29,7 +29,6 @@ LINGER_SECONDS = 1.5
 POLL_SECONDS = 0.1
 # Keeping the bounds looks at every file that waits.
 TIDY_SECONDS = 5.0
-TALLY_LIMIT = 64 * 1024
 
 _ABOUT = """This directory belongs to pattern-tracker, a hook bundle for Claude Code.
 
@@ -92,6 +91,8 @@ class Flusher:
         self._forced = False
         self._kept: set[str] = set()
         self._tidy_at = 0.0
+        # What the spool may grow by, in bytes, before its bounds are looked at again.
+        self._room = 0.0
 
     def run_detached(self) -> None:
         """Drain until nothing waits, staying a moment for what comes next. Raises OSError."""
@@ -160,29 +161,32 @@ class Flusher:
         self._failed = ""
         for warning in self.settings.warnings:
             log(self.directory, warning)
+        accounts = None
         try:
+            accounts = Accounts(self.directory)
             ledger = open_ledger(self.directory)
             try:
-                self._deliver_all(ledger)
-                if time.monotonic() >= self._tidy_at:
-                    self._tidy(ledger)
-                    self._tidy_at = time.monotonic() + TIDY_SECONDS
+                self._deliver_all(ledger, accounts)
+                self._tidy(ledger, accounts)
             finally:
                 ledger.close()
         except Exception as error:
             # Whatever it was: a flusher that dies in silence would be missed by nobody.
             self._failed = f"{type(error).__name__}: {error}"
             log(self.directory, self._failed)
+            if accounts:
+                self._keep_bounds(accounts)
         finished = {"last_run": timestamp(time.time_ns()), "last_error": self._failed or None}
         self.state.update("flusher", lambda section: section.update(finished))
 
-    def _deliver_all(self, ledger: Ledger) -> None:
+    def _deliver_all(self, ledger: Ledger, accounts: Accounts) -> None:
         dispatch = Dispatch(self.settings, self.state, ledger, self._forced, self._approvals)
-        drain = Drain(self.directory, ledger, dispatch, self._is_late, self._progress)
+        drain = Drain(self.directory, ledger, dispatch, self._is_late, self._progress, accounts)
         try:
             drain.run()
         finally:
             self.delivered += drain.delivered
+            self._room -= drain.met_bytes
             self._kept = drain.kept
             if dispatch.problem and dispatch.problem != self.problem:
                 log(self.directory, f"the service has not got all events: {dispatch.problem}")
@@ -190,15 +194,27 @@ class Flusher:
             dispatch.close(drained=drain.complete and not drain.kept)
             wake.hold_off(self.directory, dispatch.hold_off() if drain.kept else 0.0)
 
-    def _tidy(self, ledger: Ledger) -> None:
+    def _tidy(self, ledger: Ledger, accounts: Accounts) -> None:
         """Keep the bounds, after delivery had its chance; gather what hooks counted."""
-        settings = self.settings
-        dropped = outbox.expire(self.directory, settings.max_age_days, settings.max_size_mb)
-        if dropped:
-            ledger.count(dropped)
-            log(self.directory, f"dropped undelivered: {dropped}")
+        if self._room >= 0 and time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = time.monotonic() + TIDY_SECONDS
+        self._keep_bounds(accounts)
         outbox.sweep(self.directory)
-        _fold_tally(self.directory, ledger)
+        if accounts.is_foldable():
+            accounts.fold(ledger, outbox.keys(self.directory))
+
+    def _keep_bounds(self, accounts: Accounts) -> None:
+        settings = self.settings
+        try:
+            dropped, self._room = retention.expire(
+                self.directory, accounts, settings.max_age_days, settings.max_size_mb
+            )
+        except OSError as error:
+            log(self.directory, f"the bounds could not be kept: {error}")
+            return
+        if dropped:
+            log(self.directory, f"dropped undelivered: {dropped}")
 
 
 def _furnish(directory: str) -> None:
@@ -209,20 +225,3 @@ def _furnish(directory: str) -> None:
         if not os.path.lexists(path):
             with open(path, "x", encoding="utf-8") as file:
                 file.write(text)
-
-
-def _fold_tally(directory: str, ledger: Ledger) -> None:
-    """Move a long tally into the ledger's counters, a run after it was set aside.
-
-    By then no hook that had it open lives. The name that it is counted under keeps a run that
-    dies in between from counting it twice.
-    """
-    old = f"{directory}/{OLD_TALLY}"
-    if os.path.exists(old):
-        mark = f"folded:{os.stat(old).st_ino}:{os.stat(old).st_mtime_ns}"
-        if mark not in ledger.counters():
-            ledger.count({**spool.read_tally(old), mark: 1})
-        os.unlink(old)
-    path = f"{directory}/{spool.TALLY}"
-    if os.path.exists(path) and os.path.getsize(path) > TALLY_LIMIT:
-        os.rename(path, old)

@@ -3,9 +3,9 @@
 import posix
 import time
 
-from lib import capture, codec, event, files, spool
+from lib import capture, codec, event, files, spool, tally
 from lib.settings import Settings
-from lib.wake import is_held_off, wake
+from lib.wake import Stale, is_held_off, wake
 
 CHUNK = 65536
 
@@ -18,35 +18,53 @@ def pre_tool_use(root: str) -> None:
     """
     while posix.read(0, CHUNK):
         pass
-    directory = _place()[0]
+    directory, settings = _place()
     if directory and spool.has_pending(directory) and not is_held_off(directory):
-        wake(directory, root, posix.environ)
+        _wake(directory, root, settings)
 
 
 def post_tool_use(root: str) -> None:
     """Commit the event that the payload makes, count what happened, wake the flusher."""
     data, tail, size = _read_payload()
-    directory, keep_content = _place()
+    directory, settings = _place()
     if not directory:
         return
-    captured_ns = time.time_ns()
+    key = ""
     try:
-        outcome = _commit(directory, keep_content, data, tail, size, captured_ns)
+        key = _commit(directory, settings.keep_content, data, tail, size)
+        outcome = "captured" if key else "duplicate"
     except capture.Refused as refused:
         outcome = refused.cause
     except (ValueError, RecursionError):
         outcome = "unreadable"
     except OSError:
         outcome = "failed"
-    if outcome in spool.OUTCOMES:
-        spool.tally(directory, outcome)
-    if outcome == "captured":
+    if outcome in tally.LETTERS:
+        _count(directory, outcome, key)
+    if key:
+        _wake(directory, root, settings)
+
+
+def _count(directory: str, outcome: str, key: str) -> None:
+    try:
+        tally.add(directory, outcome, key)
+    except OSError:  # the disk is full: what is in the spool goes on all the same
+        pass
+
+
+def _wake(directory: str, root: str, settings: Settings) -> None:
+    try:
         wake(directory, root, posix.environ)
+    except Stale:
+        # Nobody else keeps the bounds now. Loads more than a hook should, once in STALE_NS.
+        from lib.retention import expire_alone
+
+        expire_alone(directory, settings.max_age_days, settings.max_size_mb)
 
 
-def _place() -> "tuple[str, bool]":
+def _place() -> "tuple[str, Settings]":
     """The spool's directory, "" if tracking is off or there is nowhere safe to keep it, and
-    whether code is kept."""
+    what else the environment asks for."""
     posix.umask(0o077)
     environ = {
         name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
@@ -56,19 +74,19 @@ def _place() -> "tuple[str, bool]":
     directory = settings.cache_dir if settings.enabled else ""
     if directory and files.refusal(directory):
         directory = ""
-    return directory, settings.keep_content
+    return directory, settings
 
 
-def _commit(
-    directory: str, keep_content: bool, data: bytes, tail: bytes, size: int, captured_ns: int
-) -> str:
+def _commit(directory: str, keep_content: bool, data: bytes, tail: bytes, size: int) -> str:
+    """The key of the committed event, "" if it waits there already."""
+    captured_ns = time.time_ns()
     if tail:
         made = capture.capture_oversize(data[:CHUNK], tail, size, captured_ns)
     else:
         made = capture.capture(codec.loads(data.decode("utf-8")), captured_ns)
     if not keep_content:
         event.forget_content(made)
-    return "captured" if spool.commit(directory, made, captured_ns) else "duplicate"
+    return spool.commit(directory, made, captured_ns)
 
 
 def _read_payload() -> "tuple[bytes, bytes, int]":

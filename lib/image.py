@@ -24,6 +24,7 @@ MODULES = (
     "lib.privacy",
     "lib.capture",
     "lib.files",
+    "lib.tally",
     "lib.spool",
     "lib.settings",
     "lib.wake",

@@ -7,21 +7,39 @@ file, or one day a function or class in it by its qualified name ("" is the whol
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from lib.journal import log
-from lib.recording import Recording, add_to_counter, creation_event_id, head_of, unpack
+from lib.recording import (
+    RECORDED,
+    Recording,
+    add_to_counter,
+    creation_event_id,
+    head_of,
+    unpack,
+)
 from lib.schema import prepare
 
 FILE_NAME = "ledger.db"
 BUSY_SECONDS = 5.0
+DELIVERED = "delivered"
 
 LOG_FIELDS = (
     "event_id, timestamp, event_type, pattern_id, pattern_name, language, file_path, tool_name, "
     "session_id, parent_pattern_ids, reason"
 )
+
+
+class Taken(NamedTuple):
+    """A file of the spool with its event, and whether that has to wait for a service."""
+
+    name: str
+    key: str
+    event: dict[str, Any]
+    waits: bool
 
 
 class Ledger:
@@ -59,35 +77,62 @@ class Ledger:
             for event in events:
                 Recording(db, event).record()
 
-    def record_waiting(self, events: Mapping[str, dict[str, Any]]) -> set[str]:
-        """Record `events`, by the names of their files, as `record_all` does.
+    def take(self, files: Iterable[Taken]) -> set[str]:
+        """Record the events of `files`, as `record_all` does, and remember that it was done.
 
-        Those that say something new are remembered as waiting for a service; their names.
+        What is delivered with that, or says nothing new, is counted; the names of the others,
+        which wait for a service. A file that was taken before is left as it is.
         """
+        rows = []
+        counts: Counter[str] = Counter()
+        names = set()
         with self._transaction() as db:
-            names = {name for name, event in events.items() if Recording(db, event).record()}
-            db.executemany("INSERT OR IGNORE INTO waiting VALUES (?)", [(n,) for n in names])
-        return names
+            for file in files:
+                before = self._taken(file.name)
+                if before and before[0] in ("", file.key):
+                    names |= {file.name} if before[1] else set()
+                    continue
+                outcome = Recording(db, file.event).record()
+                waits = file.waits and outcome == RECORDED
+                if not waits:
+                    counts[DELIVERED if outcome == RECORDED else outcome] += 1
+                rows.append((file.name, file.key, waits))
+            db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", rows)
+            _count(db, counts)
+        return names | {name for name, _, waits in rows if waits}
 
-    def is_waiting(self, name: str) -> bool:
-        """Whether that file is recorded and waits for a service."""
-        query = "SELECT 1 FROM waiting WHERE name = ?"
-        return self._db.execute(query, (name,)).fetchone() is not None
+    def _taken(self, name: str) -> tuple[str, int] | None:
+        query = "SELECT key, waits FROM taken WHERE name = ?"
+        row = self._db.execute(query, (name,)).fetchone()
+        return row and tuple(row)
+
+    def taken(self) -> dict[str, tuple[str, bool]]:
+        """The files that are recorded and not forgotten: key, and whether it waits, by name."""
+        rows = self._db.execute("SELECT name, key, waits FROM taken")
+        return {name: (key, bool(waits)) for name, key, waits in rows}
 
     def waiting(self) -> set[str]:
         """The names of the files that are recorded and wait for a service."""
-        return {row[0] for row in self._db.execute("SELECT name FROM waiting")}
+        return {name for name, (_, waits) in self.taken().items() if waits}
 
     def settle(
         self, names: Iterable[str], service: str = "", pattern_ids: Iterable[str] = ()
     ) -> None:
-        """Those files wait no longer, and the service at that URL knows those patterns."""
-        # If power fails before this is on the disk, a file that is gone is forgotten later, and a
-        # pattern is told of once more.
+        """Those files are delivered, to be said before they are unlinked, and the service at that
+        URL knows those patterns."""
+        # If power fails before this is on the disk, a file that is gone is counted as removed, and
+        # a pattern is told of once more.
         with self._transaction(durable=False) as db:
-            db.executemany("DELETE FROM waiting WHERE name = ?", [(name,) for name in names])
+            query = "UPDATE taken SET waits = 0 WHERE name = ? AND waits"
+            done = db.executemany(query, [(name,) for name in names]).rowcount
+            _count(db, {DELIVERED: max(done, 0)})
             known = [(service, pattern_id) for pattern_id in pattern_ids]
             db.executemany("INSERT OR IGNORE INTO known_at VALUES (?, ?)", known)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Those files are gone."""
+        with self._transaction(durable=False) as db:
+            db.executemany("DELETE FROM taken WHERE name = ?", [(name,) for name in names])
 
     def resolved(self, event_id: str) -> dict[str, Any] | None:
         """What was made of a recorded event; None if it is not recorded.
@@ -133,20 +178,20 @@ class Ledger:
         with self._transaction() as db:
             db.executemany(query, [(service, pattern_id) for pattern_id in pattern_ids])
 
-    def count(self, counts: dict[str, int]) -> None:
+    def count(self, counts: Mapping[str, int]) -> None:
         """Add `counts` to the counters of those names."""
         with self._transaction() as db:
-            for name, number in counts.items():
-                add_to_counter(db, name, number)
+            _count(db, counts)
+
+    def fold(self, counts: Mapping[str, int], mark: str) -> None:
+        """Add `counts` to the counters, with the counter `mark` to tell that it was done."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM counters WHERE name LIKE 'folded:%'")
+            _count(db, {**counts, mark: 1})
 
     def counters(self) -> dict[str, int]:
         """All counters."""
         return {row["name"]: row["count"] for row in self._db.execute("SELECT * FROM counters")}
-
-    def delivered(self) -> int:
-        """How many captured events the ledger holds."""
-        found = self._db.execute("SELECT count(*) FROM events WHERE implied = 0").fetchone()
-        return int(found[0])
 
     def log(self, newest: int = -1) -> list[sqlite3.Row]:
         """The `newest` events (-1: all), oldest first, with LOG_FIELDS."""
@@ -202,6 +247,12 @@ class Ledger:
     def names(self) -> dict[str, str]:
         """The name of each pattern."""
         return dict(self._db.execute("SELECT pattern_id, pattern_name FROM patterns").fetchall())
+
+
+def _count(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
+    for name, number in counts.items():
+        if number:
+            add_to_counter(db, name, number)
 
 
 def open_ledger(directory: str) -> Ledger:

@@ -1,4 +1,4 @@
-"""The spool from its other end: read in order, acknowledge, quarantine, expire, sweep.
+"""The spool from its other end: read in order, acknowledge, quarantine, sweep.
 
 For the holder of the flusher's lock only, except `pending` and `quarantined`.
 """
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from lib import codec, files, identity, spool
+from lib import codec, files, identity, spool, tally
 from lib.lock import try_lock
 
 Event = dict[str, Any]
@@ -22,7 +22,6 @@ REASON_SUFFIX = ".reason"
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # A hook lives for milliseconds; a temporary file this old has lost its writer.
 ORPHAN_SECONDS = 60
-DAY = 86_400
 
 
 class Waiting(NamedTuple):
@@ -31,6 +30,11 @@ class Waiting(NamedTuple):
     captured_ns: int
     name: str
     size: int
+
+    @property
+    def key(self) -> str:
+        """What it is counted under."""
+        return tally.key(self.name, self.captured_ns)
 
 
 class Busy(Exception):
@@ -61,6 +65,13 @@ def listed(directory: str, names: Iterable[str]) -> list[Waiting]:
 def names(directory: str) -> Iterator[str]:
     """The names of the files that wait, in no order."""
     return (e.name for e in _entries(directory) if e.name.startswith(spool.PREFIX))
+
+
+def keys(directory: str) -> set[str]:
+    """What the files that wait or are in quarantine are counted under."""
+    aside = f"{directory}/{QUARANTINE}"
+    found = [*pending(directory), *listed(aside, quarantined_names(directory))]
+    return {item.key for item in found}
 
 
 def quarantined(directory: str) -> int:
@@ -120,12 +131,12 @@ def _checked(event: object) -> Event:
 def claim(directory: str, name: str) -> int | None:
     """Keep others from reading file `name` until the returned descriptor is closed.
 
-    None if it is gone, or if somebody else has it. Raises OSError.
+    None if it is gone, or if somebody else has it.
     """
     path = f"{directory}/{name}"
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return None
     # Unlinked or replaced between the opening and the locking: then the lock means nothing.
     if try_lock(fd, fcntl.LOCK_EX) and os.fstat(fd).st_nlink:
@@ -146,8 +157,11 @@ def quarantine(directory: str, name: str, reason: str) -> None:
     """Put file `name` aside with the reason beside it, where a person finds both."""
     aside = f"{directory}/{QUARANTINE}"
     files.make_private_directory(aside)
-    files.replace(f"{aside}/{name}{REASON_SUFFIX}", f"{reason}\n".encode())
-    os.rename(f"{directory}/{name}", f"{aside}/{name}")
+    kept = name
+    if os.path.lexists(f"{aside}/{name}"):
+        kept = f"{name}.{time.time_ns()}"
+    files.replace(f"{aside}/{kept}{REASON_SUFFIX}", f"{reason}\n".encode())
+    os.rename(f"{directory}/{name}", f"{aside}/{kept}")
 
 
 def reason_of(directory: str, name: str) -> str:
@@ -164,38 +178,24 @@ def reason_of(directory: str, name: str) -> str:
 def retry(directory: str, name: str) -> None:
     """Let the quarantined file `name` wait for delivery again. Raises OSError."""
     aside = f"{directory}/{QUARANTINE}"
+    if os.path.lexists(f"{directory}/{name}"):  # the same event waits again already
+        drop(directory, name)
+        return
     os.rename(f"{aside}/{name}", f"{directory}/{name}")
     acknowledge(aside, name + REASON_SUFFIX)
 
 
 def drop(directory: str, name: str) -> None:
-    """Delete the quarantined file `name`. Raises OSError."""
+    """Delete the quarantined file `name`, and count it as discarded. Raises OSError."""
     aside = f"{directory}/{QUARANTINE}"
     path = f"{aside}/{name}"
-    if stat.S_ISDIR(os.lstat(path).st_mode):
+    status = os.lstat(path)
+    tally.add(directory, "discarded", tally.key(name, status.st_mtime_ns))
+    if stat.S_ISDIR(status.st_mode):
         shutil.rmtree(path)
     else:
         os.unlink(path)
     acknowledge(aside, name + REASON_SUFFIX)
-
-
-def expire(directory: str, max_age_days: float, max_size_mb: float) -> dict[str, int]:
-    """Drop what is too old, then the oldest of what is too much; how many by cause."""
-    oldest = time.time_ns() - int(max_age_days * DAY * 1e9)
-    waiting = pending(directory)
-    total = sum(item.size for item in waiting)
-    dropped = {"expired": 0, "overflow": 0}
-    for item in waiting:
-        if item.captured_ns < oldest:
-            cause = "expired"
-        elif total > max_size_mb * 1024 * 1024:
-            cause = "overflow"
-        else:
-            break
-        acknowledge(directory, item.name)
-        dropped[cause] += 1
-        total -= item.size
-    return {cause: count for cause, count in dropped.items() if count}
 
 
 def sweep(directory: str) -> None:

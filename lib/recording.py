@@ -7,6 +7,8 @@ from typing import Any
 from lib import identity
 from lib.event import UNKNOWN
 
+RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
+
 
 class Recording:
     """Writes one event; within the caller's transaction, and it may raise sqlite3.Error."""
@@ -28,19 +30,18 @@ class Recording:
         self._details: dict[str, Any] = details if isinstance(details, dict) else {}
         self._snapshot: str | None = None
 
-    def record(self) -> bool:
+    def record(self) -> str:
         """Record the event, and before it the creation of what it presupposes.
 
-        Returns whether there was anything to record: not for an event that is known, nor for a
-        modification that changed nothing.
+        Returns RECORDED, or why there was nothing to record: KNOWN for an event that was
+        recorded before, UNCHANGED for a modification that changed nothing.
         """
         if self._is_known():
-            return False
+            return KNOWN
         if self._event.get("before") == UNKNOWN:
             self._resolve_before()
         if self._type == "pattern_modified" and self._parents == [self._content_id]:
-            add_to_counter(self._db, "unchanged", 1)
-            return False
+            return UNCHANGED
         if self._type == "pattern_created" and self._stands_elsewhere():
             self._type = "pattern_applied"
         self._imply_parents()
@@ -48,14 +49,11 @@ class Recording:
             self._imply(self._subject, self._code(), self._name())
         self._add_patterns_and_edges()
         self._add_event()
-        return True
+        return RECORDED
 
     def _is_known(self) -> bool:
-        query = "SELECT timestamp FROM events WHERE event_id = ?"
+        query = "SELECT 1 FROM events WHERE event_id = ?"
         found = self._db.execute(query, (_text(self._event["event_id"]),)).fetchone()
-        # The same capture again is a flusher that died before it could acknowledge.
-        if found and found[0] != _text(self._event["timestamp"]):
-            add_to_counter(self._db, "duplicate", 1)
         return found is not None
 
     def _resolve_before(self) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-VERSION = 2
+VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshots (
@@ -30,7 +30,9 @@ CREATE TABLE IF NOT EXISTS occurrences (
     last_seq INTEGER NOT NULL, PRIMARY KEY (file_path, qualified_name, pattern_id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS occurrences_by_pattern ON occurrences (pattern_id);
-CREATE TABLE IF NOT EXISTS waiting (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS taken (
+    name TEXT PRIMARY KEY, key TEXT NOT NULL, waits INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS known_at (
     service TEXT NOT NULL, pattern_id TEXT NOT NULL, PRIMARY KEY (service, pattern_id)
 ) WITHOUT ROWID;
@@ -48,16 +50,30 @@ def prepare(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         # Asked again: another process may have been here before the transaction began.
-        if _version(db) == 1:
+        before = _version(db)
+        if before == 1:
             db.execute("ALTER TABLE events ADD COLUMN edge_type TEXT")
         for statement in _SCHEMA.split(";\n"):
             if statement.strip():
                 db.execute(statement)
+        if before in (1, 2):
+            _count_delivered(db, before)
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")
         raise
+
+
+def _count_delivered(db: sqlite3.Connection, before: int) -> None:
+    """Until version 3 what was delivered was what no longer waited."""
+    waiting = 0
+    if before == 2:
+        waiting = db.execute("SELECT count(*) FROM waiting").fetchone()[0]
+        db.execute("INSERT INTO taken SELECT name, '', 1 FROM waiting")
+        db.execute("DROP TABLE waiting")
+    recorded = db.execute("SELECT count(*) FROM events WHERE implied = 0").fetchone()[0]
+    db.execute("INSERT OR REPLACE INTO counters VALUES ('delivered', ?)", (recorded - waiting,))
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -1,28 +1,17 @@
 """Events on disk, waiting: one file an event, written by any process without a lock.
 
-Builtins only: the hook path imports this. Reading, acknowledging and expiring are the outbox's.
+Builtins only: the hook path imports this. Reading and acknowledging are the outbox's.
 """
 
 import posix
 import time
 
-from lib import codec, files
+from lib import codec, files, tally
 from lib.identity import digest
 
 PREFIX = "pending_"
 SUFFIX = ".json"
 TEMPORARY = "tmp_"
-TALLY = "tally"
-
-# What a hook did, one letter each in the tally file: its own memory ends with it.
-OUTCOMES = {
-    "captured": b"c",
-    "duplicate": b"d",
-    "failed": b"f",
-    "unreadable": b"u",
-    "oversize": b"o",
-    "secret": b"s",
-}
 
 
 def file_name(event_id: str) -> str:
@@ -30,21 +19,22 @@ def file_name(event_id: str) -> str:
     return f"{PREFIX}{digest(event_id)[:32]}{SUFFIX}"
 
 
-def commit(directory: str, event: "dict[str, object]", captured_ns: int, sync: bool = True) -> bool:
+def commit(directory: str, event: "dict[str, object]", captured_ns: int, sync: bool = True) -> str:
     """Put `event` into the spool, durably and never visible in part.
 
-    The file is dated `captured_ns`, which is the order of delivery. Returns False if the same
-    event waits there already. Raises OSError; then the spool is as before. Without `sync` it
-    outlives this process, but not yet a power failure.
+    The file is dated `captured_ns`, which is the order of delivery. Returns the key under which
+    the capture is counted, "" if the same event waits there already. Raises OSError; then the
+    spool is as before. Without `sync` it outlives this process, but not yet a power failure.
     """
     data = codec.dumps(event).encode()
     temporary = f"{directory}/{TEMPORARY}{posix.getpid()}_{time.monotonic_ns()}"
     try:
-        files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
+        dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
     except FileNotFoundError:
         files.make_private_directory(directory)
-        files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
-    return _publish(temporary, f"{directory}/{file_name(str(event['event_id']))}")
+        dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
+    name = file_name(str(event["event_id"]))
+    return tally.key(name, dated) if _publish(temporary, f"{directory}/{name}") else ""
 
 
 def _publish(temporary: str, path: str) -> bool:
@@ -68,28 +58,3 @@ def has_pending(directory: str) -> bool:
             return any(entry.name.startswith(PREFIX) for entry in entries)
     except OSError:
         return False
-
-
-def tally(directory: str, outcome: str) -> None:
-    """Count one `outcome`, one of OUTCOMES. Raises OSError."""
-    path = f"{directory}/{TALLY}"
-    flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
-    try:
-        fd = posix.open(path, flags, 0o600)
-    except FileNotFoundError:
-        files.make_private_directory(directory)
-        fd = posix.open(path, flags, 0o600)
-    try:
-        posix.write(fd, OUTCOMES[outcome])
-    finally:
-        posix.close(fd)
-
-
-def read_tally(path: str) -> "dict[str, int]":
-    """The counts in the tally file at `path`, by outcome; zeros if there is none."""
-    try:
-        with open(path, "rb") as file:
-            letters = file.read()
-    except FileNotFoundError:
-        letters = b""
-    return {outcome: letters.count(letter) for outcome, letter in OUTCOMES.items()}

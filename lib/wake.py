@@ -17,6 +17,11 @@ HOLD_FILE = "flusher.due"
 # However a clock was set since, nobody holds off for longer.
 MAX_HOLD_NS = 300_000_000_000
 
+
+class Stale(Exception):
+    """The flusher that was started last never came to work."""
+
+
 _START = "import sys;sys.path.insert(0,sys.argv[1]);from lib.flusher import main;main(sys.argv[2])"
 
 
@@ -25,15 +30,21 @@ def wake(spool: str, root: str, environ: "dict[bytes, bytes]") -> bool:
 
     `root` is the bundle's directory. The caller has committed its event already: whoever runs or
     left the mark looks at the spool once more after that, so nothing is stranded. Changes the
-    working directory. Raises OSError.
+    working directory. Raises Stale after starting one in the place of another that never took
+    its lock, and OSError; either way the next try is STALE_NS away.
     """
-    if is_running(spool) or not _leave_mark(f"{spool}/{MARK_FILE}"):
+    if is_running(spool):
+        return False
+    left = _leave_mark(f"{spool}/{MARK_FILE}")
+    if left == "other":
         return False
     try:
         _spawn(flush_command(root, spool), environ)
-    except BaseException:
-        posix.unlink(f"{spool}/{MARK_FILE}")
-        raise
+    except OSError:
+        if left != "stale":
+            raise
+    if left == "stale":
+        raise Stale
     return True
 
 
@@ -101,8 +112,9 @@ def interpreter(root: str) -> str:
     return own if posix.access(own, posix.X_OK) else sys.executable
 
 
-def _leave_mark(mark: str) -> bool:
-    """Say that a flusher is about to start; False if somebody said so just now."""
+def _leave_mark(mark: str) -> str:
+    """Say that a flusher is about to start: "left"; "other" if somebody said so just now, and
+    "stale" if somebody did before and none came."""
     flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
     try:
         posix.close(posix.open(mark, flags, 0o600))
@@ -110,12 +122,13 @@ def _leave_mark(mark: str) -> bool:
         try:
             age = time.time_ns() - posix.lstat(mark).st_mtime_ns
         except FileNotFoundError:
-            return True
+            return "left"
         # A clock set back makes an age below zero: then the mark tells nothing.
         if 0 <= age < STALE_NS:
-            return False
+            return "other"
         posix.utime(mark)
-    return True
+        return "stale"
+    return "left"
 
 
 def _spawn(command: "list[str]", environ: "dict[bytes, bytes]") -> None:

@@ -124,4 +124,4 @@ def test_only_a_flusher_puts_a_damaged_ledger_aside(edited: Bundle) -> None:
         assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert (edited.spool / "ledger.db").read_bytes() == damaged
     assert edited.json("sync") == {"synced": 0, "pending": 0, "quarantined": 0, "error": None}
-    assert edited.json("status")["dropped"] == {"damaged_ledger": 1}
+    assert edited.json("status")["ledgers_put_aside"] == 1

@@ -211,7 +211,7 @@ def test_a_run_that_may_not_send_ends_before_loading_httpx(
     )  # fmt: skip
     assert done.stdout.split() == ["False", "False"]
     assert len(server.requests) == 3
-    assert outpost.ledger().delivered() == 2
+    assert outpost.recorded() == 2
 
 
 def test_a_run_does_not_ask_before_its_time(outpost: Outpost, server: ServiceDouble) -> None:
@@ -222,7 +222,7 @@ def test_a_run_does_not_ask_before_its_time(outpost: Outpost, server: ServiceDou
         outpost.write(f"/p/{number}.py", f"x = {number}\n")
     assert len(server.requests) == 1
     assert outpost.section("delivery")["delay"] >= 200
-    assert outpost.ledger().delivered() == 4
+    assert outpost.recorded() == 4
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -244,7 +244,7 @@ def test_an_unapproved_host_gets_nothing_and_the_events_stay(outpost: Outpost) -
     assert len(outpost.pending()) == 1
     assert outpost.section("delivery")["verdict"] == "refused"
     assert "pattern-tracker trust" in outpost.section("delivery")["reason"]
-    assert outpost.ledger().delivered() == 1
+    assert outpost.recorded() == 1
     assert outpost.flush()
 
 

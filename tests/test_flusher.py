@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from lib import outbox, spool
+from lib import accounts, outbox, retention, spool, tally
+from lib.accounts import Accounts
+from lib.commands.status import gather
 from lib.flusher import Flusher
 from lib.lock import Lock
 from lib.settings import Settings
@@ -60,7 +62,7 @@ def test_a_session_of_real_payloads_is_recorded_in_order(bundle: Bundle) -> None
     ]
     status = bundle.json("status")
     assert (status["captured"], status["delivered"], status["pending"]) == (19, 19, 0)
-    assert status["dropped"] == {"secret": 1}
+    assert (status["dropped"], status["skipped"]) == ({}, {"secret": 1})
     stored = b"".join(p.read_bytes() for p in bundle.spool.iterdir())
     assert b"wJalrXUtnFEMI" not in stored
 
@@ -205,7 +207,9 @@ def test_what_is_too_old_or_too_much_goes_oldest_first(tmp_path: Path) -> None:
         code = f"x = {number}\n" + "y\n" * 100_000
         commit(tmp_path, write_payload(f"/p/{number}.py", code, str(number)), now + number)
     commit(tmp_path, write_payload("/p/old.py", "x\n", "old"), now - 8 * 86_400 * 10**9)
-    assert outbox.expire(str(tmp_path), 7, 0.7) == {"expired": 1, "overflow": 2}
+    dropped, left = retention.expire(str(tmp_path), Accounts(str(tmp_path)), 7, 0.7)
+    assert dropped == {"expired": 1, "overflow": 2}
+    assert 0 <= left < 0.3 * 1024 * 1024
     left = [outbox.read(str(tmp_path), w.name) for w in outbox.pending(str(tmp_path))]
     assert [e["event_data"]["file_path"] for e in left] == ["/p/2.py", "/p/3.py"]
 
@@ -219,14 +223,20 @@ def test_orphan_temporaries_are_swept_and_young_ones_kept(tmp_path: Path, monkey
     assert not (tmp_path / "tmp_1_1").exists()
 
 
-def test_a_long_tally_moves_into_the_ledger_without_being_lost(tmp_path: Path) -> None:
-    (tmp_path / "tally").write_bytes(b"c" * 70_000)
+def test_a_long_tally_moves_into_the_ledger_without_being_lost(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(accounts, "OLD_SECONDS", -1)
+    keys = [f"{number:016x}.1" for number in range(20_000)]
+    tally.add(str(tmp_path), "captured", *keys)
+    tally.add(str(tmp_path), "secret")
     for _ in range(3):
+        commit(tmp_path, write_payload("/p/1.py", f"x = {_}\n", str(_)), time.time_ns())
         assert drain(tmp_path)
-    from lib.commands.status import gather
-
-    assert gather(str(tmp_path))["captured"] == 70_000
-    assert not (tmp_path / "tally").exists()
+    found = gather(str(tmp_path))
+    assert (found["captured"], found["skipped"]) == (20_003, {"secret": 1})
+    assert (tmp_path / "tally").stat().st_size < 200
+    assert not (tmp_path / "tally.old").exists()
 
 
 def seen_running(directory: str) -> bool:
@@ -241,9 +251,9 @@ class Interrupted(Flusher):
 
     late = 0
 
-    def _tidy(self, ledger: Any) -> None:
+    def _tidy(self, *given: Any) -> None:
         assert seen_running(self.directory)
-        super()._tidy(ledger)
+        super()._tidy(*given)
         self.late += 1
         if self.late == 1:
             commit(Path(self.directory), write_payload("/p/late.py", "x = 9\n", "late"), 1)

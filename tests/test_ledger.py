@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lib.capture import capture
-from lib.ledger import Ledger
+from lib.ledger import Ledger, Taken
 from tests.support.bundle import payload, write_payload
 
 
@@ -64,7 +64,8 @@ def test_a_parent_never_seen_is_created_before_its_child(project: Project) -> No
     assert project.kinds() == ["created", "modified"]
     (parent,) = project.ledger.ancestors(child)
     assert project.ledger.knows(parent)
-    assert project.ledger.delivered() == 1
+    implied = project.ledger._db.execute("SELECT implied FROM events ORDER BY seq").fetchall()
+    assert [row[0] for row in implied] == [1, 0]
 
 
 def test_recording_again_changes_nothing(ledger: Ledger) -> None:
@@ -76,12 +77,26 @@ def test_recording_again_changes_nothing(ledger: Ledger) -> None:
     assert ledger.counters() == {}
 
 
-def test_a_second_capture_of_the_same_call_is_counted_as_a_duplicate(ledger: Ledger) -> None:
+def test_a_second_capture_of_the_same_call_is_counted_as_known(ledger: Ledger) -> None:
     for when in (1, 2):
         event: Any = capture(payload("03-edit-py.post"), 1_800_000_000_000_000_000 + when * 1000)
-        ledger.record_all([event])
-    assert ledger.delivered() == 1
-    assert ledger.counters() == {"duplicate": 1}
+        assert ledger.take([Taken("pending_1", f"key.{when}", event, waits=False)]) == set()
+    assert len(ledger.log()) == 2
+    assert ledger.counters() == {"delivered": 1, "known": 1}
+
+
+def test_what_was_taken_before_is_not_counted_again(ledger: Ledger) -> None:
+    taken = Taken("pending_1", "key.1", capture(payload("03-edit-py.post"), 1), waits=True)
+    for _ in range(2):
+        assert ledger.take([taken]) == {"pending_1"}
+        assert ledger.counters() == {}
+    for _ in range(2):
+        ledger.settle(["pending_1"])
+        assert ledger.counters() == {"delivered": 1}
+    assert ledger.take([taken]) == set()
+    ledger.forget(["pending_1"])
+    assert ledger.take([taken]) == set()
+    assert ledger.counters() == {"delivered": 1, "known": 1}
 
 
 def test_undoing_an_edit_makes_a_cycle_that_ends(project: Project) -> None:

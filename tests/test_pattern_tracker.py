@@ -68,7 +68,7 @@ def test_a_story_reaches_the_service_as_it_is_in_the_ledger(
 def test_without_a_service_the_story_is_in_the_ledger(outpost: Outpost) -> None:
     results = asyncio.run(tell(PatternTracker()))
     assert all(result["success"] for result in results)
-    assert outpost.ledger().delivered() == 5
+    assert outpost.recorded() == 5
     merged = results[-1]["pattern_id"]
     assert set(outpost.ledger().ancestors(merged)) == {r["pattern_id"] for r in results[:-1]}
 
@@ -140,7 +140,7 @@ def test_a_modification_that_changes_nothing_is_no_event(outpost: Outpost) -> No
     same = CODE + "\n# a comment\n"
     result = asyncio.run(tracker.track_pattern_modification(id_of(CODE), same, CONTEXT))
     assert (result["success"], result["pattern_id"]) == (True, id_of(CODE))
-    assert outpost.ledger().delivered() == 1
+    assert outpost.recorded() == 1
 
 
 @pytest.mark.parametrize("path", [".env", "/p/id_rsa", "/home/u/.netrc"])

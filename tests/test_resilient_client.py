@@ -46,7 +46,7 @@ def test_resilient_client_successful_tracking(server: ServiceDouble, outpost: Ou
     assert (result["success"], result["cached"]) == (True, False)
     assert server.commits == {result["event_id"]: 1}
     assert outpost.pending() == []
-    assert outpost.ledger().delivered() == 1
+    assert outpost.recorded() == 1
 
 
 def test_resilient_client_caches_when_api_down(server: ServiceDouble, outpost: Outpost) -> None:
@@ -93,7 +93,7 @@ def test_without_a_service_the_ledger_is_the_destination(outpost: Outpost) -> No
     result = track(ResilientAPIClient())
     assert (result["success"], result["data"]) == (True, {"destination": "ledger"})
     assert outpost.pending() == []
-    assert outpost.ledger().delivered() == 1
+    assert outpost.recorded() == 1
 
 
 def test_a_parent_that_the_service_lacks_goes_first(
@@ -317,4 +317,4 @@ def test_a_client_works_in_threads_and_after_a_fork(
         "assert good and (not child or os.waitpid(child, 0)[1] == 0)"
     )
     subprocess.run([sys.executable, "-c", program, str(ROOT)], env={**os.environ}, check=True)
-    assert outpost.ledger().delivered() == 7
+    assert outpost.recorded() == 7

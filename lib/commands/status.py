@@ -2,20 +2,24 @@
 
 import argparse
 import os
+from collections.abc import Iterable
 from typing import Any
 
-from lib import outbox, spool, wake
+from lib import outbox, tally, wake
+from lib.accounts import totals
 from lib.backoff import SECTION, Backoff
 from lib.commands.common import has_ledger, print_json, printable, spool_directory
 from lib.event import timestamp
-from lib.flusher import OLD_TALLY
-from lib.ledger import FILE_NAME, Ledger
+from lib.ledger import DELIVERED, FILE_NAME, Ledger
+from lib.recording import KNOWN, UNCHANGED
 from lib.resilience.breaker import CircuitBreaker
 from lib.resilience.storage import SharedStorage
 from lib.settings import Settings
 from lib.state import FILE_NAME as STATE_FILE
 from lib.state import StateFile
 
+# What can become of a captured event that is neither delivered nor waiting.
+DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)
 _OF_SERVICE = ("delivered to it", "problem", "circuit")
 
 
@@ -36,8 +40,6 @@ def run(options: argparse.Namespace) -> int:
 def gather(directory: str) -> dict[str, Any]:
     """All that is known of the spool at `directory`."""
     counters = _counters(directory)
-    captured = counters.pop("captured", 0)
-    delivered = counters.pop("delivered", 0)
     state = StateFile(f"{directory}/{STATE_FILE}")
     flusher = state.section("flusher")
     settings = Settings(os.environ)
@@ -52,9 +54,11 @@ def gather(directory: str) -> dict[str, Any]:
         "pending": len(waiting),
         "oldest_pending": timestamp(waiting[0].captured_ns) if waiting else None,
         "quarantined": outbox.quarantined(directory),
-        "delivered": delivered,
-        "dropped": {cause: count for cause, count in sorted(counters.items()) if count},
-        "captured": captured,
+        "delivered": counters.get(DELIVERED, 0),
+        "dropped": _some(counters, DROPPED),
+        "captured": counters.get("captured", 0),
+        "skipped": _some(counters, tally.SKIPPED),
+        "ledgers_put_aside": counters.get("damaged_ledger", 0),
         "cache_dir": directory,
         "circuit_breaker": breaker.get_state(),
         "health": state.section("health"),
@@ -81,31 +85,29 @@ def _service(state: StateFile) -> dict[str, Any]:
 
 
 def _counters(directory: str) -> dict[str, int]:
-    total: dict[str, int] = {}
-    sources = [spool.read_tally(f"{directory}/{name}") for name in (spool.TALLY, OLD_TALLY)]
+    counters: dict[str, int] = {}
     if has_ledger(directory):
         ledger = Ledger(f"{directory}/{FILE_NAME}")
-        sources.append(ledger.counters())
-        waiting = len(ledger.waiting())
-        sources.append({"delivered": ledger.delivered() - waiting})
+        counters = ledger.counters()
         ledger.close()
-    for source in sources:
-        for name, count in source.items():
-            if not name.startswith("folded:"):
-                total[name] = total.get(name, 0) + count
-    return total
+    return totals(directory, counters)
+
+
+def _some(counters: dict[str, int], causes: Iterable[str]) -> dict[str, int]:
+    """Those of `causes` that came up, in their order."""
+    return {cause: counters[cause] for cause in causes if counters.get(cause)}
 
 
 def _print(found: dict[str, Any]) -> None:
     flusher = found["flusher"]
-    dropped = ", ".join(f"{count} {cause}" for cause, count in found["dropped"].items())
     rows = {
         "tracking": "on" if found["enabled"] else "off (PATTERN_TRACKING_ENABLED)",
         "captured": found["captured"] or "never observed",
         "delivered": found["delivered"],
         "pending": _waiting(found),
         "quarantined": found["quarantined"],
-        "dropped": dropped or "nothing",
+        "dropped": _listed(found["dropped"]) or "nothing",
+        "not captured": _listed(found["skipped"]) or "nothing",
         "last run": flusher["last_run"] or "never observed",
         "last error": printable(flusher["last_error"]) or "none",
         "service": printable(found["service"]["url"]) or "none: the embedded ledger only",
@@ -117,6 +119,10 @@ def _print(found: dict[str, Any]) -> None:
     for name, value in rows.items():
         if name not in _OF_SERVICE or found["service"]["url"]:
             print(f"{name:<15} {value}")
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {cause}" for cause, count in counts.items())
 
 
 def _waiting(found: dict[str, Any]) -> str:

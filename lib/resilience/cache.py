@@ -4,11 +4,13 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lib import codec, files, identity, outbox, spool
+from lib import codec, files, identity, outbox, retention, spool, tally
+from lib.accounts import Accounts
 from lib.event import timestamp
 from lib.files import make_private_directory
-from lib.ledger import Ledger, open_ledger
+from lib.ledger import Ledger, Taken, open_ledger
 from lib.lock import Lock
+from lib.outbox import Waiting
 from lib.resilience import log
 from lib.resilience.plain import plain
 from lib.settings import Settings
@@ -88,14 +90,21 @@ class PatternCache:
             if problem:
                 raise PermissionError(f"{self.cache_dir} is not used: {problem}")
             made = wrap(event)
-            if self._commit(made, sync):
+            key = self._commit(made, sync)
+            if key:
                 self._cached += 1
-                spool.tally(self.cache_dir, "captured")
+                self._count(key)
             return str(made["event_id"])
         except Exception as error:
             self._errors += 1
             log.warning("an event could not be stored: %r", error)
             return ""
+
+    def _count(self, key: str) -> None:
+        try:
+            tally.add(self.cache_dir, "captured", key)
+        except OSError:  # the flusher makes up for it
+            self._errors += 1
 
     def _sync_later(self, name: str) -> None:
         import asyncio
@@ -110,7 +119,7 @@ class PatternCache:
         names, self._unsynced = self._unsynced, []
         loop.run_in_executor(None, _sync_files, self.cache_dir, names)
 
-    def _commit(self, made: Event, sync: bool) -> bool:
+    def _commit(self, made: Event, sync: bool) -> str:
         captured_ns = time.time_ns()
         try:
             return spool.commit(self.cache_dir, made, captured_ns, sync)
@@ -134,7 +143,7 @@ class PatternCache:
             if not await _acquire(lock):
                 stats["skipped"] = len(waiting)
                 return stats
-            await self._sync([item.name for item in waiting], api_client, max_retries, stats)
+            await self._sync(waiting, api_client, max_retries, stats)
         except Exception as error:
             self._errors += 1
             log.warning("cached events could not be synced: %r", error)
@@ -143,16 +152,17 @@ class PatternCache:
         return stats
 
     async def _sync(
-        self, names: list[str], api_client: Tracker, max_retries: int, stats: dict[str, int]
+        self, waiting: list[Waiting], api_client: Tracker, max_retries: int, stats: dict[str, int]
     ) -> None:
         ledger = open_ledger(self.cache_dir)
         try:
+            Accounts(self.cache_dir).ensure_captured(file.key for file in waiting)
             in_a_row = 0
-            for name in names:
+            for file in waiting:
                 if in_a_row >= MAX_FAILURES_IN_A_ROW:
                     stats["skipped"] += 1
                     continue
-                outcome = await self._sync_one(ledger, name, api_client, max_retries)
+                outcome = await self._sync_one(ledger, file, api_client, max_retries)
                 in_a_row = in_a_row + 1 if outcome == "failed" else 0
                 if outcome in stats:
                     stats[outcome] += 1
@@ -160,9 +170,10 @@ class PatternCache:
             ledger.close()
 
     async def _sync_one(
-        self, ledger: Ledger, name: str, api_client: Tracker, max_retries: int
+        self, ledger: Ledger, file: Waiting, api_client: Tracker, max_retries: int
     ) -> str:
         """Deliver one file; "synced", "failed", "skipped", or "" if somebody else took it."""
+        name = file.name
         try:
             if name in self.under_way:
                 raise outbox.Busy(name)
@@ -176,15 +187,16 @@ class PatternCache:
             return "failed"
         if _retries(event) >= max_retries or not _is_for(event, api_client):
             return "skipped"
-        if ledger.record_waiting({name: event}) or ledger.is_waiting(name):
+        if ledger.take([Taken(name, file.key, event, waits=True)]):
             try:
                 await api_client.track_lineage(**event["event_data"])
             except Exception as error:
                 log.warning("a cached event could not be delivered: %r", error)
                 self._count_retry(name, event)
                 return "failed"
-        outbox.acknowledge(self.cache_dir, name)
         ledger.settle([name])
+        outbox.acknowledge(self.cache_dir, name)
+        ledger.forget([name])
         self._synced += 1
         return "synced"
 
@@ -201,18 +213,17 @@ class PatternCache:
     async def cleanup_old_events(self) -> int:
         """Drop what is older than `max_age_days`, then the oldest beyond `max_cache_size_mb`.
 
-        Returns how many; each is counted by its cause in the ledger, where `status` shows it.
+        Returns how many; each is counted by its cause, and `status` shows it.
         """
         lock = Lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")
         try:
             make_private_directory(self.cache_dir)
             if not await _acquire(lock):
                 return 0
-            dropped = outbox.expire(self.cache_dir, self.max_age_days, self.max_cache_size_mb)
-            if dropped:
-                ledger = open_ledger(self.cache_dir)
-                ledger.count(dropped)
-                ledger.close()
+            accounts = Accounts(self.cache_dir)
+            dropped, _ = retention.expire(
+                self.cache_dir, accounts, self.max_age_days, self.max_cache_size_mb
+            )
             return sum(dropped.values())
         except Exception as error:
             self._errors += 1

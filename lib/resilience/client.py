@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lib import outbox, spool, wire
+from lib import outbox, spool, tally, wire
 from lib.answers import FAILURES, Answer, Verdict
 from lib.approval import Approvals, Destination, Refused
 from lib.clock import Clock
 from lib.files import make_private_directory
-from lib.ledger import Ledger, open_ledger
+from lib.ledger import Ledger, Taken, open_ledger
 from lib.resilience import log
 from lib.resilience.breaker import CircuitBreaker
 from lib.resilience.cache import PatternCache, wrap
@@ -174,12 +174,15 @@ class ResilientAPIClient:
             return _result(False, True, "a flusher is delivering it", identifier)
         try:
             ledger = self._ledger()
-            if not self.base_url:
+            if claimed is None:
                 ledger.record_all([event])
-                outbox.acknowledge(self.cache.cache_dir, name)
+            else:
+                key = tally.key(name, os.fstat(claimed).st_mtime_ns)
+                ledger.take([Taken(name, key, event, waits=bool(self.base_url))])
+            if not self.base_url:
+                self._settle(ledger, name, [])
                 return _result(True, False, "recorded in the embedded ledger", identifier,
                                {"destination": "ledger"})  # fmt: skip
-            ledger.record_waiting({name: event})
             answer, told = await self._send(event, ledger)
             if answer.verdict is Verdict.DELIVERED:
                 self._settle(ledger, name, told)
@@ -193,8 +196,9 @@ class ResilientAPIClient:
                 os.close(claimed)
 
     def _settle(self, ledger: Ledger, name: str, told: list[str]) -> None:
-        outbox.acknowledge(self.cache.cache_dir, name)
         ledger.settle([name], self.base_url, told)
+        outbox.acknowledge(self.cache.cache_dir, name)
+        ledger.forget([name])
 
     async def _send(self, event: "dict[str, Any]", ledger: Ledger) -> tuple[Answer, list[str]]:
         """Send one recorded event through the circuit breaker."""

@@ -75,6 +75,14 @@ class Outpost:
     def ledger(self) -> Ledger:
         return Ledger(f"{self.directory}/{FILE_NAME}")
 
+    def recorded(self) -> int:
+        """How many captured events the ledger holds."""
+        ledger = self.ledger()
+        query = "SELECT count(*) FROM events WHERE implied = 0"
+        (found,) = ledger._db.execute(query).fetchone()
+        ledger.close()
+        return int(found)
+
     def edges(self) -> set[tuple[str, str, str]]:
         """What the ledger knows to have come from what: (parent, child, type)."""
         ledger = self.ledger()
