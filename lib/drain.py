@@ -113,7 +113,8 @@ class Drain:
         useful = {file.name: file for file in files if self._is_of_use(file.name)}
         self._accounts.ensure_captured(file.key for file in useful.values())
         done = [name for name, file in useful.items() if self._is_done(file)]
-        self._acknowledge(done)
+        self._recorded.difference_update(done)
+        self._unlink(done)
         events = dict(self._read([name for name in useful if name not in done]))
         mine = {name for name, event in events.items() if self._is_mine(event)}
         self._recorded |= self._ledger.take(
@@ -171,6 +172,9 @@ class Drain:
         if waited or told:
             self._ledger.settle(waited, self._dispatch.url, told)
             self._recorded -= waited
+        self._unlink(names)
+
+    def _unlink(self, names: list[str]) -> None:
         for name in names:
             outbox.acknowledge(self._directory, name)
         self._gone += names

@@ -4,6 +4,7 @@ import posix
 
 # macOS has no fdatasync; there, fsync is what the client itself uses.
 sync_data = getattr(posix, "fdatasync", posix.fsync)
+TEMPORARY_SUFFIX = ".tmp"
 _NEW = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
 
 
@@ -56,7 +57,7 @@ def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0) -> int:
             posix.fchmod(fd, 0o600)
             write_all(fd, data)
             if mtime_ns:
-                posix.utime(fd, ns=(mtime_ns, mtime_ns))
+                _date(fd, mtime_ns)
             if sync:
                 sync_data(fd)
             return posix.fstat(fd).st_mtime_ns
@@ -67,9 +68,17 @@ def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0) -> int:
         raise
 
 
+def _date(fd: int, mtime_ns: int) -> None:
+    try:
+        posix.utime(fd, ns=(mtime_ns, mtime_ns))
+    except OSError:
+        # It bears the time of its writing, which is next best, and no reason to lose it.
+        pass
+
+
 def replace(path: str, data: bytes, sync: bool = False) -> None:
     """Put a file of `data`, mode 0600, in the place of `path` in one step. Raises OSError."""
-    temporary = f"{path}.{posix.getpid()}.tmp"
+    temporary = f"{path}.{posix.getpid()}{TEMPORARY_SUFFIX}"
     write_new(temporary, data, sync)
     posix.rename(temporary, path)
 

@@ -82,7 +82,12 @@ def quarantined(directory: str) -> int:
 def quarantined_names(directory: str) -> list[str]:
     """The names of the files in quarantine."""
     entries = _entries(f"{directory}/{QUARANTINE}")
-    return sorted(entry.name for entry in entries if not entry.name.endswith(REASON_SUFFIX))
+    return sorted(
+        entry.name
+        for entry in entries
+        if entry.name.startswith(spool.PREFIX)
+        and not entry.name.endswith((REASON_SUFFIX, files.TEMPORARY_SUFFIX))
+    )
 
 
 def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
@@ -204,6 +209,10 @@ def sweep(directory: str) -> None:
         # Not by st_mtime, which the writer dates itself.
         if entry.name.startswith(spool.TEMPORARY) and _age(entry) > ORPHAN_SECONDS:
             acknowledge(directory, entry.name)
+    aside = f"{directory}/{QUARANTINE}"
+    for entry in _entries(aside):
+        if entry.name.endswith(files.TEMPORARY_SUFFIX) and _age(entry) > ORPHAN_SECONDS:
+            acknowledge(aside, entry.name)
 
 
 def _age(entry: "os.DirEntry[str]") -> float:
