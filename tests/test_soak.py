@@ -102,7 +102,7 @@ class Soak:
                 self.planted += 1
             for pid in _flushers(str(self.outpost.directory)):
                 if dice.random() < 0.3:
-                    os.kill(pid, signal.SIGKILL)
+                    _kill(pid)
 
     def _pause(self, dice: random.Random) -> None:
         deadline = time.monotonic() + dice.random() * 0.5
@@ -137,6 +137,13 @@ class Soak:
             found[row["file_path"]] = code
         ledger.close()
         return found
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:  # it came to its end meanwhile
+        pass
 
 
 def _flushers(directory: str) -> list[int]:
