@@ -2,6 +2,8 @@
 
 Prints the median and the deciles of whole-process wall time for a 26 KB Write, each round's
 figure divided by that of `python -I -S -c pass` in the same round, and what a flusher run costs.
+With `--gate` it fails where a lower decile is above its limit in LIMITS: what a stray import on
+the hook path does on any machine, and a busy machine does not.
 """
 
 import os
@@ -22,11 +24,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PAYLOAD = ROOT / "tests" / "payloads" / "12-write-create-26kb.post.json"
 INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 ROUNDS = 100
+WAITING = 10_000
+# Lower deciles: of an import of json alone the commit's would be 2.
+LIMITS = {
+    "PreToolUse": 1.4,
+    "PostToolUse, commit": 1.6,
+    "PostToolUse, commit and wake": 1.8,
+    "PostToolUse, commit, 10,000 waiting": 1.6,
+}
 
 
 def main() -> None:
     """Measure and print."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    given = [argument for argument in sys.argv[1:] if argument != "--gate"]
+    rounds = int(given[0]) if given else ROUNDS
     _make_image()
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
         bench = Bench(scratch)
@@ -36,7 +47,14 @@ def main() -> None:
         for name, found in costs.items():
             median, low, high = ratios(found, base)
             print(f"{name:<44} {median:5.2f}  ({low:.2f} - {high:.2f})")
+        waiting, commit = (costs[f"PostToolUse, commit{more}"] for more in (", 10,000 waiting", ""))
+        more = [one.wall - other.wall for one, other in zip(waiting, commit, strict=True)]
+        print(f"10,000 waiting events add {statistics.median(more) * 1000:+.2f} ms to a commit")
         bench.print_flusher(rounds)
+    if "--gate" in sys.argv:
+        slow = [name for name, limit in LIMITS.items() if ratios(costs[name], base)[1] > limit]
+        if slow:
+            sys.exit(f"slower than they may be: {', '.join(slow)}")
 
 
 class Bench:
@@ -50,6 +68,11 @@ class Bench:
         for spool in (self.busy, self.idle):
             os.mkdir(spool, 0o700)
         self.running = wake.say_running(self.busy)
+        self.full = f"{scratch}/full"
+        os.mkdir(self.full, 0o700)
+        self.running_too = wake.say_running(self.full)
+        for number in range(WAITING):
+            Path(self.full, f"pending_{number}.json").touch()
         self.lock = Lock(f"{self.idle}/{LOCK_FILE}")
         self.lock.acquire()
 
@@ -63,6 +86,7 @@ class Bench:
             "PreToolUse": lambda n: self._run(_hook("pre"), f"{self.scratch}/none", n),
             "PostToolUse, commit": lambda n: self._run(_hook("post"), self.busy, n),
             "PostToolUse, commit and wake": self._wake,
+            "PostToolUse, commit, 10,000 waiting": lambda n: self._run(_hook("post"), self.full, n),
             "PostToolUse, commit, as registered (sh)": lambda n: self._run(shell, self.busy, n),
             "the same with the usual imports": lambda n: self._run(usual, self.busy, n),
         }

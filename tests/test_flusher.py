@@ -17,15 +17,7 @@ from lib.flusher import Flusher
 from lib.lock import Lock
 from lib.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
-
-
-def flusher_processes(directory: Path) -> list[int]:
-    """The ids of live processes that flush `directory`."""
-    listing = subprocess.run(
-        ["ps", "-ww", "-axo", "pid=,args="], capture_output=True, text=True, check=True
-    )
-    lines = [line.split(None, 1) for line in listing.stdout.splitlines()]
-    return [int(pid) for pid, args in lines if "lib.flusher" in args and str(directory) in args]
+from tests.support.processes import flushers
 
 
 def commit(directory: Path, data: dict[str, Any], captured_ns: int) -> None:
@@ -42,7 +34,7 @@ def test_the_last_event_of_a_session_reaches_the_ledger(bundle: Bundle) -> None:
     bundle.post(payload("01-write-create-js-marker.post"))
     wait_for(lambda: len(bundle.log()) == 1)
     bundle.wait_delivered()
-    wait_for(lambda: not flusher_processes(bundle.spool))
+    wait_for(lambda: not flushers(bundle.spool))
 
 
 def test_a_session_of_real_payloads_is_recorded_in_order(bundle: Bundle) -> None:
@@ -81,7 +73,7 @@ def test_the_flusher_is_detached_from_the_hook(bundle: Bundle) -> None:
         out, err = hook.communicate(json.dumps(payload("01-write-create-js-marker.post")).encode())
     assert (hook.returncode, out, err) == (0, b"", b"")
     wait_for(lambda: bundle.json("status")["flusher"]["running"])
-    (pid,) = flusher_processes(bundle.spool)
+    (pid,) = flushers(bundle.spool)
     assert os.getsid(pid) == pid
     if os.path.isdir("/proc/self/fd"):
         assert os.readlink(f"/proc/{pid}/cwd") == "/"
@@ -95,38 +87,17 @@ def test_the_flusher_is_detached_from_the_hook(bundle: Bundle) -> None:
 def test_a_burst_of_hooks_starts_one_flusher(bundle: Bundle) -> None:
     for number in range(12):
         bundle.post(write_payload(f"/p/{number}.py", f"x = {number}\n", str(number)))
-        assert len(flusher_processes(bundle.spool)) <= 1
+        assert len(flushers(bundle.spool)) <= 1
     bundle.wait_delivered()
     assert len(bundle.log()) == 12
-
-
-def test_parallel_hooks_lose_and_double_nothing(bundle: Bundle) -> None:
-    script = str(ROOT / "hooks" / "post_tool_use.py")
-    for wave in range(4):
-        started = []
-        for number in range(16):
-            data = write_payload(
-                f"/p/{wave}-{number}.py", f"x = {wave}{number:03}\n", f"{wave}-{number}"
-            )
-            process = subprocess.Popen(
-                [INTERPRETER, "-I", "-S", script], env=bundle.environ, stdin=subprocess.PIPE
-            )
-            assert process.stdin
-            process.stdin.write(json.dumps(data).encode())
-            process.stdin.close()
-            started.append(process)
-        assert [process.wait() for process in started] == [0] * 16
-    bundle.wait_delivered()
-    assert len({e["event_id"] for e in bundle.log()}) == len(bundle.log()) == 64
-    assert bundle.json("status")["captured"] == 64
 
 
 def test_a_hook_that_finds_a_dead_flusher_starts_another(bundle: Bundle) -> None:
     bundle.post(write_payload("/p/1.py", "x = 1\n", "1"))
     wait_for(lambda: bundle.json("status")["flusher"]["running"])
-    for pid in flusher_processes(bundle.spool):
+    for pid in flushers(bundle.spool):
         os.kill(pid, 9)
-    wait_for(lambda: not flusher_processes(bundle.spool))
+    wait_for(lambda: not flushers(bundle.spool))
     bundle.post(write_payload("/p/2.py", "x = 2\n", "2"))
     wait_for(lambda: len(bundle.log()) == 2)
 

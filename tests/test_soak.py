@@ -17,6 +17,7 @@ from lib.identity import digest
 from tests.support.books import assert_whole, balance, sweep_and_flush
 from tests.support.bundle import INTERPRETER, ROOT, wait_for, write_payload
 from tests.support.outpost import Outpost
+from tests.support.processes import flushers
 from tests.support.service_double import ServiceDouble
 from tests.support.service_faults import Fault
 
@@ -100,7 +101,7 @@ class Soak:
             if self.outpost.directory.is_dir():
                 (self.outpost.directory / f"pending_bad{self.planted}.json").write_text("{")
                 self.planted += 1
-            for pid in _flushers(str(self.outpost.directory)):
+            for pid in flushers(self.outpost.directory):
                 if dice.random() < 0.3:
                     _kill(pid)
 
@@ -111,7 +112,7 @@ class Soak:
 
     def check(self, monkeypatch: pytest.MonkeyPatch) -> None:
         outpost, directory = self.outpost, self.outpost.directory
-        wait_for(lambda: not _flushers(str(directory)))
+        wait_for(lambda: not flushers(directory))
         for item in outbox.pending(str(directory)):
             if not item.name.startswith("pending_bad"):
                 outbox.read(str(directory), item.name)
@@ -144,14 +145,6 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:  # it came to its end meanwhile
         pass
-
-
-def _flushers(directory: str) -> list[int]:
-    listing = subprocess.run(
-        ["ps", "-ww", "-axo", "pid=,args="], capture_output=True, text=True, check=True
-    )
-    lines = [line.split(None, 1) for line in listing.stdout.splitlines()]
-    return [int(pid) for pid, args in lines if "lib.flusher" in args and directory in args]
 
 
 def soak(outpost: Outpost, seed: int, cycles: int, monkeypatch: pytest.MonkeyPatch) -> None:
