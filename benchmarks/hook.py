@@ -85,9 +85,9 @@ class Bench:
             "python -I -S -c pass": lambda n: self._run(bare, self.busy, n),
             "PreToolUse": lambda n: self._run(_hook("pre"), f"{self.scratch}/none", n),
             "PostToolUse, commit": lambda n: self._run(_hook("post"), self.busy, n),
-            "PostToolUse, commit and wake": self._wake,
             "PostToolUse, commit, 10,000 waiting": lambda n: self._run(_hook("post"), self.full, n),
             "PostToolUse, commit, as registered (sh)": lambda n: self._run(shell, self.busy, n),
+            "PostToolUse, commit and wake": self._wake,
             "the same with the usual imports": lambda n: self._run(usual, self.busy, n),
         }
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from lib import accounts, image, outbox, spool, tally
+from lib import accounts, files, image, outbox, spool, tally
 from lib.capture import capture
+from lib.commands.registration import SCRIPTS, register, unregister
 from lib.commands.status import gather
 from lib.flusher import Flusher
 from lib.settings import Settings
@@ -241,6 +242,50 @@ def test_a_flusher_killed_while_it_delivers_to_a_service_is_made_up_for(
     kill_everywhere(scene, tmp_path, 1, monkeypatch)
 
 
+SETTINGS = b'{\n    "model": "opus",\n    "hooks": {"Stop": []}\n}\n'
+
+
+class Home:
+    """A configuration directory with settings, and an installer's step that registers there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.settings = directory / "settings.json"
+        self.root = directory / "hooks" / "pattern-tracker"
+        self.root.mkdir(parents=True)
+        self.settings.write_bytes(SETTINGS)
+        script = (
+            f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+            "from lib.commands.registration import register, unregister\n"
+            f"register({str(self.settings)!r}, {str(self.root)!r}, '/usr/bin/python3')"
+        )
+        self.command = [sys.executable, "-I", "-c", script]
+
+    def check(self) -> None:
+        """The settings are as they were or as they should be, and so after another try."""
+        path, root = str(self.settings), str(self.root)
+        found = self.settings.read_bytes()
+        assert found == SETTINGS or all(script in found.decode() for script in SCRIPTS.values())
+        register(path, root, "/usr/bin/python3")
+        registered = json.loads(self.settings.read_bytes())["hooks"]
+        assert [len(registered[event]) for event in SCRIPTS] == [1, 1]
+        assert sorted(p.name for p in self.settings.parent.iterdir()) == ["hooks", "settings.json"]
+        unregister(path, root)
+        assert self.settings.read_bytes() == SETTINGS
+
+
+@pytest.mark.parametrize("what", ["signal=KILL", *(f"error={error}" for error in ERRORS)])
+def test_settings_are_never_torn(tmp_path: Path, what: str) -> None:
+    for name in ("warm", "model"):
+        home = Home(tmp_path / name)
+        found = tracing.calls(home.command, tmp_path, since=".pattern-tracker.lock")
+    assert {"rename", "fdatasync", "write"} <= {call.name for call in found}
+    for call in found:
+        home = Home(tmp_path / str(call))
+        done = tracing.run_with(home.command, call, what, capture_output=True)
+        assert tracing.was_killed(done) or "KILL" not in what, call
+        home.check()
+
+
 @pytest.mark.parametrize("error", [*ERRORS, "EINTR"])
 def test_a_flusher_whose_calls_fail_loses_nothing(
     tmp_path: Path, error: str, monkeypatch: pytest.MonkeyPatch
@@ -256,3 +301,26 @@ def test_a_flusher_any_of_whose_calls_fail_loses_nothing(
 ) -> None:
     scene = Scene(tmp_path / "scene").prepare()
     fail_everywhere(scene, tmp_path, 1, error, monkeypatch)
+
+
+def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No disk can be told to take less; so the call is replaced by one that takes 7 bytes."""
+    write = os.write
+    monkeypatch.setattr(files, "posix", Short(files.posix, lambda fd, data: write(fd, data[:7])))
+    now = time.time_ns()
+    event = capture(write_payload("/p/a.py", "x = 1\n" * 99, "use-1"), now)
+    tally.add(str(tmp_path), "captured", spool.commit(str(tmp_path), event, now))
+    assert_whole(tmp_path)
+    assert flush(tmp_path)
+    assert balance(tmp_path)["delivered"] == 1
+
+
+class Short:
+    """A module with another `write`."""
+
+    def __init__(self, module: Any, write: Any) -> None:
+        self.module = module
+        self.write = write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.module, name)

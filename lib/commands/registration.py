@@ -73,8 +73,9 @@ def _lock_path(root: str) -> str:
 
 def _remember(root: str, before: bytes | None, after: bytes) -> None:
     """Keep what `unregister` restores, unless somebody else wrote between our own writings."""
-    written = _read(f"{root}/{WRITTEN}")
-    if written is not None and written != before:
+    written, kept = _read(f"{root}/{WRITTEN}"), _read(f"{root}/{BACKUP}")
+    # As it was kept: an installer was killed before it wrote.
+    if written is not None and before not in (written, kept):
         for name in (BACKUP, WRITTEN):
             if os.path.exists(f"{root}/{name}"):
                 os.unlink(f"{root}/{name}")
@@ -180,7 +181,10 @@ def _write(path: str, data: bytes) -> None:
     mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o600
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise CommandError(f"{path} is read-only; nothing was changed")
-    temporary = f"{path}.{os.getpid()}.tmp"
+    # Only the lock's holder has this name: what lies there was left by one that was killed.
+    temporary = f"{path}.pattern-tracker.tmp"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
     files.write_new(temporary, data, sync=True)
     os.chmod(temporary, mode)
     os.rename(temporary, path)
