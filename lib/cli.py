@@ -14,6 +14,7 @@ VERBS = {
     "log": "the recorded events, oldest first",
     "lineage": "where a pattern or a file came from, and what became of it",
     "sync": "deliver what waits, now",
+    "doctor": "what is wrong, and what to do about it",
     "quarantine": "what could not be delivered: list, show, retry, drop",
     "trust": "let a service on another machine have the events",
 }

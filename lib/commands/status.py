@@ -10,6 +10,7 @@ from lib.accounts import totals
 from lib.backoff import SECTION, Backoff
 from lib.commands.common import has_ledger, print_json, printable, spool_directory
 from lib.event import timestamp
+from lib.history import History
 from lib.ledger import DELIVERED, FILE_NAME, Ledger
 from lib.recording import KNOWN, UNCHANGED
 from lib.resilience.breaker import CircuitBreaker
@@ -52,6 +53,7 @@ def gather(directory: str) -> dict[str, Any]:
     return {
         "enabled": settings.enabled,
         "pending": len(waiting),
+        "last_capture": _last_capture(directory, waiting),
         "oldest_pending": timestamp(waiting[0].captured_ns) if waiting else None,
         "quarantined": outbox.quarantined(directory),
         "delivered": counters.get(DELIVERED, 0),
@@ -69,6 +71,17 @@ def gather(directory: str) -> dict[str, Any]:
             "last_error": flusher.get("last_error"),
         },
     }
+
+
+def _last_capture(directory: str, waiting: list[outbox.Waiting]) -> str | None:
+    """When the newest event was captured, of those that wait or are recorded."""
+    newest = timestamp(waiting[-1].captured_ns) if waiting else None
+    if has_ledger(directory):
+        history = History(f"{directory}/{FILE_NAME}")
+        recorded = history.last_capture()
+        history.close()
+        newest = max(filter(None, (newest, recorded)), default=None)
+    return newest
 
 
 def _service(state: StateFile) -> dict[str, Any]:

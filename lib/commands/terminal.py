@@ -1,0 +1,79 @@
+"""Output for people: rich on a terminal, plain text in a pipe and where rich is missing."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from lib.commands.common import CommandError, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+# A piece of text and its style, in rich's words.
+Cell = tuple[str, str]
+# In a pipe nothing is cropped or wrapped.
+UNBOUNDED = 100_000
+
+
+def console() -> "Console":
+    """A console for standard output. Raises CommandError where rich is missing."""
+    try:
+        from rich.console import Console
+    except ImportError:
+        raise CommandError("the packages are missing: pattern-tracker doctor says more") from None
+    # A terminal that cannot show a character shows another; that is no reason to fail.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    width = None if _is_bounded() else UNBOUNDED
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def _is_bounded() -> bool:
+    """Whether lines have a width: on a terminal, or where somebody names one."""
+    return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+
+
+def shortened(path: str) -> str:
+    """A text in which the home directory is "~"."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return path.replace(f"{home}/", "~/") if home.startswith("/") else path
+
+
+def text(cells: Iterable[Cell]) -> "Text":
+    """One line of `cells`, with what could drive a terminal escaped."""
+    from rich.text import Text
+
+    line = Text(no_wrap=True, overflow="ellipsis", end="\n")
+    for content, style in cells:
+        line.append(printable(content), style)
+    return line
+
+
+def print_rows(rows: Sequence[Sequence[Cell]]) -> None:
+    """Print a table whose last column is folded where it is too wide.
+
+    This works without rich too: it is for the verbs that tell why something is missing.
+    """
+    try:
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        return _print_plain(rows)
+    if not _is_bounded():
+        return _print_plain(rows)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for number in range(len(rows[0])):
+        table.add_column(no_wrap=number < len(rows[0]) - 1, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(content), style) for content, style in row))
+    return console().print(table)
+
+
+def _print_plain(rows: Sequence[Sequence[Cell]]) -> None:
+    cells = [[printable(content) for content, _ in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(padded).rstrip())

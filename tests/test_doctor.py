@@ -1,0 +1,360 @@
+"""`pattern-tracker doctor`: each thing that can be wrong is found, named, and has its fix."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.checks import client, delivery, hooks, storage
+from lib.checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source, age
+from lib.schema import VERSION
+from lib.settings import Settings
+from tests.support.bundle import INTERPRETER, ROOT, Bundle, write_payload
+from tests.support.service_double import Fault, ServiceDouble
+
+
+def registered(root: Path = ROOT, python: str = INTERPRETER, **more: Any) -> dict[str, Any]:
+    """Settings in which our hooks are registered."""
+    hooks = {}
+    for event, script in client.SCRIPTS.items():
+        text = f"{{ {python} -I -S {root}/hooks/{script} || cat; }} >/dev/null 2>&1 || :"
+        group = {
+            "matcher": "Write|Edit|MultiEdit|NotebookEdit",
+            "hooks": [{"type": "command", "command": text, "timeout": 10}],
+        }
+        hooks[event] = [group]
+    return {"hooks": hooks, **more}
+
+
+def configure(bundle: Bundle, settings: object, path: str = ".claude/settings.json") -> None:
+    target = bundle.home / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(settings if isinstance(settings, str) else json.dumps(settings))
+
+
+@pytest.fixture
+def well(bundle: Bundle) -> Bundle:
+    """A home in which all is well, and one event was captured and delivered."""
+    configure(bundle, registered())
+    bundle.post(write_payload("/p/a.py", "def f():\n    return 1\n", "1"))
+    bundle.wait_delivered()
+    return bundle
+
+
+def examine(bundle: Bundle, **environ: str) -> tuple[int, dict[str, dict[str, str]]]:
+    done = subprocess.run(
+        [str(ROOT / "bin" / "pattern-tracker"), "doctor", "--json"],
+        env={**bundle.environ, **environ}, cwd=bundle.home, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    found = json.loads(done.stdout)
+    assert found["serious"] == sum(c["level"] == SERIOUS for c in found["checks"])
+    assert done.returncode == (1 if found["serious"] else 0)
+    for check in found["checks"]:
+        assert check["fix"] or check["level"] not in (SERIOUS, WARNING), check
+        assert "\n" not in check["text"]
+    return done.returncode, {check["name"]: check for check in found["checks"]}
+
+
+def levels(checks: dict[str, dict[str, str]]) -> dict[str, str]:
+    return {name: check["level"] for name, check in checks.items() if check["level"] != "ok"}
+
+
+def test_all_is_well(well: Bundle) -> None:
+    code, checks = examine(well)
+    assert (code, levels(checks)) == (0, {})
+    assert len(checks) == 16
+
+
+def test_nothing_is_green_before_anything_was_observed(bundle: Bundle) -> None:
+    configure(bundle, registered())
+    code, checks = examine(bundle)
+    assert code == 0
+    assert levels(checks) == dict.fromkeys(("cache", "capture", "flusher", "ledger"), "unknown")
+    assert not bundle.spool.exists()
+
+
+def damage_ledger(bundle: Bundle) -> None:
+    (bundle.spool / "ledger.db").write_bytes(b"not a database" * 100)
+
+
+def make_newer(bundle: Bundle) -> None:
+    db = sqlite3.connect(bundle.spool / "ledger.db")
+    db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    db.close()
+
+
+def put_into_future(bundle: Bundle) -> None:
+    path = bundle.spool / "pending_0.json"
+    path.write_text("{}")
+    later = time.time() + 86_400
+    os.utime(path, (later, later))
+
+
+def replace_spool(bundle: Bundle) -> None:
+    bundle.spool.rename(bundle.spool.with_name("elsewhere"))
+    bundle.spool.symlink_to("elsewhere")
+
+
+def put_aside(bundle: Bundle) -> None:
+    (bundle.spool / "quarantine").mkdir()
+    (bundle.spool / "quarantine" / "pending_1.json").write_text("{")
+
+
+def half_registered(bundle: Bundle) -> None:
+    settings = registered()
+    del settings["hooks"]["PostToolUse"]
+    configure(bundle, settings)
+
+
+def narrow(bundle: Bundle) -> None:
+    settings = registered()
+    settings["hooks"]["PostToolUse"][0]["matcher"] = "Write"
+    configure(bundle, settings)
+
+
+def plugin_too(bundle: Bundle) -> None:
+    configure(bundle, registered(enabledPlugins={"pattern-tracker@market": True}))
+    places = {"pattern-tracker@market": [{"scope": "user", "installPath": str(ROOT)}]}
+    configure(bundle, {"plugins": places}, ".claude/plugins/installed_plugins.json")
+
+
+def older_copy(bundle: Bundle) -> None:
+    root = bundle.home / "old" / "pattern-tracker"
+    (root / "hooks").mkdir(parents=True)
+    for script in client.SCRIPTS.values():
+        (root / "hooks" / script).write_text("")
+    (root / "plugin.json").write_text('{"name": "pattern-tracker", "version": "0.0.1"}')
+    configure(bundle, registered(root))
+
+
+DEFECTS: dict[str, tuple[Callable[[Bundle], object], str, str, str]] = {
+    "not registered": (lambda b: configure(b, {}), "hooks", SERIOUS, "not registered"),
+    "half registered": (half_registered, "hooks", SERIOUS, "no PostToolUse hook"),
+    "too narrow": (narrow, "hooks", WARNING, "leaves out Edit, NotebookEdit"),
+    "no JSON": (lambda b: configure(b, "{"), "hooks", SERIOUS, "it is not JSON"),
+    "in the project too": (
+        lambda b: configure(b, registered(), "p/.claude/settings.json"),
+        "hooks", WARNING, "registered 2 times",
+    ),
+    "plugin too": (plugin_too, "hooks", WARNING, "the plugin pattern-tracker@market"),
+    "bundle gone": (
+        lambda b: configure(b, registered(b.home / "pattern-tracker")),
+        "hooks", SERIOUS, "_tool_use.py is gone",
+    ),
+    "interpreter gone": (
+        lambda b: configure(b, registered(python="/gone/python3")),
+        "interpreter", SERIOUS, "/gone/python3 is gone",
+    ),
+    "interpreter broken": (
+        lambda b: configure(b, registered(python="/bin/false")),
+        "interpreter", SERIOUS, "does not start",
+    ),
+    "older copy": (older_copy, "version", WARNING, "0.0.1"),
+    "all hooks disabled": (
+        lambda b: configure(b, registered(disableAllHooks=True)),
+        "policy", SERIOUS, "disableAllHooks",
+    ),
+    "switched off in settings": (
+        lambda b: configure(b, registered(env={"PATTERN_TRACKING_ENABLED": "false"})),
+        "tracking", SERIOUS, "settings.json",
+    ),
+    "variables differ": (
+        lambda b: configure(b, registered(env={"PATTERN_CACHE_MAX_SIZE_MB": "10"})),
+        "variables", WARNING, "this shell does not",
+    ),
+    "a link for a spool": (replace_spool, "cache", SERIOUS, "symbolic link"),
+    "others may write": (lambda b: b.spool.chmod(0o777), "cache", SERIOUS, "others may write"),
+    "others may write above": (
+        lambda b: b.spool.parent.chmod(0o777), "cache", WARNING, "others may replace",
+    ),
+    "damaged ledger": (damage_ledger, "ledger", SERIOUS, "damaged"),
+    "newer ledger": (make_newer, "ledger", SERIOUS, "newer version"),
+    "ledger put aside": (
+        lambda b: (b.spool / "ledger.db.damaged-1").touch(), "ledger", WARNING, "put aside",
+    ),
+    "quarantine": (put_aside, "quarantine", WARNING, "1 file could not be delivered"),
+    "future": (put_into_future, "clock", WARNING, "1 waiting events are from the future"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("defect", DEFECTS.values(), ids=DEFECTS.keys())
+def test_a_defect_is_found(
+    well: Bundle, defect: tuple[Callable[[Bundle], object], str, str, str]
+) -> None:
+    spoil, name, level, text = defect
+    spoil(well)
+    project = {"CLAUDE_PROJECT_DIR": str(well.home / "p")}
+    checks = examine(well, **project)[1]
+    assert (checks[name]["level"], text in checks[name]["text"]) == (level, True), checks[name]
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "level"),
+    [
+        ({"PATTERN_TRACKING_ENABLED": "false"}, "tracking", SERIOUS),
+        ({"PATTERN_CACHE_MAX_AGE_DAYS": "-1"}, "variables", WARNING),
+        ({"INTELLIGENCE_SERVICE_URL": "https://example.com"}, "service", SERIOUS),
+        ({"INTELLIGENCE_SERVICE_URL": "http://127.0.0.1:9"}, "service", WARNING),
+        ({"PATTERN_CACHE_DIR": "/proc/nowhere"}, "cache", SERIOUS),
+        ({"CLAUDE_CONFIG_DIR": "/nowhere", "CLAUDE_PROJECT_DIR": "/nowhere"}, "hooks", SERIOUS),
+    ],
+)
+def test_a_variable_does_it(well: Bundle, environ: dict[str, str], name: str, level: str) -> None:
+    assert examine(well, **environ)[1][name]["level"] == level
+
+
+def test_a_service_that_answers_is_well_and_one_that_refuses_is_serious(
+    well: Bundle, server: ServiceDouble
+) -> None:
+    well.environ["INTELLIGENCE_SERVICE_URL"] = server.url
+    assert examine(well)[1]["service"]["text"] == f"{server.url} is well"
+    with server.faults.during(Fault.STATUS, status=401):
+        well.post(write_payload("/p/b.py", "x = 1\n", "2"))
+        well.wait_flushed()
+        service = examine(well)[1]["service"]
+    assert (service["level"], "--token-file" in service["fix"]) == (SERIOUS, True)
+
+
+def test_people_get_a_table_that_fits(well: Bundle) -> None:
+    configure(well, registered(python="/gone/python3"))
+    well.environ["COLUMNS"] = "60"
+    done = well.command("doctor")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert max(map(len, lines)) <= 60
+    assert len(lines) <= 30
+    assert "\x1b" not in done.stdout
+    assert "serious  interpreter  /gone/python3 is gone" in done.stdout
+    assert lines[-1] == "1 serious, 0 to look at"
+
+
+def test_it_works_without_the_packages(well: Bundle, tmp_path: Path) -> None:
+    """The bundle of a plugin has no environment of its own at first."""
+    root = tmp_path / "pattern-tracker"
+    root.mkdir()
+    for part in ("lib", "bin", "hooks", "plugin.json"):
+        (root / part).symlink_to(ROOT / part)
+    configure(well, registered(root))
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "python3").symlink_to(INTERPRETER)
+    environ = {**well.environ, "PATH": f"{tmp_path}/python:/usr/bin:/bin"}
+    made = f"import sys; sys.path.insert(0, {str(root)!r}); from lib.cli import main; main()"
+    done = subprocess.run(
+        [INTERPRETER, "-I", "-S", "-c", made, "doctor"],
+        env=environ, cwd=well.home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert "packages" in done.stdout
+
+
+def site(tmp_path: Path, **changes: Any) -> Site:
+    settings = Settings({"HOME": str(tmp_path), "PATTERN_CACHE_DIR": str(tmp_path / "spool")})
+    (tmp_path / "spool").mkdir(mode=0o700, exist_ok=True)
+    made = Site(str(ROOT), str(ROOT), {}, settings, [], [], None, time.time())
+    return made._replace(**changes)
+
+
+def test_a_managed_policy_outranks_the_user(tmp_path: Path) -> None:
+    (tmp_path / "managed-settings.d").mkdir()
+    (tmp_path / "managed-settings.json").write_text('{"disableAllHooks": false}')
+    drop_in = tmp_path / "managed-settings.d" / "1.json"
+    drop_in.write_text('{"allowManagedHooksOnly": true}')
+    found = client.sources(str(tmp_path / "none"), str(tmp_path / "none"), str(tmp_path))
+    assert client.policy(found) == ("allowManagedHooksOnly", str(drop_in))
+    finding = hooks.policy(site(tmp_path, sources=found))
+    assert (finding.level, str(drop_in) in finding.fix) == (SERIOUS, True)
+    user = Source("user", "u", {"disableAllHooks": True, "allowManagedHooksOnly": True})
+    assert client.policy([user, found[0]]) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("{ /p/python3 -I -S /x/pattern-tracker/hooks/post_tool_use.py || cat; } || :",
+         ("/p/python3", "/x/pattern-tracker")),
+        ("'/p q/python3' -I '/x y/pattern-tracker/hooks/post_tool_use.py'",
+         ("/p q/python3", "/x y/pattern-tracker")),
+        ("echo pattern-tracker", ("", "")),
+        ("python3 /x/others/hooks/post_tool_use.py", ("", "")),
+        ("python3 '/x/pattern-tracker/hooks/post_tool_use.py", ("", "")),
+    ],
+)  # fmt: skip
+def test_a_strangers_command_is_not_ours(command: str, found: tuple[str, str]) -> None:
+    assert client.parse(command, "post_tool_use.py") == found
+
+
+STATUS: dict[str, Any] = {
+    "captured": 3, "pending": 2, "quarantined": 0, "dropped": {}, "oldest_pending": None,
+    "last_capture": None, "service": {"url": None, "problem": None},
+    "flusher": {"last_run": None, "last_error": None},
+}  # fmt: skip
+
+
+def at(seconds_ago: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - seconds_ago))
+
+
+def test_events_that_wait_long_without_a_run_are_serious(tmp_path: Path) -> None:
+    def check(waited: float, problem: str | None = None) -> Finding:
+        service = {"url": "x", "problem": problem}
+        status = {**STATUS, "oldest_pending": at(waited), "service": service}
+        return delivery.flusher(site(tmp_path, status=status))
+
+    assert check(5).level == "ok"
+    assert check(3600).level == SERIOUS
+    assert check(3600, "unwell: HTTP 503").level == WARNING
+
+
+def test_a_flusher_that_hangs_is_named(tmp_path: Path) -> None:
+    code = (
+        "import sys; from lib.lock import Lock; Lock(sys.argv[1]).acquire(); print(flush=True); "
+        "input()"
+    )
+    found = site(tmp_path, status={**STATUS, "oldest_pending": at(3600)})
+    with subprocess.Popen(
+        [sys.executable, "-c", code, f"{found.directory}/flusher.lock"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
+    ) as holder:  # fmt: skip
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        finding = delivery.flusher(found)
+        holder.communicate(b"\n")
+    assert finding.level == SERIOUS
+    if sys.platform == "linux":
+        assert finding.fix == f"kill {holder.pid}"
+    assert "waited" in delivery.flusher(found).text
+
+
+def test_losses_are_named_and_what_is_meant_to_be_left_out_is_not(tmp_path: Path) -> None:
+    status = {**STATUS, "dropped": {"expired": 2, "secret": 5, "unchanged": 1}}
+    finding = storage.dropped(site(tmp_path, status=status))
+    assert (finding.level, finding.text) == (WARNING, "2 expired")
+    status["dropped"] = {"secret": 5}
+    assert storage.dropped(site(tmp_path, status=status)).level == "ok"
+
+
+def test_a_broken_environment_is_serious_only_for_a_service(tmp_path: Path) -> None:
+    root = tmp_path / "pattern-tracker"
+    (root / ".venv" / "bin").mkdir(parents=True)
+    (root / ".venv" / "bin" / "python").symlink_to("/gone/python3")
+    entry = Entry("PostToolUse", "", "python3", str(root), "here")
+    broken = site(tmp_path, bundle=str(root), entries=[entry])
+    assert delivery.packages(broken).level == WARNING
+    served = {**STATUS, "service": {"url": "http://localhost:1", "problem": None}}
+    assert delivery.packages(broken._replace(status=served)).level == SERIOUS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "0 s"), (42, "42 s"), (300, "5 min"), (9000, "2 h"), (3e5, "3 days")]
+)
+def test_ages_are_short(seconds: float, text: str) -> None:
+    assert age(seconds) == text
