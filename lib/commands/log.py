@@ -1,28 +1,130 @@
-"""`pattern-tracker log`: the recorded events, oldest first."""
+"""`pattern-tracker log`: the recorded events, oldest first; with -f also those to come."""
 
 import argparse
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from lib.commands.common import event_of, print_json, printable, require_ledger
+from lib.commands.common import (
+    CommandError,
+    event_of,
+    has_ledger,
+    print_json,
+    printable,
+    spool_directory,
+)
+from lib.commands.terminal import UNBOUNDED, console, cropped_left, print_line, relative
+from lib.commands.when import instant, local
+from lib.history import Filter, History
+from lib.ledger import FILE_NAME
+
+POLL_SECONDS = 0.3
+# Where -f begins, as tail does.
+FOLLOWED = 10
+TYPES = ("created", "modified", "applied", "merged")
+STYLES = {"created": "green", "modified": "yellow", "applied": "cyan", "merged": "magenta"}
+# Below this many columns a whole id does not fit beside the rest.
+WIDE = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the verb."""
-    parser.add_argument("-n", type=int, default=-1, metavar="N", help="only the newest N events")
+    parser.add_argument("-n", type=int, metavar="N", help="only the newest N events")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with those to come")
+    parser.add_argument("--file", default="", metavar="PATH", help="of a file or a directory")
+    parser.add_argument("--session", default="", metavar="ID", help="of a session of Claude Code")
+    parser.add_argument("--type", default="", choices=TYPES, help="of one type")
+    parser.add_argument("--since", default="", metavar="TIME", help="2h, 3d or ISO 8601")
+    parser.add_argument("--until", default="", metavar="TIME")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the events."""
-    for row in require_ledger().log(options.n):
-        event = event_of(row)
-        if options.json:
-            print_json(event)
-        else:
-            print(_line(event))
+    """Print the events. Raises CommandError."""
+    directory = spool_directory()
+    if not options.follow and not has_ledger(directory):
+        raise CommandError("nothing was recorded yet")
+    chosen = chosen_by(options)
+    show = print_json if options.json else _printer()
+    newest = options.n if options.n is not None else (FOLLOWED if options.follow else -1)
+    for row in _events(directory, chosen, newest, options.follow):
+        show(event_of(row))
+        if options.follow:
+            sys.stdout.flush()
     return 0
 
 
-def _line(event: dict[str, str]) -> str:
-    when = event["timestamp"][:19].replace("T", " ")
-    kind = event["event_type"].removeprefix("pattern_")
-    name, path = printable(event["pattern_name"]), printable(event["file_path"])
-    return f"{when}  {kind:<9} {event['pattern_id']:<36} {name}  {path}"
+def chosen_by(options: argparse.Namespace) -> Filter:
+    """The filter that the command line asks for. Raises CommandError for a time that is none."""
+    return Filter(
+        file=_file(options.file),
+        session=options.session,
+        event_type=f"pattern_{options.type}" if options.type else "",
+        since=instant(options.since) if options.since else "",
+        until=instant(options.until) if options.until else "",
+    )
+
+
+def _file(path: str) -> str:
+    """What is there by that name, else the path as it was given: it may be gone since."""
+    return os.path.abspath(path) if path and os.path.exists(path) else path
+
+
+def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterator[Any]:
+    """The `newest` events, and with `follow` every one that is recorded from then on."""
+    seen = 0
+    while True:
+        rows: list[Any] = []
+        if has_ledger(directory):
+            rows, seen = _look(directory, chosen, newest, seen)
+        yield from rows
+        if not follow:
+            return
+        newest = -1
+        time.sleep(POLL_SECONDS)
+
+
+def _look(directory: str, chosen: Filter, newest: int, seen: int) -> tuple[list[Any], int]:
+    """The events after number `seen`, and the number to go on from.
+
+    Opened anew each time: a damaged ledger is put aside under the reader's hands.
+    """
+    try:
+        history = History(f"{directory}/{FILE_NAME}")
+    except sqlite3.OperationalError:
+        if seen:
+            return [], seen
+        raise
+    try:
+        last = history.last_seq()
+        # A new ledger counts from the beginning.
+        after = seen if last >= seen else 0
+        rows = history.events(chosen._replace(after_seq=after), newest)
+        return rows, max(last, rows[-1]["seq"] if rows else 0)
+    finally:
+        history.close()
+
+
+def _printer() -> Callable[[dict[str, Any]], None]:
+    out = console()
+    width = out.width
+    path_width = 0 if width >= UNBOUNDED else max(22, min(48, width - 76))
+
+    def show(event: dict[str, Any]) -> None:
+        kind = event["event_type"].removeprefix("pattern_")
+        path = relative(printable(event["file_path"]) or "-")
+        when = local(event["timestamp"], "%m-%d %H:%M:%S" if path_width else "%Y-%m-%d %H:%M:%S")
+        name = event["pattern_name"] or "-"
+        cells = [
+            (f"{when}  ", "dim"),
+            (f"{kind:<8}  ", STYLES.get(kind, "")),
+            (f"{cropped_left(path, path_width):<{path_width}}  ", ""),
+            (f"{name:<14}  " if width >= WIDE else name, "bold"),
+        ]
+        if width >= WIDE:
+            cells.append((event["pattern_id"], "dim"))
+        print_line(out, cells)
+
+    return show

@@ -9,7 +9,6 @@ from lib.commands.common import CommandError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
 # A piece of text and its style, in rich's words.
 Cell = tuple[str, str]
@@ -41,14 +40,26 @@ def shortened(path: str) -> str:
     return path.replace(f"{home}/", "~/") if home.startswith("/") else path
 
 
-def text(cells: Iterable[Cell]) -> "Text":
-    """One line of `cells`, with what could drive a terminal escaped."""
+def relative(path: str) -> str:
+    """`path` from the working directory if it lies there, else from the home directory."""
+    here = os.getcwd().rstrip("/") + "/"
+    return path[len(here) :] if path.startswith(here) else shortened(path)
+
+
+def cropped_left(path: str, width: int) -> str:
+    """The end of `path`, which tells most, in `width` columns; all of it for 0."""
+    return path if not width or len(path) <= width else f"…{path[1 - width :]}"
+
+
+def print_line(out: "Console", cells: Iterable[Cell]) -> None:
+    """Print `cells` on one line, cropped at the right edge, without what could drive a terminal."""
     from rich.text import Text
 
-    line = Text(no_wrap=True, overflow="ellipsis", end="\n")
+    line = Text()
     for content, style in cells:
         line.append(printable(content), style)
-    return line
+    line.rstrip()
+    out.print(line, no_wrap=True, overflow="ellipsis", crop=True)
 
 
 def print_rows(rows: Sequence[Sequence[Cell]]) -> None:
