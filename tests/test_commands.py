@@ -40,7 +40,8 @@ def test_lineage_of_a_file_and_of_its_id_agree(edited: Bundle, target: str) -> N
     assert len(found["events"]) == 3
     assert edited.json("lineage", second)["descendants"] == [third]
     drawn = edited.command("lineage", target).stdout
-    assert drawn.startswith(f"{first}  f\n└─ {second}")
+    assert drawn.startswith(f"○ {first}  created ")
+    assert f"\n○ {second}  modified  " in drawn
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from lib import files
+from lib.history import History
 from lib.ledger import FILE_NAME, LOG_FIELDS, Ledger
 from lib.settings import Settings
 
@@ -35,6 +36,12 @@ def require_ledger() -> Ledger:
     if not has_ledger(directory):
         raise CommandError("nothing was recorded yet")
     return Ledger(f"{directory}/{FILE_NAME}")
+
+
+def require_history() -> History:
+    """The same ledger, as its readers ask it. Raises CommandError where none was made yet."""
+    require_ledger().close()
+    return History(f"{spool_directory()}/{FILE_NAME}")
 
 
 def event_of(row: Any) -> dict[str, Any]:

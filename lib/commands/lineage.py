@@ -1,28 +1,47 @@
 """`pattern-tracker lineage`: where a pattern came from and what became of it."""
 
 import argparse
+import difflib
 import os
+from typing import TYPE_CHECKING, Any
 
-from lib.commands.common import CommandError, event_of, print_json, printable, require_ledger
+from lib.commands.common import CommandError, event_of, print_json, printable, require_history
+from lib.commands.terminal import Cell, console, is_bounded, print_line, relative
+from lib.commands.when import local
+from lib.graph import AGAIN, NEW, UNDONE, Step, draw
+from lib.history import Edge, History
 from lib.ledger import Ledger
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# What one screen holds beside the prompt.
+LINES = 24
+NARROW = 80
+NOTES = {UNDONE: "undone: back to it", AGAIN: "see above"}
+DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the verb."""
     parser.add_argument("target", help="a pattern id, or a file")
+    parser.add_argument("--diff", action="store_true", help="what each step changed")
+    parser.add_argument("--all", action="store_true", help="every step, however many there are")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the lineage. Raises CommandError for an id or file that was never recorded."""
-    ledger = require_ledger()
-    pattern_id = resolve(ledger, options.target)
-    ancestors, descendants = ledger.ancestors(pattern_id), ledger.descendants(pattern_id)
-    events = [event_of(row) for row in ledger.events_of([pattern_id, *ancestors, *descendants])]
+    history = require_history()
+    pattern_id = resolve(history, options.target)
+    ancestors, descendants = history.ancestors(pattern_id), history.descendants(pattern_id)
+    nodes = [pattern_id, *ancestors, *descendants]
+    edges = history.edges_among(nodes)
     if options.json:
         found = {"pattern_id": pattern_id, "ancestors": ancestors, "descendants": descendants}
-        print_json({**found, "events": events})
+        events = [event_of(row) for row in history.events_of(nodes)]
+        print_json({**found, "events": events, "edges": _told(history, edges, options.diff)})
     else:
-        _draw(ledger, pattern_id, ancestors, descendants)
+        Drawing(history, pattern_id, nodes, options.diff).show(edges, options.all)
     return 0
 
 
@@ -41,10 +60,102 @@ def resolve(ledger: Ledger, target: str) -> str:
     return ledger.head(files[0])
 
 
-def _draw(ledger: Ledger, pattern_id: str, ancestors: list[str], descendants: list[str]) -> None:
-    names = ledger.names()
-    line = [*reversed(ancestors), pattern_id, *descendants]
-    for depth, node in enumerate(line):
-        indent = "   " * (depth - 1) + ("└─ " if depth else "")
-        here = "  <- asked for" if node == pattern_id and len(line) > 1 else ""
-        print(f"{indent}{node}  {printable(names.get(node))}{here}")
+def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, Any]]:
+    """The edges as `--json` prints them, with what each changed if that was asked for."""
+    told = [edge._asdict() for edge in edges]
+    if diff:
+        for edge, entry in zip(edges, told, strict=True):
+            lines = changes(history, edge)
+            entry["diff"] = None if lines is None else "".join(f"{line}\n" for line in lines)
+    return told
+
+
+def changes(history: History, edge: Edge) -> list[str] | None:
+    """The unified diff of a step, a line each; None where no code was kept."""
+    before, after = history.code_of(edge.parent), history.code_of(edge.child)
+    if before is None or after is None:
+        return None
+    return list(
+        difflib.unified_diff(
+            before.splitlines(), after.splitlines(), edge.parent, edge.child, lineterm=""
+        )
+    )
+
+
+class Drawing:
+    """Prints the steps of one lineage: an id a line, and what else fits."""
+
+    def __init__(self, history: History, asked: str, nodes: list[str], diff: bool) -> None:
+        self._history = history
+        self._asked = asked
+        self._diff = diff
+        self._names = history.names()
+        self._first = history.first_events(nodes)
+        self._order = sorted(nodes, key=self._seq)
+        self._id_width = 0
+        self._path = ""
+        self._out: Console = console()
+
+    def show(self, edges: list[Edge], everything: bool) -> None:
+        """Print it, the middle of a long one left out unless `everything` is asked for."""
+        steps = draw(self._order, edges, self._asked)
+        shown = range(len(steps)) if everything or not is_bounded() else self._window(steps)
+        self._id_width = max(len(steps[n].prefix) + len(steps[n].node) for n in shown)
+        self._id_width = min(self._id_width, self._out.width // 2)
+        last = -1
+        for number in shown:
+            if number > last + 1:
+                hidden = number - last - 1
+                print_line(self._out, [(f"⋮ {hidden} more, --all shows them", "dim")])
+            self._print(steps[number])
+            last = number
+
+    def _seq(self, node: str) -> int:
+        row = self._first.get(node)
+        return int(row["seq"]) if row else 0
+
+    def _window(self, steps: list[Step]) -> list[int]:
+        """Which steps are shown: the first, those around the asked one, the last."""
+        here = next(n for n, step in enumerate(steps) if step.node == self._asked)
+        around = range(max(0, here - LINES * 2 // 3), here + LINES // 3)
+        kept = {0, len(steps) - 1, *around} if len(steps) > LINES else range(len(steps))
+        return [number for number in sorted(kept) if number < len(steps)]
+
+    def _print(self, step: Step) -> None:
+        print_line(self._out, self._cells(step))
+        if self._diff and step.edge:
+            self._print_diff(step.edge)
+
+    def _cells(self, step: Step) -> list[Cell]:
+        asked = step.node == self._asked
+        mark = "↺" if step.repeat == UNDONE else "↪" if step.repeat else "●" if asked else "○"
+        shown = step.node.ljust(self._id_width - len(step.prefix))
+        row = self._first.get(step.node)
+        kind = step.edge.edge_type if step.edge else row["event_type"] if row else "-"
+        kind = kind.removeprefix("pattern_").removesuffix("_from")
+        cells = [
+            (f"{step.prefix}{mark} ", "dim"),
+            (shown, "bold" if asked else ""),
+            (f"  {kind:<8}", "yellow" if step.edge else "green"),
+        ]
+        if step.repeat != NEW:
+            return [*cells, (f"  {NOTES[step.repeat]}", "dim")]
+        wide = self._out.width >= NARROW
+        if wide and row:
+            cells.append((f"  {local(row['timestamp'], '%m-%d %H:%M')}", "dim"))
+        cells.append((f"  {self._names.get(step.node) or '-'}", "bold" if asked else ""))
+        if asked and len(self._order) > 1:
+            cells.append(("  <- asked for" if wide else "  <-", "cyan"))
+        path = (row["file_path"] if row else "") or ""
+        if path and path != self._path:
+            cells.append((f"  {relative(path)}", "dim"))
+            self._path = path
+        return cells
+
+    def _print_diff(self, edge: Edge) -> None:
+        lines = changes(self._history, edge)
+        if lines is None:
+            lines = ["  no code was kept"]
+        for line in lines[2:] or lines:
+            style = DIFF_STYLES.get(line[:1], "dim")
+            print_line(self._out, [("    ", ""), (line.expandtabs(4), style)])

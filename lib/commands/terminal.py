@@ -25,11 +25,11 @@ def console() -> "Console":
     # A terminal that cannot show a character shows another; that is no reason to fail.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
-    width = None if _is_bounded() else UNBOUNDED
+    width = None if is_bounded() else UNBOUNDED
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-def _is_bounded() -> bool:
+def is_bounded() -> bool:
     """Whether lines have a width: on a terminal, or where somebody names one."""
     return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
 
@@ -72,7 +72,7 @@ def print_rows(rows: Sequence[Sequence[Cell]]) -> None:
         from rich.text import Text
     except ImportError:
         return _print_plain(rows)
-    if not _is_bounded():
+    if not is_bounded():
         return _print_plain(rows)
     table = Table.grid(padding=(0, 2, 0, 0))
     for number in range(len(rows[0])):
