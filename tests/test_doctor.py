@@ -293,7 +293,8 @@ def test_a_strangers_command_is_not_ours(command: str, found: tuple[str, str]) -
 
 
 STATUS: dict[str, Any] = {
-    "captured": 3, "pending": 2, "quarantined": 0, "dropped": {}, "oldest_pending": None,
+    "captured": 3, "pending": 2, "quarantined": 0, "dropped": {}, "skipped": {},
+    "oldest_pending": None,
     "last_capture": None, "service": {"url": None, "problem": None},
     "flusher": {"last_run": None, "last_error": None},
 }  # fmt: skip
@@ -335,10 +336,10 @@ def test_a_flusher_that_hangs_is_named(tmp_path: Path) -> None:
 
 
 def test_losses_are_named_and_what_is_meant_to_be_left_out_is_not(tmp_path: Path) -> None:
-    status = {**STATUS, "dropped": {"expired": 2, "secret": 5, "unchanged": 1}}
+    status = {**STATUS, "dropped": {"expired": 2, "unchanged": 1}, "skipped": {"secret": 5}}
     finding = storage.dropped(site(tmp_path, status=status))
     assert (finding.level, finding.text) == (WARNING, "2 expired")
-    status["dropped"] = {"secret": 5}
+    status["dropped"] = {"unchanged": 1}
     assert storage.dropped(site(tmp_path, status=status)).level == "ok"
 
 
