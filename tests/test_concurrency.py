@@ -61,6 +61,12 @@ def test_of_200_flushers_one_works(tmp_path: Path) -> None:
         spool.commit(str(tmp_path), event, time.time_ns())
     command = wake.flush_command(str(ROOT), str(tmp_path))
     environ = {"HOME": "/nowhere"}
+    lock = Lock(f"{tmp_path}/{outbox.LOCK_FILE}")
+    assert lock.acquire()
+    in_vain = [subprocess.Popen(command, env=environ, cwd="/") for _ in range(20)]
+    assert {process.wait() for process in in_vain} == {0}
+    assert len(outbox.pending(str(tmp_path))) == 50
+    lock.release()
     started = [subprocess.Popen(command, env=environ, cwd="/") for _ in range(200)]
     # All but the one that lingers leave at once; it has taken everything by then.
     wait_for(lambda: sum(process.poll() is None for process in started) <= 1)
