@@ -96,7 +96,7 @@ if [ ! -x "$root/.venv/bin/python" ] || [ "$built" != "$(cat "$root/.built" 2>/d
     done
     find "$stage/lib" -name __pycache__ -prune -exec rm -rf {} +
     "$stage/.venv/bin/python" -I -m compileall -q "$stage/lib"
-    for kept in settings.before settings.after; do
+    for kept in settings.before settings.after settings.found; do
         [ ! -e "$root/$kept" ] || cp -p "$root/$kept" "$stage/"
     done
     printf '%s\n' "$built" >"$stage/.built"

@@ -235,12 +235,12 @@ def test_a_flusher_killed_at_any_call_is_made_up_for(
     kill_everywhere(scene, tmp_path, 1, monkeypatch)
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.long)])
 def test_a_flusher_killed_while_it_delivers_to_a_service_is_made_up_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(tmp_path / "scene", served=True).prepare()
-    kill_everywhere(scene, tmp_path, 1, monkeypatch)
+    kill_everywhere(scene, tmp_path, step, monkeypatch)
 
 
 SETTINGS = b'{\n    "model": "opus",\n    "hooks": {"Stop": []}\n}\n'

@@ -1,22 +1,27 @@
 """Our two entries in Claude Code's settings.json: put in, found again, taken out."""
 
+import codecs
 import json
 import os
 import shlex
-from typing import Any
-
-from filelock import FileLock
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from lib import files
+from lib.commands import json_text
 from lib.commands.common import CommandError
+from lib.commands.json_text import Node
+from lib.lock import Lock
 
 MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
 TIMEOUT_SECONDS = 10
 SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
 BACKUP = "settings.before"
 WRITTEN = "settings.after"
-
-Settings = dict[str, Any]
+FOUND = "settings.found"
+LOCK_SECONDS = 60
+# How often the file is read again if somebody else writes it just then.
+TRIES = 10
 
 
 def command(root: str, interpreter: str, script: str) -> str:
@@ -32,22 +37,30 @@ def command(root: str, interpreter: str, script: str) -> str:
 def register(settings_path: str, root: str, interpreter: str) -> bool:
     """Put our hooks into the settings; False if they were there already.
 
-    The file as it was and as we left it is kept in `root`, so that `unregister` can tell whether
-    anyone else has written since. Raises CommandError, and then nothing has changed.
+    Nothing else in the file changes. The file as it was and as we left it is kept in `root`, so
+    that `unregister` can tell whether anyone else has written since. Raises CommandError, and then
+    nothing has changed.
     """
     path = os.path.realpath(settings_path)
     files.make_private_directory(os.path.dirname(path))
-    with FileLock(_lock_path(root)):
-        before = _read(path)
-        settings = _parse(before, settings_path)
-        for event, script in SCRIPTS.items():
-            _add(settings, event, command(root, interpreter, script), root, settings_path)
-        if before is not None and _parse(before, settings_path) == settings:
-            return False
-        after = _format(settings, before)
-        _remember(root, before, after)
-        _write(path, after)
-    return True
+    with _locked(root):
+        for _ in range(TRIES):
+            before = _read(path)
+            after = registered(before, settings_path, root, interpreter)
+            if after == before:
+                return False
+            _remember(root, before, after, settings_path)
+            if _write(path, after, before):
+                return True
+    raise CommandError(f"{settings_path} changes all the time; nothing was changed")
+
+
+def registered(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
+    """The settings with our hooks in them; `before` is the file, None where there is none."""
+    text, mark = _text(before, shown)
+    for event, script in SCRIPTS.items():
+        text = _add(text, event, command(root, interpreter, script), root, shown)
+    return mark + text.encode("utf-8", "surrogatepass")
 
 
 def unregister(settings_path: str, root: str) -> bool:
@@ -55,25 +68,46 @@ def unregister(settings_path: str, root: str) -> bool:
     path = os.path.realpath(settings_path)
     if not os.path.exists(path):
         return False
-    with FileLock(_lock_path(root)):
-        before = _read(path)
-        settings = _parse(before, settings_path)
-        if not any([_remove(settings, event, root) for event in SCRIPTS]):
-            return False
-        if before == _read(f"{root}/{WRITTEN}"):
-            _restore(path, _read(f"{root}/{BACKUP}"))
-        else:
-            _write(path, _format(settings, before))
-    return True
+    with _locked(root):
+        for _ in range(TRIES):
+            before = _read(path)
+            text, mark = _text(before, settings_path)
+            left = text
+            for event in SCRIPTS:
+                left = _remove(left, event, root, _ours_alone(root, event))
+            if left == text:
+                return False
+            after: bytes | None = mark + left.encode("utf-8", "surrogatepass")
+            if before == _read(f"{root}/{WRITTEN}"):
+                after = _read(f"{root}/{BACKUP}")
+            if _write(path, after, before):
+                return True
+    raise CommandError(f"{settings_path} changes all the time; nothing was changed")
+
+
+@contextmanager
+def _locked(root: str) -> Iterator[None]:
+    lock = Lock(_lock_path(root))
+    if not lock.acquire(LOCK_SECONDS):
+        raise CommandError("another installer is at work; nothing was changed")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _lock_path(root: str) -> str:
     return f"{os.path.dirname(root)}/.pattern-tracker.lock"
 
 
-def _remember(root: str, before: bytes | None, after: bytes) -> None:
-    """Keep what `unregister` restores, unless somebody else wrote between our own writings."""
+def _remember(root: str, before: bytes | None, after: bytes, shown: str) -> None:
+    """Keep what `unregister` restores, unless somebody else wrote between our own writings, and
+    which of the lists that our entries are in were there before us."""
     written, kept = _read(f"{root}/{WRITTEN}"), _read(f"{root}/{BACKUP}")
+    if not os.path.exists(f"{root}/{FOUND}"):
+        hooks = json.loads(_text(before, shown)[0]).get("hooks")
+        found = ["hooks", *hooks] if isinstance(hooks, dict) else []
+        _put(f"{root}/{FOUND}", json.dumps([e for e in found if e in ("hooks", *SCRIPTS)]).encode())
     # As it was kept: an installer was killed before it wrote.
     if written is not None and before not in (written, kept):
         for name in (BACKUP, WRITTEN):
@@ -81,67 +115,96 @@ def _remember(root: str, before: bytes | None, after: bytes) -> None:
                 os.unlink(f"{root}/{name}")
         return
     if written is None and before is not None:
-        _write(f"{root}/{BACKUP}", before)
-    _write(f"{root}/{WRITTEN}", after)
+        _put(f"{root}/{BACKUP}", before)
+    _put(f"{root}/{WRITTEN}", after)
 
 
-def _restore(path: str, original: bytes | None) -> None:
-    if original is not None:
-        _write(path, original)
-    else:
-        os.unlink(path)
+def _ours_alone(root: str, event: str) -> tuple[bool, bool]:
+    """Whether the list of `event`, and "hooks" itself, are there because of us."""
+    data = _read(f"{root}/{FOUND}")
+    found = json.loads(data) if data else []
+    return event not in found, "hooks" not in found
 
 
 def is_ours(hook: object, root: str) -> bool:
-    """Whether a hook entry runs one of our scripts from `root`."""
+    """Whether a hook entry runs one of our scripts from `root`, however it was written."""
     text = hook.get("command") if isinstance(hook, dict) else None
     if not isinstance(text, str):
         return False
-    return any(shlex.quote(f"{root}/hooks/{script}") in text for script in SCRIPTS.values())
-
-
-def _add(settings: Settings, event: str, text: str, root: str, shown: str) -> None:
-    hooks = settings.setdefault("hooks", {})
-    groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
-    if not isinstance(groups, list):
-        raise CommandError(f"{shown}: 'hooks' has an unexpected shape; nothing was changed")
-    wanted = {"type": "command", "command": text, "timeout": TIMEOUT_SECONDS}
-    ours = [hook for group in groups for hook in _hooks_of(group) if is_ours(hook, root)]
-    if ours == [wanted]:
-        return
-    _remove(settings, event, root)
-    settings.setdefault("hooks", {}).setdefault(event, []).append(
-        {"matcher": MATCHER, "hooks": [wanted]}
-    )
-
-
-def _remove(settings: Settings, event: str, root: str) -> bool:
-    """Take our entries of `event` out, with what they leave empty."""
-    hooks = settings.get("hooks")
-    groups = hooks.get(event) if isinstance(hooks, dict) else None
-    if not isinstance(hooks, dict) or not isinstance(groups, list):
+    try:
+        words = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(text)]
+    except ValueError:
         return False
-    kept, found = [], False
-    for group in groups:
-        others = [hook for hook in _hooks_of(group) if not is_ours(hook, root)]
-        if len(others) == len(_hooks_of(group)):
-            kept.append(group)
-            continue
-        found = True
-        if others:
-            kept.append({**group, "hooks": others})
-    if found:
-        hooks[event] = kept
-        if not kept:
-            del hooks[event]
-        if not hooks:
-            del settings["hooks"]
-    return found
+    for number, word in enumerate(words):
+        if word in {f"{root}/hooks/{script}" for script in SCRIPTS.values()}:
+            before = [w for w in words[:number] if not w.startswith("-")]
+            return not before or os.path.basename(before[-1]).startswith("python")
+    return False
 
 
-def _hooks_of(group: object) -> list[object]:
-    hooks = group.get("hooks") if isinstance(group, dict) else None
-    return hooks if isinstance(hooks, list) else []
+def _add(text: str, event: str, run: str, root: str, shown: str) -> str:
+    """`text` with our entry in the list of `event`: once, and as it should be."""
+    wanted = {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS}
+    _groups(text, event, shown)
+    ours = [hook for hook in _hooks_in(text, event) if is_ours(hook, root)]
+    if ours == [wanted]:
+        return text
+    if len(ours) == 1:
+        _, _, hook = next(_places(text, event, root))
+        return json_text.replace(text, hook, wanted)
+    text = _remove(text, event, root, (False, False))
+    group = {"matcher": MATCHER, "hooks": [wanted]}
+    top = json_text.parse(text)
+    hooks = top.get("hooks")
+    if hooks is None:
+        return json_text.append(text, top, {event: [group]}, "hooks")
+    groups = hooks.get(event)
+    if groups is None:
+        return json_text.append(text, hooks, [group], event)
+    return json_text.append(text, groups, group)
+
+
+def _remove(text: str, event: str, root: str, alone: tuple[bool, bool]) -> str:
+    """`text` without our entries of `event`, nor the groups, and where we are `alone` the lists,
+    that they leave empty."""
+    while place := next(_places(text, event, root), None):
+        groups, group, hook = place
+        hooks = group.get("hooks")
+        if hooks is not None and len(hooks.children) > 1:
+            text = json_text.remove(text, hooks, hooks.index(hook))
+        else:
+            text = json_text.remove(text, groups, groups.index(group))
+    for key, may_go in ((event, alone[0]), ("hooks", alone[1])):
+        top = json_text.parse(text)
+        parent = top if key == "hooks" else top.get("hooks")
+        found = parent.get(key) if parent else None
+        if may_go and parent and found and not found.children:
+            text = json_text.remove(text, parent, parent.index(found))
+    return text
+
+
+def _places(text: str, event: str, root: str) -> Iterator[tuple[Node, Node, Node]]:
+    """Where our entries of `event` are: the list of groups, the group, the entry."""
+    hooks = json_text.parse(text).get("hooks")
+    groups = hooks.get(event) if hooks else None
+    for _, group in groups.children if groups else []:
+        entries = group.get("hooks")
+        for _, entry in entries.children if entries else []:
+            if is_ours(json.loads(text[entry.start : entry.end]), root):
+                yield groups, group, entry  # type: ignore[misc]
+
+
+def _hooks_in(text: str, event: str) -> list[object]:
+    groups = json.loads(text).get("hooks", {}).get(event, [])
+    lists = [group.get("hooks") for group in groups if isinstance(group, dict)]
+    return [hook for hooks in lists if isinstance(hooks, list) for hook in hooks]
+
+
+def _groups(text: str, event: str, shown: str) -> None:
+    """Raises CommandError where "hooks" is not what the client documents."""
+    hooks = json.loads(text).get("hooks", {})
+    if not isinstance(hooks, dict) or not isinstance(hooks.get(event, []), list):
+        raise CommandError(f"{shown}: 'hooks' has an unexpected shape; nothing was changed")
 
 
 def _read(path: str) -> bytes | None:
@@ -152,32 +215,43 @@ def _read(path: str) -> bytes | None:
         return None
 
 
-def _parse(data: bytes | None, shown: str) -> Settings:
+def _text(data: bytes | None, shown: str) -> tuple[str, bytes]:
+    """The settings in a file as text, and its byte order mark if it has one."""
+    mark = codecs.BOM_UTF8 if (data or b"").startswith(codecs.BOM_UTF8) else b""
     try:
-        settings = json.loads((data or b"{}").decode("utf-8-sig") or "{}")
+        text = (data or b"")[len(mark) :].decode("utf-8")
+        if not text.strip():
+            text = "{}\n"
+        settings = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CommandError(f"{shown} is not JSON ({error}); nothing was changed") from None
     if not isinstance(settings, dict):
         raise CommandError(f"{shown} is not a JSON object; nothing was changed")
-    return settings
+    return text, mark
 
 
-def _format(settings: Settings, before: bytes | None) -> bytes:
-    """`settings` as JSON in the manner of the file before: indentation, newlines, end."""
-    text = (before or b"{\n  \n}\n").decode("utf-8-sig")
-    second = text.split("\n", 2)[1] if "\n" in text else ""
-    indent = second[: len(second) - len(second.lstrip(" \t"))]
-    written = json.dumps(settings, indent=indent or 2, ensure_ascii=False)
-    if text.endswith("\n"):
-        written += "\n"
-    if "\r\n" in text:
-        written = written.replace("\n", "\r\n")
-    mark = b"\xef\xbb\xbf" if (before or b"").startswith(b"\xef\xbb\xbf") else b""
-    return mark + written.encode("utf-8", "surrogatepass")
+def _write(path: str, data: bytes | None, before: bytes | None) -> bool:
+    """Replace a file in one step, keeping its mode, or remove it (None); False, and nothing done,
+    if it is no longer as it was `before`."""
+    if data is not None:
+        temporary = _prepared(path, data)
+    if _read(path) != before:
+        if data is not None:
+            os.unlink(temporary)
+        return False
+    if data is None:
+        os.unlink(path)
+    else:
+        os.rename(temporary, path)
+    return True
 
 
-def _write(path: str, data: bytes) -> None:
-    """Replace a file in one step, keeping its mode."""
+def _put(path: str, data: bytes) -> None:
+    os.rename(_prepared(path, data), path)
+
+
+def _prepared(path: str, data: bytes) -> str:
+    """A file with `data` beside `path`, with its mode, ready to take its place."""
     mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o600
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise CommandError(f"{path} is read-only; nothing was changed")
@@ -187,4 +261,4 @@ def _write(path: str, data: bytes) -> None:
         os.unlink(temporary)
     files.write_new(temporary, data, sync=True)
     os.chmod(temporary, mode)
-    os.rename(temporary, path)
+    return temporary

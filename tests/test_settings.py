@@ -1,0 +1,283 @@
+"""Settings of many shapes, through install, install again, upgrade and uninstall."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.commands import json_text
+from lib.commands.common import CommandError
+from lib.commands.registration import MATCHER, SCRIPTS, command, register, unregister
+from tests.support.bundle import ROOT
+
+OTHER = {"matcher": "Write", "hooks": [{"type": "command", "command": "echo pattern-tracker"}]}
+SAME_MATCHER = {"matcher": MATCHER, "hooks": [{"type": "command", "command": "prettier --write"}]}
+FORMATTER = {
+    "matcher": "Edit|Write",
+    "hooks": [
+        {"type": "command", "command": "jq -r .tool_input.file_path | xargs black", "timeout": 30},
+        {"type": "command", "command": 'python3 "$HOME/.claude/hooks/lint.py" --fix; exit 0'},
+    ],
+}
+PLAIN = {
+    "model": "opus",
+    "permissions": {"allow": ["Bash(git *)", "Read(~/src/**)"], "deny": [], "ask": ["WebFetch"]},
+    "env": {"FOO": "bär", "PATH_LIKE": "C:\\x\\y"},
+    "statusLine": {"type": "command", "command": "~/.claude/status.sh"},
+}
+HOOKED = {**PLAIN, "hooks": {"PostToolUse": [OTHER, FORMATTER], "Stop": []}, "theme": "dark"}
+DEEP: Any = {"model": "opus"}
+for _ in range(60):
+    DEEP = {"a": [DEEP]}
+
+
+def dumped(value: Any, indent: Any = 2, **options: Any) -> str:
+    return json.dumps(value, indent=indent, ensure_ascii=False, **options)
+
+
+CORPUS: dict[str, str] = {
+    "two spaces": dumped(PLAIN) + "\n",
+    "four spaces": dumped(PLAIN, 4) + "\n",
+    "eight spaces": dumped(PLAIN, 8) + "\n",
+    "one space": dumped(PLAIN, 1) + "\n",
+    "tabs": dumped(PLAIN, "\t") + "\n",
+    "no final newline": dumped(PLAIN),
+    "two final newlines": dumped(PLAIN) + "\n\n",
+    "leading newlines": "\n\n" + dumped(PLAIN) + "\n",
+    "space at line ends": dumped(PLAIN).replace("\n", "  \n") + "\n",
+    "CRLF": dumped(PLAIN).replace("\n", "\r\n") + "\r\n",
+    "CRLF and tabs": dumped(HOOKED, "\t").replace("\n", "\r\n"),
+    "BOM": "\ufeff" + dumped(PLAIN) + "\n",
+    "BOM and CRLF": "\ufeff" + dumped(HOOKED).replace("\n", "\r\n"),
+    "one line": dumped(PLAIN, None),
+    "one line, no spaces": dumped(HOOKED, None, separators=(",", ":")),
+    "one line with hooks": dumped(HOOKED, None) + "\n",
+    "escapes": json.dumps(PLAIN, indent=2).replace("/", "\\/") + "\n",
+    "numbers as they are": '{\n  "model": "opus",\n  "a": 1e5,\n  "b": 1.0,\n  "c": -0\n}\n',
+    "key twice": '{\n  "model": "opus",\n  "env": {},\n  "env": {"A": "1"}\n}\n',
+    "spaces before colons": '{\n  "model" : "opus",\n  "env" : { "A" : "1" }\n}\n',
+    "others' hooks": dumped(HOOKED) + "\n",
+    "others' hooks, same matcher": dumped(
+        {"hooks": {event: [SAME_MATCHER] for event in SCRIPTS}, "model": "opus"}
+    ),
+    "hooks of other events": dumped({"model": "opus", "hooks": {"Stop": [OTHER], "Start": []}}),
+    "no hooks in hooks": '{\n  "model": "opus",\n  "hooks": {}\n}\n',
+    "hooks on lines of its own": '{\n  "model": "opus",\n  "hooks": {\n  }\n}\n',
+    "empty list of ours": '{\n  "model": "opus",\n  "hooks": {"PreToolUse": []}\n}\n',
+    "empty group": '{\n  "hooks": {"PostToolUse": [{"matcher": "*", "hooks": []}]}\n}\n',
+    "a group without hooks": '{\n  "hooks": {"PostToolUse": [{"matcher": "*"}, null, 7]}\n}\n',
+    "groups in one line": '{\n  "hooks": {\n    "PostToolUse": [%s]\n  }\n}' % dumped(OTHER, None),
+    "lists in lines": dumped(HOOKED).replace("[\n", "[").replace("      ", ""),
+    "empty object": "{}",
+    "empty object and newline": "{}\n",
+    "empty object with space": "{ }",
+    "empty object on two lines": "{\n}\n",
+    "empty file": "",
+    "a newline": "\n",
+    "deep": dumped(DEEP) + "\n",
+    "huge": dumped({**HOOKED, "env": {f"N{n}": "v" * 100 for n in range(10_000)}}) + "\n",
+    "surrogates": '{\n  "model": "opus",\n  "x": "\\ud800 \\u0000 \\u2028"\n}\n',
+    "looks like ours": dumped({"hooks": {"PostToolUse": [{"hooks": [{"type": "command",
+        "command": "cat ~/.claude/hooks/pattern-tracker/hooks/post_tool_use.py"}]}]}}),
+}  # fmt: skip
+
+
+class Place:
+    """A configuration directory with settings in it, or none."""
+
+    def __init__(self, directory: Path, text: str | None) -> None:
+        self.path = directory / "settings.json"
+        self.root = directory / "hooks" / "pattern-tracker"
+        self.root.mkdir(parents=True)
+        if text is not None:
+            self.path.write_bytes(text.encode())
+
+    def register(self, python: str = "/usr/bin/python3") -> bool:
+        return register(str(self.path), str(self.root), python)
+
+    def unregister(self) -> bool:
+        return unregister(str(self.path), str(self.root))
+
+    def text(self) -> str:
+        return self.path.read_bytes().decode()
+
+    def ours(self) -> list[tuple[str, str]]:
+        """The commands that are registered, by event."""
+        hooks = json.loads(self.text().lstrip("\ufeff"))["hooks"]
+        groups = [(event, group) for event in SCRIPTS for group in hooks.get(event, [])]
+        found = [(event, hook) for event, group in groups if isinstance(group, dict)
+                 for hook in group.get("hooks", [])]  # fmt: skip
+        return [(event, hook["command"]) for event, hook in found if " -I -S " in hook["command"]]
+
+
+def expected(place: Place, python: str) -> list[tuple[str, str]]:
+    return [(event, command(str(place.root), python, SCRIPTS[event])) for event in SCRIPTS]
+
+
+@pytest.fixture(params=CORPUS.items(), ids=CORPUS.keys())
+def shape(request: pytest.FixtureRequest) -> str:
+    return str(request.param[1])
+
+
+def test_a_file_comes_back_as_it_was(tmp_path: Path, shape: str) -> None:
+    place = Place(tmp_path, shape)
+    assert place.register()
+    assert place.ours() == expected(place, "/usr/bin/python3")
+    installed = place.text()
+    assert not place.register()
+    assert place.text() == installed
+    assert place.register("/opt/new/python3")
+    assert place.ours() == expected(place, "/opt/new/python3")
+    assert place.unregister()
+    assert place.text() == shape
+    assert not place.unregister()
+
+
+def test_only_our_lines_are_new(tmp_path: Path, shape: str) -> None:
+    """Without ours the parsed settings are as before, and every line of before is still there."""
+    place = Place(tmp_path, shape)
+    place.register()
+    lines = place.text().splitlines()
+    if len(shape.splitlines()) > 5:
+        gone = [line for line in shape.splitlines() if line not in lines]
+        # The line after which ours begin gets a comma; a list in one line gets longer.
+        assert len(gone) <= 2
+    before = json.loads(shape.lstrip("\ufeff") or "{}") if shape.strip() else {}
+    after = json.loads(place.text().lstrip("\ufeff"))
+    assert {k: v for k, v in after.items() if k != "hooks"} == {
+        k: v for k, v in before.items() if k != "hooks"
+    }
+    assert [k for k in after if k != "hooks"] == [k for k in before if k != "hooks"]
+    if "\r\n" in shape:
+        assert "\n" not in place.text().replace("\r\n", "")
+
+
+def test_what_somebody_changed_in_between_stays(tmp_path: Path, shape: str) -> None:
+    if '"opus"' not in shape:
+        pytest.skip("nothing to change in it")
+    place = Place(tmp_path, shape)
+    place.register()
+    place.path.write_bytes(place.text().replace('"opus"', '"haiku", "added": [1,  2]').encode())
+    place.register("/opt/new/python3")
+    assert place.ours() == expected(place, "/opt/new/python3")
+    place.unregister()
+    wanted = shape.replace('"opus"', '"haiku", "added": [1,  2]')
+    # Of an empty list on several lines only that it is empty is known.
+    assert place.text().replace("{\n  }", "{}") == wanted.replace("{\n  }", "{}")
+
+
+def test_entries_of_ours_that_are_older_or_doubled_become_one(tmp_path: Path) -> None:
+    place = Place(tmp_path, "{}")
+    script = f"{place.root}/hooks/post_tool_use.py"
+    older = [f"python3 {script}", f"/usr/bin/python3.11 '{script}' || true"]
+    settings = {"hooks": {"PostToolUse": [
+        {"matcher": "Write", "hooks": [{"type": "command", "command": text}]} for text in older
+    ] + [OTHER]}}  # fmt: skip
+    place.path.write_text(json.dumps(settings, indent=2))
+    assert place.register()
+    assert sorted(place.ours()) == sorted(expected(place, "/usr/bin/python3"))
+    hooks = json.loads(place.text())["hooks"]
+    assert OTHER in hooks["PostToolUse"]
+    assert len(hooks["PostToolUse"]) == 2
+
+
+def test_an_edit_made_while_we_write_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path, '{\n  "model": "opus"\n}\n')
+    prepared = registration_prepared()
+    edits = ['{\n  "model": "haiku"\n}\n']
+
+    def edited(path: str, data: bytes) -> str:
+        made = prepared(path, data)
+        if path == str(place.path) and edits:
+            place.path.write_text(edits.pop())
+        return str(made)
+
+    monkeypatch.setattr("lib.commands.registration._prepared", edited)
+    assert place.register()
+    assert json.loads(place.text())["model"] == "haiku"
+    assert place.ours() == expected(place, "/usr/bin/python3")
+
+
+def registration_prepared() -> Any:
+    from lib.commands import registration
+
+    return registration._prepared
+
+
+def test_installers_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(CORPUS["others' hooks"])
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from lib.commands.registration import register\n"
+        "register(sys.argv[1], sys.argv[2], '/usr/bin/python3')"
+    )
+    roots = [tmp_path / "hooks" / f"bundle-{number}" for number in range(8)]
+    for root in roots:
+        root.mkdir(parents=True)
+    started = [
+        subprocess.Popen([sys.executable, "-I", "-c", script, str(path), str(root)])
+        for root in roots
+    ]
+    assert {process.wait() for process in started} == {0}
+    text = path.read_text()
+    assert all(text.count(f"{root}/hooks/") == 2 for root in roots)
+    json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", "7", '"x"', "{\n// c\n}", '{\n  /* c */ "model": "opus"\n}', '{"a": 1,}',
+        '{"hooks": []}', '{"hooks": {"PostToolUse": {}}}', '{"hooks": null}', "[" * 100_000,
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+def test_what_is_not_understood_is_left_alone(tmp_path: Path, text: str) -> None:
+    place = Place(tmp_path, text)
+    with pytest.raises(CommandError, match="nothing was changed"):
+        place.register()
+    assert place.text() == text
+
+
+def test_a_file_that_is_not_utf_8_or_read_only_is_left_alone(tmp_path: Path) -> None:
+    place = Place(tmp_path, None)
+    place.path.write_bytes(b'{"model": "\xff"}')
+    with pytest.raises(CommandError, match="nothing was changed"):
+        place.register()
+    assert place.path.read_bytes() == b'{"model": "\xff"}'
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o640])
+def test_mode_and_link_stay(tmp_path: Path, mode: int) -> None:
+    place = Place(tmp_path, None)
+    target = tmp_path / "dotfiles.json"
+    target.write_text(CORPUS["tabs"])
+    target.chmod(mode)
+    place.path.symlink_to("dotfiles.json")
+    place.register()
+    assert place.ours()
+    place.unregister()
+    assert place.path.is_symlink()
+    assert target.read_text() == CORPUS["tabs"]
+    assert target.stat().st_mode & 0o777 == mode
+
+
+def test_the_scanner_sees_what_json_sees() -> None:
+    for text in CORPUS.values():
+        if text.strip():
+            bare = text.lstrip("\ufeff")
+            assert rebuilt(bare, json_text.parse(bare)) == json.loads(bare)
+
+
+def rebuilt(text: str, node: json_text.Node) -> Any:
+    if text[node.start] == "{":
+        return {key: rebuilt(text, child) for key, child in node.children}
+    if text[node.start] == "[":
+        return [rebuilt(text, child) for _, child in node.children]
+    return json.loads(text[node.start : node.end])
