@@ -3,7 +3,10 @@
 #
 #   ./install.sh                    install or upgrade
 #   ./install.sh --service-url URL  and deliver the events to that service, on this machine or https
+#   ./install.sh --project          register in .claude/settings.json of this directory only
+#   ./install.sh --dry-run          show what would change in the settings, and change nothing
 #   ./install.sh --uninstall        take out what it put in; the recorded data stays
+#   ./install.sh --purge            take out everything, the recorded data too
 #
 # CLAUDE_CONFIG_DIR names Claude Code's configuration directory if it is not ~/.claude.
 set -eu
@@ -16,15 +19,19 @@ fail() {
 
 verb=install
 service_url=
+settings=
 while [ $# -gt 0 ]; do
     case $1 in
         --uninstall) verb=uninstall ;;
+        --purge) verb=purge ;;
+        --dry-run) verb=preview ;;
+        --project) settings=$PWD/.claude/settings.json ;;
         --service-url)
             [ -n "${2-}" ] || fail "--service-url needs a URL"
             service_url=$2
             shift
             ;;
-        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) fail "unknown option: $1 (try --help)" ;;
     esac
     shift
@@ -65,11 +72,21 @@ from lib.commands.install import main
 sys.exit(main(*sys.argv[2:]))' "$bundle" "$@"
 }
 
-if [ "$verb" = uninstall ]; then
-    [ -x "$root/.venv/bin/python" ] || fail "nothing is installed in $root"
-    run_step "$root" uninstall "$root" "$python"
-    exit
-fi
+case $verb in
+    preview)
+        exec "$python" -I -c 'import sys
+sys.path.insert(0, sys.argv[1])
+from lib.commands.common import CommandError
+from lib.commands.registration import preview
+try:
+    print(preview(*sys.argv[2:]) or "nothing would change in " + sys.argv[2])
+except CommandError as error:
+    sys.exit(f"install.sh: {error}")' "$source" "${settings:-$config/settings.json}" "$root" "$python" ;;
+    uninstall | purge)
+        [ -x "$root/.venv/bin/python" ] || fail "nothing is installed in $root"
+        run_step "$root" "$verb" "$root" "$python" "$settings"
+        exit ;;
+esac
 
 # What an installation is made of: if none of it differs, there is nothing to build.
 signature() {
@@ -96,13 +113,11 @@ if [ ! -x "$root/.venv/bin/python" ] || [ "$built" != "$(cat "$root/.built" 2>/d
     done
     find "$stage/lib" -name __pycache__ -prune -exec rm -rf {} +
     "$stage/.venv/bin/python" -I -m compileall -q "$stage/lib"
-    for kept in settings.before settings.after settings.found; do
-        [ ! -e "$root/$kept" ] || cp -p "$root/$kept" "$stage/"
-    done
+    [ ! -e "$root/settings" ] || cp -RPp "$root/settings" "$stage/"
     printf '%s\n' "$built" >"$stage/.built"
     [ ! -e "$root" ] || mv "$root" "$old"
     mv "$stage" "$root"
     rm -rf "$old"
     printf 'Installed in %s\n' "$root"
 fi
-run_step "$root" install "$root" "$python" "$service_url"
+run_step "$root" install "$root" "$python" "$settings" "$service_url"

@@ -14,9 +14,9 @@ from tests.support.bundle import ROOT, Bundle, payload
 from tests.support.service_double import ServiceDouble
 
 
-def run_install(home: Path, *arguments: str, **environ: str) -> Any:
+def run_install(home: Path, *arguments: str, cwd: Path | None = None, **environ: str) -> Any:
     return subprocess.run(
-        [str(ROOT / "install.sh"), *arguments],
+        [str(ROOT / "install.sh"), *arguments], cwd=cwd,
         env={"HOME": str(home), "PATH": os.environ["PATH"], **environ},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -236,3 +236,56 @@ def test_settings_that_are_not_understood_are_left_alone(tmp_path: Path, text: s
     with pytest.raises(CommandError, match="nothing was changed"):
         register(str(path), str(root), "/usr/bin/python3")
     assert path.read_text() == text
+
+
+@pytest.mark.xdist_group("client")
+def test_a_dry_run_shows_the_change_and_makes_none(tmp_path: Path) -> None:
+    settings = tmp_path / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{\n    "model": "opus"\n}\n')
+    before = tree(tmp_path)
+    done = run_install(tmp_path, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line for line in done.stdout.splitlines() if line[0] == "-"] == [
+        f"--- {settings}",
+        '-    "model": "opus"',
+    ]
+    assert done.stdout.count(" -I -S ") == 2
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.xdist_group("client")
+def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: Path) -> None:
+    home, project = tmp_path / "home", tmp_path / "project"
+    (project / ".claude").mkdir(parents=True)
+    home.mkdir()
+    settings = project / ".claude" / "settings.json"
+    settings.write_text('{ "env": {} }\n')
+    (home / ".claude").mkdir()
+    (home / ".claude" / "mine").write_text("")
+    done = run_install(home, "--project", cwd=project, **SHARED)
+    assert done.returncode == 0, done.stderr
+    assert not (home / ".claude" / "settings.json").exists()
+    assert set(json.loads(settings.read_text())["hooks"]) == {"PreToolUse", "PostToolUse"}
+    bundle = Bundle(home, home / ".claude" / "hooks" / "pattern-tracker")
+    bundle.post(payload("01-write-create-js-marker.post"))
+    bundle.wait_delivered()
+    done = run_install(home, "--uninstall")
+    assert (done.returncode, str(bundle.spool) in done.stdout) == (0, True)
+    assert settings.read_text() == '{ "env": {} }\n'
+    assert (bundle.spool / "ledger.db").exists()
+    assert run_install(home, **SHARED).returncode == 0
+    done = run_install(home, "--purge")
+    assert done.returncode == 0, done.stderr
+    left = sorted(path.name for path in (home / ".claude").rglob("*"))
+    assert left == ["hooks", "mine"]
+
+
+def test_a_directory_with_more_than_ours_is_not_purged(tmp_path: Path) -> None:
+    from lib.commands.install import _is_spool
+
+    for name in ("ledger.db", "ledger.db-wal", "tally", "pending_1.json", "README"):
+        (tmp_path / name).touch()
+    assert _is_spool(str(tmp_path))
+    (tmp_path / "thesis.tex").touch()
+    assert not _is_spool(str(tmp_path))

@@ -69,7 +69,7 @@ CORPUS: dict[str, str] = {
     "empty list of ours": '{\n  "model": "opus",\n  "hooks": {"PreToolUse": []}\n}\n',
     "empty group": '{\n  "hooks": {"PostToolUse": [{"matcher": "*", "hooks": []}]}\n}\n',
     "a group without hooks": '{\n  "hooks": {"PostToolUse": [{"matcher": "*"}, null, 7]}\n}\n',
-    "groups in one line": '{\n  "hooks": {\n    "PostToolUse": [%s]\n  }\n}' % dumped(OTHER, None),
+    "groups in one line": '{\n "hooks": {\n  "PostToolUse": [' + dumped(OTHER, None) + "]\n }\n}",
     "lists in lines": dumped(HOOKED).replace("[\n", "[").replace("      ", ""),
     "empty object": "{}",
     "empty object and newline": "{}\n",

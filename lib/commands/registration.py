@@ -1,9 +1,11 @@
 """Our two entries in Claude Code's settings.json: put in, found again, taken out."""
 
 import codecs
+import difflib
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,14 +13,16 @@ from lib import files
 from lib.commands import json_text
 from lib.commands.common import CommandError
 from lib.commands.json_text import Node
+from lib.identity import digest
 from lib.lock import Lock
 
 MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
 TIMEOUT_SECONDS = 10
 SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
-BACKUP = "settings.before"
-WRITTEN = "settings.after"
-FOUND = "settings.found"
+LISTS = ("hooks", *SCRIPTS)
+# In a directory of its own for each settings file that we are in.
+RECORDS = "settings"
+PATH, BACKUP, WRITTEN, FOUND = "path", "before", "after", "found"
 LOCK_SECONDS = 60
 # How often the file is read again if somebody else writes it just then.
 TRIES = 10
@@ -46,16 +50,43 @@ def register(settings_path: str, root: str, interpreter: str) -> bool:
     with _locked(root):
         for _ in range(TRIES):
             before = _read(path)
-            after = registered(before, settings_path, root, interpreter)
+            after = _registered(before, settings_path, root, interpreter)
             if after == before:
                 return False
-            _remember(root, before, after, settings_path)
+            _remember(_record(root, path), before, after, path)
             if _write(path, after, before):
                 return True
     raise CommandError(f"{settings_path} changes all the time; nothing was changed")
 
 
-def registered(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
+def preview(settings_path: str, root: str, interpreter: str) -> str:
+    """What `register` would change, as a unified diff; "" for nothing. Raises CommandError."""
+    before = _read(os.path.realpath(settings_path))
+    after = _registered(before, settings_path, root, interpreter)
+    old, new = ((text or b"").decode("utf-8", "replace").splitlines() for text in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, settings_path, settings_path, lineterm=""))
+
+
+def _registered(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
+    try:
+        return _with_hooks(before, shown, root, interpreter)
+    except CommandError as error:
+        hooks = {
+            event: [_group(command(root, interpreter, script))] for event, script in SCRIPTS.items()
+        }
+        by_hand = json.dumps({"hooks": hooks}, indent=2)
+        raise CommandError(f"{error}. To add by hand:\n{by_hand}") from None
+
+
+def _group(run: str) -> dict[str, object]:
+    return {"matcher": MATCHER, "hooks": [_entry(run)]}
+
+
+def _entry(run: str) -> dict[str, object]:
+    return {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS}
+
+
+def _with_hooks(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
     """The settings with our hooks in them; `before` is the file, None where there is none."""
     text, mark = _text(before, shown)
     for event, script in SCRIPTS.items():
@@ -68,19 +99,21 @@ def unregister(settings_path: str, root: str) -> bool:
     path = os.path.realpath(settings_path)
     if not os.path.exists(path):
         return False
+    record = _record(root, path)
     with _locked(root):
         for _ in range(TRIES):
             before = _read(path)
             text, mark = _text(before, settings_path)
+            if not any(next(_places(text, event, root), None) for event in SCRIPTS):
+                return False
             left = text
             for event in SCRIPTS:
-                left = _remove(left, event, root, _ours_alone(root, event))
-            if left == text:
-                return False
+                left = _remove(left, event, root, _ours_alone(record, event))
             after: bytes | None = mark + left.encode("utf-8", "surrogatepass")
-            if before == _read(f"{root}/{WRITTEN}"):
-                after = _read(f"{root}/{BACKUP}")
+            if before == _read(f"{record}/{WRITTEN}"):
+                after = _read(f"{record}/{BACKUP}")
             if _write(path, after, before):
+                shutil.rmtree(record, ignore_errors=True)
                 return True
     raise CommandError(f"{settings_path} changes all the time; nothing was changed")
 
@@ -100,28 +133,42 @@ def _lock_path(root: str) -> str:
     return f"{os.path.dirname(root)}/.pattern-tracker.lock"
 
 
-def _remember(root: str, before: bytes | None, after: bytes, shown: str) -> None:
+def places(root: str) -> list[str]:
+    """The settings files that the bundle at `root` has registered itself in."""
+    directory = f"{root}/{RECORDS}"
+    records = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    found = [_read(f"{directory}/{record}/{PATH}") for record in records]
+    return [os.fsdecode(path) for path in found if path]
+
+
+def _record(root: str, path: str) -> str:
+    return f"{root}/{RECORDS}/{digest(path)[:16]}"
+
+
+def _remember(record: str, before: bytes | None, after: bytes, path: str) -> None:
     """Keep what `unregister` restores, unless somebody else wrote between our own writings, and
     which of the lists that our entries are in were there before us."""
-    written, kept = _read(f"{root}/{WRITTEN}"), _read(f"{root}/{BACKUP}")
-    if not os.path.exists(f"{root}/{FOUND}"):
-        hooks = json.loads(_text(before, shown)[0]).get("hooks")
+    files.make_private_directory(record)
+    _put(f"{record}/{PATH}", os.fsencode(path))
+    written, kept = _read(f"{record}/{WRITTEN}"), _read(f"{record}/{BACKUP}")
+    if not os.path.exists(f"{record}/{FOUND}"):
+        hooks = json.loads(_text(before, path)[0]).get("hooks")
         found = ["hooks", *hooks] if isinstance(hooks, dict) else []
-        _put(f"{root}/{FOUND}", json.dumps([e for e in found if e in ("hooks", *SCRIPTS)]).encode())
+        _put(f"{record}/{FOUND}", json.dumps([e for e in found if e in LISTS]).encode())
     # As it was kept: an installer was killed before it wrote.
     if written is not None and before not in (written, kept):
         for name in (BACKUP, WRITTEN):
-            if os.path.exists(f"{root}/{name}"):
-                os.unlink(f"{root}/{name}")
+            if os.path.exists(f"{record}/{name}"):
+                os.unlink(f"{record}/{name}")
         return
     if written is None and before is not None:
-        _put(f"{root}/{BACKUP}", before)
-    _put(f"{root}/{WRITTEN}", after)
+        _put(f"{record}/{BACKUP}", before)
+    _put(f"{record}/{WRITTEN}", after)
 
 
-def _ours_alone(root: str, event: str) -> tuple[bool, bool]:
+def _ours_alone(record: str, event: str) -> tuple[bool, bool]:
     """Whether the list of `event`, and "hooks" itself, are there because of us."""
-    data = _read(f"{root}/{FOUND}")
+    data = _read(f"{record}/{FOUND}")
     found = json.loads(data) if data else []
     return event not in found, "hooks" not in found
 
@@ -144,7 +191,7 @@ def is_ours(hook: object, root: str) -> bool:
 
 def _add(text: str, event: str, run: str, root: str, shown: str) -> str:
     """`text` with our entry in the list of `event`: once, and as it should be."""
-    wanted = {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS}
+    wanted = _entry(run)
     _groups(text, event, shown)
     ours = [hook for hook in _hooks_in(text, event) if is_ours(hook, root)]
     if ours == [wanted]:
@@ -153,7 +200,7 @@ def _add(text: str, event: str, run: str, root: str, shown: str) -> str:
         _, _, hook = next(_places(text, event, root))
         return json_text.replace(text, hook, wanted)
     text = _remove(text, event, root, (False, False))
-    group = {"matcher": MATCHER, "hooks": [wanted]}
+    group = _group(run)
     top = json_text.parse(text)
     hooks = top.get("hooks")
     if hooks is None:
