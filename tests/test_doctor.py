@@ -294,8 +294,7 @@ def test_a_strangers_command_is_not_ours(command: str, found: tuple[str, str]) -
 
 STATUS: dict[str, Any] = {
     "captured": 3, "pending": 2, "quarantined": 0, "dropped": {}, "skipped": {},
-    "oldest_pending": None,
-    "last_capture": None, "service": {"url": None, "problem": None},
+    "oldest_pending": None, "last_capture": None, "service": {"url": None, "problem": None},
     "flusher": {"last_run": None, "last_error": None},
 }  # fmt: skip
 
@@ -339,7 +338,9 @@ def test_losses_are_named_and_what_is_meant_to_be_left_out_is_not(tmp_path: Path
     status = {**STATUS, "dropped": {"expired": 2, "unchanged": 1}, "skipped": {"secret": 5}}
     finding = storage.dropped(site(tmp_path, status=status))
     assert (finding.level, finding.text) == (WARNING, "2 expired")
-    status["dropped"] = {"unchanged": 1}
+    status["skipped"] = {"failed": 1}
+    assert storage.dropped(site(tmp_path, status=status)).text == "2 expired, 1 failed"
+    status.update(dropped={}, skipped={"secret": 5})
     assert storage.dropped(site(tmp_path, status=status)).level == "ok"
 
 

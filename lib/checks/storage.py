@@ -149,8 +149,8 @@ def dropped(site: Site) -> Finding:
     """Was anything lost on the way, and why?"""
     if site.status is None:
         return Finding("dropped", UNKNOWN, "the status could not be read")
-    counts = {**site.status["dropped"], **site.status["skipped"]}
-    lost = {cause: n for cause, n in counts.items() if cause in _LOSSES}
+    counted = {**site.status["dropped"], **site.status["skipped"]}
+    lost = {cause: count for cause, count in counted.items() if cause in _LOSSES}
     if not lost:
         return Finding("dropped", OK, "nothing was lost")
     text = ", ".join(f"{count} {cause}" for cause, count in lost.items())
@@ -162,4 +162,5 @@ _LOSSES = {
     "expired": "deliver sooner, or raise PATTERN_CACHE_MAX_AGE_DAYS",
     "overflow": "deliver sooner, or raise PATTERN_CACHE_MAX_SIZE_MB",
     "failed": "see cache and disk above: events could not be written",
+    "removed": "somebody deleted files that waited",
 }

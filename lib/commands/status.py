@@ -8,7 +8,8 @@ from typing import Any
 from lib import outbox, tally, wake
 from lib.accounts import totals
 from lib.backoff import SECTION, Backoff
-from lib.commands.common import has_ledger, print_json, printable, spool_directory
+from lib.commands import glance
+from lib.commands.common import has_ledger, print_json, spool_directory
 from lib.event import timestamp
 from lib.history import History
 from lib.ledger import DELIVERED, FILE_NAME, Ledger
@@ -21,7 +22,6 @@ from lib.state import StateFile
 
 # What can become of a captured event that is neither delivered nor waiting.
 DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)
-_OF_SERVICE = ("delivered to it", "problem", "circuit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
     else:
-        _print(found)
+        glance.show(found)
     return 0
 
 
@@ -109,41 +109,3 @@ def _counters(directory: str) -> dict[str, int]:
 def _some(counters: dict[str, int], causes: Iterable[str]) -> dict[str, int]:
     """Those of `causes` that came up, in their order."""
     return {cause: counters[cause] for cause in causes if counters.get(cause)}
-
-
-def _print(found: dict[str, Any]) -> None:
-    flusher = found["flusher"]
-    rows = {
-        "tracking": "on" if found["enabled"] else "off (PATTERN_TRACKING_ENABLED)",
-        "captured": found["captured"] or "never observed",
-        "delivered": found["delivered"],
-        "pending": _waiting(found),
-        "quarantined": found["quarantined"],
-        "dropped": _listed(found["dropped"]) or "nothing",
-        "not captured": _listed(found["skipped"]) or "nothing",
-        "last run": flusher["last_run"] or "never observed",
-        "last error": printable(flusher["last_error"]) or "none",
-        "service": printable(found["service"]["url"]) or "none: the embedded ledger only",
-        "delivered to it": found["service"]["last_delivery"] or "never observed",
-        "problem": printable(found["service"]["problem"]) or "none",
-        "circuit": _circuit(found["circuit_breaker"]),
-        "kept in": printable(found["cache_dir"]),
-    }
-    for name, value in rows.items():
-        if name not in _OF_SERVICE or found["service"]["url"]:
-            print(f"{name:<15} {value}")
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {cause}" for cause, count in counts.items())
-
-
-def _waiting(found: dict[str, Any]) -> str:
-    since = found["oldest_pending"]
-    return f"{found['pending']}, since {since}" if since else "0"
-
-
-def _circuit(breaker: dict[str, Any]) -> str:
-    wait = breaker["available_in"]
-    state = str(breaker["state"]).replace("_", "-")
-    return f"{state}, for {wait:.0f} s more" if wait else state
