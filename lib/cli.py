@@ -13,6 +13,8 @@ VERBS = {
     "status": "what waits, what was delivered, what was dropped and why",
     "log": "the recorded events, oldest first",
     "lineage": "where a pattern or a file came from, and what became of it",
+    "stats": "patterns, reuse, and edits by language and file over time",
+    "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",
     "doctor": "what is wrong, and what to do about it",
     "quarantine": "what could not be delivered: list, show, retry, drop",

@@ -28,6 +28,7 @@ class Filter(NamedTuple):
     since: str = ""
     until: str = ""
     after_seq: int = 0
+    up_to_seq: int = 0
 
     def condition(self) -> tuple[str, list[object]]:
         """The filter as SQL with its parameters."""
@@ -43,6 +44,9 @@ class Filter(NamedTuple):
             if value:
                 terms.append(f"{column} = ?")
                 values.append(value)
+        if self.up_to_seq:
+            terms.append("seq <= ?")
+            values.append(self.up_to_seq)
         if self.since:
             terms.append("timestamp >= ?")
             values.append(self.since)

@@ -1,0 +1,120 @@
+"""`pattern-tracker export`: the events for other programs, one JSON object a line."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import IO, Any
+
+from lib.commands.common import CommandError, event_of, require_history
+from lib.history import Filter, History
+from lib.trace import record
+
+FORMATS = ("jsonl", "agent-trace")
+# Rows are read so many at a time: a ledger may be larger than memory.
+PORTION = 1000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow the verb."""
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
+    parser.add_argument("-o", "--output", metavar="FILE", help="a new file, of mode 0600")
+    parser.add_argument("--code", action="store_true", help="jsonl: with each event's code")
+    parser.add_argument(
+        "--root", metavar="DIR", help="agent-trace: the repository (default: the one here)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the events, or write them to a file. Raises CommandError."""
+    history = require_history()
+    if options.format == "agent-trace":
+        lines = _traces(history, _repository(options.root))
+    else:
+        lines = _events(history, options.code)
+    if options.output:
+        _write(lines, options.output)
+    else:
+        _print(lines, sys.stdout)
+    return 0
+
+
+def _write(lines: Iterator[dict[str, Any]], path: str) -> None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise CommandError(f"{path} exists; nothing was written") from None
+    try:
+        with open(fd, "w", encoding="ascii") as file:
+            _print(lines, file)
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+def _print(lines: Iterator[dict[str, Any]], file: IO[str]) -> None:
+    for line in lines:
+        file.write(json.dumps(line) + "\n")
+
+
+def _rows(history: History) -> Iterator[Any]:
+    seen, last = 0, history.last_seq()
+    while seen < last:
+        rows = history.events(Filter(after_seq=seen, up_to_seq=seen + PORTION))
+        yield from rows
+        seen += PORTION
+
+
+def _events(history: History, code: bool) -> Iterator[dict[str, Any]]:
+    for row in _rows(history):
+        event = {
+            **event_of(row),
+            "content_id": row["content_id"],
+            "edge_type": row["edge_type"],
+            # The creation of a pattern that nobody saw made, told from its first change.
+            "implied": bool(row["implied"]),
+        }
+        if code:
+            event["code"] = history.snapshot(row["snapshot"])
+        yield event
+
+
+def _traces(history: History, root: str) -> Iterator[dict[str, Any]]:
+    previous: dict[str, Any] = {}
+    for row in _rows(history):
+        if row["implied"] or not row["file_path"]:
+            continue
+        before = _before(history, row, previous.get(row["file_path"]))
+        made = record(row, root, before, history.snapshot(row["snapshot"]))
+        previous[row["file_path"]] = row
+        if made:
+            yield made
+
+
+def _before(history: History, row: Any, previous: Any) -> str | None:
+    """The code that the event changed, None for a new file.
+
+    The file's own content where it is known: the same pattern may stand elsewhere with other
+    comments, and so on other lines.
+    """
+    parents = row["parent_pattern_ids"].split()
+    if not parents:
+        return None
+    if previous and previous["content_id"] == parents[0]:
+        return history.snapshot(previous["snapshot"])
+    return history.code_of(parents[0])
+
+
+def _repository(given: str | None) -> str:
+    """The directory that the records' paths start from. Raises CommandError without one."""
+    if given:
+        return os.path.abspath(given)
+    here = os.getcwd()
+    while not any(os.path.exists(f"{here}/{name}") for name in (".git", ".hg", ".jj", ".svn")):
+        if here == os.path.dirname(here):
+            raise CommandError(
+                "Agent Trace is kept in a repository: go there, or name it by --root"
+            )
+        here = os.path.dirname(here)
+    return here

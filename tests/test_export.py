@@ -1,0 +1,120 @@
+"""`pattern-tracker export`: JSON Lines and Agent Trace records."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import cli
+from lib.identity import digest
+from lib.trace import changed_ranges
+from tests.support.outpost import Outpost
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outpost:
+    outpost = Outpost(tmp_path / "spool")
+    repository = tmp_path / "repository"
+    (repository / ".git").mkdir(parents=True)
+    (repository / "sub").mkdir()
+    path = f"{repository}/src/a.py"
+    outpost.write(path, "# one\nx = 1\n\ny = 2\n")
+    outpost.write(path, "# one\nx = 1\n\ny = 3\nz = 4\n", "# one\nx = 1\n\ny = 2\n")
+    outpost.write(path, "# one\nx = 1\n", "# one\nx = 1\n\ny = 3\nz = 4\n")
+    outpost.write("/elsewhere/b.py", "x = 1\n\ny = 2\n")
+    outpost.write(f"{repository}/old.py", "b = 2\n", "a = 1\n")
+    outpost.flush()
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
+    monkeypatch.chdir(repository / "sub")
+    return outpost
+
+
+def export(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    assert cli.main(["export", *arguments]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_event_is_a_line(told: Outpost, capsys: pytest.CaptureFixture[str]) -> None:
+    events = export(capsys)
+    assert len(events) == 6
+    assert [e["implied"] for e in events] == [False] * 4 + [True, False]
+    assert events[1]["parent_pattern_ids"] == [events[0]["pattern_id"]]
+    assert events[1]["edge_type"] == "modified_from"
+    assert "code" not in events[0]
+    assert export(capsys, "--code")[2]["code"] == "# one\nx = 1\n"
+
+
+def test_a_file_is_new_private_and_the_same(
+    told: Outpost, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "out.jsonl"
+    assert export(capsys, "-o", str(path)) == []
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [json.loads(line) for line in path.read_text().splitlines()] == export(capsys)
+    assert cli.main(["export", "-o", str(path)]) == 1
+    assert "exists" in capsys.readouterr().err
+
+
+def test_agent_trace_tells_which_lines_were_written(
+    told: Outpost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = export(capsys, "--format", "agent-trace")
+    files = [record["files"][0] for record in records]
+    # Not the file outside the repository, nor the edit that only took lines away.
+    assert [file["path"] for file in files] == ["src/a.py", "src/a.py", "old.py"]
+    ranges = [file["conversations"][0]["ranges"] for file in files]
+    assert [(r["start_line"], r["end_line"]) for found in ranges for r in found] == [
+        (1, 4), (4, 5), (1, 1),
+    ]  # fmt: skip
+    assert ranges[1][0]["content_hash"] == f"sha256:{digest('y = 3' + chr(10) + 'z = 4' + chr(10))}"
+
+
+def test_agent_trace_records_have_the_required_shape(
+    told: Outpost, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    records = export(capsys, "--format", "agent-trace", "--root", str(tmp_path))
+    assert records == export(capsys, "--format", "agent-trace", "--root", str(tmp_path))
+    assert len({record["id"] for record in records}) == len(records) == 3
+    for record in records:
+        assert record["version"] == "0.1.0"
+        assert str(uuid.UUID(record["id"])) == record["id"]
+        assert record["timestamp"].endswith("+00:00")
+        (file,) = record["files"]
+        assert not file["path"].startswith(("/", ".."))
+        (conversation,) = file["conversations"]
+        assert conversation["contributor"] == {"type": "ai"}
+        assert set(record["metadata"]) == {"dev.pattern-tracker"}
+
+
+def test_without_a_repository_there_is_a_clear_line(
+    told: Outpost,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir("/")
+    assert cli.main(["export", "--format", "agent-trace"]) == 1
+    assert "--root" in capsys.readouterr().err
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "c\f", "d\u2028", ""]), max_size=8).map("\n".join)
+
+
+@given(LINES, LINES)
+def test_ranges_lie_in_the_file_and_hold_all_that_is_new(before: str, after: str) -> None:
+    ranges = changed_ranges(before, after)
+    lines = after.split("\n")
+    covered: set[int] = set()
+    for found in ranges:
+        assert 1 <= found["start_line"] <= found["end_line"] <= len(lines)
+        covered |= set(range(found["start_line"], found["end_line"] + 1))
+    old = before.split("\n")
+    # Without what is attributed, nothing is left that was not there before.
+    kept = [line for number, line in enumerate(lines, 1) if number not in covered and line]
+    position = 0
+    for line in kept:
+        position = old.index(line, position) + 1
