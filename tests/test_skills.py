@@ -1,0 +1,88 @@
+"""The plugin's skills, in the real client: what they name is there, and may be run."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.bundle import CLIENT, ROOT, Bundle
+from tests.support.messages_api import scripted
+
+SKILLS = ("lineage", "status", "sync")
+COMMAND = f'"{ROOT}/bin/pattern-tracker"'
+
+
+def test_the_skills_name_commands_that_there_are(bundle: Bundle) -> None:
+    assert sorted(path.parent.name for path in ROOT.glob("skills/*/SKILL.md")) == list(SKILLS)
+    for name in SKILLS:
+        text = (ROOT / "skills" / name / "SKILL.md").read_text()
+        assert f"\nname: {name}\n" in text
+        for line in re.findall(
+            r'^    "\$\{CLAUDE_PLUGIN_ROOT\}/bin/pattern-tracker" (.+)$', text, re.M
+        ):
+            done = bundle.command(*line.split()[:1], "--help")
+            assert done.returncode == 0, line
+
+
+def use(bundle: Bundle, skill: str, command: str) -> tuple[str, dict[str, Any]]:
+    """Use `skill` in a session in which the model then runs `command`, without asking anybody.
+
+    What the client told the model, and what came of the command.
+    """
+    work = bundle.home / "work"
+    work.mkdir()
+    with scripted([[("Bash", {"command": command, "description": "as the skill says"})]]) as url:
+        done = subprocess.run(
+            [str(CLIENT), "-p", f"/pattern-tracker:{skill}", "--plugin-dir", str(ROOT)],
+            cwd=work, capture_output=True, text=True, check=False, timeout=120,
+            stdin=subprocess.DEVNULL,
+            env={
+                **bundle.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "dummy",
+                "DISABLE_AUTOUPDATER": "1", "IS_SANDBOX": "1",
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            },
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (transcript,) = bundle.home.glob(".claude/projects/*/*.jsonl")
+    parts: list[Any] = []
+    for line in transcript.read_text().splitlines():
+        content = json.loads(line).get("message", {}).get("content")
+        parts += content if isinstance(content, list) else []
+    told = "".join(part["text"] for part in parts if part["type"] == "text")
+    (result,) = (part for part in parts if part["type"] == "tool_result")
+    return told, result
+
+
+@pytest.mark.client
+@pytest.mark.usefixtures("client")
+@pytest.mark.xdist_group("client")
+@pytest.mark.parametrize(
+    ("skill", "arguments", "answer"),
+    [
+        ("status", "status", "never observed"),
+        ("status", "doctor --json", "checks"),
+        ("lineage src/a.py", "lineage -- src/a.py", "nothing was recorded yet"),
+        ("sync", "sync", "0 delivered, 0 left"),
+    ],
+)
+def test_a_skill_lets_its_command_run(
+    bundle: Bundle, tmp_path: Path, skill: str, arguments: str, answer: str
+) -> None:
+    told, result = use(bundle, skill, f"{COMMAND} {arguments}")
+    assert COMMAND in told
+    assert "CLAUDE_PLUGIN_ROOT" not in told
+    assert answer in str(result["content"])
+    if skill.startswith("lineage "):
+        assert "The user asks for the lineage of: src/a.py" in told
+
+
+@pytest.mark.client
+@pytest.mark.usefixtures("client")
+@pytest.mark.xdist_group("client")
+def test_a_skill_lets_nothing_else_run(bundle: Bundle) -> None:
+    _, result = use(bundle, "status", f"{COMMAND} trust https://example.com --use")
+    assert result["is_error"]
+    assert "approval" in str(result["content"])
