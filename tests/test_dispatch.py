@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from lib.commands.status import gather
 from tests.support.bundle import INTERPRETER, ROOT
 from tests.support.outpost import Outpost
 from tests.support.service_app import BATCH, TRACK, Outage, Reply, Request
@@ -212,6 +213,15 @@ def test_a_run_that_may_not_send_ends_before_loading_httpx(
     assert done.stdout.split() == ["False", "False"]
     assert len(server.requests) == 3
     assert outpost.recorded() == 2
+
+
+def test_the_circuit_is_open_for_every_process(outpost: Outpost, server: ServiceDouble) -> None:
+    outpost.story()
+    with server.faults.during(Fault.STATUS, status=500):
+        outpost.run(CIRCUIT_BREAKER_FAILURE_THRESHOLD="1")
+    assert gather(str(outpost.directory))["circuit_breaker"]["state"] == "open"
+    assert outpost.flush()
+    assert gather(str(outpost.directory))["circuit_breaker"]["state"] == "closed"
 
 
 def test_a_run_does_not_ask_before_its_time(outpost: Outpost, server: ServiceDouble) -> None:

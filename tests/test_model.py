@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lib import accounts, outbox, spool, tally
 from lib.capture import capture
+from lib.commands.status import gather
 from lib.ledger import Ledger
 from tests.support.books import assert_whole, balance
 from tests.support.bundle import write_payload
@@ -141,7 +142,7 @@ class Tracker(RuleBasedStateMachine):
     @rule()
     def flush_while_it_is_down(self) -> None:
         """A flusher that a hook starts: with the circuit open it asks nobody."""
-        circuit = self.outpost.section("breaker").get("state")
+        circuit = gather(str(self.directory))["circuit_breaker"]["state"]
         before = len(self.server.requests)
         with self.server.faults.during(Fault.STATUS, status=500):
             self.outpost.run()
