@@ -8,6 +8,8 @@ from lib import outbox
 from lib.accounts import Accounts
 from lib.delivery import BATCH
 from lib.dispatch import Dispatch
+from lib.ignore import NotYet
+from lib.intake import Ignored, Intake
 from lib.journal import log
 from lib.ledger import Ledger, Taken
 from lib.outbox import Waiting
@@ -30,6 +32,8 @@ class Drain:
         is_late: whether to stop.
         progress: told the numbers of events done and still waiting after each batch.
         accounts: the books of that spool.
+
+    Raises `user_rules.Unusable` where nothing may be delivered.
 
     `delivered` counts the files taken out and `met_bytes` the size of those met; `kept` holds the
     names of those that stay, and `complete` says that every file was looked at.
@@ -54,6 +58,7 @@ class Drain:
         self._is_late = is_late
         self._progress = progress
         self._accounts = accounts
+        self._intake = Intake(directory)
         # What the ledger has of the files that are there: those that wait for a service, and those
         # that are done with but may not be unlinked yet, with their keys.
         self._recorded: set[str] = set()
@@ -115,7 +120,7 @@ class Drain:
         done = [name for name, file in useful.items() if self._is_done(file)]
         self._recorded.difference_update(done)
         self._unlink(done)
-        events = dict(self._read([name for name in useful if name not in done]))
+        events = dict(self._read([file for name, file in useful.items() if name not in done]))
         mine = {name for name, event in events.items() if self._is_mine(event)}
         self._recorded |= self._ledger.take(
             Taken(name, useful[name].key, event, bool(self._dispatch.url) or name not in mine)
@@ -140,14 +145,18 @@ class Drain:
         """Whether it is this flusher's to deliver: a program may have named another service."""
         return event.get("service_url", "") in ("", self._dispatch.url)
 
-    def _read(self, names: list[str]) -> Iterator[tuple[str, Event]]:
-        for name in names:
+    def _read(self, files: list[Waiting]) -> Iterator[tuple[str, Event]]:
+        for file in files:
+            name = file.name
             try:
-                yield name, outbox.read(self._directory, name)
+                yield name, self._intake.read(name, recorded=name in self._recorded)
             except FileNotFoundError:
                 continue
-            except outbox.Busy:
+            except (outbox.Busy, NotYet):
                 self.kept.add(name)
+            except Ignored:
+                self._accounts.drop("ignored", [file.key])
+                outbox.acknowledge(self._directory, name)
             except outbox.Damaged as damaged:
                 self._quarantine(name, str(damaged))
 
@@ -163,7 +172,7 @@ class Drain:
         self._acknowledge(delivered, told)
 
     def _quarantine(self, name: str, reason: str) -> None:
-        outbox.quarantine(self._directory, name, reason)
+        self._intake.quarantine(name, reason)
         log(self._directory, f"{name} put into quarantine: {reason}")
 
     def _acknowledge(self, names: list[str], told: Iterable[str] = ()) -> None:

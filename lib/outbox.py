@@ -133,6 +133,13 @@ def _checked(event: object) -> Event:
     return event
 
 
+def write_over(directory: str, name: str, data: bytes, captured_ns: int) -> None:
+    """Put `data`, dated `captured_ns`, in the place of file `name` in one step. Raises OSError."""
+    temporary = f"{directory}/{spool.TEMPORARY}{os.getpid()}_{time.monotonic_ns()}"
+    files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
+    os.rename(temporary, f"{directory}/{name}")
+
+
 def claim(directory: str, name: str) -> int | None:
     """Keep others from reading file `name` until the returned descriptor is closed.
 

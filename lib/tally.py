@@ -12,8 +12,9 @@ from lib.identity import digest
 
 FILE = "tally"
 # What can happen to a captured event, other than that the ledger counts it: it was captured, and
-# was dropped for its age, for the spool's size, by a command, or by somebody's own hand.
-DROPPED = {"expired": "x", "overflow": "o", "discarded": "q", "removed": "r"}
+# was dropped for its age, for the spool's size, by a command, by somebody's own hand, or because
+# a .patternignore excludes its file.
+DROPPED = {"expired": "x", "overflow": "o", "discarded": "q", "removed": "r", "ignored": "i"}
 # Why a hook captured nothing.
 SKIPPED = {"duplicate": "d", "failed": "f", "unreadable": "u", "oversize": "z", "secret": "s"}
 LETTERS = {"captured": "c", **DROPPED, **SKIPPED}

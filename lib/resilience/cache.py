@@ -8,6 +8,8 @@ from lib import codec, files, identity, outbox, retention, spool, tally
 from lib.accounts import Accounts
 from lib.event import timestamp
 from lib.files import make_private_directory
+from lib.ignore import NotYet
+from lib.intake import Ignored, Intake
 from lib.ledger import Ledger, Taken, open_ledger
 from lib.lock import Lock
 from lib.outbox import Waiting
@@ -154,6 +156,7 @@ class PatternCache:
     async def _sync(
         self, waiting: list[Waiting], api_client: Tracker, max_retries: int, stats: dict[str, int]
     ) -> None:
+        intake = Intake(self.cache_dir)
         ledger = open_ledger(self.cache_dir)
         try:
             Accounts(self.cache_dir).ensure_captured(file.key for file in waiting)
@@ -162,7 +165,7 @@ class PatternCache:
                 if in_a_row >= MAX_FAILURES_IN_A_ROW:
                     stats["skipped"] += 1
                     continue
-                outcome = await self._sync_one(ledger, file, api_client, max_retries)
+                outcome = await self._sync_one(ledger, intake, file, api_client, max_retries)
                 in_a_row = in_a_row + 1 if outcome == "failed" else 0
                 if outcome in stats:
                     stats[outcome] += 1
@@ -170,21 +173,13 @@ class PatternCache:
             ledger.close()
 
     async def _sync_one(
-        self, ledger: Ledger, file: Waiting, api_client: Tracker, max_retries: int
+        self, ledger: Ledger, intake: Intake, file: Waiting, api_client: Tracker, max_retries: int
     ) -> str:
         """Deliver one file; "synced", "failed", "skipped", or "" if somebody else took it."""
         name = file.name
-        try:
-            if name in self.under_way:
-                raise outbox.Busy(name)
-            event = outbox.read(self.cache_dir, name)
-        except FileNotFoundError:
-            return ""
-        except outbox.Busy:
-            return "skipped"
-        except outbox.Damaged as damaged:
-            outbox.quarantine(self.cache_dir, name, str(damaged))
-            return "failed"
+        event = self._read(intake, file)
+        if isinstance(event, str):
+            return event
         if _retries(event) >= max_retries or not _is_for(event, api_client):
             return "skipped"
         if ledger.take([Taken(name, file.key, event, waits=True)]):
@@ -199,6 +194,25 @@ class PatternCache:
         ledger.forget([name])
         self._synced += 1
         return "synced"
+
+    def _read(self, intake: Intake, file: Waiting) -> Event | str:
+        """The event in `file`, or what became of it instead, as `_sync_one` says it."""
+        name = file.name
+        try:
+            if name in self.under_way:
+                raise outbox.Busy(name)
+            return intake.read(name)
+        except FileNotFoundError:
+            return ""
+        except (outbox.Busy, NotYet):
+            return "skipped"
+        except Ignored:
+            tally.add(self.cache_dir, "ignored", file.key)
+            outbox.acknowledge(self.cache_dir, name)
+            return ""
+        except outbox.Damaged as damaged:
+            intake.quarantine(name, str(damaged))
+            return "failed"
 
     def _count_retry(self, name: str, event: Event) -> None:
         event["retry_count"] = _retries(event) + 1

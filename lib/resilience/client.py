@@ -17,6 +17,8 @@ from lib.answers import FAILURES, Answer, Verdict
 from lib.approval import Approvals, Destination, Refused
 from lib.clock import Clock
 from lib.files import make_private_directory
+from lib.ignore import NotYet
+from lib.intake import Intake
 from lib.ledger import Ledger, Taken, open_ledger
 from lib.resilience import log
 from lib.resilience.breaker import CircuitBreaker
@@ -27,6 +29,7 @@ from lib.resilience.plain import plain
 from lib.resilience.storage import MemoryStorage, SharedStorage, Storage
 from lib.settings import Settings
 from lib.state import FILE_NAME, StateFile
+from lib.user_rules import Unusable
 
 if TYPE_CHECKING:
     import httpx
@@ -153,6 +156,13 @@ class ResilientAPIClient:
             # Another service than the flusher's: it must not take the event for delivered.
             if self._explicit:
                 made["service_url"] = self.base_url
+            try:
+                intake = Intake(self.cache.cache_dir)
+                if intake.is_ignored(made):
+                    return _result(False, False, "a .patternignore excludes its file")
+                made = intake.clean(made)
+            except (NotYet, Unusable) as problem:
+                return await self._leave(made, str(problem))
             identifier = str(made["event_id"])
             name = spool.file_name(identifier)
             # From before it is there to be found: a sync of ours must not deliver it as well.
@@ -166,6 +176,12 @@ class ResilientAPIClient:
         except Exception as error:
             log.warning("an event could not be delivered: %r", error)
             return _result(False, bool(stored), f"not delivered: {error!r}", stored)
+
+    async def _leave(self, event: "dict[str, Any]", problem: str) -> Result:
+        """Leave an event that may not be delivered now to the flusher."""
+        stored = await self.cache.cache_pattern_event(event) if self.enable_caching else ""
+        kept = "it waits on disk" if stored else "it is not kept"
+        return _result(False, bool(stored), f"{problem}; {kept}", stored)
 
     async def _deliver(self, event: "dict[str, Any]", identifier: str, stored: str) -> Result:
         name = spool.file_name(identifier)
@@ -248,6 +264,7 @@ class ResilientAPIClient:
         """
         try:
             event = plain(wrap({"event_data": event_data}))
+            event = Intake(self.cache.cache_dir).clean(event)
             ledger = self._ledger()
             if ledger.resolved(event["event_id"]) is None:
                 ledger.record_all([event])
