@@ -83,6 +83,6 @@ def test_a_skill_lets_its_command_run(
 @pytest.mark.usefixtures("client")
 @pytest.mark.xdist_group("client")
 def test_a_skill_lets_nothing_else_run(bundle: Bundle) -> None:
-    _, result = use(bundle, "status", f"{COMMAND} trust https://example.com --use")
+    _, result = use(bundle, "status", f"{COMMAND} trust")
     assert result["is_error"]
     assert "approval" in str(result["content"])
