@@ -4,11 +4,10 @@ Decides from the shared state file before anything is sent, so that a run which 
 without loading `httpx`.
 """
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lib import answers, delivery
+from lib import answers, delivery, packages
 from lib.answers import Answer, Verdict
 from lib.approval import Approvals, Destination, Refused
 from lib.backoff import SECTION, Backoff
@@ -190,11 +189,8 @@ class Dispatch:
 
 
 def _service_class() -> "type[Service]":
-    """The class that sends, whose packages a flusher started without `site` does not see."""
-    if sys.flags.no_site:
-        import site
-
-        site.main()
+    """The class that sends; its packages take a while to load."""
+    packages.find()
     from lib.service import Service
 
     return Service

@@ -9,6 +9,8 @@ import re
 import stat
 from typing import Any, NamedTuple
 
+from lib import packages
+
 FILE_NAME = ".patternignore"
 MAX_BYTES = 64 * 1024
 MAX_PATTERNS = 1000
@@ -17,7 +19,7 @@ MAX_LENGTH = 255
 MAX_WILDCARDS = 3
 MAX_COMPLEX = 50
 MAX_PATH = 512
-MAX_LEVELS = 64
+MAX_LEVELS = 256
 _WILDCARDS = re.compile(r"\*+")
 
 
@@ -121,6 +123,7 @@ def _spec(text: str) -> Any:
         raise _Refused(f"a pattern is longer than {MAX_LENGTH} characters")
     if sum(number > 1 for number in wildcards) > MAX_COMPLEX:
         raise _Refused(f"more than {MAX_COMPLEX} patterns have several wildcards")
+    packages.find()
     try:
         from pathspec import GitIgnoreSpec
     except ImportError:

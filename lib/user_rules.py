@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
+from lib import packages
+
 SUFFIX = ".redact.txt"
 MAX_BYTES = 64 * 1024
 MAX_PATTERNS = 100
@@ -98,6 +100,7 @@ def _rules(text: str) -> Iterator[UserRule]:
 
 
 def _compiled(line: str, number: int) -> Any:
+    packages.find()
     try:
         import regex
     except ImportError:
