@@ -91,7 +91,7 @@ esac
 # What an installation is made of: if none of it differs, there is nothing to build.
 signature() {
     printf '%s\n' "$python"
-    cd "$source" && find lib hooks bin requirements.txt plugin.json install.sh -type f \
+    cd "$source" && find lib hooks bin requirements.lock plugin.json install.sh -type f \
         ! -path '*/__pycache__/*' -exec cksum {} + | LC_ALL=C sort
 }
 
@@ -105,10 +105,10 @@ if [ ! -x "$root/.venv/bin/python" ] || [ "$built" != "$(cat "$root/.built" 2>/d
     "$python" -I -m venv "$stage/.venv" >"$stage/log" 2>&1 ||
         fail "python -m venv failed: $(tail -n 1 "$stage/log") (on Debian: apt install python3-venv)"
     "$stage/.venv/bin/python" -I -m pip install --quiet --disable-pip-version-check \
-        -r "$source/requirements.txt" >"$stage/log" 2>&1 ||
+        --require-hashes -r "$source/requirements.lock" >"$stage/log" 2>&1 ||
         fail "pip could not install the dependencies: $(tail -n 1 "$stage/log")"
     rm "$stage/log"
-    for part in lib hooks bin plugin.json .claude-plugin requirements.txt README.md; do
+    for part in lib hooks bin plugin.json .claude-plugin requirements.lock README.md; do
         cp -RPp "$source/$part" "$stage/"
     done
     find "$stage/lib" -name __pycache__ -prune -exec rm -rf {} +

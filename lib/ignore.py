@@ -7,6 +7,7 @@ long, excludes everything below it: what it asks for is unknown, and that is the
 import os
 import re
 import stat
+import time
 from typing import Any, NamedTuple
 
 from lib import packages
@@ -20,6 +21,8 @@ MAX_WILDCARDS = 3
 MAX_COMPLEX = 50
 MAX_PATH = 512
 MAX_LEVELS = 256
+# Of processor time, for all the matching that one object does.
+MAX_SECONDS = 1.0
 _WILDCARDS = re.compile(r"\*+")
 
 
@@ -46,6 +49,8 @@ class Ignores:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self._told: set[str] = set()
+        self._spent = 0.0
         self._places: dict[tuple[str, str], list[_Place]] = {}
         self._read: dict[str, _Place | None] = {}
 
@@ -62,13 +67,28 @@ class Ignores:
         if (directory, cwd) not in self._places:
             self._places[directory, cwd] = self._places_above(directory, cwd)
         for place in self._places[directory, cwd]:
-            within = full[len(place.directory.rstrip("/")) + 1 :]
-            if place.spec is None or len(within) > MAX_PATH:
-                return True
-            said = place.spec.check_file(within).include
+            said = self._say(place, full[len(place.directory.rstrip("/")) + 1 :])
             if said is not None:
-                return bool(said)
+                return said
         return False
+
+    def _say(self, place: _Place, within: str) -> bool | None:
+        """Whether `place` excludes the file at `within` it, None if it says nothing."""
+        if place.spec is None or len(within) > MAX_PATH:
+            return True
+        if self._spent > MAX_SECONDS:
+            self._problem(place.directory, f"matching took more than {MAX_SECONDS} s")
+            return True
+        start = time.process_time()
+        said: bool | None = place.spec.check_file(within).include
+        self._spent += time.process_time() - start
+        return said
+
+    def _problem(self, directory: str, why: object) -> None:
+        line = f"{directory}/{FILE_NAME} excludes everything: {why}"
+        if line not in self._told:
+            self._told.add(line)
+            self.problems.append(line)
 
     def _places_above(self, directory: str, cwd: str) -> list[_Place]:
         found = (self._place(above) for above in _project(directory, cwd))
@@ -80,7 +100,7 @@ class Ignores:
                 text = _text(f"{directory}/{FILE_NAME}")
                 self._read[directory] = (text and _Place(directory, _spec(text))) or None
             except (_Refused, OSError, ValueError) as error:
-                self.problems.append(f"{directory}/{FILE_NAME} excludes everything: {error}")
+                self._problem(directory, error)
                 self._read[directory] = _Place(directory, None)
         return self._read[directory]
 
