@@ -116,7 +116,9 @@ def test_a_lock_that_is_given_up_is_not_kept_by_a_forked_child(tmp_path: Path) -
 
 
 def test_a_process_started_by_a_holder_does_not_inherit_the_lock(tmp_path: Path) -> None:
-    starting = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
+    starting = (
+        "import subprocess as s; print(s.Popen(['sleep', '60'], close_fds=False).pid, flush=True)"
+    )
     holder = hold(tmp_path / "lock", starting)
     assert holder.stdout
     child = int(holder.stdout.readline())
