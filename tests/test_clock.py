@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lib import clock as clock_module
@@ -197,6 +197,7 @@ ANY_INSTANT = st.fixed_dictionaries(
 
 
 @settings(max_examples=300)
+@example({"boot": "boot-0", "up": 4.985334310284323, "wall": None}, "boot-0", [5.0])
 @given(ANY_INSTANT, st.sampled_from(["boot-0", ""]), st.lists(st.floats(0, TIMEOUT), max_size=8))
 def test_an_instant_from_a_nonsense_clock(
     instant: dict[str, object], boot_id: str, pauses: list[float]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 LEASE = 30.0
 # Successes in a row are counted in memory and stored this often, in seconds.
 SUCCESS_INTERVAL = 10.0
+# Seconds: whoever waits exactly `available_in` is let in, though sums of floats are not exact.
+ROUNDING = 1e-6
 
 
 class CircuitBreaker:
@@ -208,9 +210,9 @@ class CircuitBreaker:
         if not isinstance(opened, dict):
             return CLOSED, 0.0
         try:
-            waited = self._clock.since(opened)
-            if waited < self.timeout:
-                return OPEN, self.timeout - waited
+            wait = _left(self.timeout, self._clock.since(opened))
+            if wait:
+                return OPEN, wait
             return HALF_OPEN, self._wait_for_lease(state)
         except Exception:
             # An attribute was set to what is no number.
@@ -223,7 +225,7 @@ class CircuitBreaker:
             for trial in circuit.trials(state, self._clock, self.lease)
         )
         places = max(1, self.half_open_max_calls)
-        return max(0.0, self.lease - ages[places - 1]) if len(ages) >= places else 0.0
+        return _left(self.lease, ages[places - 1]) if len(ages) >= places else 0.0
 
     def _acquire_trial(self) -> Permit | None:
         lease = os.urandom(8).hex()
@@ -262,6 +264,11 @@ class CircuitBreaker:
             log.warning("the circuit breaker's state could not be stored: %r", error)
             return False
         return True
+
+
+def _left(total: float, passed: float) -> float:
+    left = total - passed
+    return left if left > ROUNDING else 0.0
 
 
 def _discard(func: object) -> None:
