@@ -105,7 +105,8 @@ def test_the_same_content_or_another_comment_is_no_event() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/p/.env", "/p/.env.local", "/p/prod.env", "/p/id_rsa", "/p/KEY.PEM", "/h/.netrc", "/h/.ssh/x",
+    ["/p/.env", "/p/.env.local", "/p/prod.env", "/p/id_rsa",
+     "/p/id_ed25519_sk", "/h/.azure/x", "/p/k.age", "/p/KEY.PEM", "/h/.netrc", "/h/.ssh/x",
      "/p/credentials.json", "/p/store.jks"],
 )  # fmt: skip
 def test_files_named_after_secrets_are_not_captured(path: str) -> None:
