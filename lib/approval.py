@@ -68,6 +68,14 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def vet(url: str) -> str:
+    """The origin of a service that may be approved. Raises Refused for one that may not."""
+    origin = origin_of(url)
+    if not is_loopback(url) and not origin.startswith("https:"):
+        raise Refused(f"{origin} is not https")
+    return origin
+
+
 class Approvals:
     """The user's approvals in the file at `path`, mode 0600; a file that is not so is refused."""
 
@@ -88,8 +96,7 @@ class Approvals:
         host = approved.get(origin) if isinstance(approved, dict) else None
         if host is None and not is_loopback(url):
             raise Refused(f"{origin} was not approved: pattern-tracker trust {origin}")
-        if not is_loopback(url) and not origin.startswith("https:"):
-            raise Refused(f"{origin} is not https")
+        vet(url)
         token_file = _text(host.get("token_file")) if isinstance(host, dict) else ""
         return Destination(url.rstrip("/"), read_token(token_file) if token_file else "")
 
@@ -98,9 +105,7 @@ class Approvals:
 
         `token_file`: an absolute path. Raises Refused, or OSError where it cannot be kept.
         """
-        origin = origin_of(url)
-        if not is_loopback(url) and not origin.startswith("https:"):
-            raise Refused(f"{origin} is not https")
+        origin = vet(url)
         if token_file:
             read_token(token_file)
         kept = self._read()

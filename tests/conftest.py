@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lib import wake
-from tests.support.bundle import CLIENT, ROOT, Bundle, wait_for
+from tests.support.bundle import CLIENT, ROOT, Bundle, seed, wait_for
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 
@@ -45,16 +45,13 @@ def outpost(tmp_path: Path, server: ServiceDouble) -> Outpost:
 
 @pytest.fixture(scope="session")
 def installed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home directory in which ./install.sh has run."""
+    """A home directory in which ./install.sh has run: one for all tests of a worker."""
     home = tmp_path_factory.mktemp("installed")
-    bundle = Bundle(home)
+    seed(home / ".claude" / "hooks" / "pattern-tracker")
     done = subprocess.run(
         [str(ROOT / "install.sh")],
-        env={**bundle.environ, "PIP_CACHE_DIR": str(ROOT / ".cache" / "pip")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        env=Bundle(home).environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return home
 

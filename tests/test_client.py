@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from lib import identity, wake
-from tests.support.bundle import CLIENT, ROOT, Bundle, wait_for
+from tests.support.bundle import CLIENT, ROOT, Bundle, seed, wait_for
 
 pytestmark = [
     pytest.mark.client,
     pytest.mark.usefixtures("client"),
-    pytest.mark.xdist_group("client"),
 ]
 CODE = 'def foo(a):\n    x = 1\n    y = 2\n    return a\n\n\ndef bar():\n    return "it\u2019s"\n'
 
@@ -76,9 +75,9 @@ def test_every_write_and_edit_is_recorded_with_its_lineage(home: Bundle, tmp_pat
 
 def test_writes_succeed_in_silence_as_the_installation_is_deleted(tmp_path: Path) -> None:
     bundle = Bundle(tmp_path, tmp_path / ".claude" / "hooks" / "pattern-tracker")
+    seed(bundle.root)
     install = [str(ROOT / "install.sh")]
-    kept = {"PIP_CACHE_DIR": str(ROOT / ".cache" / "pip")}
-    subprocess.run(install, env={**bundle.environ, **kept}, capture_output=True, check=True)
+    subprocess.run(install, env=bundle.environ, capture_output=True, check=True)
     work = tmp_path / "work"
     work.mkdir()
     content = "x = 1\n" * 40_000

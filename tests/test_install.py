@@ -2,28 +2,31 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lib.commands.common import CommandError
-from lib.commands.registration import command, register, unregister
-from tests.support.bundle import ROOT, Bundle, payload
+from lib.commands import staging
+from lib.commands.registration import SCRIPTS, command
+from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, seed, write_payload
 from tests.support.service_double import ServiceDouble
 
+# Without the compilers that pip asks for their versions: some leave files in the home directory.
+PATH = f"{os.path.dirname(INTERPRETER)}:/usr/bin:/bin"
 
-def run_install(home: Path, *arguments: str, cwd: Path | None = None, **environ: str) -> Any:
+
+def run_install(
+    home: Path, *arguments: str, cwd: Path | None = None, script: Path = ROOT / "install.sh",
+    **environ: str,
+) -> Any:  # fmt: skip
     return subprocess.run(
-        [str(ROOT / "install.sh"), *arguments], cwd=cwd,
-        env={"HOME": str(home), "PATH": os.environ["PATH"], **environ},
+        [str(script), *arguments], cwd=cwd,
+        env={"HOME": str(home), "PATH": PATH, **environ},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-
-
-# Downloads are kept for the next test: a package index is not what is tested.
-SHARED = {"PIP_CACHE_DIR": str(ROOT / ".cache" / "pip")}
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -35,7 +38,23 @@ def tree(directory: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.xdist_group("client")
+def test_from_an_empty_home_to_a_lineage_in_one_command(tmp_path: Path) -> None:
+    """With the packages from where pip has them: the one test that asks an index."""
+    done = run_install(tmp_path, PIP_CACHE_DIR=str(ROOT / ".cache" / "pip"))
+    assert done.returncode == 0, done.stderr
+    said = [line.strip().partition("  ")[0] for line in done.stdout.splitlines()]
+    assert said[0].endswith("into ~/.claude/hooks/pattern-tracker")
+    assert said[1].startswith("making an environment with Python 3.")
+    assert said[2:4] == [
+        "installing the packages",
+        "checking it: a sample file written and changed",
+    ]
+    assert "greet  <- asked for" in done.stdout
+    assert said[-2] == "registered both hooks in ~/.claude/settings.json"
+    assert "status" in said[-1]
+    assert bundle_in(tmp_path).json("doctor")["serious"] == 0
+
+
 def test_installing_ends_with_a_lineage_and_leaves_no_event(installed_home: Path) -> None:
     done = run_install(installed_home)
     assert done.returncode == 0, done.stderr
@@ -44,14 +63,12 @@ def test_installing_ends_with_a_lineage_and_leaves_no_event(installed_home: Path
     assert not list(spool.rglob("pending_*"))
 
 
-@pytest.mark.xdist_group("client")
 def test_installing_twice_changes_nothing(installed_home: Path) -> None:
     before = tree(installed_home)
     assert run_install(installed_home).returncode == 0
     assert tree(installed_home) == before
 
 
-@pytest.mark.xdist_group("client")
 def test_a_service_can_be_chosen_with_the_installation(installed_home: Path) -> None:
     kept = installed_home / ".claude" / "hooks" / "pattern-tracker.approved.json"
     with ServiceDouble() as server:
@@ -87,7 +104,6 @@ def test_options_that_make_no_sense_change_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xdist_group("client")
 def test_a_service_that_may_not_be_used_is_refused(installed_home: Path) -> None:
     done = run_install(installed_home, "--service-url", "http://patterns.example.com")
     assert done.returncode == 1
@@ -96,7 +112,8 @@ def test_a_service_that_may_not_be_used_is_refused(installed_home: Path) -> None
 
 def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Path) -> None:
     config = tmp_path / "elsewhere with 'quotes' and spaces"
-    environ = {"CLAUDE_CONFIG_DIR": str(config), **SHARED}
+    environ = {"CLAUDE_CONFIG_DIR": str(config)}
+    seed(config / "hooks" / "pattern-tracker")
     assert run_install(tmp_path, **environ).returncode == 0
     assert not (tmp_path / ".claude").exists()
     settings = json.loads((config / "settings.json").read_text())
@@ -128,7 +145,7 @@ def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "environ", "message"),
     [
-        (["--frobnicate"], {}, "unknown option"),
+        (["--frobnicate"], {}, "unrecognized arguments: --frobnicate"),
         ([], {"HOME": ""}, "no home directory"),
         ([], {"CLAUDE_CONFIG_DIR": "relative"}, "absolute"),
         (["--uninstall"], {}, "nothing is installed"),
@@ -156,89 +173,6 @@ def test_only_an_old_python_is_a_clear_error(tmp_path: Path) -> None:
     assert (done.returncode, "Python 3.10 or newer" in done.stderr) == (1, True)
 
 
-OTHER = {"matcher": "Write", "hooks": [{"type": "command", "command": "echo pattern-tracker"}]}
-SETTINGS = {
-    "none": None,
-    "empty object": "{}",
-    "empty file": "",
-    "tabs": '{\n\t"model": "opus",\n\t"z": 1,\n\t"a": [1, 2]\n}\n',
-    "four spaces, no final newline": '{\n    "env": {"A": "é"}\n}',
-    "one line": '{"model": "opus", "hooks": {}}',
-    "CRLF": '{\r\n  "model": "opus"\r\n}\r\n',
-    "BOM": '\ufeff{\n  "model": "opus"\n}\n',
-    "other people's hooks": json.dumps({"hooks": {"PostToolUse": [OTHER], "Stop": []}}, indent=2),
-}
-
-
-@pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS.keys())
-def test_settings_come_back_byte_for_byte(tmp_path: Path, text: str | None) -> None:
-    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
-    root.mkdir(parents=True)
-    if text is not None:
-        path.write_bytes(text.encode())
-        path.chmod(0o640)
-    before = json.loads((text or "{}").lstrip("\ufeff"))
-    assert register(str(path), str(root), "/usr/bin/python3")
-    installed = path.read_bytes()
-    assert not register(str(path), str(root), "/usr/bin/python3")
-    assert path.read_bytes() == installed
-    settings = json.loads(installed.decode("utf-8-sig"))
-    assert {k: v for k, v in settings.items() if k != "hooks"} == {
-        k: v for k, v in before.items() if k != "hooks"
-    }
-    assert unregister(str(path), str(root))
-    assert (path.read_bytes().decode() if path.exists() else None) == text
-    if text is not None:
-        assert path.stat().st_mode & 0o777 == 0o640
-
-
-def test_what_others_wrote_meanwhile_stays(tmp_path: Path) -> None:
-    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
-    root.mkdir(parents=True)
-    path.write_text("{}")
-    register(str(path), str(root), "/usr/bin/python3")
-    settings = json.loads(path.read_text())
-    settings["hooks"]["PostToolUse"].append(OTHER)
-    settings["model"] = "opus"
-    path.write_text(json.dumps(settings))
-    unregister(str(path), str(root))
-    assert json.loads(path.read_text()) == {"hooks": {"PostToolUse": [OTHER]}, "model": "opus"}
-
-
-def test_an_older_entry_of_ours_is_replaced(tmp_path: Path) -> None:
-    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
-    root.mkdir(parents=True)
-    register(str(path), str(root), "/old/python")
-    assert register(str(path), str(root), "/new/python")
-    (group,) = json.loads(path.read_text())["hooks"]["PreToolUse"]
-    assert group["hooks"][0]["command"] == command(str(root), "/new/python", "pre_tool_use.py")
-    unregister(str(path), str(root))
-    assert not path.exists()
-
-
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
-    root.mkdir(parents=True)
-    (tmp_path / "dotfiles.json").write_text("{}")
-    path.symlink_to("dotfiles.json")
-    register(str(path), str(root), "/usr/bin/python3")
-    assert path.is_symlink()
-    assert "hooks" in json.loads((tmp_path / "dotfiles.json").read_text())
-
-
-@pytest.mark.parametrize(
-    "text", ["{", "[]", '{"hooks": []}', '{"hooks": {"PostToolUse": {}}}', "{\n// c\n}"]
-)
-def test_settings_that_are_not_understood_are_left_alone(tmp_path: Path, text: str) -> None:
-    path, root = tmp_path / "settings.json", tmp_path / "hooks" / "pattern-tracker"
-    root.mkdir(parents=True)
-    path.write_text(text)
-    with pytest.raises(CommandError, match="nothing was changed"):
-        register(str(path), str(root), "/usr/bin/python3")
-    assert path.read_text() == text
-
-
-@pytest.mark.xdist_group("client")
 def test_a_dry_run_shows_the_change_and_makes_none(tmp_path: Path) -> None:
     settings = tmp_path / ".claude" / "settings.json"
     settings.parent.mkdir()
@@ -254,7 +188,6 @@ def test_a_dry_run_shows_the_change_and_makes_none(tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
-@pytest.mark.xdist_group("client")
 def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: Path) -> None:
     home, project = tmp_path / "home", tmp_path / "project"
     (project / ".claude").mkdir(parents=True)
@@ -263,7 +196,8 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
     settings.write_text('{ "env": {} }\n')
     (home / ".claude").mkdir()
     (home / ".claude" / "mine").write_text("")
-    done = run_install(home, "--project", cwd=project, **SHARED)
+    seed(home / ".claude" / "hooks" / "pattern-tracker")
+    done = run_install(home, "--project", cwd=project)
     assert done.returncode == 0, done.stderr
     assert not (home / ".claude" / "settings.json").exists()
     assert set(json.loads(settings.read_text())["hooks"]) == {"PreToolUse", "PostToolUse"}
@@ -274,18 +208,209 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
     assert (done.returncode, str(bundle.spool) in done.stdout) == (0, True)
     assert settings.read_text() == '{ "env": {} }\n'
     assert (bundle.spool / "ledger.db").exists()
-    assert run_install(home, **SHARED).returncode == 0
+    seed(bundle.root)
+    assert run_install(home).returncode == 0
     done = run_install(home, "--purge")
     assert done.returncode == 0, done.stderr
     left = sorted(path.name for path in (home / ".claude").rglob("*"))
-    assert left == ["hooks", "mine"]
+    assert left == ["mine"]
 
 
 def test_a_directory_with_more_than_ours_is_not_purged(tmp_path: Path) -> None:
-    from lib.commands.install import _is_spool
+    from lib.commands.removal import is_spool
 
     for name in ("ledger.db", "ledger.db-wal", "tally", "pending_1.json", "README"):
         (tmp_path / name).touch()
-    assert _is_spool(str(tmp_path))
+    assert is_spool(str(tmp_path))
     (tmp_path / "thesis.tex").touch()
-    assert not _is_spool(str(tmp_path))
+    assert not is_spool(str(tmp_path))
+
+
+def bundle_in(home: Path) -> Bundle:
+    return Bundle(home, home / ".claude" / "hooks" / "pattern-tracker")
+
+
+def registered(bundle: Bundle) -> str:
+    """The command that the client runs after a Write."""
+    settings = json.loads((bundle.home / ".claude" / "settings.json").read_text())
+    (group,) = settings["hooks"]["PostToolUse"]
+    return str(group["hooks"][0]["command"])
+
+
+def fire(bundle: Bundle, use: str) -> None:
+    """A Write, as the client tells of it: the hook is silent and exits 0."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", registered(bundle)],
+        input=json.dumps(write_payload(f"/p/{use}.py", f"x = {use!r}\n", use)).encode(),
+        env=bundle.environ, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Bundle:
+    """An installation of this test's own, with settings that were there before."""
+    bundle = bundle_in(tmp_path / "home")
+    seed(bundle.root)
+    (bundle.home / ".claude" / "settings.json").write_text(BEFORE)
+    done = run_install(bundle.home)
+    assert done.returncode == 0, done.stderr
+    return bundle
+
+
+BEFORE = '{\n\t"model": "opus"}'
+
+
+def other_version(tmp_path: Path, name: str, addition: str) -> Path:
+    """A checkout whose file `name` ends with `addition`."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for part in staging.PARTS:
+        path = ROOT / part
+        if path.is_dir():
+            shutil.copytree(path, source / part, symlinks=True)
+        else:
+            shutil.copy2(path, source / part)
+    with (source / name).open("a") as file:
+        file.write(addition)
+    return source
+
+
+def test_hooks_that_run_during_upgrades_lose_nothing(installed: Bundle, tmp_path: Path) -> None:
+    source = other_version(tmp_path, "lib/cli.py", "# another\n")
+    fired = 0
+    for script in (source / "install.sh", ROOT / "install.sh", source / "install.sh"):
+        upgrade = subprocess.Popen(
+            [script], env={"HOME": str(installed.home), "PATH": os.environ["PATH"]},
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        while upgrade.poll() is None:
+            fire(installed, str(fired))
+            fired += 1
+        assert upgrade.returncode == 0
+    assert (installed.root / "lib" / "cli.py").read_text().endswith("# another\n")
+    installed.wait_delivered()
+    assert len(installed.log()) == fired > 10
+
+
+BREAKAGES = {
+    "the hook": ("lib/spool.py", "def commit(*given: object) -> str:\n    raise OSError\n"),
+    "the command line": ("lib/cli.py", "raise RuntimeError\n"),
+    "the packages": ("requirements.lock", "no-such-package==1 --hash=sha256:00\n"),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKAGES.values(), ids=BREAKAGES.keys())
+def test_a_failed_upgrade_leaves_the_old_version_at_work(
+    installed: Bundle, tmp_path: Path, broken: tuple[str, str]
+) -> None:
+    source = other_version(tmp_path, *broken)
+    before = tree(installed.home)
+    done = run_install(installed.home, script=source / "install.sh", PIP_NO_INDEX="1")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert tree(installed.home) == before
+    fire(installed, "after")
+    installed.wait_delivered()
+    assert len(installed.log()) == 1
+
+
+def test_a_damaged_installation_is_mended_by_installing_again(installed: Bundle) -> None:
+    shutil.rmtree(installed.root / "hooks")
+    (installed.root / "lib" / "spool.py").write_text("")
+    done = run_install(installed.home)
+    assert done.returncode == 0, done.stderr
+    fire(installed, "1")
+    installed.wait_delivered()
+    assert installed.json("doctor")["serious"] == 0
+
+
+@pytest.mark.parametrize("gone", ["", ".venv", "lib", "install.sh"])
+def test_uninstalling_needs_nothing_of_the_installation(installed: Bundle, gone: str) -> None:
+    victim = installed.root / gone
+    shutil.rmtree(victim) if victim.is_dir() else victim.unlink()
+    done = run_install(installed.home, "--uninstall")
+    assert done.returncode == 0, done.stderr
+    assert [p.name for p in installed.home.rglob("*") if p.is_file()] == ["settings.json"]
+    assert (installed.home / ".claude" / "settings.json").read_text() == BEFORE
+
+
+def test_the_installation_uninstalls_itself(installed: Bundle) -> None:
+    done = run_install(installed.home, "--uninstall", script=installed.root / "install.sh")
+    assert done.returncode == 0, done.stderr
+    assert not installed.root.exists()
+    assert (installed.home / ".claude" / "settings.json").read_text() == BEFORE
+
+
+@pytest.mark.parametrize("verb", ["--uninstall", "--purge"])
+def test_a_dry_run_of_a_removal_removes_nothing(installed: Bundle, verb: str) -> None:
+    before = tree(installed.home)
+    done = run_install(installed.home, "--dry-run", verb)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{installed.root} would be removed" in done.stdout
+    assert '-\t"model": "opus",' in done.stdout
+    assert '+\t"model": "opus"}' in done.stdout
+    assert tree(installed.home) == before
+
+
+def test_the_layout_of_before_is_upgraded_in_place(installed: Bundle) -> None:
+    """Records in the bundle, an installer that was killed between its two renames, and an
+    environment without a mark, which is made anew."""
+    root, hooks = installed.root, installed.root.parent
+    (hooks / "pattern-tracker.settings").rename(root / "settings")
+    (root / ".venv" / ".complete").unlink()
+    (root / ".built").write_text("signature")
+    root.rename(hooks / ".pattern-tracker.old.4711")
+    (hooks / ".pattern-tracker.new.4711" / "lib").mkdir(parents=True)
+    done = run_install(installed.home, PIP_CACHE_DIR=str(ROOT / ".cache" / "pip"))
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in hooks.iterdir() if p.is_dir()) == [
+        "pattern-tracker", "pattern-tracker.settings",
+    ]  # fmt: skip
+    fire(installed, "1")
+    installed.wait_delivered()
+    done = run_install(installed.home, "--uninstall")
+    assert done.returncode == 0
+    assert (installed.home / ".claude" / "settings.json").read_text() == BEFORE
+
+
+def test_offline_it_fails_clearly_and_leaves_nothing(tmp_path: Path) -> None:
+    done = run_install(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "install.sh: no package index can be reached: is there a network?\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["{ // comment\n}", '{"hooks": []}', "\0"])
+def test_settings_that_cannot_be_edited_are_told_before_anything_is_made(
+    tmp_path: Path, text: str
+) -> None:
+    settings = tmp_path / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text(text)
+    done = run_install(tmp_path)
+    assert done.returncode == 1
+    assert "nothing was changed. To add by hand:" in done.stderr
+    shown = json.loads(done.stderr.partition("by hand:")[2])
+    root = tmp_path / ".claude" / "hooks" / "pattern-tracker"
+    assert shown["hooks"]["PostToolUse"][0]["hooks"][0]["command"] == command(
+        str(root), INTERPRETER, SCRIPTS["PostToolUse"]
+    )
+    assert list(tree(tmp_path).values()) == [text.encode()]
+
+
+def test_installers_at_once_make_one_installation(tmp_path: Path) -> None:
+    bundle = bundle_in(tmp_path)
+    seed(bundle.root)
+    started = [
+        subprocess.Popen(
+            [ROOT / "install.sh"], env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+            stdout=subprocess.DEVNULL,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    assert [process.wait() for process in started] == [0, 0, 0]
+    fire(bundle, "1")
+    bundle.wait_delivered()
+    assert not [p.name for p in bundle.root.parent.iterdir() if p.name.startswith(staging.ASIDE)]

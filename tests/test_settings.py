@@ -1,16 +1,19 @@
 """Settings of many shapes, through install, install again, upgrade and uninstall."""
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lib.commands import json_text
+from lib.commands import json_text, settings_file
 from lib.commands.common import CommandError
-from lib.commands.registration import MATCHER, SCRIPTS, command, register, unregister
+from lib.commands.registration import MATCHER, SCRIPTS, command, is_ours, register, unregister
 from tests.support.bundle import ROOT
 
 OTHER = {"matcher": "Write", "hooks": [{"type": "command", "command": "echo pattern-tracker"}]}
@@ -184,11 +187,49 @@ def test_entries_of_ours_that_are_older_or_doubled_become_one(tmp_path: Path) ->
     assert len(hooks["PostToolUse"]) == 2
 
 
+def test_an_older_matcher_is_widened(tmp_path: Path) -> None:
+    place = Place(tmp_path, "{}")
+    place.register()
+    place.path.write_text(place.text().replace(MATCHER, "Write|Edit"))
+    assert place.register()
+    hooks = json.loads(place.text())["hooks"]
+    assert [[group["matcher"] for group in hooks[event]] for event in SCRIPTS] == [[MATCHER]] * 2
+
+
+def test_an_entry_that_leads_to_us_by_a_link_is_ours(tmp_path: Path) -> None:
+    place = Place(tmp_path, "{}")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for path in ("link/hooks/pattern-tracker", "./hooks//pattern-tracker"):
+        found = {"command": f"python3 {tmp_path}/{path}/hooks/post_tool_use.py"}
+        assert is_ours(found, str(place.root))
+    for text in ("cat X", "echo X | mail", "vim X", "echo python3 -m x; cat X"):
+        command = text.replace("X", f"{place.root}/hooks/post_tool_use.py")
+        assert not is_ours({"command": command}, str(place.root))
+
+
+def test_groups_of_others_beside_ours_stay(tmp_path: Path) -> None:
+    place = Place(tmp_path, "{}")
+    place.register()
+    settings = json.loads(place.text())
+    settings["hooks"]["PostToolUse"].append(OTHER)
+    place.path.write_text(json.dumps(settings))
+    assert place.unregister()
+    assert json.loads(place.text()) == {"hooks": {"PostToolUse": [OTHER]}}
+
+
+def test_a_file_that_was_not_there_goes_again(tmp_path: Path) -> None:
+    place = Place(tmp_path, None)
+    assert place.register()
+    assert place.path.stat().st_mode & 0o777 == 0o600
+    assert place.unregister()
+    assert not place.path.exists()
+
+
 def test_an_edit_made_while_we_write_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = Place(tmp_path, '{\n  "model": "opus"\n}\n')
-    prepared = registration_prepared()
+    prepared = settings_file._prepared
     edits = ['{\n  "model": "haiku"\n}\n']
 
     def edited(path: str, data: bytes) -> str:
@@ -197,16 +238,10 @@ def test_an_edit_made_while_we_write_is_not_lost(
             place.path.write_text(edits.pop())
         return str(made)
 
-    monkeypatch.setattr("lib.commands.registration._prepared", edited)
+    monkeypatch.setattr("lib.commands.settings_file._prepared", edited)
     assert place.register()
     assert json.loads(place.text())["model"] == "haiku"
     assert place.ours() == expected(place, "/usr/bin/python3")
-
-
-def registration_prepared() -> Any:
-    from lib.commands import registration
-
-    return registration._prepared
 
 
 def test_installers_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
@@ -245,12 +280,55 @@ def test_what_is_not_understood_is_left_alone(tmp_path: Path, text: str) -> None
     assert place.text() == text
 
 
-def test_a_file_that_is_not_utf_8_or_read_only_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_left_alone(tmp_path: Path) -> None:
     place = Place(tmp_path, None)
     place.path.write_bytes(b'{"model": "\xff"}')
     with pytest.raises(CommandError, match="nothing was changed"):
         place.register()
     assert place.path.read_bytes() == b'{"model": "\xff"}'
+
+
+@pytest.mark.parametrize(
+    ("mode", "above"), [(0o444, 0o755), (0o000, 0o755), (0o644, 0o555)],
+    ids=["read-only", "unreadable", "read-only directory"],
+)  # fmt: skip
+def test_what_may_not_be_changed_is_left_alone(mode: int, above: int) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Place(Path(scratch), CORPUS["tabs"])
+        for path in (Path(scratch), place.root.parent, place.root, place.path):
+            os.chown(path, NOBODY, -1) if os.getuid() == 0 else None
+        place.path.chmod(mode)
+        Path(scratch).chmod(above)
+        error = as_nobody(place.register)
+        Path(scratch).chmod(0o755)
+        place.path.chmod(0o644)
+        assert place.text() == CORPUS["tabs"]
+        assert "CommandError" in error
+        assert "To add by hand" in error
+        assert sorted(path.name for path in Path(scratch).iterdir()) == ["hooks", "settings.json"]
+
+
+NOBODY = 65534
+
+
+def as_nobody(call: Callable[[], object]) -> str:
+    """What `call` raises in a process whose rights are those of the file modes: root's are not."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setuid(NOBODY)
+            call()
+        except BaseException as error:
+            os.write(writing, f"{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as file:
+        said = file.read()
+    os.waitpid(child, 0)
+    return said
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o640])

@@ -58,7 +58,6 @@ def use(bundle: Bundle, skill: str, command: str) -> tuple[str, dict[str, Any]]:
 
 @pytest.mark.client
 @pytest.mark.usefixtures("client")
-@pytest.mark.xdist_group("client")
 @pytest.mark.parametrize(
     ("skill", "arguments", "answer"),
     [
@@ -81,7 +80,6 @@ def test_a_skill_lets_its_command_run(
 
 @pytest.mark.client
 @pytest.mark.usefixtures("client")
-@pytest.mark.xdist_group("client")
 def test_a_skill_lets_nothing_else_run(bundle: Bundle) -> None:
     _, result = use(bundle, "status", f"{COMMAND} trust")
     assert result["is_error"]

@@ -8,10 +8,10 @@ import time
 from lib import lock, outbox, wake
 from lib.approval import SUFFIX, Approvals, Refused
 from lib.checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site, age, since
+from lib.packages import NAMES
 from lib.resilience.diagnosis import DEGRADED, HEALTHY
 from lib.resilience.health import Phase4HealthChecker
 
-PACKAGES = ("httpx", "orjson", "filelock", "rich")
 PROBE_SECONDS = 20.0
 # A flusher ends within 45 seconds; a hook starts one at once.
 STUCK_SECONDS = 120.0
@@ -48,7 +48,7 @@ def packages(site: Site) -> Finding:
         return Finding(name, level, f"{own} is broken: its Python is gone", fix)
     try:
         done = subprocess.run(
-            [python, "-I", "-c", _MISSING, *PACKAGES],
+            [python, "-I", "-c", _MISSING, *NAMES],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
             timeout=PROBE_SECONDS,
         )  # fmt: skip

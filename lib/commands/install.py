@@ -1,101 +1,267 @@
-"""What install.sh does once the bundle and its environment are in place."""
+"""`./install.sh`: the bundle, its environment and its two hooks put in, or taken out.
 
+Runs on the Python that will run the hooks, which has no packages.
+"""
+
+import argparse
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
 
-from lib import files, image
-from lib.approval import Approvals, Refused
+from lib import __version__, environment, files, image
+from lib.approval import SUFFIX, Approvals, Refused, vet
+from lib.commands import record, staging
 from lib.commands.common import CommandError, printable
-from lib.commands.registration import SCRIPTS, command, places, register, unregister
+from lib.commands.progress import Steps
+from lib.commands.registration import (
+    SCRIPTS,
+    command,
+    lock_path,
+    preview,
+    preview_removal,
+    register,
+    unregister,
+)
+from lib.commands.removal import purge
 from lib.commands.selfcheck import check
+from lib.commands.terminal import shortened
+from lib.lock import Lock
 from lib.settings import Settings
-from lib.spool import PREFIX, TEMPORARY
+
+LOCK_SECONDS = 300.0
 
 
-def main(verb: str, root: str, interpreter: str, settings_path: str, service_url: str = "") -> int:
-    """Carry out `verb` ("install", "uninstall" or "purge") for the bundle at `root`; the exit code.
+class Plan:
+    """What an installer was asked for, and where.
 
-    `interpreter` is the Python that will run the hooks, `settings_path` the file to register them
-    in ("": the user's), `service_url` a service to approve and to deliver to, if there is one.
+    `source` is the bundle that this code belongs to, `root` where it is installed, `interpreter`
+    the Python of the hooks, `settings` the settings file to register them in, `config` the
+    client's directory.
+    """
+
+    def __init__(self, source: str, interpreter: str, arguments: list[str]) -> None:
+        """Raises CommandError for options that make no sense, or without a home directory."""
+        self.source = source
+        self.interpreter = interpreter
+        self.options = _parser().parse_args(arguments)
+        if self.options.service_url is not None and self.options.verb != "install":
+            raise CommandError("--service-url goes with an installation")
+        self.config = _config_directory()
+        self.root = f"{self.config}/hooks/pattern-tracker"
+        project = f"{os.getcwd()}/.claude/settings.json" if self.options.project else ""
+        self.settings = project or f"{self.config}/settings.json"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{message} (try --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="install.sh",
+        description="Install or upgrade pattern-tracker for Claude Code, or take it out again.",
+        epilog="CLAUDE_CONFIG_DIR names Claude Code's directory if it is not ~/.claude.",
+        allow_abbrev=False,
+    )
+    verbs = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("uninstall", "take out what it put in; the recorded data stays"),
+        ("purge", "take out everything, the recorded data too"),
+    ):
+        verbs.add_argument(f"--{name}", dest="verb", action="store_const", const=name, help=text)
+    parser.set_defaults(verb="install")
+    parser.add_argument(
+        "--service-url", metavar="URL", help="deliver there: a service on this machine, or https"
+    )
+    parser.add_argument(
+        "--project",
+        action="store_true",
+        help="register in .claude/settings.json of this directory instead of your own settings",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would change, and change nothing"
+    )
+    return parser
+
+
+def _config_directory() -> str:
+    given, home = os.environ.get("CLAUDE_CONFIG_DIR", ""), os.environ.get("HOME", "")
+    found = (given or (home and f"{home}/.claude")).rstrip("/")
+    if not found:
+        raise CommandError("no home directory: set HOME or CLAUDE_CONFIG_DIR")
+    if not found.startswith("/"):
+        raise CommandError(f"CLAUDE_CONFIG_DIR and HOME must be absolute paths, not {found}")
+    return found
+
+
+def main(source: str, interpreter: str, arguments: list[str]) -> int:
+    """Do what `arguments` ask for; the exit code.
+
+    `source` is the bundle to install, `interpreter` the Python that runs this and the hooks.
     """
     os.umask(0o077)
     try:
-        settings = Settings(os.environ)
-        path = settings_path or f"{settings.config_dir}/settings.json"
-        if verb == "install":
-            if service_url:
-                _trust(service_url)
-            _install(path, root, interpreter)
+        plan = Plan(source, interpreter, arguments)
+        if plan.options.dry_run:
+            _preview(plan)
+        elif plan.options.verb == "install":
+            _install(plan)
         else:
-            _uninstall(path, root)
-            _purge(settings) if verb == "purge" else _tell_what_stays(settings)
-    except (CommandError, OSError) as error:
+            _uninstall(plan)
+    except (CommandError, environment.BuildError, OSError) as error:
         print(f"install.sh: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("install.sh: stopped", file=sys.stderr)
+        return 130
     return 0
 
 
-def _trust(service_url: str) -> None:
-    approvals = Approvals()
+def _preview(plan: Plan) -> None:
+    if plan.options.verb == "install":
+        difference = preview(plan.settings, plan.root, plan.interpreter)
+        if not _is_installed(plan):
+            print(f"{plan.root} would be made from {plan.source}")
+    else:
+        difference = preview_removal(plan.settings, plan.root)
+        print(f"{plan.root} would be removed")
+        if plan.options.verb == "purge":
+            print(f"{Settings(os.environ).cache_dir} would be removed")
+    print(difference or f"nothing would change in {plan.settings}")
+
+
+def _is_installed(plan: Plan) -> bool:
+    own, lock = f"{plan.root}/.venv", f"{plan.source}/requirements.lock"
+    return (
+        staging.is_current(plan.source, plan.root)
+        and environment.is_complete(own, lock)
+        and environment.works(own)
+    )
+
+
+def _install(plan: Plan) -> None:
+    print(f"pattern-tracker {__version__}, into {shortened(plan.root)}")
+    url = plan.options.service_url
+    if url is not None:
+        _vet(url)
+    # Whatever cannot be done with the settings is said before anything is made.
+    preview(plan.settings, plan.root, plan.interpreter)
+    with _alone(plan), Steps() as steps:
+        if _is_installed(plan):
+            steps.begin("all in place already: checking it")
+            image.ensure(plan.root)
+            steps.note(
+                check(plan.root, command(plan.root, plan.interpreter, SCRIPTS["PostToolUse"]))
+            )
+            changed = register(plan.settings, plan.root, plan.interpreter)
+        else:
+            changed = _replace(plan, steps)
+        steps.begin(
+            f"{'registered both hooks' if changed else 'both hooks are registered'}"
+            f" in {shortened(plan.settings)}"
+        )
+    if url:
+        approvals = Approvals(plan.root + SUFFIX)
+        print(f"{approvals.approve(url, use=True)} will get the events; kept in {approvals.path}")
+    print(f"It is on. Ask it any time: {shortened(plan.root)}/bin/pattern-tracker status")
+
+
+def _vet(url: str) -> None:
     try:
-        origin = approvals.approve(service_url, use=True)
+        vet(url)
     except Refused as refused:
-        raise CommandError(
-            f"{printable(service_url)}: {refused}; no hooks were registered"
-        ) from None
-    print(f"{origin} will get the events; kept in {approvals.path}")
+        raise CommandError(f"{printable(url)}: {refused}; nothing was installed") from None
 
 
-def _install(path: str, root: str, interpreter: str) -> None:
-    image.ensure(root)
-    changed = register(path, root, interpreter)
-    print(f"{'Registered both hooks' if changed else 'Both hooks are registered'} in {path}")
-    print("Self-check, a sample file written and changed:")
-    print(check(command(root, interpreter, SCRIPTS["PostToolUse"])), end="")
-    print(f"pattern-tracker is on. Ask it: {root}/bin/pattern-tracker status")
-
-
-def _uninstall(path: str, root: str) -> None:
-    for place in dict.fromkeys([path, *places(root)]):
-        if unregister(place, root):
-            print(f"Took both hooks out of {place}")
-        elif place == path:
-            print(f"There were no hooks of ours to take out of {place}")
-    shutil.rmtree(root, ignore_errors=True)
-    _unlink(f"{os.path.dirname(root)}/.pattern-tracker.lock")
-
-
-def _tell_what_stays(settings: Settings) -> None:
-    kept = [path for path in (settings.cache_dir, Approvals().path) if os.path.exists(path)]
-    if kept:
-        print(f"Kept: {', '.join(kept)}. To remove that too: install.sh --purge")
-
-
-def _purge(settings: Settings) -> None:
-    """Remove what was recorded, and which services were approved."""
-    _unlink(Approvals().path)
-    directory = settings.cache_dir
-    problem = files.refusal(directory)
-    if problem:
-        raise CommandError(f"{printable(directory)} was left: {problem}")
-    if os.path.isdir(directory) and not _is_spool(directory):
-        raise CommandError(f"{printable(directory)} was left: there is more than ours in it")
-    shutil.rmtree(directory, ignore_errors=True)
+def _replace(plan: Plan, steps: Steps) -> bool:
+    """Make the bundle aside, check it there, and only then let it take the old one's place;
+    whether the settings changed."""
+    stage = staging.aside(plan.root)
     try:
-        os.rmdir(os.path.dirname(directory))
-    except OSError:  # others have something there
-        pass
-    print(f"Removed what was recorded in {directory}")
+        lock = f"{plan.source}/requirements.lock"
+        environment.build(
+            f"{stage}/.venv", lock, plan.interpreter, f"{plan.root}/.venv", steps.begin
+        )
+        staging.copy(plan.source, stage, plan.root)
+        steps.begin("checking it: a sample file written and changed")
+        _check(plan, stage, steps)
+        record.directory(plan.root)
+        was_there = staging.put_in_place(stage, plan.root)
+        try:
+            return register(plan.settings, plan.root, plan.interpreter)
+        except BaseException:
+            if was_there:
+                staging.put_in_place(stage, plan.root)
+            else:
+                staging.remove(plan.root)
+            raise
+    finally:
+        staging.remove(stage)
 
 
-def _is_spool(directory: str) -> bool:
-    """Whether all that is in it is of our making: PATTERN_CACHE_DIR may name any directory."""
-    ours = ("README", ".gitignore", "CACHEDIR.TAG", "quarantine")
-    starts = (PREFIX, TEMPORARY, "ledger.db", "state.", "tally", "flusher.")
-    return all(n in ours or n.startswith(starts) for n in os.listdir(directory))
+def _check(plan: Plan, root: str, steps: Steps) -> None:
+    image.ensure(root)
+    steps.note(check(root, command(root, plan.interpreter, SCRIPTS["PostToolUse"])))
 
 
-def _unlink(path: str) -> None:
-    if os.path.lexists(path):
-        os.unlink(path)
+def _uninstall(plan: Plan) -> None:
+    with _alone(plan):
+        places = dict.fromkeys([plan.settings, *record.places(plan.root)])
+        taken = [place for place in places if unregister(place, plan.root)]
+        if not taken and not os.path.lexists(plan.root):
+            raise CommandError(f"nothing is installed in {plan.root}")
+        for place in taken:
+            print(f"Took both hooks out of {place}")
+        if not taken:
+            print(f"There were no hooks of ours to take out of {plan.settings}")
+        staging.remove(plan.root)
+        shutil.rmtree(f"{plan.root}.settings", ignore_errors=True)
+    if plan.options.verb == "purge":
+        purge(plan.root)
+    else:
+        _tell_what_stays(plan.root)
+    _remove_empty(plan.config, f"{plan.config}/hooks")
+
+
+def _tell_what_stays(root: str) -> None:
+    kept = [Settings(os.environ).cache_dir, Approvals(root + SUFFIX).path]
+    there = [path for path in kept if os.path.exists(path)]
+    if there:
+        print(f"Kept: {', '.join(there)}. To remove that too: ./install.sh --purge")
+
+
+@contextmanager
+def _alone(plan: Plan) -> Iterator[None]:
+    """One installer at a time. What it finds missing and leaves empty is missing afterwards."""
+    hooks = os.path.dirname(plan.root)
+    made = [path for path in (plan.config, hooks) if not os.path.isdir(path)]
+    if made and plan.options.verb != "install":
+        # Nothing to wait for, and nowhere to say so.
+        yield
+        return
+    files.make_private_directory(hooks)
+    path = f"{hooks}/.pattern-tracker.installing"
+    lock = Lock(path)
+    if not lock.acquire(LOCK_SECONDS):
+        raise CommandError("another installer is at work; nothing was changed")
+    try:
+        staging.sweep(plan.root)
+        yield
+    finally:
+        for name in (path, lock_path(plan.root)):
+            if not os.path.isdir(plan.root) and os.path.lexists(name):
+                os.unlink(name)
+        lock.release()
+        _remove_empty(*made)
+
+
+def _remove_empty(*directories: str) -> None:
+    for directory in reversed(directories):
+        try:
+            os.rmdir(directory)
+        except OSError:  # something is in it, or it is gone
+            pass

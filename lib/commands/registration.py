@@ -1,28 +1,25 @@
 """Our two entries in Claude Code's settings.json: put in, found again, taken out."""
 
-import codecs
 import difflib
 import json
 import os
 import shlex
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from lib import files
 from lib.commands import json_text
 from lib.commands.common import CommandError
 from lib.commands.json_text import Node
-from lib.identity import digest
+from lib.commands.record import Record
+from lib.commands.settings_file import UNTOUCHED, bytes_of, read, swap, text_of
 from lib.lock import Lock
 
 MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
 TIMEOUT_SECONDS = 10
 SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
 LISTS = ("hooks", *SCRIPTS)
-# In a directory of its own for each settings file that we are in.
-RECORDS = "settings"
-PATH, BACKUP, WRITTEN, FOUND = "path", "before", "after", "found"
 LOCK_SECONDS = 60
 # How often the file is read again if somebody else writes it just then.
 TRIES = 10
@@ -41,41 +38,56 @@ def command(root: str, interpreter: str, script: str) -> str:
 def register(settings_path: str, root: str, interpreter: str) -> bool:
     """Put our hooks into the settings; False if they were there already.
 
-    Nothing else in the file changes. The file as it was and as we left it is kept in `root`, so
-    that `unregister` can tell whether anyone else has written since. Raises CommandError, and then
-    nothing has changed.
+    Nothing else in the file changes. The file as it was and as we left it is kept beside `root`,
+    so that `unregister` can tell whether anyone else has written since. Raises CommandError, which
+    tells what to add by hand, and then nothing has changed.
     """
     path = os.path.realpath(settings_path)
-    files.make_private_directory(os.path.dirname(path))
-    with _locked(root):
-        for _ in range(TRIES):
-            before = _read(path)
-            after = _registered(before, settings_path, root, interpreter)
-            if after == before:
-                return False
-            _remember(_record(root, path), before, after, path)
-            if _write(path, after, before):
-                return True
-    raise CommandError(f"{settings_path} changes all the time; nothing was changed")
+    try:
+        files.make_private_directory(os.path.dirname(path))
+        with _locked(root):
+            for _ in range(TRIES):
+                before = read(path)
+                after = _with_hooks(before, settings_path, root, interpreter)
+                if after == before:
+                    return False
+                Record(root, path).remember(before, after, LISTS)
+                if swap(path, after, before):
+                    return True
+        raise CommandError(f"{settings_path} changes all the time; {UNTOUCHED}")
+    except (CommandError, OSError) as error:
+        raise CommandError(f"{error}. {_by_hand(root, interpreter)}") from None
 
 
 def preview(settings_path: str, root: str, interpreter: str) -> str:
     """What `register` would change, as a unified diff; "" for nothing. Raises CommandError."""
-    before = _read(os.path.realpath(settings_path))
-    after = _registered(before, settings_path, root, interpreter)
-    old, new = ((text or b"").decode("utf-8", "replace").splitlines() for text in (before, after))
-    return "\n".join(difflib.unified_diff(old, new, settings_path, settings_path, lineterm=""))
-
-
-def _registered(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
     try:
-        return _with_hooks(before, shown, root, interpreter)
+        before = read(os.path.realpath(settings_path))
+        after = _with_hooks(before, settings_path, root, interpreter)
     except CommandError as error:
-        hooks = {
-            event: [_group(command(root, interpreter, script))] for event, script in SCRIPTS.items()
-        }
-        by_hand = json.dumps({"hooks": hooks}, indent=2)
-        raise CommandError(f"{error}. To add by hand:\n{by_hand}") from None
+        raise CommandError(f"{error}. {_by_hand(root, interpreter)}") from None
+    return _difference(settings_path, before, after)
+
+
+def preview_removal(settings_path: str, root: str) -> str:
+    """What `unregister` would change, as a unified diff; "" for nothing. Raises CommandError."""
+    path = os.path.realpath(settings_path)
+    before = read(path)
+    if before is None or not _is_registered(before, settings_path, root):
+        return ""
+    return _difference(settings_path, before, _without_hooks(before, settings_path, root))
+
+
+def _difference(shown: str, before: bytes | None, after: bytes | None) -> str:
+    old, new = ((text or b"").decode("utf-8", "replace").splitlines() for text in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, shown, shown, lineterm=""))
+
+
+def _by_hand(root: str, interpreter: str) -> str:
+    hooks = {
+        event: [_group(command(root, interpreter, script))] for event, script in SCRIPTS.items()
+    }
+    return "To add by hand:\n" + json.dumps({"hooks": hooks}, indent=2)
 
 
 def _group(run: str) -> dict[str, object]:
@@ -88,89 +100,61 @@ def _entry(run: str) -> dict[str, object]:
 
 def _with_hooks(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
     """The settings with our hooks in them; `before` is the file, None where there is none."""
-    text, mark = _text(before, shown)
+    text, mark = text_of(before, shown)
     for event, script in SCRIPTS.items():
         text = _add(text, event, command(root, interpreter, script), root, shown)
-    return mark + text.encode("utf-8", "surrogatepass")
+    return bytes_of(text, mark)
 
 
 def unregister(settings_path: str, root: str) -> bool:
     """Take our hooks out of the settings; False if there were none. Raises CommandError."""
     path = os.path.realpath(settings_path)
     if not os.path.exists(path):
+        Record(root, path).forget()
         return False
-    record = _record(root, path)
     with _locked(root):
         for _ in range(TRIES):
-            before = _read(path)
-            text, mark = _text(before, settings_path)
-            if not any(next(_places(text, event, root), None) for event in SCRIPTS):
+            before = read(path)
+            if before is None or not _is_registered(before, settings_path, root):
+                Record(root, path).forget()
                 return False
-            left = text
-            for event in SCRIPTS:
-                left = _remove(left, event, root, _ours_alone(record, event))
-            after: bytes | None = mark + left.encode("utf-8", "surrogatepass")
-            if before == _read(f"{record}/{WRITTEN}"):
-                after = _read(f"{record}/{BACKUP}")
-            if _write(path, after, before):
-                shutil.rmtree(record, ignore_errors=True)
+            if swap(path, _without_hooks(before, settings_path, root), before):
+                Record(root, path).forget()
                 return True
-    raise CommandError(f"{settings_path} changes all the time; nothing was changed")
+    raise CommandError(f"{settings_path} changes all the time; {UNTOUCHED}")
+
+
+def _is_registered(data: bytes, shown: str, root: str) -> bool:
+    text, _ = text_of(data, shown)
+    return any(next(_places(text, event, root), None) for event in SCRIPTS)
+
+
+def _without_hooks(before: bytes, shown: str, root: str) -> bytes | None:
+    """The settings without our hooks: the file that was there before us, None for no file, if
+    nobody else has written since."""
+    record = Record(root, os.path.realpath(shown))
+    if record.is_untouched(before):
+        return record.original()
+    text, mark = text_of(before, shown)
+    for event in SCRIPTS:
+        text = _remove(text, event, root, (record.made(event), record.made("hooks")))
+    return bytes_of(text, mark)
 
 
 @contextmanager
 def _locked(root: str) -> Iterator[None]:
-    lock = Lock(_lock_path(root))
+    lock = Lock(lock_path(root))
     if not lock.acquire(LOCK_SECONDS):
-        raise CommandError("another installer is at work; nothing was changed")
+        raise CommandError(f"another installer is at work; {UNTOUCHED}")
     try:
         yield
     finally:
         lock.release()
 
 
-def _lock_path(root: str) -> str:
+def lock_path(root: str) -> str:
+    """The lock of those who change settings for the bundle at `root`."""
     return f"{os.path.dirname(root)}/.pattern-tracker.lock"
-
-
-def places(root: str) -> list[str]:
-    """The settings files that the bundle at `root` has registered itself in."""
-    directory = f"{root}/{RECORDS}"
-    records = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
-    found = [_read(f"{directory}/{record}/{PATH}") for record in records]
-    return [os.fsdecode(path) for path in found if path]
-
-
-def _record(root: str, path: str) -> str:
-    return f"{root}/{RECORDS}/{digest(path)[:16]}"
-
-
-def _remember(record: str, before: bytes | None, after: bytes, path: str) -> None:
-    """Keep what `unregister` restores, unless somebody else wrote between our own writings, and
-    which of the lists that our entries are in were there before us."""
-    files.make_private_directory(record)
-    _put(f"{record}/{PATH}", os.fsencode(path))
-    written, kept = _read(f"{record}/{WRITTEN}"), _read(f"{record}/{BACKUP}")
-    if not os.path.exists(f"{record}/{FOUND}"):
-        hooks = json.loads(_text(before, path)[0]).get("hooks")
-        found = ["hooks", *hooks] if isinstance(hooks, dict) else []
-        _put(f"{record}/{FOUND}", json.dumps([e for e in found if e in LISTS]).encode())
-    # As it was kept: an installer was killed before it wrote.
-    if written is not None and before not in (written, kept):
-        for name in (BACKUP, WRITTEN):
-            if os.path.exists(f"{record}/{name}"):
-                os.unlink(f"{record}/{name}")
-        return
-    if written is None and before is not None:
-        _put(f"{record}/{BACKUP}", before)
-    _put(f"{record}/{WRITTEN}", after)
-
-
-def _ours_alone(record: str, event: str) -> tuple[bool, bool]:
-    """Whether the list of `event`, and "hooks" itself, are there because of us."""
-    data = _read(f"{record}/{FOUND}")
-    found = json.loads(data) if data else []
-    return event not in found, "hooks" not in found
 
 
 def is_ours(hook: object, root: str) -> bool:
@@ -183,22 +167,28 @@ def is_ours(hook: object, root: str) -> bool:
     except ValueError:
         return False
     for number, word in enumerate(words):
-        if word in {f"{root}/hooks/{script}" for script in SCRIPTS.values()}:
+        if _is_script(word, root):
             before = [w for w in words[:number] if not w.startswith("-")]
             return not before or os.path.basename(before[-1]).startswith("python")
     return False
 
 
+def _is_script(path: str, root: str) -> bool:
+    """Whether `path` is one of our scripts, by whichever links it leads to `root`."""
+    found = next((s for s in SCRIPTS.values() if path.endswith(f"/hooks/{s}")), "")
+    bundle = path.removesuffix(f"/hooks/{found}")
+    return bool(found) and os.path.realpath(bundle) == os.path.realpath(root)
+
+
 def _add(text: str, event: str, run: str, root: str, shown: str) -> str:
     """`text` with our entry in the list of `event`: once, and as it should be."""
-    wanted = _entry(run)
-    _groups(text, event, shown)
-    ours = [hook for hook in _hooks_in(text, event) if is_ours(hook, root)]
-    if ours == [wanted]:
-        return text
-    if len(ours) == 1:
-        _, _, hook = next(_places(text, event, root))
-        return json_text.replace(text, hook, wanted)
+    _check_shape(text, event, shown)
+    ours = list(_places(text, event, root))
+    if len(ours) == 1 and _value(text, ours[0][1]).get("matcher") == MATCHER:
+        hook = ours[0][2]
+        if _value(text, hook) == _entry(run):
+            return text
+        return json_text.replace(text, hook, _entry(run))
     text = _remove(text, event, root, (False, False))
     group = _group(run)
     top = json_text.parse(text)
@@ -237,75 +227,16 @@ def _places(text: str, event: str, root: str) -> Iterator[tuple[Node, Node, Node
     for _, group in groups.children if groups else []:
         entries = group.get("hooks")
         for _, entry in entries.children if entries else []:
-            if is_ours(json.loads(text[entry.start : entry.end]), root):
-                yield groups, group, entry  # type: ignore[misc]
+            if groups and is_ours(_value(text, entry), root):
+                yield groups, group, entry
 
 
-def _hooks_in(text: str, event: str) -> list[object]:
-    groups = json.loads(text).get("hooks", {}).get(event, [])
-    lists = [group.get("hooks") for group in groups if isinstance(group, dict)]
-    return [hook for hooks in lists if isinstance(hooks, list) for hook in hooks]
+def _value(text: str, node: Node) -> Any:
+    return json.loads(text[node.start : node.end])
 
 
-def _groups(text: str, event: str, shown: str) -> None:
+def _check_shape(text: str, event: str, shown: str) -> None:
     """Raises CommandError where "hooks" is not what the client documents."""
     hooks = json.loads(text).get("hooks", {})
     if not isinstance(hooks, dict) or not isinstance(hooks.get(event, []), list):
-        raise CommandError(f"{shown}: 'hooks' has an unexpected shape; nothing was changed")
-
-
-def _read(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-
-
-def _text(data: bytes | None, shown: str) -> tuple[str, bytes]:
-    """The settings in a file as text, and its byte order mark if it has one."""
-    mark = codecs.BOM_UTF8 if (data or b"").startswith(codecs.BOM_UTF8) else b""
-    try:
-        text = (data or b"")[len(mark) :].decode("utf-8")
-        if not text.strip():
-            text = "{}\n"
-        settings = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CommandError(f"{shown} is not JSON ({error}); nothing was changed") from None
-    if not isinstance(settings, dict):
-        raise CommandError(f"{shown} is not a JSON object; nothing was changed")
-    return text, mark
-
-
-def _write(path: str, data: bytes | None, before: bytes | None) -> bool:
-    """Replace a file in one step, keeping its mode, or remove it (None); False, and nothing done,
-    if it is no longer as it was `before`."""
-    if data is not None:
-        temporary = _prepared(path, data)
-    if _read(path) != before:
-        if data is not None:
-            os.unlink(temporary)
-        return False
-    if data is None:
-        os.unlink(path)
-    else:
-        os.rename(temporary, path)
-    return True
-
-
-def _put(path: str, data: bytes) -> None:
-    os.rename(_prepared(path, data), path)
-
-
-def _prepared(path: str, data: bytes) -> str:
-    """A file with `data` beside `path`, with its mode, ready to take its place."""
-    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o600
-    if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise CommandError(f"{path} is read-only; nothing was changed")
-    # Only the lock's holder has this name: what lies there was left by one that was killed.
-    temporary = f"{path}.pattern-tracker.tmp"
-    if os.path.lexists(temporary):
-        os.unlink(temporary)
-    files.write_new(temporary, data, sync=True)
-    os.chmod(temporary, mode)
-    return temporary
+        raise CommandError(f"{shown}: 'hooks' has an unexpected shape; {UNTOUCHED}")

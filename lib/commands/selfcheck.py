@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 
-from lib import cli, files, spool, wake
+from lib import files, spool, wake
 from lib.approval import Approvals
 from lib.commands.common import CommandError
 from lib.flusher import Flusher
@@ -14,8 +14,9 @@ from lib.settings import Settings
 SAMPLE = 'def greet(name):\n    return f"Hello, {name}"\n'
 
 
-def check(command: str) -> str:
-    """Push a Write and an Edit through `command`; the lineage that they left, as text.
+def check(root: str, command: str) -> str:
+    """Push a Write and an Edit through `command`; the lineage that they left, as the bundle at
+    `root` prints it.
 
     Raises CommandError if the command printed anything, failed, or left no event.
     """
@@ -34,7 +35,7 @@ def check(command: str) -> str:
         if not spool.has_pending(directory):
             raise CommandError("self-check failed: the hook left no event")
         Flusher(directory, Settings(environ), Approvals(f"{scratch}/none")).run_once(10.0)
-        return _lineage(directory, f"{scratch}/greeting.py")
+        return _lineage(root, directory, f"{scratch}/greeting.py")
 
 
 def _payloads(path: str) -> list[dict[str, object]]:
@@ -62,15 +63,15 @@ def _push(command: str, payload: dict[str, object], environ: dict[str, str]) -> 
         raise CommandError(f"self-check failed: the hook exited {done.returncode} or printed")
 
 
-def _lineage(directory: str, path: str) -> str:
-    bundle = os.path.dirname(os.path.dirname(os.path.abspath(cli.__file__)))
+def _lineage(root: str, directory: str, path: str) -> str:
     done = subprocess.run(
-        [f"{bundle}/bin/pattern-tracker", "lineage", path],
+        [f"{root}/bin/pattern-tracker", "lineage", path],
         env={**os.environ, "PATTERN_CACHE_DIR": directory},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise CommandError(f"self-check failed: {done.stderr.strip()}")
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise CommandError(f"self-check failed: {said[-1]}")
     return done.stdout

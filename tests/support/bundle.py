@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from lib import wake
+from filelock import FileLock
+
+from lib import environment, wake
 from lib.ledger import Ledger
 from tests.support.messages_api import Call, scripted
 
@@ -33,6 +36,19 @@ def write_payload(path: str, content: str, use: str, before: str | None = None) 
         tool_response={"type": "update" if before else "create", "originalFile": before},
         tool_use_id=use,
     )
+
+
+def seed(root: Path) -> None:
+    """Put a whole environment where a bundle at `root` has its own: installing copies it, for what
+    a package index serves is not what is tested."""
+    made = ROOT / ".cache" / "environment"
+    lock = str(ROOT / "requirements.lock")
+    made.parent.mkdir(exist_ok=True)
+    with FileLock(f"{made}.lock"):
+        if not environment.is_complete(str(made), lock):
+            shutil.rmtree(made, ignore_errors=True)
+            environment.build(str(made), lock, INTERPRETER)
+    environment.copy(str(made), str(root / ".venv"))
 
 
 class Bundle:

@@ -1,0 +1,86 @@
+"""A bundle takes another's place in one step, wherever the installer is killed."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib.commands import staging
+from tests.support import tracing
+from tests.support.bundle import ROOT
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {checkout!r})
+from lib.commands import staging
+staging.PARTS = ("lib",)
+if {renaming}:
+    staging._exchanged = lambda one, other: False
+stage = staging.aside({root!r})
+staging.sweep({root!r})
+staging.copy({source!r}, stage, {root!r})
+staging.put_in_place(stage, {root!r})
+staging.remove(stage)
+"""
+
+
+class Place:
+    """A bundle of one version, and an installer that puts another in its place."""
+
+    def __init__(self, directory: Path, renaming: bool) -> None:
+        self.source = directory / "source"
+        self.root = directory / "hooks" / "pattern-tracker"
+        self._make(self.source, "new")
+        self._make(self.root, "old")
+        script = SCRIPT.format(
+            checkout=str(ROOT), root=str(self.root), source=str(self.source), renaming=renaming
+        )
+        self.command = [sys.executable, "-I", "-B", "-c", script]
+
+    def _make(self, bundle: Path, version: str) -> None:
+        (bundle / "lib").mkdir(parents=True)
+        for name in ("a.py", "b.py"):
+            (bundle / "lib" / name).write_text(f"VERSION = {version!r}\n")
+
+    def versions(self) -> list[str]:
+        """The version that each file of the bundle in place is of."""
+        return [path.read_text()[11:14] for path in sorted((self.root / "lib").glob("*.py"))]
+
+
+@tracing.needs_strace()
+@pytest.mark.parametrize("renaming", [False, True], ids=["exchange", "renames"])
+def test_an_installer_killed_anywhere_leaves_a_whole_bundle(tmp_path: Path, renaming: bool) -> None:
+    found = tracing.calls(Place(tmp_path / "model", renaming).command, tmp_path, since="a.py")
+    assert ({"rename"} if renaming else {"renameat2"}) <= {call.name for call in found}
+    for call in found:
+        place = Place(tmp_path / str(call), renaming)
+        done = tracing.run_with(place.command, call, "signal=KILL", capture_output=True)
+        assert tracing.was_killed(done), call
+        if not renaming:
+            assert place.versions() in (["old"] * 2, ["new"] * 2), call
+        staging.sweep(str(place.root))
+        assert place.versions() in (["old"] * 2, ["new"] * 2), call
+        assert os.listdir(place.root.parent) == ["pattern-tracker"], call
+
+
+def test_a_link_is_removed_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    staging.remove(str(tmp_path / "link"))
+    assert [path.name for path in tmp_path.iterdir()] == ["real"]
+
+
+def test_any_difference_is_seen(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        for part in ("lib", "hooks", "bin"):
+            shutil.copytree(ROOT / part, tmp_path / name / part)
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    assert staging.is_current(one, other)
+    new = tmp_path / "other" / "lib" / "new.py"
+    new.touch()
+    assert not staging.is_current(one, other)
+    new.unlink()
+    (tmp_path / "other" / "bin" / "statusline").write_text("")
+    assert not staging.is_current(one, other)
