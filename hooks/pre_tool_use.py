@@ -4,6 +4,8 @@ import marshal
 import posix
 import sys
 
+# On a full disk Python leaves a torn .pyc, which no later import survives.
+sys.dont_write_bytecode = True
 try:
     root = __file__[: -len("/hooks/pre_tool_use.py")]
     try:

@@ -9,7 +9,7 @@ import os
 import stat
 from typing import Any, NamedTuple
 
-from lib import codec, files
+from lib import bundle, codec, files
 
 SUFFIX = ".approved.json"
 MAX_BYTES = 64 * 1024
@@ -25,12 +25,6 @@ class Destination(NamedTuple):
 
     url: str
     token: str = ""
-
-
-def default_path() -> str:
-    """The file of approvals that belongs to this code."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return root + SUFFIX
 
 
 def origin_of(url: str) -> str:
@@ -80,7 +74,7 @@ class Approvals:
     """The user's approvals in the file at `path`, mode 0600; a file that is not so is refused."""
 
     def __init__(self, path: str = "") -> None:
-        self.path = path or default_path()
+        self.path = path or bundle.kept(SUFFIX)
 
     def destination(self, environment_url: str) -> Destination | None:
         """Where to deliver: the environment's service, else the approved one; None for nowhere.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ROUTE_MEMORY = 3600.0
 # How long the PreToolUse hook need not wake a flusher that waits for new events, in seconds.
 IDLE_SECONDS = 300.0
+# The same where the packages are missing: somebody may be putting them there.
+INCOMPLETE_SECONDS = 30.0
 REFUSED = "refused"
 INCOMPLETE = "the installation is incomplete"
 
@@ -99,6 +101,8 @@ class Dispatch:
         """Seconds in which there is no use in a run without new events."""
         if self._destination is None or not self._backoff.has_credit():
             return IDLE_SECONDS
+        if self._backoff.state.get("verdict") == INCOMPLETE:
+            return INCOMPLETE_SECONDS
         return self._gate.wait()
 
     def begin(self, events: int) -> None:

@@ -34,14 +34,16 @@ def python_of(environment: str) -> str:
     return f"{environment}/bin/python"
 
 
-def is_complete(environment: str, lock: str) -> bool:
-    """Whether `environment` was made by this Python from the lock file as it is now."""
+def is_complete(environment: str, lock: str, any_python: bool = False) -> bool:
+    """Whether `environment` was made from the lock file as it is now, and by this Python."""
     try:
         with open(f"{environment}/{MARK}", encoding="utf-8") as file:
-            made_for = file.read()
-        return made_for == _signature(lock) and os.access(python_of(environment), os.X_OK)
+            python, pinned = file.read().split("\0")
     except (OSError, ValueError):
         return False
+    this, wanted = _signature(lock).split("\0")
+    is_for_us = pinned == wanted and (any_python or python == this)
+    return is_for_us and os.access(python_of(environment), os.X_OK)
 
 
 def works(environment: str) -> bool:
@@ -85,7 +87,7 @@ def build(
 
 def _signature(lock: str) -> str:
     with open(lock, "rb") as file:
-        return f"{sys.version}\n{hashlib.sha256(file.read()).hexdigest()}\n"
+        return f"{sys.version}\0{hashlib.sha256(file.read()).hexdigest()}"
 
 
 def _copied(earlier: str, environment: str, lock: str, say: Callable[[str], None]) -> bool:

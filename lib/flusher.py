@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from lib import files, image, outbox, retention, spool, wake
+from lib import bundle, files, image, outbox, retention, spool, wake
 from lib.accounts import Accounts
 from lib.approval import Approvals
 from lib.dispatch import Dispatch
@@ -42,20 +42,30 @@ Ask it with `pattern-tracker status`. Deleting the directory loses the history a
 _CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
 
 
-def main(directory: str) -> None:
-    """What a detached process runs: drain the spool at `directory`, linger, end."""
+def main(directory: str, data: str = "") -> None:
+    """What a detached process runs: drain the spool at `directory`, linger, end.
+
+    `data`: where a plugin keeps its data, "" for an installation.
+    """
     os.umask(0o077)
     os.closerange(3, 256)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(DEADLINE_SECONDS + GRACE_SECONDS)
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    root = bundle.root()
     if files.refusal(directory):
         return
     try:
         Flusher(directory, Settings(os.environ)).run_detached()
-        image.ensure(root)
+        if image.ensure(root):
+            from lib.bytecode import compile_all
+
+            compile_all(root)
     except OSError as error:
         log(directory, f"{type(error).__name__}: {error}")
+    if data:
+        from lib.preparation import ensure
+
+        ensure(root, data, directory)
 
 
 class Flusher:

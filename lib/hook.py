@@ -1,6 +1,7 @@
 """What the two hook scripts do. Builtins only; never prints, never waits."""
 
 import posix
+import sys
 import time
 
 from lib import capture, codec, event, files, spool, tally
@@ -54,7 +55,8 @@ def _count(directory: str, outcome: str, key: str) -> None:
 
 def _wake(directory: str, root: str, settings: Settings) -> None:
     try:
-        wake(directory, root, posix.environ)
+        # The client's own word for where a plugin's data belongs; no variable is taken for it.
+        wake(directory, root, posix.environ, *sys.argv[1:2])
     except Stale:
         # Nobody else keeps the bounds now. Loads more than a hook should, once in STALE_NS.
         from lib.retention import expire_alone

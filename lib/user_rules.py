@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-from lib import packages
+from lib import bundle, packages
 
 SUFFIX = ".redact.txt"
 MAX_BYTES = 64 * 1024
@@ -53,8 +53,7 @@ _known: dict[str, list[UserRule]] = {}
 
 def default_path() -> str:
     """The file of patterns that belongs to this code."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return root + SUFFIX
+    return bundle.kept(SUFFIX)
 
 
 def load(path: str = "") -> list[UserRule]:

@@ -22,16 +22,17 @@ class Stale(Exception):
     """The flusher that was started last never came to work."""
 
 
-_START = "import sys;sys.path.insert(0,sys.argv[1]);from lib.flusher import main;main(sys.argv[2])"
+_START = "import sys;sys.path.insert(0,sys.argv[1]);import lib.flusher as f;f.main(*sys.argv[2:])"
 
 
-def wake(spool: str, root: str, environ: "dict[bytes, bytes]") -> bool:
+def wake(spool: str, root: str, environ: "dict[bytes, bytes]", data: str = "") -> bool:
     """Start a flusher for `spool` unless one works or is on its way; True if one was started.
 
-    `root` is the bundle's directory. The caller has committed its event already: whoever runs or
-    left the mark looks at the spool once more after that, so nothing is stranded. Changes the
-    working directory. Raises Stale after starting one in the place of another that never took
-    its lock, and OSError; either way the next try is STALE_NS away.
+    `root` is the bundle's directory, `data` that of a plugin's data. The caller has committed its
+    event already: whoever runs or left the mark looks at the spool once more after that, so
+    nothing is stranded. Changes the working directory. Raises Stale after starting one in the
+    place of another that never took its lock, and OSError; either way the next try is STALE_NS
+    away.
     """
     if is_running(spool):
         return False
@@ -39,7 +40,7 @@ def wake(spool: str, root: str, environ: "dict[bytes, bytes]") -> bool:
     if left == "other":
         return False
     try:
-        _spawn(flush_command(root, spool), environ)
+        _spawn(flush_command(root, spool, data), environ)
     except OSError:
         if left != "stale":
             raise
@@ -101,9 +102,9 @@ def say_running(spool: str) -> int:
     return fd
 
 
-def flush_command(root: str, spool: str) -> "list[str]":
-    """The command of a flusher for `spool`."""
-    return [interpreter(root), "-I", "-S", "-c", _START, root, spool]
+def flush_command(root: str, spool: str, data: str = "") -> "list[str]":
+    """The command of a flusher for `spool`; see `wake`."""
+    return [interpreter(root), "-I", "-S", "-B", "-c", _START, root, spool, data]
 
 
 def interpreter(root: str) -> str:

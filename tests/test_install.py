@@ -11,7 +11,15 @@ import pytest
 
 from lib.commands import staging
 from lib.commands.registration import SCRIPTS, command
-from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, seed, write_payload
+from tests.support.bundle import (
+    INTERPRETER,
+    ROOT,
+    Bundle,
+    other_version,
+    payload,
+    seed,
+    write_payload,
+)
 from tests.support.service_double import ServiceDouble
 
 # Without the compilers that pip asks for their versions: some leave files in the home directory.
@@ -261,23 +269,8 @@ def installed(tmp_path: Path) -> Bundle:
 BEFORE = '{\n\t"model": "opus"}'
 
 
-def other_version(tmp_path: Path, name: str, addition: str) -> Path:
-    """A checkout whose file `name` ends with `addition`."""
-    source = tmp_path / "source"
-    source.mkdir()
-    for part in staging.PARTS:
-        path = ROOT / part
-        if path.is_dir():
-            shutil.copytree(path, source / part, symlinks=True)
-        else:
-            shutil.copy2(path, source / part)
-    with (source / name).open("a") as file:
-        file.write(addition)
-    return source
-
-
 def test_hooks_that_run_during_upgrades_lose_nothing(installed: Bundle, tmp_path: Path) -> None:
-    source = other_version(tmp_path, "lib/cli.py", "# another\n")
+    source = other_version(tmp_path / "source", "lib/cli.py", "# another\n")
     fired = 0
     for script in (source / "install.sh", ROOT / "install.sh", source / "install.sh"):
         upgrade = subprocess.Popen(
@@ -304,7 +297,7 @@ BREAKAGES = {
 def test_a_failed_upgrade_leaves_the_old_version_at_work(
     installed: Bundle, tmp_path: Path, broken: tuple[str, str]
 ) -> None:
-    source = other_version(tmp_path, *broken)
+    source = other_version(tmp_path / "source", *broken)
     before = tree(installed.home)
     done = run_install(installed.home, script=source / "install.sh", PIP_NO_INDEX="1")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
@@ -317,6 +310,12 @@ def test_a_failed_upgrade_leaves_the_old_version_at_work(
 def test_a_damaged_installation_is_mended_by_installing_again(installed: Bundle) -> None:
     shutil.rmtree(installed.root / "hooks")
     (installed.root / "lib" / "spool.py").write_text("")
+    done = run_install(installed.home)
+    assert done.returncode == 0, done.stderr
+    for torn in (installed.root / "lib" / "__pycache__").glob("hook*"):
+        torn.write_bytes(torn.read_bytes()[:-9])
+    for torn in (installed.root / "lib" / "__pycache__").glob("*.pyc"):
+        torn.write_bytes(torn.read_bytes()[:-9])
     done = run_install(installed.home)
     assert done.returncode == 0, done.stderr
     fire(installed, "1")

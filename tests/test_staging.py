@@ -14,14 +14,15 @@ from tests.support.bundle import ROOT
 SCRIPT = """
 import sys
 sys.path.insert(0, {checkout!r})
+from lib import exchange
 from lib.commands import staging
 staging.PARTS = ("lib",)
 if {renaming}:
-    staging._exchanged = lambda one, other: False
+    exchange._exchanged = lambda one, other: False
 stage = staging.aside({root!r})
 staging.sweep({root!r})
-staging.copy({source!r}, stage, {root!r})
-staging.put_in_place(stage, {root!r})
+staging.copy({source!r}, stage)
+exchange.put_in_place(stage, {root!r})
 staging.remove(stage)
 """
 

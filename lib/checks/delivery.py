@@ -5,8 +5,9 @@ import os
 import subprocess
 import time
 
-from lib import lock, outbox, wake
+from lib import lock, outbox, preparation, wake
 from lib.approval import SUFFIX, Approvals, Refused
+from lib.bundle import kept
 from lib.checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site, age, since
 from lib.packages import NAMES
 from lib.resilience.diagnosis import DEGRADED, HEALTHY
@@ -44,6 +45,9 @@ def packages(site: Site) -> Finding:
     own = f"{site.bundle}/.venv"
     fix = "run ./install.sh in the repository"
     level = SERIOUS if _is_wanted(site) else WARNING
+    preparing = _preparing(site, level)
+    if preparing:
+        return preparing
     if os.path.lexists(own) and not os.access(f"{own}/bin/python", os.X_OK):
         return Finding(name, level, f"{own} is broken: its Python is gone", fix)
     try:
@@ -58,6 +62,18 @@ def packages(site: Site) -> Finding:
     if missing:
         return Finding(name, level, f"{python} lacks {', '.join(missing)}", fix)
     return Finding(name, OK, f"all there, for {python}")
+
+
+def _preparing(site: Site, level: str) -> Finding | None:
+    """What a plugin makes for itself, if that is not done."""
+    told = (site.status or {}).get("environment", {})
+    if told.get("state") == preparation.PREPARING:
+        text = f"being made in the background for {age(since(told['since'], site.now))}"
+        return Finding("packages", UNKNOWN, text)
+    if told.get("state") == preparation.FAILED:
+        text = f"could not be made {age(since(told['since'], site.now))} ago: {told['reason']}"
+        return Finding("packages", level, text, "it is tried again hourly; or run ./install.sh")
+    return None
 
 
 def _is_wanted(site: Site) -> bool:
@@ -116,7 +132,7 @@ def service(site: Site) -> Finding:
     """May the service have the events, is it there, and does it take them?"""
     name = "service"
     try:
-        destination = Approvals(site.bundle + SUFFIX).destination(site.settings.service_url)
+        destination = Approvals(kept(SUFFIX, site.bundle)).destination(site.settings.service_url)
     except Refused as refused:
         fix = str(refused).rpartition(": ")[2] if "pattern-tracker" in str(refused) else ""
         return Finding(name, SERIOUS, str(refused), fix or "name another, or correct it")

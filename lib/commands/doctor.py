@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import lib
-from lib import files
+from lib import bundle, files
 from lib.checks import client, delivery, hooks, storage
 from lib.checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.common import print_json
@@ -60,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 def look() -> Site:
     """What there is to check, with the variables that the client hands to the hooks."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(lib.__file__)))
+    root = bundle.root()
     config_dir = Settings(os.environ).config_dir
     project = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
     sources = client.sources(config_dir, project)

@@ -6,6 +6,7 @@ from typing import Any
 
 from lib.checks.finding import age, since
 from lib.commands.terminal import Cell, print_rows, shortened
+from lib.preparation import FAILED, PREPARING, READY
 from lib.resilience.circuit import CLOSED
 
 NEVER: Cell = ("never observed", "dim")
@@ -39,6 +40,7 @@ def show(found: dict[str, Any]) -> None:
         ("not captured", _counted(found["skipped"])),
         ("quarantine", _quarantine(found)),
         ("flusher", _flusher(found["flusher"], now)),
+        *_environment(found["environment"], now),
         *_service(found, now),
         ("kept in", (shortened(found["cache_dir"]), PLAIN)),
     ]
@@ -80,6 +82,21 @@ def _flusher(flusher: dict[str, Any], now: float) -> Cell:
         return "at work", PLAIN
     ran = flusher["last_run"]
     return (f"last run {ago(ran, now)}", PLAIN) if ran else NEVER
+
+
+def _environment(environment: dict[str, Any], now: float) -> list[tuple[str, Cell]]:
+    """Nothing, where all is there."""
+    said, since_when = environment["state"], environment.get("since")
+    if said == READY:
+        return []
+    if said == PREPARING:
+        text = f"being made in the background for {age(since(since_when, now))}; events are kept"
+    elif said == FAILED:
+        text = f"could not be made {ago(str(since_when), now)}, tried again hourly: "
+        text += str(environment["reason"])
+    else:
+        text = "missing: events are recorded, but no service gets them"
+    return [("packages", (text, BAD))]
 
 
 def _service(found: dict[str, Any], now: float) -> list[tuple[str, Cell]]:

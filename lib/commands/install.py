@@ -28,6 +28,7 @@ from lib.commands.registration import (
 from lib.commands.removal import purge
 from lib.commands.selfcheck import check
 from lib.commands.terminal import shortened
+from lib.exchange import put_in_place
 from lib.lock import Lock
 from lib.settings import Settings
 
@@ -151,12 +152,7 @@ def _install(plan: Plan) -> None:
     # Whatever cannot be done with the settings is said before anything is made.
     preview(plan.settings, plan.root, plan.interpreter)
     with _alone(plan), Steps() as steps:
-        if _is_installed(plan):
-            steps.begin("all in place already: checking it")
-            image.ensure(plan.root)
-            steps.note(
-                check(plan.root, command(plan.root, plan.interpreter, SCRIPTS["PostToolUse"]))
-            )
+        if _is_installed(plan) and _is_sound(plan, steps):
             changed = register(plan.settings, plan.root, plan.interpreter)
         else:
             changed = _replace(plan, steps)
@@ -168,6 +164,16 @@ def _install(plan: Plan) -> None:
         approvals = Approvals(plan.root + SUFFIX)
         print(f"{approvals.approve(url, use=True)} will get the events; kept in {approvals.path}")
     print(f"It is on. Ask it any time: {shortened(plan.root)}/bin/pattern-tracker status")
+
+
+def _is_sound(plan: Plan, steps: Steps) -> bool:
+    """Whether the installation in place does what it should."""
+    steps.begin("all in place already: checking it")
+    try:
+        _check(plan, plan.root, steps)
+    except (CommandError, OSError):
+        return False
+    return True
 
 
 def _vet(url: str) -> None:
@@ -186,16 +192,16 @@ def _replace(plan: Plan, steps: Steps) -> bool:
         environment.build(
             f"{stage}/.venv", lock, plan.interpreter, f"{plan.root}/.venv", steps.begin
         )
-        staging.copy(plan.source, stage, plan.root)
+        staging.copy(plan.source, stage)
         steps.begin("checking it: a sample file written and changed")
         _check(plan, stage, steps)
         record.directory(plan.root)
-        was_there = staging.put_in_place(stage, plan.root)
+        was_there = put_in_place(stage, plan.root)
         try:
             return register(plan.settings, plan.root, plan.interpreter)
         except BaseException:
             if was_there:
-                staging.put_in_place(stage, plan.root)
+                put_in_place(stage, plan.root)
             else:
                 staging.remove(plan.root)
             raise

@@ -13,7 +13,7 @@ from lib.history import Edge, History
 from lib.ledger import Ledger
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 # What one screen holds beside the prompt.
 LINES = 24
@@ -94,7 +94,7 @@ class Drawing:
         self._order = sorted(nodes, key=self._seq)
         self._id_width = 0
         self._path = ""
-        self._out: Console = console()
+        self._out = console()
 
     def show(self, edges: list[Edge], everything: bool) -> None:
         """Print it, the middle of a long one left out unless `everything` is asked for."""

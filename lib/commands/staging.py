@@ -1,11 +1,10 @@
 """A bundle made aside and put in place in one step, so that a hook finds the old one or the new."""
 
-import compileall
-import ctypes
 import os
 import shutil
-import sys
 from collections.abc import Iterator
+
+from lib.bytecode import compile_all
 
 PARTS = (
     "lib", "hooks", "bin", "skills", ".claude-plugin", "plugin.json", "install.sh",
@@ -15,8 +14,6 @@ PARTS = (
 ASIDE = ".pattern-tracker.new."
 # How the installer before this one called the old bundle, between two renames.
 _OLD = ".pattern-tracker.old."
-# Of the system call that exchanges two names; see renameat2(2), and renamex_np(2) on macOS.
-_AT_FDCWD, _EXCHANGE = -100, 2
 
 
 def is_current(source: str, root: str) -> bool:
@@ -47,8 +44,8 @@ def aside(root: str) -> str:
     return f"{os.path.dirname(root)}/{ASIDE}{os.getpid()}"
 
 
-def copy(source: str, stage: str, root: str) -> None:
-    """Copy the parts of a bundle that is to become `root`, and compile them. Raises OSError."""
+def copy(source: str, stage: str) -> None:
+    """Copy the parts of a bundle, and compile them. Raises OSError."""
     leave = shutil.ignore_patterns("__pycache__")
     for part in PARTS:
         path = f"{source}/{part}"
@@ -56,38 +53,7 @@ def copy(source: str, stage: str, root: str) -> None:
             shutil.copytree(path, f"{stage}/{part}", symlinks=True, ignore=leave)
         else:
             shutil.copy2(path, f"{stage}/{part}", follow_symlinks=False)
-    compileall.compile_dir(f"{stage}/lib", ddir=f"{root}/lib", quiet=2)
-
-
-def put_in_place(stage: str, root: str) -> bool:
-    """Let `stage` and `root` change places; True if there was a bundle, which is `stage` now.
-
-    A system that cannot exchange two names has no bundle for a moment. Raises OSError.
-    """
-    if not os.path.lexists(root):
-        os.rename(stage, root)
-        return False
-    if not _exchanged(stage, root):
-        between = f"{stage}.old"
-        os.rename(root, between)
-        try:
-            os.rename(stage, root)
-        except OSError:
-            os.rename(between, root)
-            raise
-        os.rename(between, stage)
-    return True
-
-
-def _exchanged(one: str, other: str) -> bool:
-    names = os.fsencode(one), os.fsencode(other)
-    try:
-        system = ctypes.CDLL(None, use_errno=True)
-        if sys.platform == "darwin":
-            return bool(system.renamex_np(*names, _EXCHANGE) == 0)
-        return bool(system.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE) == 0)
-    except (OSError, AttributeError):
-        return False
+    compile_all(stage)
 
 
 def remove(path: str) -> None:

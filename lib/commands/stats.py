@@ -10,7 +10,7 @@ from lib.ledger import FILE_NAME
 from lib.stats import Series, Stats, last_days
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 DAYS, MOST_DAYS = 14, 366
 # Rows of a table, and cells of a sparkline at most.
@@ -59,7 +59,7 @@ class Sheet:
 
     def __init__(self, found: dict[str, Any]) -> None:
         self._found = found
-        self._out: Console = console()
+        self._out = console()
         self._cells = min(CELLS, len(found["days"]))
         self._width = min(48, max(20, self._out.width - self._cells - BESIDE))
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from lib import outbox, tally, wake
+from lib import outbox, packages, preparation, tally, wake
 from lib.accounts import totals
 from lib.backoff import SECTION, Backoff
 from lib.commands import glance
@@ -65,6 +65,7 @@ def gather(directory: str) -> dict[str, Any]:
         "circuit_breaker": breaker.get_state(),
         "health": state.section("health"),
         "service": _service(state),
+        "environment": _environment(state),
         "flusher": {
             "running": wake.is_running(directory) if os.path.isdir(directory) else False,
             "last_run": flusher.get("last_run"),
@@ -95,6 +96,15 @@ def _service(state: StateFile) -> dict[str, Any]:
         "problem": f"{verdict}: {reason}" if verdict else None,
         "next_attempt_in": round(Backoff(known).wait(), 1),
     }
+
+
+def _environment(state: StateFile) -> dict[str, Any]:
+    """How it stands with the packages: READY; MISSING; or what the preparation of a plugin's says,
+    with `since` and `reason`."""
+    told = state.section(preparation.SECTION)
+    if told.get("state") in (preparation.PREPARING, preparation.FAILED):
+        return {name: told.get(name) for name in ("state", "since", "reason")}
+    return {"state": preparation.MISSING if packages.missing() else preparation.READY}
 
 
 def _counters(directory: str) -> dict[str, int]:

@@ -1,11 +1,12 @@
 """Output for people: rich on a terminal, plain text in a pipe and where rich is missing."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from lib.commands.common import CommandError, printable
+from lib.commands.common import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,16 +17,22 @@ Cell = tuple[str, str]
 UNBOUNDED = 100_000
 
 
-def console() -> "Console":
-    """A console for standard output. Raises CommandError where rich is missing."""
-    try:
-        from rich.console import Console
-    except ImportError:
-        raise CommandError("the packages are missing: pattern-tracker doctor says more") from None
+class Plain(NamedTuple):
+    """What stands for a console where rich is missing: no colours, and the same width."""
+
+    width: int
+
+
+def console() -> "Console | Plain":
+    """A console for standard output."""
     # A terminal that cannot show a character shows another; that is no reason to fail.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     width = None if is_bounded() else UNBOUNDED
+    try:
+        from rich.console import Console
+    except ImportError:
+        return Plain(width or shutil.get_terminal_size().columns)
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
@@ -51,8 +58,12 @@ def cropped_left(path: str, width: int) -> str:
     return path if not width or len(path) <= width else f"…{path[1 - width :]}"
 
 
-def print_line(out: "Console", cells: Iterable[Cell]) -> None:
+def print_line(out: "Console | Plain", cells: Iterable[Cell]) -> None:
     """Print `cells` on one line, cropped at the right edge, without what could drive a terminal."""
+    if isinstance(out, Plain):
+        text = "".join(printable(content) for content, _ in cells).rstrip()
+        print(text if len(text) <= out.width else f"{text[: out.width - 1]}…")
+        return
     from rich.text import Text
 
     line = Text()
@@ -67,19 +78,18 @@ def print_rows(rows: Sequence[Sequence[Cell]]) -> None:
 
     This works without rich too: it is for the verbs that tell why something is missing.
     """
-    try:
-        from rich.table import Table
-        from rich.text import Text
-    except ImportError:
+    out = console()
+    if isinstance(out, Plain) or not is_bounded():
         return _print_plain(rows)
-    if not is_bounded():
-        return _print_plain(rows)
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table.grid(padding=(0, 2, 0, 0))
     for number in range(len(rows[0])):
         table.add_column(no_wrap=number < len(rows[0]) - 1, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(content), style) for content, style in row))
-    return console().print(table)
+    return out.print(table)
 
 
 def _print_plain(rows: Sequence[Sequence[Cell]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from lib import environment, wake
+from lib.commands.staging import PARTS
 from lib.ledger import Ledger
 from tests.support.messages_api import Call, scripted
 
@@ -20,6 +21,7 @@ PAYLOADS = ROOT / "tests" / "payloads"
 CLIENT = ROOT / ".cache" / "client" / "node_modules" / ".bin" / "claude"
 INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 PATIENCE_SECONDS = 20
+NO_PYC = shutil.ignore_patterns("__pycache__")
 
 
 def payload(name: str, **changes: Any) -> dict[str, Any]:
@@ -49,6 +51,20 @@ def seed(root: Path) -> None:
             shutil.rmtree(made, ignore_errors=True)
             environment.build(str(made), lock, INTERPRETER)
     environment.copy(str(made), str(root / ".venv"))
+
+
+def other_version(source: Path, name: str = "CHANGELOG.md", addition: str = "") -> Path:
+    """A copy of the bundle at `source`, whose file `name` ends with `addition`."""
+    source.mkdir()
+    for part in PARTS:
+        path = ROOT / part
+        if path.is_dir():
+            shutil.copytree(path, source / part, symlinks=True, ignore=NO_PYC)
+        else:
+            shutil.copy2(path, source / part)
+    with (source / name).open("a") as file:
+        file.write(addition)
+    return source
 
 
 class Bundle:

@@ -1,0 +1,40 @@
+"""Two directories change places in one step, where the system can."""
+
+import ctypes
+import os
+import sys
+
+# See renameat2(2), and renamex_np(2) on macOS.
+_AT_FDCWD, _EXCHANGE = -100, 2
+
+
+def put_in_place(made: str, place: str) -> bool:
+    """Let `made` and `place` change places; True if there was something, which is `made` now.
+
+    On a system that cannot exchange two names there is nothing at `place` for a moment; a process
+    killed just then leaves what was there as `made` with ".old" behind it. Raises OSError.
+    """
+    if not os.path.lexists(place):
+        os.rename(made, place)
+        return False
+    if not _exchanged(made, place):
+        between = f"{made}.old"
+        os.rename(place, between)
+        try:
+            os.rename(made, place)
+        except OSError:
+            os.rename(between, place)
+            raise
+        os.rename(between, made)
+    return True
+
+
+def _exchanged(one: str, other: str) -> bool:
+    names = os.fsencode(one), os.fsencode(other)
+    try:
+        system = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            return bool(system.renamex_np(*names, _EXCHANGE) == 0)
+        return bool(system.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE) == 0)
+    except (OSError, AttributeError):
+        return False

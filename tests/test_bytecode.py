@@ -1,0 +1,83 @@
+"""No process of ours leaves a torn .pyc, whatever the disk does."""
+
+import json
+import marshal
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import bytecode, wake
+from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for
+
+SMALL = 2000
+
+
+def limit() -> None:
+    """What a full disk does to a file: so many bytes fit, and no more."""
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, SMALL))
+
+
+@pytest.fixture
+def fresh(bundle: Bundle, tmp_path: Path) -> Bundle:
+    """A bundle that was never run."""
+    bundle.root = tmp_path / "bundle"
+    for part in ("lib", "hooks", "bin"):
+        shutil.copytree(
+            ROOT / part, bundle.root / part, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    return bundle
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="CPython minds short writes by now")
+def test_python_itself_leaves_torn_files(fresh: Bundle) -> None:
+    run = f"import sys; sys.path.insert(0, {str(fresh.root)!r}); import lib.capture"
+    subprocess.run([INTERPRETER, "-I", "-c", run], preexec_fn=limit, check=False)
+    done = subprocess.run([INTERPRETER, "-I", "-c", run], capture_output=True, check=False)
+    assert b"marshal data too short" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [INTERPRETER, "-I", "-S", "{}/hooks/pre_tool_use.py"],
+        [INTERPRETER, "-I", "-S", "{}/hooks/post_tool_use.py"],
+        [INTERPRETER, "-I", "-S", "{}/bin/statusline"],
+        ["{}/bin/pattern-tracker", "status"],
+    ],
+    ids=["pre", "post", "statusline", "command line"],
+)
+def test_no_process_of_ours_does(fresh: Bundle, command: list[str]) -> None:
+    subprocess.run(
+        [word.format(fresh.root) for word in command],
+        input=json.dumps(payload("01-write-create-js-marker.post")).encode(),
+        env=fresh.environ, preexec_fn=limit, check=False, capture_output=True,
+    )  # fmt: skip
+    wait_for(lambda: not wake.is_running(str(fresh.spool)) if fresh.spool.exists() else True)
+    for path in fresh.root.rglob("*.pyc"):
+        marshal.loads(path.read_bytes()[16:])
+    fresh.post(payload("02-write-create-py-marker.post"))
+    fresh.wait_delivered()
+    assert fresh.log()
+
+
+def test_what_we_compile_is_what_python_takes(fresh: Bundle) -> None:
+    bytecode.compile_all(str(fresh.root))
+    run = (
+        f"import sys; sys.path.insert(0, {str(fresh.root)!r}); import lib.cli as c\n"
+        "print(c.__cached__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-v", "-c", run], capture_output=True, text=True, check=True
+    )
+    assert f"{done.stdout.strip()} matches" in done.stderr.replace("'", "")
+    assert "wrote" not in done.stderr
+    before = {path: path.stat().st_ino for path in fresh.root.rglob("*.pyc")}
+    bytecode.compile_all(str(fresh.root))
+    assert {path: path.stat().st_ino for path in fresh.root.rglob("*.pyc")} == before

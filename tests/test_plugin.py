@@ -1,0 +1,236 @@
+"""Installed as a plugin: with the real client, and until its environment is there."""
+
+import json
+import subprocess
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib import environment, preparation, wake
+from lib.bundle import kept
+from lib.state import StateFile
+from tests.support.bundle import (
+    CLIENT,
+    INTERPRETER,
+    ROOT,
+    Bundle,
+    other_version,
+    seed,
+    wait_for,
+    write_payload,
+)
+from tests.support.service_double import ServiceDouble
+
+CODE = "def f():\n    return 1\n"
+PLUGIN = "pattern-tracker@pattern-tracker"
+ADDRESS = "https://git.invalid/pattern-tracker.git"
+
+
+def git(*arguments: str, home: Path, cwd: Path | None = None) -> None:
+    environ = {"HOME": str(home), "PATH": "/usr/bin:/bin", "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", *arguments], cwd=cwd, env=environ, check=True, capture_output=True)
+
+
+def published(source: Path, home: Path) -> str:
+    """`source` as a repository that the client takes for one on another host; its address."""
+    git("init", "--quiet", home=home, cwd=source)
+    git("add", "--all", home=home, cwd=source)
+    identity = ("-c", "user.name=x", "-c", "user.email=x@localhost")
+    git(*identity, "commit", "--quiet", "-m", "x", home=home, cwd=source)
+    git("config", "--global", f"url.file://{source}.insteadOf", ADDRESS, home=home)
+    return ADDRESS
+
+
+def claude_plugin(bundle: Bundle, *arguments: str) -> str:
+    done = subprocess.run(
+        [str(CLIENT), "plugin", *arguments],
+        env={**bundle.environ, "DISABLE_AUTOUPDATER": "1",
+             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.client
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize("place", ["a directory", "a repository"])
+def test_from_the_marketplace_to_a_lineage(bundle: Bundle, tmp_path: Path, place: str) -> None:
+    """Adding the marketplace and installing the plugin is all that a user does."""
+    source = other_version(tmp_path / "source")
+    data = bundle.home / ".claude" / "plugins" / "data" / "pattern-tracker-pattern-tracker"
+    seed(data)
+    address = str(source) if place == "a directory" else published(source, bundle.home)
+    claude_plugin(bundle, "marketplace", "add", address)
+    claude_plugin(bundle, "install", PLUGIN)
+    work = tmp_path / "work"
+    work.mkdir()
+    call = ("Write", {"file_path": str(work / "a.py"), "content": CODE})
+    done = bundle.claude([[call]], work)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")
+    bundle.wait_delivered()
+    if place == "a repository":
+        bundle.root = bundle.home / ".claude/plugins/cache/pattern-tracker/pattern-tracker/0.1.0"
+    else:
+        bundle.root = source
+    wait_for((bundle.root / ".venv").exists)
+    assert (bundle.root / ".venv").resolve() == data / ".venv"
+    (event,) = bundle.log()
+    assert (event["event_type"], event["pattern_name"]) == ("pattern_created", "f")
+    assert bundle.json("lineage", str(work / "a.py"))["pattern_id"] == event["pattern_id"]
+    status = bundle.json("status")
+    assert status["environment"] == {"state": "ready"}
+    checks = {check["name"]: check for check in bundle.json("doctor")["checks"]}
+    assert checks["hooks"]["text"] == f"registered in the plugin {PLUGIN}"
+    assert {check["level"] for check in checks.values()} == {"ok"}
+
+
+class Plugin(Bundle):
+    """A plugin without an environment, run by a Python without packages."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory / "home", other_version(directory / "source"))
+        self.home.mkdir()
+        self.data = directory / "data"
+        venv.create(directory / "bare", symlinks=True)
+        self.python = str(directory / "bare" / "bin" / "python")
+
+    def write(self, use: str, **environ: str) -> None:
+        """What the client does after a Write."""
+        done = subprocess.run(
+            [self.python, "-I", "-S", str(self.root / "hooks" / "post_tool_use.py"),
+             str(self.data)],
+            input=json.dumps(write_payload(f"/p/{use}.py", f"x = {use!r}\n", use)).encode(),
+            env={**self.environ, **environ}, capture_output=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+    def bare(self, *arguments: str) -> Any:
+        """The command line, by that Python too."""
+        run = "import sys; sys.path.insert(0, sys.argv.pop(1)); import lib.cli as c; exit(c.main())"
+        return subprocess.run(
+            [self.python, "-I", "-c", run, str(self.root), *arguments],
+            env=self.environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def state(self) -> StateFile:
+        return StateFile(str(self.spool / "state.json"))
+
+    def told(self) -> str:
+        return str(self.state().section(preparation.SECTION).get("state"))
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Any:
+    made = Plugin(tmp_path)
+    yield made
+    wait_for(lambda: not made.spool.is_dir() or not wake.is_running(str(made.spool)))
+
+
+def test_until_the_environment_is_there_all_is_kept_and_status_says_so(
+    plugin: Plugin, server: ServiceDouble
+) -> None:
+    plugin.environ["INTELLIGENCE_SERVICE_URL"] = server.url
+    plugin.write("1", PIP_NO_INDEX="1")
+    wait_for(lambda: plugin.told() == preparation.FAILED)
+    status = json.loads(plugin.bare("status", "--json").stdout)
+    assert (status["captured"], status["pending"], status["delivered"]) == (1, 1, 0)
+    assert "httpx" in status["service"]["problem"]
+    assert "could not be made 0 s ago, tried again hourly: pip" in plugin.bare("status").stdout
+    doctor = plugin.bare("doctor")
+    assert doctor.returncode == 1
+    assert "serious  packages" in doctor.stdout
+    # What was captured can be looked at even so.
+    assert "created" in plugin.bare("log").stdout
+    assert "/p/1.py" in plugin.bare("lineage", "/p/1.py").stdout
+    assert "1 patterns in 1 files" in plugin.bare("stats").stdout
+    # Not tried again within the hour.
+    before = plugin.state().section(preparation.SECTION)
+    preparation.ensure(str(plugin.root), str(plugin.data), str(plugin.spool))
+    assert plugin.state().section(preparation.SECTION) == before
+    assert server.commits == {}
+
+
+def test_what_waited_is_delivered_when_the_environment_is_there(
+    plugin: Plugin, server: ServiceDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin.environ["INTELLIGENCE_SERVICE_URL"] = server.url
+    plugin.write("1", PIP_NO_INDEX="1")
+    wait_for(lambda: plugin.told() == preparation.FAILED)
+    plugin.state().update(preparation.SECTION, lambda section: section.update(tried=0))
+
+    def build(made: str, lock: str, interpreter: str) -> None:
+        assert (lock, interpreter) == (str(plugin.root / "requirements.lock"), INTERPRETER)
+        assert plugin.told() == preparation.PREPARING
+        assert "being made in the background for" in plugin.bare("status").stdout
+        environment.copy(str(ROOT / ".cache" / "environment"), made)
+
+    seed(plugin.home / "spare")
+    monkeypatch.setattr(environment, "build", build)
+    monkeypatch.setattr(preparation, "_limit_time", lambda: None)
+    for name, value in plugin.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir("/")
+    preparation.ensure(str(plugin.root), str(plugin.data), str(plugin.spool))
+    assert plugin.told() == preparation.READY
+    plugin.wait_delivered()
+    assert len(server.commits) == 1
+    assert plugin.json("status")["environment"] == {"state": "ready"}
+
+
+def test_an_environment_for_other_packages_is_made_anew(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def build(place: str, lock: str, interpreter: str) -> None:
+        made.append(place)
+        environment.copy(str(ROOT / ".cache" / "environment"), place)
+        Path(place, environment.MARK).unlink()
+        Path(place, environment.MARK).write_text(environment._signature(lock))
+
+    seed(plugin.data)
+    plugin.spool.mkdir(parents=True, mode=0o700)
+    monkeypatch.setattr(environment, "build", build)
+    monkeypatch.setattr(preparation, "_limit_time", lambda: None)
+    place = (str(plugin.root), str(plugin.data), str(plugin.spool))
+    preparation.ensure(*place)
+    assert (made, plugin.told()) == ([], preparation.READY)
+    with (plugin.root / "requirements.lock").open("a") as file:
+        file.write("# another\n")
+    preparation.ensure(*place)
+    preparation.ensure(*place)
+    assert len(made) == 1
+    assert sorted(path.name for path in plugin.data.iterdir()) == [".venv", "environment.lock"]
+
+
+@pytest.mark.parametrize("data", ["", "relative", "${CLAUDE_PLUGIN_DATA}"])
+def test_without_a_place_for_it_no_environment_is_made(plugin: Plugin, data: str) -> None:
+    plugin.spool.mkdir(parents=True, mode=0o700)
+    preparation.ensure(str(plugin.root), data, str(plugin.spool))
+    assert plugin.told() == "None"
+    assert not (plugin.root / ".venv").is_symlink()
+
+
+def test_no_variable_tells_where_an_environment_is(plugin: Plugin, tmp_path: Path) -> None:
+    """A cloned repository can set CLAUDE_PLUGIN_DATA for hooks that are no plugin's."""
+    evil = tmp_path / "evil"
+    python = evil / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\ntouch {tmp_path}/was-run\n")
+    python.chmod(0o755)
+    plugin.environ["CLAUDE_PLUGIN_DATA"] = str(evil)
+    plugin.write("1", PIP_NO_INDEX="1")
+    plugin.bare("status")
+    plugin.command("status")
+    wait_for(lambda: plugin.told() == preparation.FAILED)
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_approvals_outlive_a_version_of_the_plugin() -> None:
+    root = "/home/me/.claude/plugins/cache/market/pattern-tracker/1.2.3"
+    assert kept(".x", root) == "/home/me/.claude/hooks/pattern-tracker.x"
+    assert kept(".x", "/src/pattern-tracker/") == "/src/pattern-tracker.x"
+    assert kept(".x").startswith(str(ROOT))
