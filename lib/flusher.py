@@ -168,7 +168,7 @@ class Flusher:
 
     def _drain(self) -> None:
         _furnish(self.directory)
-        self._failed = ""
+        self._failed, before = "", self.delivered
         for warning in self.settings.warnings:
             log(self.directory, warning)
         accounts = None
@@ -186,7 +186,10 @@ class Flusher:
             log(self.directory, self._failed)
             if accounts:
                 self._keep_bounds(accounts)
-        finished = {"last_run": timestamp(time.time_ns()), "last_error": self._failed or None}
+        now = timestamp(time.time_ns())
+        finished = {"last_run": now, "last_error": self._failed or None}
+        if self.delivered > before:
+            finished["last_delivery"] = now
         self.state.update("flusher", lambda section: section.update(finished))
 
     def _deliver_all(self, ledger: Ledger, accounts: Accounts) -> None:

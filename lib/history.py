@@ -97,6 +97,14 @@ class History(Ledger):
         rows = ((p, self._db.execute(query, (p, p)).fetchone()) for p in pattern_ids)
         return {pattern_id: row for pattern_id, row in rows if row is not None}
 
+    def applied_in(self, pattern_id: str) -> list[str]:
+        """The files that were found to apply a pattern, in the order of the first time."""
+        query = (
+            "SELECT file_path FROM events WHERE pattern_id = ? AND event_type = 'pattern_applied' "
+            "AND file_path IS NOT NULL GROUP BY file_path ORDER BY min(seq)"
+        )
+        return [row[0] for row in self._db.execute(query, (pattern_id,))]
+
     def code_of(self, pattern_id: str) -> str | None:
         """The code of a pattern as it was first seen, None where none was kept."""
         query = "SELECT code FROM patterns JOIN snapshots ON digest = snapshot WHERE pattern_id = ?"

@@ -59,7 +59,8 @@ def test_no_process_of_ours_does(fresh: Bundle, command: list[str]) -> None:
         input=json.dumps(payload("01-write-create-js-marker.post")).encode(),
         env=fresh.environ, preexec_fn=limit, check=False, capture_output=True,
     )  # fmt: skip
-    wait_for(lambda: not wake.is_running(str(fresh.spool)) if fresh.spool.exists() else True)
+    wait_for(lambda: not (fresh.spool / wake.MARK_FILE).exists())
+    wait_for(lambda: not fresh.spool.exists() or not wake.is_running(str(fresh.spool)))
     for path in fresh.root.rglob("*.pyc"):
         marshal.loads(path.read_bytes()[16:])
     fresh.post(payload("02-write-create-py-marker.post"))

@@ -67,7 +67,12 @@ def test_bad_input_gets_a_clear_line(edited: Bundle, arguments: list[str], code:
 def test_before_anything_happened(bundle: Bundle) -> None:
     status = bundle.json("status")
     assert (status["captured"], status["delivered"], status["pending"]) == (0, 0, 0)
-    assert status["flusher"] == {"running": False, "last_run": None, "last_error": None}
+    assert status["flusher"] == {
+        "running": False,
+        "last_run": None,
+        "last_error": None,
+        "last_delivery": None,
+    }
     assert "never observed" in bundle.command("status").stdout
     done = bundle.command("log")
     assert (done.returncode, done.stderr) == (1, "pattern-tracker: nothing was recorded yet\n")

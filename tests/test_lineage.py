@@ -91,12 +91,13 @@ def lineage(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 def test_a_pipe_gets_every_step(told: Outpost, capsys: pytest.CaptureFixture[str]) -> None:
     drawn = lineage(capsys, PATH)
-    assert len(drawn) == 43
+    assert len(drawn) == 44
     assert drawn[0].startswith(f"○ {id_of(0)}  created ")
     assert drawn[0].endswith(PATH)
     assert drawn[40].startswith(f"● {id_of(40)}  modified  ")
     assert "f  <- asked for" in drawn[40]
-    assert drawn[42] == f"↺ {id_of(40)}  modified  undone: back to it"
+    assert drawn[41] == "    also in /p/copy.py"
+    assert drawn[43] == f"↺ {id_of(40)}  modified  undone: back to it"
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
@@ -112,7 +113,20 @@ def test_a_terminal_gets_one_screen(
     assert max(map(len, drawn)) <= columns
     assert any(line.startswith(f"● {id_of(40)}") for line in drawn)
     assert drawn[1] == "⋮ 23 more, --all shows them"
-    assert len(lineage(capsys, PATH, "--all")) == 43
+    assert len(lineage(capsys, PATH, "--all")) == 44
+
+
+def test_the_other_files_of_the_same_code_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    for name in (PATH, "/p/copy.py", "/p/b.py", PATH, "/p/c.py", "/p/d.py"):
+        outpost.write(name, code(0))
+    outpost.flush()
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
+    (drawn, uses) = lineage(capsys, "/p/copy.py")
+    assert PATH in drawn
+    assert uses == "    also in /p/copy.py, /p/b.py, /p/c.py and 1 more"
 
 
 def test_the_diff_of_each_step(told: Outpost, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,8 @@ def test_the_worst_of_it_fits_one_screen(
         "dropped": dict.fromkeys(("expired", "overflow", "discarded", "removed"), 1000),
         "skipped": dict.fromkeys(("duplicate", "failed", "unreadable", "secret"), 1000),
         "environment": {"state": "failed", "since": now, "reason": "is there a network?\x1b[31m"},
-        "flusher": {"running": False, "last_run": now, "last_error": "OSError: \x1b[31m" * 8},
+        "flusher": {"running": False, "last_run": now, "last_delivery": now,
+                    "last_error": "OSError: \x1b[31m" * 8},
         "service": {
             "url": "https://patterns.example.com:8443/team", "last_delivery": now,
             "problem": "unwell: HTTP 503: \x9b31m" * 4, "next_attempt_in": 42.0,

@@ -34,7 +34,7 @@ def show(found: dict[str, Any]) -> None:
     rows: list[tuple[str, Cell]] = [
         ("tracking", _tracking(found)),
         ("captured", _captured(found, now)),
-        ("delivered", (str(found["delivered"]), PLAIN) if found["last_capture"] else NEVER),
+        ("delivered", _delivered(found, now)),
         ("waiting", _waiting(found, now)),
         ("dropped", _counted(found["dropped"])),
         ("not captured", _counted(found["skipped"])),
@@ -56,6 +56,13 @@ def _captured(found: dict[str, Any], now: float) -> Cell:
     if not found["captured"] and not last:
         return NEVER
     return f"{found['captured']}{f', the last {ago(last, now)}' if last else ''}", PLAIN
+
+
+def _delivered(found: dict[str, Any], now: float) -> Cell:
+    last = found["flusher"]["last_delivery"]
+    if not found["delivered"] and not last:
+        return NEVER
+    return f"{found['delivered']}{f', the last {ago(last, now)}' if last else ''}", PLAIN
 
 
 def _waiting(found: dict[str, Any], now: float) -> Cell:

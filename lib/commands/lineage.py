@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # What one screen holds beside the prompt.
 LINES = 24
 NARROW = 80
+# So many of the other files that apply a pattern are named.
+USES = 3
 NOTES = {UNDONE: "undone: back to it", AGAIN: "see above"}
 DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -123,6 +125,8 @@ class Drawing:
 
     def _print(self, step: Step) -> None:
         print_line(self._out, self._cells(step))
+        if step.repeat == NEW:
+            self._print_uses(step.node)
         if self._diff and step.edge:
             self._print_diff(step.edge)
 
@@ -151,6 +155,15 @@ class Drawing:
             cells.append((f"  {relative(path)}", "dim"))
             self._path = path
         return cells
+
+    def _print_uses(self, node: str) -> None:
+        """Where else the same code stands."""
+        row = self._first.get(node)
+        first = row["file_path"] if row else None
+        others = [relative(path) for path in self._history.applied_in(node) if path != first]
+        if others:
+            more = f" and {len(others) - USES} more" if len(others) > USES else ""
+            print_line(self._out, [(f"    also in {', '.join(others[:USES])}{more}", "cyan")])
 
     def _print_diff(self, edge: Edge) -> None:
         lines = changes(self._history, edge)

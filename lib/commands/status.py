@@ -70,6 +70,7 @@ def gather(directory: str) -> dict[str, Any]:
             "running": wake.is_running(directory) if os.path.isdir(directory) else False,
             "last_run": flusher.get("last_run"),
             "last_error": flusher.get("last_error"),
+            "last_delivery": flusher.get("last_delivery"),
         },
     }
 
