@@ -230,10 +230,9 @@ BY_WORD: "dict[str, tuple[Rule, ...]]" = {
             r"((?:[A-Za-z0-9+/=]{1,64}\r?\n){1,60})",
         ),
     ),
-    "kty": (
-        Rule(
-            "jwk-private",
-            rf"kty{_QUOTE}[^{{}}]{{0,4000}}?{_QUOTE}(?:d|k){_QUOTE}\s{{0,4}}:\s{{0,4}}{_QUOTE}([\w-]{{22,800}})",
-        ),
-    ),
 }
+# A private member of a JSON Web Key (RFC 7518), which is one by the "kty" beside it.
+JWK = Rule(
+    "jwk-private",
+    rf"{_QUOTE}(?:d|k|p|q|dp|dq|qi){_QUOTE}\s{{0,4}}:\s{{0,4}}{_QUOTE}([\w-]{{22,800}})",
+)

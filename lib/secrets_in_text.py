@@ -18,6 +18,7 @@ from lib.secret_rules import (
     BY_CONTENT,
     BY_WORD,
     INNER,
+    JWK,
     Rule,
 )
 
@@ -34,6 +35,8 @@ _PART = re.compile(r"[\w.~:-]+")
 _REACH = 24
 _AWS_NEAR = 400
 _PEM = re.compile(r"-----(BEGIN|END) (?:[A-Z0-9]{1,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+# How far a "kty" may be from a private member of its key.
+_JWK_REACH = 4000
 _MAX_PEM = 64 * 1024
 _PEM_LINE = re.compile(r"(?:\\r)?(?:\\n|\r?\n)?[ \t\"'+,\\>*#/|-]{0,40}[A-Za-z0-9+/=]{16,100}")
 _PEM_BODY = re.compile(r"[A-Za-z0-9+/=]{24}")
@@ -48,6 +51,8 @@ def find(text: str) -> list[Span]:
         if word in lowered:
             for rule in rules:
                 spans += _matches(rule, text, lowered, word)
+    if "kty" in lowered:
+        spans += _key_members(text)
     if "-----" in text:
         spans += _private_keys(text)
     for word in assigned_secrets.WORDS:
@@ -148,6 +153,16 @@ def _aws_secrets(text: str, start: int, end: int) -> Iterator[Span]:
     for match in AWS_SECRET.pattern.finditer(text, start, end):
         if assigned_secrets.has_entropy(match[0], 3.5):
             yield (*match.span(), AWS_SECRET.name)
+
+
+def _key_members(text: str) -> Iterator[Span]:
+    """The private members of JSON Web Keys: of objects that have a "kty"."""
+    for match in JWK.pattern.finditer(text):
+        left, right = max(0, match.start() - _JWK_REACH), match.end() + _JWK_REACH
+        left = max(left, text.rfind("{", left, match.start()))
+        ends = text.find("}", match.end(), right)
+        if "kty" in text[left : ends if ends >= 0 else right]:
+            yield (*match.span(1), JWK.name)
 
 
 def _private_keys(text: str) -> Iterator[Span]:

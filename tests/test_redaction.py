@@ -117,6 +117,8 @@ HOSTILE = {
     "basics": "basic abcdefghijklmnopqrstuvwx1",
     "curls": "curl -u a",
     "keys of keys": '"kty": "d": ',
+    "members of keys": '"d": "abcdefghijklmnopqrstuvw" ',
+    "keys and members": '"kty": "d": "abcdefghijklmnopqrstuvw" ',
     "putty": "putty-user-key\n",
     "dots": "hvs.abcdefghijklmnop1.",
     "colons": "1234567890:AAabcdefghijklmnop1",
@@ -129,7 +131,7 @@ HOSTILE = {
 def seconds(text: str) -> float:
     """Processor time of one call, the least of some."""
     found = []
-    for _ in range(3):
+    for _ in range(2):
         start = time.process_time()
         redact(text)
         found.append(time.process_time() - start)
@@ -154,7 +156,7 @@ def test_the_measure_tells_a_quadratic_expression() -> None:
         naive.search("BEGIN" * length)
         return time.process_time() - start
 
-    assert run(16_000) > 24 * run(2000)
+    assert run(6000) > 24 * run(750)
 
 
 def made(code: str, **changes: Any) -> dict[str, Any]:

@@ -206,6 +206,7 @@ LINES: dict[str, tuple[str, Callable[[Maker], str]]] = {
     "command option": ("sh", lambda m: f"mysql --user root --password {m.password()}"),
     "comparison": ("js", lambda m: f'if (password === "{m.password()}") {{'),
     "jwk": ("json", lambda m: f'{{"kty": "EC", "crv": "P-256", "d": "{m(URL64, 43)}"}}'),
+    "jwk prime": ("json", lambda m: f'{{"qi": "{m(URL64, 86)}", "e": "AQAB", "kty": "RSA"}}'),
 }  # fmt: skip
 
 
