@@ -235,7 +235,7 @@ def test_a_flusher_killed_at_any_call_is_made_up_for(
     kill_everywhere(scene, tmp_path, 1, monkeypatch)
 
 
-@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [STEP, pytest.param(1, marks=pytest.mark.long)])
 def test_a_flusher_killed_while_it_delivers_to_a_service_is_made_up_for(
     tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,7 +274,14 @@ class Home:
         assert self.settings.read_bytes() == SETTINGS
 
 
-@pytest.mark.parametrize("what", ["signal=KILL", *(f"error={error}" for error in ERRORS)])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "signal=KILL",
+        "error=EIO",
+        *(pytest.param(f"error={e}", marks=pytest.mark.long) for e in ERRORS if e != "EIO"),
+    ],
+)
 def test_settings_are_never_torn(tmp_path: Path, what: str) -> None:
     for name in ("warm", "model"):
         home = Home(tmp_path / name)

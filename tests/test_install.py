@@ -351,12 +351,14 @@ def test_a_dry_run_of_a_removal_removes_nothing(installed: Bundle, verb: str) ->
     assert tree(installed.home) == before
 
 
-def test_the_layout_of_before_is_upgraded_in_place(installed: Bundle) -> None:
+@pytest.mark.parametrize("marked", [True, pytest.param(False, marks=pytest.mark.long)])
+def test_the_layout_of_before_is_upgraded_in_place(installed: Bundle, marked: bool) -> None:
     """Records in the bundle, an installer that was killed between its two renames, and an
     environment without a mark, which is made anew."""
     root, hooks = installed.root, installed.root.parent
     (hooks / "pattern-tracker.settings").rename(root / "settings")
-    (root / ".venv" / ".complete").unlink()
+    if not marked:
+        (root / ".venv" / ".complete").unlink()
     (root / ".built").write_text("signature")
     root.rename(hooks / ".pattern-tracker.old.4711")
     (hooks / ".pattern-tracker.new.4711" / "lib").mkdir(parents=True)

@@ -97,11 +97,11 @@ class Plugin(Bundle):
         venv.create(directory / "bare", symlinks=True)
         self.python = str(directory / "bare" / "bin" / "python")
 
-    def write(self, use: str, **environ: str) -> None:
-        """What the client does after a Write."""
+    def write(self, use: str, *data: str, **environ: str) -> None:
+        """What the client does after a Write; `data`: what it names as the plugin's directory."""
+        script = str(self.root / "hooks" / "post_tool_use.py")
         done = subprocess.run(
-            [self.python, "-I", "-S", str(self.root / "hooks" / "post_tool_use.py"),
-             str(self.data)],
+            [self.python, "-I", "-S", script, *data],
             input=json.dumps(write_payload(f"/p/{use}.py", f"x = {use!r}\n", use)).encode(),
             env={**self.environ, **environ}, capture_output=True, check=False,
         )  # fmt: skip
@@ -133,7 +133,7 @@ def test_until_the_environment_is_there_all_is_kept_and_status_says_so(
     plugin: Plugin, server: ServiceDouble
 ) -> None:
     plugin.environ["INTELLIGENCE_SERVICE_URL"] = server.url
-    plugin.write("1", PIP_NO_INDEX="1")
+    plugin.write("1", str(plugin.data), PIP_NO_INDEX="1")
     wait_for(lambda: plugin.told() == preparation.FAILED)
     status = json.loads(plugin.bare("status", "--json").stdout)
     assert (status["captured"], status["pending"], status["delivered"]) == (1, 1, 0)
@@ -157,9 +157,9 @@ def test_what_waited_is_delivered_when_the_environment_is_there(
     plugin: Plugin, server: ServiceDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plugin.environ["INTELLIGENCE_SERVICE_URL"] = server.url
-    plugin.write("1", PIP_NO_INDEX="1")
-    wait_for(lambda: plugin.told() == preparation.FAILED)
-    plugin.state().update(preparation.SECTION, lambda section: section.update(tried=0))
+    plugin.write("1")
+    plugin.wait_flushed()
+    assert plugin.told() == "None"
 
     def build(made: str, lock: str, interpreter: str) -> None:
         assert (lock, interpreter) == (str(plugin.root / "requirements.lock"), INTERPRETER)
@@ -222,10 +222,11 @@ def test_no_variable_tells_where_an_environment_is(plugin: Plugin, tmp_path: Pat
     python.write_text(f"#!/bin/sh\ntouch {tmp_path}/was-run\n")
     python.chmod(0o755)
     plugin.environ["CLAUDE_PLUGIN_DATA"] = str(evil)
-    plugin.write("1", PIP_NO_INDEX="1")
+    plugin.write("1")
     plugin.bare("status")
     plugin.command("status")
-    wait_for(lambda: plugin.told() == preparation.FAILED)
+    plugin.wait_delivered()
+    assert plugin.told() == "None"
     assert not (tmp_path / "was-run").exists()
 
 
