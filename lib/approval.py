@@ -5,26 +5,28 @@ variable. Every other host needs the user's own approval, kept in a file beside 
 is found by where this code lies and never by a variable.
 """
 
-import os
-import stat
 from typing import Any, NamedTuple
 
-from lib import bundle, codec, files
+from lib import bundle, codec, credentials, files, private_file
+from lib.credentials import Command
+from lib.private_file import Refused
+
+__all__ = ["Approvals", "Destination", "Refused", "is_loopback", "origin_of", "vet"]
 
 SUFFIX = ".approved.json"
 MAX_BYTES = 64 * 1024
-MAX_TOKEN = 4096
-
-
-class Refused(Exception):
-    """A service that may not be used; the text says why."""
 
 
 class Destination(NamedTuple):
-    """A service that may be used: its URL without a slash at the end, and the bearer token."""
+    """A service that may be used: its URL without a slash at the end, and what its token is."""
 
     url: str
     token: str = ""
+    command: Command | None = None
+
+    def bearer(self) -> str:
+        """The bearer token, "" for none. May wait for a command. Raises Refused."""
+        return credentials.ask(self.command) if self.command else self.token
 
 
 def origin_of(url: str) -> str:
@@ -91,21 +93,29 @@ class Approvals:
         if host is None and not is_loopback(url):
             raise Refused(f"{origin} was not approved: pattern-tracker trust {origin}")
         vet(url)
-        token_file = _text(host.get("token_file")) if isinstance(host, dict) else ""
-        return Destination(url.rstrip("/"), read_token(token_file) if token_file else "")
+        return Destination(url.rstrip("/"), *_credential(host if isinstance(host, dict) else {}))
 
-    def approve(self, url: str, token_file: str = "", use: bool = False) -> str:
+    def approve(
+        self, url: str, token_file: str = "", use: bool = False, token_command: str = ""
+    ) -> str:
         """Approve the host of `url`, and with `use` deliver to it; returns its origin.
 
-        `token_file`: an absolute path. Raises Refused, or OSError where it cannot be kept.
+        `token_file`: an absolute path; `token_command`: what prints the token instead, in a
+        shell's words. Each is tried. Raises Refused, or OSError where it cannot be kept.
         """
         origin = vet(url)
+        host: dict[str, Any] = {}
         if token_file:
-            read_token(token_file)
+            credentials.read_token(token_file)
+            host = {"token_file": token_file}
+        elif token_command:
+            command = credentials.command_of(token_command)
+            credentials.ask(command)
+            host = {"token_command": list(command.words), "environment": command.environ}
         kept = self._read()
         hosts = kept.get("hosts")
         hosts = dict(hosts) if isinstance(hosts, dict) else {}
-        hosts[origin] = {"token_file": token_file} if token_file else {}
+        hosts[origin] = host
         kept["hosts"] = hosts
         if use:
             kept["service_url"] = url.rstrip("/")
@@ -141,7 +151,7 @@ class Approvals:
 
     def _read(self) -> dict[str, Any]:
         try:
-            data = _read_private(self.path, MAX_BYTES)
+            data = private_file.read(self.path, MAX_BYTES)
             kept = codec.loads(data.decode())
         except FileNotFoundError:
             return {}
@@ -152,34 +162,13 @@ class Approvals:
         return kept
 
 
-def read_token(path: str) -> str:
-    """The bearer token in the file at `path`. Raises Refused; its text never holds the token."""
-    try:
-        token = _read_private(path, MAX_TOKEN).decode("ascii").strip()
-    except FileNotFoundError:
-        raise Refused(f"the token file {path} is missing") from None
-    except ValueError:
-        token = ""
-    if not token or not all(c.isprintable() and c != " " for c in token):
-        raise Refused(f"the token file {path} holds no token")
-    return token
-
-
-def _read_private(path: str, limit: int) -> bytes:
-    """The bytes of a file that nobody else can read or write. Raises Refused, FileNotFoundError."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}") from None
-    with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
-            raise Refused(f"{path} is not a file of your own")
-        if status.st_mode & 0o077:
-            raise Refused(f"{path} can be read or changed by others: chmod 600 {path}")
-        return file.read(limit + 1)[:limit]
+def _credential(host: dict[str, Any]) -> tuple[str, Command | None]:
+    """The token of an approved host, or the command that prints it. Raises Refused."""
+    words, environ = host.get("token_command"), host.get("environment")
+    if isinstance(words, list) and words and isinstance(environ, dict):
+        return "", Command(tuple(map(str, words)), {k: str(v) for k, v in environ.items()})
+    token_file = _text(host.get("token_file"))
+    return (credentials.read_token(token_file) if token_file else ""), None
 
 
 def _text(value: object) -> str:

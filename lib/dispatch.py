@@ -122,6 +122,9 @@ class Dispatch:
             self._deliveries().deliver(listed)
         except Failed as failed:
             self._stop(failed.answer)
+        except Refused as refused:
+            self._backoff.state.update(verdict=REFUSED, reason=str(refused))
+            self._stop(Answer(Verdict.UNWELL, str(refused)))
         except ImportError as error:
             # A bundle whose environment was not made yet: the events wait for it.
             self._backoff.state.update(verdict=INCOMPLETE, reason=str(error))
@@ -157,7 +160,8 @@ class Dispatch:
     def _deliveries(self) -> Delivery:
         if self._delivery is None:
             assert self._destination is not None
-            self._service = _service_class()(*self._destination)
+            make = _service_class()
+            self._service = make(self._destination.url, self._destination.bearer())
             self._delivery = Delivery(
                 self._service, self._ledger, self._may_send, self._answered, self._is_batched()
             )

@@ -133,6 +133,8 @@ def service(site: Site) -> Finding:
     name = "service"
     try:
         destination = Approvals(kept(SUFFIX, site.bundle)).destination(site.settings.service_url)
+        if destination:
+            destination.bearer()
     except Refused as refused:
         fix = str(refused).rpartition(": ")[2] if "pattern-tracker" in str(refused) else ""
         return Finding(name, SERIOUS, str(refused), fix or "name another, or correct it")

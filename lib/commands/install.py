@@ -152,6 +152,7 @@ def _install(plan: Plan) -> None:
     # Whatever cannot be done with the settings is said before anything is made.
     preview(plan.settings, plan.root, plan.interpreter)
     with _alone(plan), Steps() as steps:
+        record.directory(plan.root)
         if _is_installed(plan) and _is_sound(plan, steps):
             changed = register(plan.settings, plan.root, plan.interpreter)
         else:
@@ -195,7 +196,6 @@ def _replace(plan: Plan, steps: Steps) -> bool:
         staging.copy(plan.source, stage)
         steps.begin("checking it: a sample file written and changed")
         _check(plan, stage, steps)
-        record.directory(plan.root)
         was_there = put_in_place(stage, plan.root)
         try:
             return register(plan.settings, plan.root, plan.interpreter)

@@ -16,6 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file", metavar="FILE", help="a file of mode 0600 that holds a bearer token"
     )
+    parser.add_argument(
+        "--token-command", metavar="COMMAND", help="a command that prints it instead"
+    )
     parser.add_argument("--remove", action="store_true", help="take the approval back")
 
 
@@ -28,7 +31,11 @@ def run(options: argparse.Namespace) -> int:
         if options.remove:
             return _remove(approvals, options)
         token_file = os.path.abspath(options.token_file) if options.token_file else ""
-        origin = approvals.approve(options.url, token_file, options.use)
+        if token_file and options.token_command:
+            raise CommandError("the token comes from a file or from a command, not from both")
+        origin = approvals.approve(
+            options.url, token_file, options.use, options.token_command or ""
+        )
     except Refused as refused:
         raise CommandError(f"{printable(options.url or 'the approvals')}: {refused}") from None
     if options.json:

@@ -83,9 +83,8 @@ class ResilientAPIClient:
         self.enable_circuit_breaker = enable_circuit_breaker
         self.refusal = ""
         self._explicit = base_url
-        destination = self._find(base_url)
-        self.base_url = destination.url
-        self._token = destination.token
+        self._destination = self._find(base_url)
+        self.base_url = self._destination.url
         self._transport = transport
         self._courier: Any = None
         self._ledgers = threading.local()
@@ -223,13 +222,17 @@ class ResilientAPIClient:
         resolved = ledger.resolved(event["event_id"])
         if resolved is None:  # it changed nothing
             return Answer(Verdict.DELIVERED), []
+        try:
+            courier = await self._deliveries()
+        except Refused as refused:
+            return Answer(Verdict.UNWELL, str(refused)), []
         permit = None
         if self.enable_circuit_breaker:
             permit = self.circuit_breaker.try_acquire()
             if permit is None:
                 return Answer(Verdict.UNWELL, "the circuit is open"), []
         try:
-            answer, told = await self._deliveries().deliver(wire.bodies(event, resolved), ledger)
+            answer, told = await courier.deliver(wire.bodies(event, resolved), ledger)
         except BaseException:
             if permit is not None:
                 self.circuit_breaker.release(permit)
@@ -242,11 +245,17 @@ class ResilientAPIClient:
             self.circuit_breaker.record_success(permit)
         return answer, told
 
-    def _deliveries(self) -> Any:
+    async def _deliveries(self) -> Any:
+        """What sends. Raises Refused where there is no token to be had."""
         if self._courier is None:
+            import asyncio
+
             from lib.resilience.courier import Courier
 
-            self._courier = Courier(self.base_url, self._token, self._transport)
+            found = self._destination
+            # A command may take its time, and others of this process go on meanwhile.
+            token = await asyncio.to_thread(found.bearer) if found.command else found.token
+            self._courier = Courier(self.base_url, token, self._transport)
         self._courier.timeout = self.timeout
         return self._courier
 
