@@ -131,7 +131,8 @@ def _make_image() -> None:
     """As the flusher does after the first hook."""
     root = str(ROOT)
     make = (
-        f"import sys; sys.path.insert(0, {root!r}); from lib.image import ensure; ensure({root!r})"
+        f"import sys; sys.path.insert(0, {root!r}); from lib import bytecode, image\n"
+        f"image.ensure({root!r}); bytecode.compile_all({root!r})"
     )
     run([INTERPRETER, "-I", "-c", make], b"", dict(os.environ))
 

@@ -3,7 +3,7 @@
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 
@@ -15,15 +15,19 @@ class Cost(NamedTuple):
     memory: float
 
 
-def run(command: list[str], data: bytes, environ: dict[str, str]) -> Cost:
-    """Run `command` with `data` on its standard input, and see it exit with 0."""
+def run(command: list[str], data: bytes | Iterable[bytes], environ: dict[str, str]) -> Cost:
+    """Run `command` with `data` on its standard input, and see it exit with 0.
+
+    Its peak memory counts as no less than this process's own: until it runs another program, a
+    new process is a copy of this one. So what is large is given piece by piece.
+    """
     reader, writer = os.pipe()
     start = time.perf_counter()
     null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
     actions = [(os.POSIX_SPAWN_DUP2, reader, 0), null]
     pid = os.posix_spawn(command[0], command, environ, file_actions=actions)
     os.close(reader)
-    _feed(writer, data)
+    _feed(writer, [data] if isinstance(data, bytes) else data)
     _, status, usage = os.wait4(pid, 0)
     wall = time.perf_counter() - start
     if status:
@@ -31,11 +35,12 @@ def run(command: list[str], data: bytes, environ: dict[str, str]) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def _feed(writer: int, data: bytes) -> None:
-    view = memoryview(data)
+def _feed(writer: int, data: Iterable[bytes]) -> None:
     try:
-        while view:
-            view = view[os.write(writer, view) :]
+        for piece in data:
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(writer, view) :]
     except BrokenPipeError:  # the bare interpreter does not read
         pass
     os.close(writer)

@@ -4,10 +4,6 @@ Neither the token nor what the command prints is ever part of a message.
 """
 
 import os
-import pwd
-import shlex
-import shutil
-import subprocess
 from typing import NamedTuple
 
 from lib import private_file
@@ -31,6 +27,10 @@ class Command(NamedTuple):
 
 def command_of(text: str) -> Command:
     """The command that a user has written, as a shell's words. Raises Refused."""
+    import pwd
+    import shlex
+    import shutil
+
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -57,6 +57,9 @@ def read_token(path: str) -> str:
 
 def ask(command: Command) -> str:
     """The token that `command` prints. Raises Refused."""
+    # Loaded only where there is a command: it would cost every run of the flusher.
+    import subprocess
+
     name = command.words[0]
     try:
         done = subprocess.run(

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from importlib.util import cache_from_source
 
 from lib import bundle, files, image, outbox, retention, spool, wake
 from lib.accounts import Accounts
@@ -56,7 +57,7 @@ def main(directory: str, data: str = "") -> None:
         return
     try:
         Flusher(directory, Settings(os.environ)).run_detached()
-        if image.ensure(root):
+        if image.ensure(root) or not os.path.exists(cache_from_source(__file__)):
             from lib.bytecode import compile_all
 
             compile_all(root)

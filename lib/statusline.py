@@ -8,13 +8,10 @@ import posix
 import sys
 
 from lib import files, spool
-from lib.resilience.breaker import CircuitBreaker
-from lib.resilience.circuit import CLOSED, OPEN
-from lib.resilience.storage import SharedStorage
 from lib.settings import Settings
-from lib.state import FILE_NAME
 
 LABEL = "patterns"
+STATE_FILE, BREAKER = "state.json", b'"breaker"'
 
 
 def main() -> None:
@@ -51,10 +48,16 @@ def pending(directory: str) -> int:
 
 def _circuit(directory: str, settings: Settings) -> str:
     """What there is to say of the circuit; "" while it is closed."""
+    if not _was_ever_open(f"{directory}/{STATE_FILE}"):
+        return ""
+    from lib.resilience.breaker import CircuitBreaker
+    from lib.resilience.circuit import CLOSED, OPEN
+    from lib.resilience.storage import SharedStorage
+
     breaker = CircuitBreaker(
         settings.failure_threshold,
         settings.breaker_timeout,
-        storage=SharedStorage(f"{directory}/{FILE_NAME}"),
+        storage=SharedStorage(f"{directory}/{STATE_FILE}"),
     )
     state = breaker.get_state()
     if state["state"] == CLOSED:
@@ -62,3 +65,15 @@ def _circuit(directory: str, settings: Settings) -> str:
     if state["state"] == OPEN:
         return f"circuit open for {state['available_in']:.0f} s"
     return "circuit half-open"
+
+
+def _was_ever_open(path: str) -> bool:
+    """Whether the state tells of a circuit at all: what reads it takes longer than all the rest."""
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return BREAKER in files.read_all(fd)
+    finally:
+        posix.close(fd)
