@@ -258,26 +258,6 @@ def test_an_unapproved_host_gets_nothing_and_the_events_stay(outpost: Outpost) -
     assert outpost.flush()
 
 
-def test_redirects_are_not_followed(outpost: Outpost, server: ServiceDouble) -> None:
-    with ServiceDouble(rate_limit=None) as other:
-        server.faults.set(Fault.STATUS, status=307, headers={"Location": other.url + "/x"})
-        outpost.write("/p/a.py", "x = 1\n")
-        assert not outpost.flush()
-        assert other.requests == []
-
-
-def test_proxy_variables_are_not_obeyed(
-    outpost: Outpost, server: ServiceDouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with ServiceDouble(rate_limit=None) as proxy:
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
-            monkeypatch.setenv(name, proxy.url)
-        outpost.write("/p/a.py", "x = 1\n")
-        assert outpost.flush()
-        assert proxy.requests == []
-        assert len(server.requests) == 1
-
-
 def test_an_event_for_another_service_waits_for_who_named_it(
     outpost: Outpost, server: ServiceDouble
 ) -> None:

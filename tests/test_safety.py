@@ -96,13 +96,3 @@ def test_without_content_ids_and_metadata_are_all_that_is_kept(
     ledger = Outpost(bundle.spool).ledger()
     assert ledger.creation_of(content.pattern_id).get("code") is None
     ledger.close()
-
-
-@pytest.mark.parametrize("name", ["\x1b[2J\x1b]0;owned\x07.py", "\u202egnp.py", "a\nb\rc.py"])
-def test_a_file_name_cannot_drive_the_terminal(bundle: Bundle, name: str) -> None:
-    bundle.post(write_payload(f"/p/{name}", "x = 1\n", "use-1"))
-    bundle.wait_delivered()
-    for verb in (["log"], ["status"], ["lineage", f"/p/{name}"]):
-        done = bundle.command(*verb)
-        assert done.returncode == 0
-        assert all(c.isprintable() or c == "\n" for c in done.stdout)

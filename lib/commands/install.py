@@ -3,18 +3,17 @@
 Runs on the Python that will run the hooks, which has no packages.
 """
 
-import argparse
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 from lib import __version__, environment, files, image
 from lib.approval import SUFFIX, Approvals, Refused, vet
 from lib.commands import record, staging
 from lib.commands.common import CommandError, printable
+from lib.commands.plan import Plan
 from lib.commands.progress import Steps
 from lib.commands.registration import (
     SCRIPTS,
@@ -33,70 +32,6 @@ from lib.lock import Lock
 from lib.settings import Settings
 
 LOCK_SECONDS = 300.0
-
-
-class Plan:
-    """What an installer was asked for, and where.
-
-    `source` is the bundle that this code belongs to, `root` where it is installed, `interpreter`
-    the Python of the hooks, `settings` the settings file to register them in, `config` the
-    client's directory.
-    """
-
-    def __init__(self, source: str, interpreter: str, arguments: list[str]) -> None:
-        """Raises CommandError for options that make no sense, or without a home directory."""
-        self.source = source
-        self.interpreter = interpreter
-        self.options = _parser().parse_args(arguments)
-        if self.options.service_url is not None and self.options.verb != "install":
-            raise CommandError("--service-url goes with an installation")
-        self.config = _config_directory()
-        self.root = f"{self.config}/hooks/pattern-tracker"
-        project = f"{os.getcwd()}/.claude/settings.json" if self.options.project else ""
-        self.settings = project or f"{self.config}/settings.json"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise CommandError(f"{message} (try --help)")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="install.sh",
-        description="Install or upgrade pattern-tracker for Claude Code, or take it out again.",
-        epilog="CLAUDE_CONFIG_DIR names Claude Code's directory if it is not ~/.claude.",
-        allow_abbrev=False,
-    )
-    verbs = parser.add_mutually_exclusive_group()
-    for name, text in (
-        ("uninstall", "take out what it put in; the recorded data stays"),
-        ("purge", "take out everything, the recorded data too"),
-    ):
-        verbs.add_argument(f"--{name}", dest="verb", action="store_const", const=name, help=text)
-    parser.set_defaults(verb="install")
-    parser.add_argument(
-        "--service-url", metavar="URL", help="deliver there: a service on this machine, or https"
-    )
-    parser.add_argument(
-        "--project",
-        action="store_true",
-        help="register in .claude/settings.json of this directory instead of your own settings",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="show what would change, and change nothing"
-    )
-    return parser
-
-
-def _config_directory() -> str:
-    given, home = os.environ.get("CLAUDE_CONFIG_DIR", ""), os.environ.get("HOME", "")
-    found = (given or (home and f"{home}/.claude")).rstrip("/")
-    if not found:
-        raise CommandError("no home directory: set HOME or CLAUDE_CONFIG_DIR")
-    if not found.startswith("/"):
-        raise CommandError(f"CLAUDE_CONFIG_DIR and HOME must be absolute paths, not {found}")
-    return found
 
 
 def main(source: str, interpreter: str, arguments: list[str]) -> int:
