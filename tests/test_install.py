@@ -216,10 +216,11 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
     assert (done.returncode, str(bundle.spool) in done.stdout) == (0, True)
     assert settings.read_text() == '{ "env": {} }\n'
     assert (bundle.spool / "ledger.db").exists()
-    seed(bundle.root)
-    assert run_install(home).returncode == 0
+    # As it was told: what stayed goes with another command, though nothing is installed any more.
     done = run_install(home, "--purge")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, str(bundle.spool) in done.stdout) == (0, True), done.stderr
+    done = run_install(home, "--purge")
+    assert (done.returncode, "nothing is installed" in done.stderr) == (1, True)
     left = sorted(path.name for path in (home / ".claude").rglob("*"))
     assert left == ["mine"]
 

@@ -1,6 +1,7 @@
 """Installed as a plugin: with the real client, and until its environment is there."""
 
 import json
+import re
 import subprocess
 import venv
 from pathlib import Path
@@ -138,7 +139,8 @@ def test_until_the_environment_is_there_all_is_kept_and_status_says_so(
     status = json.loads(plugin.bare("status", "--json").stdout)
     assert (status["captured"], status["pending"], status["delivered"]) == (1, 1, 0)
     assert "httpx" in status["service"]["problem"]
-    assert "could not be made 0 s ago, tried again hourly: pip" in plugin.bare("status").stdout
+    said = "could not be made [0-9]+ s ago, tried again hourly: pip"
+    assert re.search(said, plugin.bare("status").stdout)
     doctor = plugin.bare("doctor")
     assert doctor.returncode == 1
     assert "serious  packages" in doctor.stdout

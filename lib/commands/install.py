@@ -24,7 +24,7 @@ from lib.commands.registration import (
     register,
     unregister,
 )
-from lib.commands.removal import purge
+from lib.commands.removal import kept, purge
 from lib.commands.selfcheck import check
 from lib.commands.terminal import shortened
 from lib.exchange import put_in_place
@@ -99,7 +99,7 @@ def _install(plan: Plan) -> None:
     if url:
         approvals = Approvals(plan.root + SUFFIX)
         print(f"{approvals.approve(url, use=True)} will get the events; kept in {approvals.path}")
-    print(f"It is on. Ask it any time: {shortened(plan.root)}/bin/pattern-tracker status")
+    print(f"It is on. Ask it any time:\n  {shortened(plan.root)}/bin/pattern-tracker status")
 
 
 def _is_sound(plan: Plan, steps: Steps) -> bool:
@@ -153,7 +153,8 @@ def _uninstall(plan: Plan) -> None:
     with _alone(plan):
         places = dict.fromkeys([plan.settings, *record.places(plan.root)])
         taken = [place for place in places if unregister(place, plan.root)]
-        if not taken and not os.path.lexists(plan.root):
+        purges = plan.options.verb == "purge"
+        if not taken and not os.path.lexists(plan.root) and not (purges and kept(plan.root)):
             raise CommandError(f"nothing is installed in {plan.root}")
         for place in taken:
             print(f"Took both hooks out of {place}")
@@ -161,18 +162,11 @@ def _uninstall(plan: Plan) -> None:
             print(f"There were no hooks of ours to take out of {plan.settings}")
         staging.remove(plan.root)
         shutil.rmtree(f"{plan.root}.settings", ignore_errors=True)
-    if plan.options.verb == "purge":
+    if purges:
         purge(plan.root)
-    else:
-        _tell_what_stays(plan.root)
+    elif kept(plan.root):
+        print(f"Kept: {', '.join(kept(plan.root))}. To remove that too: ./install.sh --purge")
     _remove_empty(plan.config, f"{plan.config}/hooks")
-
-
-def _tell_what_stays(root: str) -> None:
-    kept = [Settings(os.environ).cache_dir, Approvals(root + SUFFIX).path]
-    there = [path for path in kept if os.path.exists(path)]
-    if there:
-        print(f"Kept: {', '.join(there)}. To remove that too: ./install.sh --purge")
 
 
 @contextmanager

@@ -8,6 +8,13 @@ from lib.approval import SUFFIX, Approvals
 from lib.commands.common import CommandError, printable
 from lib.settings import Settings
 from lib.spool import PREFIX, TEMPORARY
+from lib.user_rules import SUFFIX as RULES
+
+
+def kept(root: str) -> list[str]:
+    """What an uninstallation leaves: what was recorded, and what was approved."""
+    places = [Settings(os.environ).cache_dir, Approvals(root + SUFFIX).path]
+    return [path for path in places if os.path.lexists(path)]
 
 
 def purge(root: str) -> None:
@@ -28,6 +35,8 @@ def purge(root: str) -> None:
     except OSError:  # others have something there
         pass
     print(f"Removed what was recorded in {directory}")
+    if os.path.lexists(root + RULES):
+        print(f"Left: {root}{RULES}, which you wrote")
 
 
 def is_spool(directory: str) -> bool:

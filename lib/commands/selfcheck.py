@@ -67,6 +67,8 @@ def _lineage(root: str, directory: str, path: str) -> str:
     done = subprocess.run(
         [f"{root}/bin/pattern-tracker", "lineage", path],
         env={**os.environ, "PATTERN_CACHE_DIR": directory},
+        # It shows the path from there.
+        cwd=os.path.dirname(path),
         capture_output=True,
         text=True,
         check=False,
