@@ -121,9 +121,12 @@ def _make(environment: str, lock: str, interpreter: str, say: Callable[[str], No
     say(f"making an environment with Python {sys.version.split()[0]}")
     failed = _run([interpreter, "-I", "-m", "venv", environment], lambda line: None)
     if failed:
-        raise BuildError(
-            f"python -m venv failed: {failed[-1]} (on Debian: apt install python3-venv)"
-        )
+        if any("ensurepip" in line for line in failed):
+            raise BuildError(
+                f"{interpreter} cannot make environments: its ensurepip is missing "
+                "(on Debian and Ubuntu: apt install python3-venv)"
+            )
+        raise BuildError(f"{interpreter} -m venv failed: {failed[-1]}")
     say("installing the packages")
     failed = _run(
         [python_of(environment), "-I", "-m", "pip", "install", "--disable-pip-version-check",

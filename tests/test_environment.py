@@ -1,0 +1,109 @@
+"""The environment: made whole, or a line that says why not, and nothing left."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import environment, packages
+from lib.environment import BuildError
+from tests.support.bundle import INTERPRETER, ROOT, seed
+
+LOCK = str(ROOT / "requirements.lock")
+
+
+def test_the_packages_are_those_that_are_asked_for() -> None:
+    asked = (ROOT / "requirements.txt").read_text().splitlines()
+    assert [line.partition(">")[0] for line in asked] == list(packages.NAMES)
+    assert packages.missing() == []
+
+
+def python(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+# As Debian's Python says it where python3-venv is not installed.
+DEBIAN = """cat <<'TEXT'
+The virtual environment was not created successfully because ensurepip is not
+available.  On Debian/Ubuntu systems, you need to install the python3-venv
+package using the following command.
+
+    apt install python3.11-venv
+
+Failing command: /nowhere/bin/python3
+TEXT
+exit 1"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (DEBIAN, "ensurepip is missing .on Debian and Ubuntu: apt install python3-venv."),
+        ("echo no space left; exit 1", "-m venv failed: no space left"),
+        ("exit 7", "-m venv failed: exit code 7"),
+    ],
+)
+def test_a_python_that_makes_no_environment(tmp_path: Path, text: str, said: str) -> None:
+    made = tmp_path / "made"
+    with pytest.raises(BuildError, match=said) as error:
+        environment.build(str(made), LOCK, python(tmp_path / "python", text))
+    assert "\n" not in str(error.value)
+    assert not made.exists()
+
+
+def test_an_environment_is_for_one_python_and_one_lock(tmp_path: Path) -> None:
+    seed(tmp_path)
+    made, other = str(tmp_path / ".venv"), tmp_path / "other.lock"
+    shutil.copy(LOCK, other)
+    assert environment.is_complete(made, LOCK)
+    assert environment.is_complete(made, str(other))
+    other.write_text(other.read_text() + "#\n")
+    assert not environment.is_complete(made, str(other))
+    mark = tmp_path / ".venv" / environment.MARK
+    (pinned,) = mark.read_text().split("\0")[1:]
+    mark.unlink()
+    mark.write_text(f"3.9\0{pinned}")
+    assert not environment.is_complete(made, LOCK)
+    assert environment.is_complete(made, LOCK, any_python=True)
+    (tmp_path / ".venv" / "bin" / "python").unlink()
+    assert not environment.is_complete(made, LOCK, any_python=True)
+
+
+def test_a_copy_works_and_shares_its_files(tmp_path: Path) -> None:
+    seed(tmp_path)
+    said: list[str] = []
+    made = tmp_path / "made"
+    environment.build(str(made), LOCK, INTERPRETER, str(tmp_path / ".venv"), said.append)
+    assert said == ["copying the environment"]
+    assert environment.works(str(made))
+    assert environment.is_complete(str(made), LOCK)
+
+
+def test_what_does_not_work_is_not_copied(tmp_path: Path) -> None:
+    seed(tmp_path)
+    shutil.rmtree(next((tmp_path / ".venv" / "lib").glob("python*/site-packages/orjson")))
+    made = tmp_path / "made"
+    with pytest.raises(BuildError):
+        environment.build(str(made), LOCK, python(tmp_path / "python", "exit 1"),
+                          str(tmp_path / ".venv"))  # fmt: skip
+    assert not made.exists()
+
+
+def test_no_variable_makes_pip_install_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_REQUIREMENT", "/repository/evil.txt")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/repository/pip.conf")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    show = [sys.executable, "-c", "import os; print(*sorted(n for n in os.environ if 'PIP' in n))"]
+    naive = subprocess.run(show, capture_output=True, text=True, check=True)
+    assert "PIP_REQUIREMENT" in naive.stdout
+    lines: list[str] = []
+    assert environment._run(show, lines.append) == []
+    assert "PIP_INDEX_URL" in lines[0]
+    assert "PIP_REQUIREMENT" not in lines[0]
+    assert "PIP_CONFIG_FILE" not in lines[0]
