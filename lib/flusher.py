@@ -56,17 +56,26 @@ def main(directory: str, data: str = "") -> None:
     if files.refusal(directory):
         return
     try:
-        Flusher(directory, Settings(os.environ)).run_detached()
-        if image.ensure(root) or not os.path.exists(cache_from_source(__file__)):
-            from lib.bytecode import compile_all
-
-            compile_all(root)
+        Flusher(directory, Settings(os.environ)).run_detached(
+            lambda: _keep_compiled(root, directory)
+        )
     except OSError as error:
         log(directory, f"{type(error).__name__}: {error}")
     if data:
         from lib.preparation import ensure
 
         ensure(root, data, directory)
+
+
+def _keep_compiled(root: str, directory: str) -> None:
+    """Make what hooks and flushers load, where it is missing or old."""
+    try:
+        if image.ensure(root) or not os.path.exists(cache_from_source(__file__)):
+            from lib.bytecode import compile_all
+
+            compile_all(root)
+    except OSError as error:
+        log(directory, f"{type(error).__name__}: {error}")
 
 
 class Flusher:
@@ -105,9 +114,15 @@ class Flusher:
         # What the spool may grow by, in bytes, before its bounds are looked at again.
         self._room = 0.0
 
-    def run_detached(self) -> None:
-        """Drain until nothing waits, staying a moment for what comes next. Raises OSError."""
-        while self._hold(0.0, self._drain_and_linger) and self._is_due():
+    def run_detached(self, upkeep: Callable[[], None]) -> None:
+        """Drain until nothing waits, staying a moment for what comes next; then do `upkeep`, still
+        under the lock, so that no other starts meanwhile. Raises OSError."""
+
+        def work() -> None:
+            self._drain_and_linger()
+            upkeep()
+
+        while self._hold(0.0, work) and self._is_due():
             pass
         self._forget_mark()
 

@@ -195,7 +195,7 @@ def test_a_flusher_that_is_stuck_is_ended_by_the_kernel(tmp_path: Path, stuck: s
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[1]); from lib import flusher as f\n"
         "f.DEADLINE_SECONDS = f.GRACE_SECONDS = 1\n"
-        f"def run_detached(self):\n    {stuck}\n"
+        f"def run_detached(self, upkeep):\n    {stuck}\n"
         "f.Flusher.run_detached = run_detached; f.main(sys.argv[2])"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(ROOT), str(tmp_path)])

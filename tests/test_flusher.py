@@ -109,7 +109,7 @@ def test_one_flusher_at_a_time(tmp_path: Path) -> None:
     flusher = Flusher(str(tmp_path), Settings({}))
     with pytest.raises(TimeoutError):
         flusher.run_once(0.05)
-    flusher.run_detached()
+    flusher.run_detached(lambda: None)
     assert len(outbox.pending(str(tmp_path))) == 1
     lock.release()
     assert flusher.run_once(5.0)

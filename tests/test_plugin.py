@@ -1,6 +1,7 @@
 """Installed as a plugin: with the real client, and until its environment is there."""
 
 import json
+import posix
 import re
 import subprocess
 import venv
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from lib import environment, preparation, wake
+from lib import environment, hook, preparation, wake
 from lib.bundle import kept
+from lib.settings import Settings
 from lib.state import StateFile
 from tests.support.bundle import (
     CLIENT,
@@ -214,6 +216,18 @@ def test_without_a_place_for_it_no_environment_is_made(plugin: Plugin, data: str
     preparation.ensure(str(plugin.root), data, str(plugin.spool))
     assert plugin.told() == "None"
     assert not (plugin.root / ".venv").is_symlink()
+
+
+def test_the_hook_takes_the_clients_word_for_the_place(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[str, ...]] = []
+    monkeypatch.setattr(hook, "wake", lambda spool, root, environ, *data: taken.append(data))
+    monkeypatch.setitem(posix.environ, b"CLAUDE_PLUGIN_DATA", b"/a/repositorys")
+    for given in ([], ["/the/plugins"], ["/the/plugins", "more"]):
+        monkeypatch.setattr("sys.argv", ["post_tool_use.py", *given])
+        hook._wake(str(plugin.spool), str(plugin.root), Settings(plugin.environ))
+    assert taken == [(), ("/the/plugins",), ("/the/plugins",)]
 
 
 def test_no_variable_tells_where_an_environment_is(plugin: Plugin, tmp_path: Path) -> None:
