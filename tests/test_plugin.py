@@ -125,6 +125,13 @@ class Plugin(Bundle):
         return str(self.state().section(preparation.SECTION).get("state"))
 
 
+def beside(plugin: Plugin) -> Bundle:
+    """A bundle with an environment, and the same spool."""
+    made = Bundle(plugin.home)
+    made.environ |= plugin.environ
+    return made
+
+
 @pytest.fixture
 def plugin(tmp_path: Path) -> Any:
     made = Plugin(tmp_path)
@@ -150,6 +157,8 @@ def test_until_the_environment_is_there_all_is_kept_and_status_says_so(
     assert "created" in plugin.bare("log").stdout
     assert "/p/1.py" in plugin.bare("lineage", "/p/1.py").stdout
     assert "1 patterns in 1 files" in plugin.bare("stats").stdout
+    # An installation beside it has its own, and is not concerned.
+    assert beside(plugin).json("status")["environment"] == {"state": "ready"}
     # Not tried again within the hour.
     before = plugin.state().section(preparation.SECTION)
     preparation.ensure(str(plugin.root), str(plugin.data), str(plugin.spool))

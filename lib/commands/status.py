@@ -102,10 +102,12 @@ def _service(state: StateFile) -> dict[str, Any]:
 def _environment(state: StateFile) -> dict[str, Any]:
     """How it stands with the packages: READY; MISSING; or what the preparation of a plugin's says,
     with `since` and `reason`."""
+    if not packages.missing():
+        return {"state": preparation.READY}
     told = state.section(preparation.SECTION)
     if told.get("state") in (preparation.PREPARING, preparation.FAILED):
         return {name: told.get(name) for name in ("state", "since", "reason")}
-    return {"state": preparation.MISSING if packages.missing() else preparation.READY}
+    return {"state": preparation.MISSING}
 
 
 def _counters(directory: str) -> dict[str, int]:

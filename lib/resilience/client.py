@@ -255,7 +255,8 @@ class ResilientAPIClient:
             found = self._destination
             # A command may take its time, and others of this process go on meanwhile.
             token = await asyncio.to_thread(found.bearer) if found.command else found.token
-            self._courier = Courier(self.base_url, token, self._transport)
+            # Another call may have made it meanwhile.
+            self._courier = self._courier or Courier(self.base_url, token, self._transport)
         self._courier.timeout = self.timeout
         return self._courier
 
