@@ -14,6 +14,8 @@ from lib.privacy import holds_secrets
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PATH = 4096
 MAX_EDITS = 10_000
+# Each edit copies the text: characters, of all edits of a call together.
+MAX_COPIED = 256 * 1024 * 1024
 
 
 class Refused(Exception):
@@ -159,6 +161,8 @@ def _apply(text: str, edits: "list[object]") -> str:
     """`text` after `edits`, done as the client does them."""
     if len(edits) > MAX_EDITS:
         raise Refused("unreadable")
+    if len(edits) * len(text) > MAX_COPIED:
+        raise Refused("oversize")
     for edit in edits:
         if not isinstance(edit, dict):
             raise Refused("unreadable")

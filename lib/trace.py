@@ -1,12 +1,12 @@
 """Events as Agent Trace 0.1.0 records: which lines of which file an agent wrote."""
 
-import difflib
 import os
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from lib import __version__, identity
+from lib.difference import opcodes
 
 VERSION = "0.1.0"
 NAMESPACE = uuid.UUID("6f1d5c3e-8f0b-5a55-9a57-0e6b8f3d7a11")
@@ -56,10 +56,9 @@ def changed_ranges(before: str | None, after: str) -> list[dict[str, Any]]:
     new = _lines(after)
     if before is None:
         return [_range(new, 0, len(new))] if new else []
-    matcher = difflib.SequenceMatcher(None, _lines(before), new, autojunk=False)
     return [
         _range(new, start, end)
-        for tag, _, _, start, end in matcher.get_opcodes()
+        for tag, _, _, start, end in opcodes(_lines(before), new)
         if tag in ("replace", "insert")
     ]
 

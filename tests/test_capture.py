@@ -153,6 +153,19 @@ def test_a_replacement_that_would_explode_is_refused() -> None:
     assert refusal("03-edit-py.post", tool_input=given, tool_response=answer) == "oversize"
 
 
+def test_edits_that_would_copy_a_large_text_often_are_refused() -> None:
+    """Their work grows with the product of both: 5000 edits of 1 MB are 5 GB to copy."""
+
+    def call(edits: int) -> dict[str, Any]:
+        given = [{"old_string": "end", "new_string": "end."}] * edits
+        return {"tool_name": "MultiEdit", "tool_input": {"file_path": "/x.py", "edits": given},
+                "tool_response": {"originalFile": "a" * 1_000_000 + "end"}}  # fmt: skip
+
+    assert refusal("03-edit-py.post", **call(5000)) == "oversize"
+    made = event("03-edit-py.post", **call(50))["event_data"]["pattern_data"]["code"]
+    assert made == "a" * 1_000_000 + "end" + "." * 50
+
+
 WRONG = [None, 1, 1.5, True, [], {}, "", [[]], {"a": 1}, "\ud800"]
 
 

@@ -1,13 +1,13 @@
 """`pattern-tracker lineage`: where a pattern came from and what became of it."""
 
 import argparse
-import difflib
 import os
 from typing import TYPE_CHECKING, Any
 
 from lib.commands.common import CommandError, event_of, print_json, printable, require_history
 from lib.commands.terminal import Cell, console, is_bounded, print_line, relative
 from lib.commands.when import local
+from lib.difference import unified
 from lib.graph import AGAIN, NEW, UNDONE, Step, draw
 from lib.history import Edge, History
 from lib.ledger import Ledger
@@ -77,11 +77,8 @@ def changes(history: History, edge: Edge) -> list[str] | None:
     before, after = history.code_of(edge.parent), history.code_of(edge.child)
     if before is None or after is None:
         return None
-    return list(
-        difflib.unified_diff(
-            before.splitlines(), after.splitlines(), edge.parent, edge.child, lineterm=""
-        )
-    )
+    hunks = list(unified(before.splitlines(), after.splitlines()))
+    return [f"--- {edge.parent}", f"+++ {edge.child}", *hunks] if hunks else []
 
 
 class Drawing:
