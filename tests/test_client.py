@@ -107,11 +107,13 @@ def test_plugin_and_settings_together_make_one_event(home: Bundle, tmp_path: Pat
     assert set(again) <= {"known", "duplicate"}
 
 
-def test_the_plugin_is_valid(bundle: Bundle) -> None:
+@pytest.mark.parametrize("manifest", ["plugin.json", "marketplace.json"])
+def test_the_manifests_are_valid(bundle: Bundle, manifest: str) -> None:
     done = subprocess.run(
-        [str(CLIENT), "plugin", "validate", "--strict", str(ROOT)],
+        [str(CLIENT), "plugin", "validate", "--strict", str(ROOT / ".claude-plugin" / manifest)],
         env={**bundle.environ, "DISABLE_AUTOUPDATER": "1"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((ROOT / "plugin.json").read_text())["name"] == "pattern-tracker"
+    assert manifest.removesuffix(".json") in done.stdout
+    assert json.loads((ROOT / ".claude-plugin" / manifest).read_text())["name"] == "pattern-tracker"
