@@ -61,6 +61,12 @@ def find(text: str) -> list[Span]:
     return spans
 
 
+def candidates(text: str) -> int:
+    """How many words there are in `text` that rules look at."""
+    lowered = _lower(text)
+    return sum(lowered.count(word) for word in (*BY_WORD, *assigned_secrets.WORDS))
+
+
 def _lower(text: str) -> str:
     """`text` in lower case, of the same length."""
     lowered = text.lower()

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from lib import redaction
 from lib.event import Content, build
 from lib.redaction import redact, redact_event
+from lib.secrets_in_text import candidates, find
 from tests.support.canaries import canaries
 
 CANARIES = canaries()
@@ -221,6 +223,27 @@ def test_a_text_that_a_pattern_takes_too_long_for_is_withheld() -> None:
             raise TimeoutError
 
     assert redact("one\ntwo", [Slow()]) == (
-        "[REDACTED:unchecked]\n[REDACTED:unchecked]",
+        "[REDACTED:unchecked]\n",
         ["unchecked"],
     )
+
+
+@pytest.mark.parametrize("piece", ["password", "curl -u a", "putty-user-key\n"])
+def test_a_large_text_full_of_words_is_withheld_at_once(piece: str) -> None:
+    """A flusher that took longer than its deadline would be ended at it, again and again."""
+    text = piece * (8_000_000 // len(piece))
+    start = time.process_time()
+    clean, hits = redact(text)
+    naive = time.process_time()
+    find(text[: len(text) // 40])
+    least = time.process_time() - naive
+    assert naive - start < 10 * least
+    assert (clean.strip("\n"), hits) == ("[REDACTED:unchecked]", ["unchecked"])
+    assert clean.count("\n") == text.count("\n")
+
+
+def test_a_large_file_of_code_is_not_withheld() -> None:
+    code = Path(redaction.__file__).read_text() * 300
+    assert len(code) > redaction.LARGE
+    assert candidates(code) < redaction.MAX_CANDIDATES / 10
+    assert "unchecked" not in redact(code)[1]
