@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import bytecode, wake
+from lib import bytecode, image, wake
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for
 
 SMALL = 2000
@@ -66,6 +66,16 @@ def test_no_process_of_ours_does(fresh: Bundle, command: list[str]) -> None:
     fresh.post(payload("02-write-create-py-marker.post"))
     fresh.wait_delivered()
     assert fresh.log()
+
+
+def test_the_first_flusher_compiles_what_is_loaded_from_then_on(fresh: Bundle) -> None:
+    assert not list(fresh.root.rglob("*.pyc"))
+    fresh.post(payload("01-write-create-js-marker.post"))
+    fresh.wait_delivered()
+    made = {path.name for path in (fresh.root / "lib" / "__pycache__").iterdir()}
+    assert Path(image.path_of(str(fresh.root))).name in made
+    sources = {path.stem for path in (fresh.root / "lib").glob("*.py")}
+    assert sources <= {name.partition(".")[0] for name in made}
 
 
 def test_what_we_compile_is_what_python_takes(fresh: Bundle) -> None:

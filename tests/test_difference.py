@@ -77,6 +77,14 @@ def test_of_ordinary_edits_it_tells_no_more_than_difflib(after: list[str]) -> No
     assert changed[0] <= changed[1]
 
 
+def test_edits_far_apart_in_a_large_file_stay_two() -> None:
+    """More than difflib is asked for: what stands once on each side has to part it."""
+    before = [f"line {n}" if n % 2 else "}" for n in range(20_000)]
+    after = ["first", *before[1:15_000], "second", *before[15_001:]]
+    changed = [code for code in opcodes(before, after) if code[0] != "equal"]
+    assert changed == [("replace", 0, 1, 0, 1), ("replace", 15_000, 15_001, 15_000, 15_001)]
+
+
 HOSTILE = {
     "like lines": lambda n: (["}"] * n, ["}"] * (n // 2) + ["x"] + ["}"] * (n // 2)),
     "half like lines": lambda n: (
