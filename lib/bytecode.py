@@ -1,8 +1,8 @@
 """The .pyc files of the bundle, written whole.
 
-CPython takes a short write for a whole one (importlib's _write_atomic up to 3.13, which py_compile
-uses too): on a full disk it leaves a torn file, and every later import of that module fails. So no
-process of ours writes any (-B, or sys.dont_write_bytecode), and this makes them.
+CPython takes a short write for a whole one (importlib's _write_atomic in 3.10 to 3.13, which
+py_compile uses too): on a full disk it leaves a torn file, and every later import of that module
+fails. So no process of ours writes any (-B, or sys.dont_write_bytecode), and this makes them.
 """
 
 import marshal

@@ -76,10 +76,11 @@ def build(
     Raises BuildError, OSError.
     """
     try:
+        # A copy has the mark of the earlier one, which is the same file.
         if not (earlier and _copied(earlier, environment, lock, say)):
             _make(environment, lock, interpreter, say)
-        with open(f"{environment}/{MARK}", "w", encoding="utf-8") as file:
-            file.write(_signature(lock))
+            with open(f"{environment}/{MARK}", "x", encoding="utf-8") as file:
+                file.write(_signature(lock))
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)
         raise

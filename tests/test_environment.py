@@ -79,6 +79,8 @@ def test_a_copy_works_and_shares_its_files(tmp_path: Path) -> None:
     made = tmp_path / "made"
     environment.build(str(made), LOCK, INTERPRETER, str(tmp_path / ".venv"), said.append)
     assert said == ["copying the environment"]
+    marks = [place / environment.MARK for place in (made, tmp_path / ".venv")]
+    assert marks[0].stat().st_mtime_ns == marks[1].stat().st_mtime_ns
     assert environment.works(str(made))
     assert environment.is_complete(str(made), LOCK)
 
