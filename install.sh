@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs pattern-tracker for Claude Code, or takes it out again: ./install.sh --help
 #
-# Finds a Python; lib/commands/install.py does the rest.
+# Finds a Python; lib/commands/setup/install.py does the rest.
 set -eu
 umask 077
 
@@ -26,5 +26,5 @@ python=$(find_python) || {
 }
 exec "$python" -I -B -c 'import sys
 sys.path.insert(0, sys.argv[1])
-from lib.commands.install import main
+from lib.commands.setup.install import main
 sys.exit(main(*sys.argv[1:3], sys.argv[3:]))' "$source" "$python" "$@"

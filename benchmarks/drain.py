@@ -17,8 +17,9 @@ from pathlib import Path
 
 from benchmarks.hook import _scratch
 from benchmarks.measure import Cost, interleave, ratios, run
-from lib import codec, spool
-from lib.event import Content, build
+from lib.capture.event import Content, build
+from lib.spool import inbox
+from lib.system import json_codec
 
 ROOT = Path(__file__).resolve().parents[1]
 EVENTS, ROUNDS = 10_000, 3
@@ -27,7 +28,7 @@ ROUND_TRIP = 0.02
 EARLIER_RATE = 20  # events a second, published by the earlier system
 DRAIN = (
     "import os, sys; sys.path.insert(0, sys.argv[1]);"
-    "from lib.flusher import Flusher; from lib.settings import Settings;"
+    "from lib.flusher.process import Flusher; from lib.system.settings import Settings;"
     "done = Flusher(sys.argv[2], Settings(os.environ)).run_once(5.0); sys.exit(not done)"
 )
 BARE = """
@@ -130,8 +131,8 @@ def _fill(directory: Path, events: int) -> None:
             "pattern_created", Content(code, path), path=path, tool_name="Write",
             session_id="benchmark", tool_use_id=f"use-{number}", captured_ns=now + number,
         )  # fmt: skip
-        file = directory / spool.file_name(str(event["event_id"]))
-        file.write_text(codec.dumps(event))
+        file = directory / inbox.file_name(str(event["event_id"]))
+        file.write_text(json_codec.dumps(event))
         os.utime(file, ns=(now + number, now + number))
 
 

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Cost, interleave, ratios, run
-from lib import wake
-from lib.commands.registration import command
-from lib.lock import Lock
-from lib.outbox import LOCK_FILE
+from lib.commands.setup.registration import command
+from lib.spool import wake
+from lib.spool.outbox import LOCK_FILE
+from lib.system.lock import Lock
 
 ROOT = Path(__file__).resolve().parents[1]
 PAYLOAD = ROOT / "tests" / "payloads" / "12-write-create-26kb.post.json"
@@ -131,8 +131,9 @@ def _make_image() -> None:
     """As the flusher does after the first hook."""
     root = str(ROOT)
     make = (
-        f"import sys; sys.path.insert(0, {root!r}); from lib import bytecode, image\n"
-        f"image.ensure({root!r}); bytecode.compile_all({root!r})"
+        f"import sys; sys.path.insert(0, {root!r})\n"
+        "from lib.flusher import hook_image; from lib.system import bytecode\n"
+        f"hook_image.ensure({root!r}); bytecode.compile_all({root!r})"
     )
     run([INTERPRETER, "-I", "-c", make], b"", dict(os.environ))
 

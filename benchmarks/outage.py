@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.hook import INTERPRETER, PAYLOAD, _hook, _make_image, _scratch
 from benchmarks.measure import Cost, interleave, ratios, run
-from lib import wake
+from lib.spool import wake
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 200

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.hook import INTERPRETER, ROOT
 from benchmarks.measure import Cost, interleave, ratios, run
-from lib.wake import say_running
+from lib.spool.wake import say_running
 
 ROUNDS = 20
 PIECE, PIECES = b"x" * 65536, 1600

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from lib.redaction import redact
+from lib.privacy.redaction import redact
 from tests.support.canaries import canaries
 
 PIECES, SIZE, ROUNDS = 500, 4096, 15

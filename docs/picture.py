@@ -22,10 +22,10 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lib import spool, tally  # noqa: E402
-from lib.capture import capture  # noqa: E402
-from lib.flusher import Flusher  # noqa: E402
-from lib.settings import Settings  # noqa: E402
+from lib.capture.payload import capture  # noqa: E402
+from lib.flusher.process import Flusher  # noqa: E402
+from lib.spool import inbox, tally  # noqa: E402
+from lib.system.settings import Settings  # noqa: E402
 
 COLUMNS = 92
 COMMANDS = (["status"], ["lineage", "src/retry.py", "--diff"], ["stats", "--days", "14"])
@@ -90,7 +90,7 @@ def _edit(app: Path, directory: str, environ: dict[str, str]) -> None:
             "tool_input": {"file_path": str(app / name), "content": after},
             "tool_response": {"type": "update" if before else "create", "originalFile": before},
         }  # fmt: skip
-        tally.add(directory, "captured", spool.commit(directory, capture(payload, then), then))
+        tally.add(directory, "captured", inbox.commit(directory, capture(payload, then), then))
         # Before the next: an event of some days is too old to wait.
         Flusher(directory, Settings({**environ, "PATTERN_CACHE_MAX_AGE_DAYS": "99"})).run_once(5)
 

@@ -14,7 +14,7 @@ try:
         exec(starter)
     except Exception:
         sys.path.insert(0, root)
-    from lib.hook import post_tool_use
+    from lib.capture.hook import post_tool_use
 
     post_tool_use(root)
 except BaseException:

@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from lib import event as events
-from lib import identity
-from lib.event import Content
-from lib.privacy import holds_secrets
-from lib.resilience import log
+from lib.capture import event as events
+from lib.capture import identity
+from lib.capture.event import Content
+from lib.capture.secret_names import holds_secrets
 from lib.resilience.client import ResilientAPIClient
-from lib.settings import Settings
+from lib.system import logger
+from lib.system.settings import Settings
 
 Context = dict[str, Any]
 Result = dict[str, Any]
@@ -156,7 +156,7 @@ class PatternTracker:
             body.update(reason=_text(reason) or known.get("reason"), triggered_by="library")
             return await self._once(made, pattern_id)
         except Exception as error:
-            log.warning("a pattern could not be tracked: %r", error)
+            logger.warning("a pattern could not be tracked: %r", error)
             return _untracked(f"not tracked: {error!r}", pattern_id)
 
     async def _once(self, made: "dict[str, Any]", pattern_id: str) -> Result:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lib import wake
+from lib.spool import wake
 from tests.support.bundle import CLIENT, ROOT, Bundle, seed, wait_for
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lib import answers
-from lib.answers import MAX_RETRY_AFTER, Verdict
+from lib.delivery import answers
+from lib.delivery.answers import MAX_RETRY_AFTER, Verdict
 from tests.support.service_faults import DB_ERRORS, HOSTILE_RETRY_AFTER
 
 NOON = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT

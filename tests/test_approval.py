@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.approval import Approvals, Refused, is_loopback
+from lib.delivery.approval import Approvals, Refused, is_loopback
 
 
 @pytest.fixture

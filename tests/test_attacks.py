@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from lib import identity, spool
-from lib.capture import capture
-from lib.commands.registration import command
-from lib.redaction import redact
+from lib.capture import identity
+from lib.capture.payload import capture
+from lib.commands.setup.registration import command
+from lib.privacy.redaction import redact
+from lib.spool import inbox
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 from tests.support.outpost import Outpost
 from tests.support.service_double import Fault, ServiceDouble
@@ -64,12 +65,12 @@ def test_a_file_in_the_cache_that_is_a_link(tmp_path: Path, victim: Path) -> Non
     """Somebody who knows an event's name has put a link of that name there."""
     directory = tmp_path / "spool"
     directory.mkdir(mode=0o700)
-    name = spool.file_name(str(event()["event_id"]))
+    name = inbox.file_name(str(event()["event_id"]))
     (directory / name).symlink_to(victim)
     naive("import sys; open(sys.argv[1], 'w').write('{}')", directory / name)
     assert victim.read_text() == "{}"
     victim.write_text(VICTIM)
-    spool.commit(str(directory), event(), 1)
+    inbox.commit(str(directory), event(), 1)
     Outpost(directory).run()
     assert victim.read_text() == VICTIM
 
@@ -283,7 +284,8 @@ def test_a_text_on_which_expressions_blow_up() -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 1)), check=False,
     )  # fmt: skip
     assert done.returncode < 0
-    ours = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lib.redaction import redact\n"
+    ours = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    ours += "from lib.privacy.redaction import redact\n"
     done = subprocess.run(
         [INTERPRETER, "-I", "-c", f"{ours}redact(sys.argv[1] * 3000)", text],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 1)), check=False,

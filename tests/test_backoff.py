@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import backoff
-from lib.answers import Answer, Verdict
-from lib.backoff import FAILING, RECOVERING, WELL, Backoff
-from lib.gate import Gate
+from lib.delivery import backoff
+from lib.delivery.answers import Answer, Verdict
+from lib.delivery.backoff import FAILING, RECOVERING, WELL, Backoff
+from lib.delivery.gate import Gate
 from lib.resilience import CircuitBreaker
 from lib.resilience.testing import FakeClock
 

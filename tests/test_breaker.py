@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.delivery.circuit import Permit
 from lib.resilience import CircuitBreaker, MemoryStorage, SharedStorage, Storage
 from lib.resilience.breaker import LEASE, SUCCESS_INTERVAL
-from lib.resilience.circuit import Permit
 from lib.resilience.testing import FakeClock
-from lib.state import State
+from lib.system.state import State
 
 ROOT = Path(__file__).parent.parent
 
@@ -366,7 +366,7 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_defaults_and_one_line_about_a_bad_setting(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("lib.resilience.log._said", set())
+    monkeypatch.setattr("lib.system.logger._said", set())
     monkeypatch.setenv("CIRCUIT_BREAKER_FAILURE_THRESHOLD", "abc")
     monkeypatch.delenv("CIRCUIT_BREAKER_TIMEOUT", raising=False)
     breakers = [CircuitBreaker(), CircuitBreaker()]
@@ -641,7 +641,7 @@ def test_looking_costs_no_heavy_import() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "from lib.resilience.breaker import CircuitBreaker;"
-        "from lib.resilience.storage import SharedStorage;"
+        "from lib.system.storage import SharedStorage;"
         "CircuitBreaker(storage=SharedStorage('/nowhere/state.json')).try_acquire();"
         "from lib.resilience.health import Phase4HealthChecker;"
         "Phase4HealthChecker().get_health_status();"

@@ -12,10 +12,10 @@ from typing import IO
 
 import pytest
 
-from lib.clock import Clock
 from lib.resilience.breaker import LEASE, CircuitBreaker
-from lib.resilience.storage import SharedStorage
 from lib.resilience.testing import FakeClock
+from lib.system.clock import Clock
+from lib.system.storage import SharedStorage
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30
@@ -24,7 +24,7 @@ PATIENCE = 30
 HERD = """
 import asyncio, http.client, os, sys
 from lib.resilience.breaker import CircuitBreaker
-from lib.resilience.storage import SharedStorage
+from lib.system.storage import SharedStorage
 
 task, path, size, argument = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 
@@ -80,7 +80,7 @@ for _ in range(size):
 PROBER = """
 import sys
 from lib.resilience.breaker import CircuitBreaker
-from lib.resilience.storage import SharedStorage
+from lib.system.storage import SharedStorage
 permit = CircuitBreaker(3, 60, storage=SharedStorage(sys.argv[1])).try_acquire()
 print("trial" if permit and permit.trial else "none", flush=True)
 sys.stdin.read()

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import bytecode, image, wake
+from lib.flusher import hook_image
+from lib.spool import wake
+from lib.system import bytecode
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for
 
 SMALL = 2000
@@ -37,7 +39,7 @@ def fresh(bundle: Bundle, tmp_path: Path) -> Bundle:
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="only 3.10 to 3.13 were looked at")
 def test_python_itself_leaves_torn_files(fresh: Bundle) -> None:
-    run = f"import sys; sys.path.insert(0, {str(fresh.root)!r}); import lib.capture"
+    run = f"import sys; sys.path.insert(0, {str(fresh.root)!r}); import lib.capture.payload"
     subprocess.run([INTERPRETER, "-I", "-c", run], preexec_fn=limit, check=False)
     done = subprocess.run([INTERPRETER, "-I", "-c", run], capture_output=True, check=False)
     assert b"marshal data too short" in done.stderr
@@ -72,16 +74,16 @@ def test_the_first_flusher_compiles_what_is_loaded_from_then_on(fresh: Bundle) -
     assert not list(fresh.root.rglob("*.pyc"))
     fresh.post(payload("01-write-create-js-marker.post"))
     fresh.wait_delivered()
-    made = {path.name for path in (fresh.root / "lib" / "__pycache__").iterdir()}
-    assert Path(image.path_of(str(fresh.root))).name in made
-    sources = {path.stem for path in (fresh.root / "lib").glob("*.py")}
+    made = {path.name for path in (fresh.root / "lib").rglob("__pycache__/*")}
+    assert Path(hook_image.path_of(str(fresh.root))).name in made
+    sources = {path.stem for path in (fresh.root / "lib").rglob("*.py")}
     assert sources <= {name.partition(".")[0] for name in made}
 
 
 def test_what_we_compile_is_what_python_takes(fresh: Bundle) -> None:
     bytecode.compile_all(str(fresh.root))
     run = (
-        f"import sys; sys.path.insert(0, {str(fresh.root)!r}); import lib.cli as c\n"
+        f"import sys; sys.path.insert(0, {str(fresh.root)!r}); import lib.commands.cli as c\n"
         "print(c.__cached__)"
     )
     done = subprocess.run(

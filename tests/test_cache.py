@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import outbox, spool
-from lib.accounts import totals
-from lib.lock import Lock
 from lib.resilience import PatternCache
+from lib.spool import inbox, outbox
+from lib.spool.books import totals
+from lib.system.lock import Lock
 from tests.support.outpost import Outpost
 
 NAMES = st.text(max_size=10)
@@ -161,7 +161,7 @@ def test_a_delivered_event_that_is_cached_again_is_not_delivered_again(
 
 def test_an_event_that_does_not_end_syncing_is_put_into_quarantine(cache: PatternCache) -> None:
     cached(cache, body(1))
-    Path(cache.cache_dir, spool.file_name("bad")).write_text("{")
+    Path(cache.cache_dir, inbox.file_name("bad")).write_text("{")
     assert synced(cache, Api()) == {"total_found": 2, "synced": 1, "failed": 1, "skipped": 0}
     assert cache.get_stats()["quarantined_events"] == 1
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lib.capture import Refused, capture
+from lib.capture.payload import Refused, capture
 from tests.support.bundle import PAYLOADS, payload
 
 WHEN = 1_800_000_000_000_000_000

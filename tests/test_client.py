@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import identity, wake
+from lib.capture import identity
+from lib.spool import wake
 from tests.support.bundle import CLIENT, ROOT, Bundle, seed, wait_for
 
 pytestmark = [

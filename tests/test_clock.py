@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lib import clock as clock_module
-from lib.clock import LONG_AGO, Clock, wall_of
 from lib.resilience.breaker import CircuitBreaker
-from lib.resilience.storage import MemoryStorage
 from lib.resilience.testing import FakeClock
+from lib.system import clock as clock_module
+from lib.system.clock import LONG_AGO, Clock, wall_of
+from lib.system.storage import MemoryStorage
 
 ROOT = Path(__file__).parent.parent
 TEN_YEARS = 10 * 365.25 * 86400.0
@@ -82,7 +82,7 @@ def test_without_a_boot_id_a_reboot_is_noticed_by_the_wall_clock() -> None:
 
 def test_the_real_clock_agrees_with_another_process() -> None:
     clock = Clock()
-    script = "import json; from lib.clock import Clock; print(json.dumps(Clock().now()))"
+    script = "import json; from lib.system.clock import Clock; print(json.dumps(Clock().now()))"
     command = [sys.executable, "-c", script]
     before = clock.uptime()
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout

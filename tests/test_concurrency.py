@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from lib import outbox, spool, wake
-from lib.capture import capture
-from lib.lock import Lock
+from lib.capture.payload import capture
+from lib.spool import inbox, outbox, wake
+from lib.system.lock import Lock
 from tests.support.books import balance
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 from tests.support.processes import flushers
 
 HOOK = [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / "post_tool_use.py")]
-HOLD = "from lib.lock import Lock; l = Lock(sys.argv[2]); print(l.acquire(), flush=True); "
+HOLD = "from lib.system.lock import Lock; l = Lock(sys.argv[2]); print(l.acquire(), flush=True); "
 SOON_SECONDS = 0.05
 EOF_SECONDS = 0.02
 TRIES = 10
@@ -58,7 +58,7 @@ def test_of_200_flushers_one_works(tmp_path: Path) -> None:
         event = capture(
             write_payload(f"/p/{number}.py", f"x = {number}\n", str(number)), number + 1
         )
-        spool.commit(str(tmp_path), event, time.time_ns())
+        inbox.commit(str(tmp_path), event, time.time_ns())
     command = wake.flush_command(str(ROOT), str(tmp_path))
     environ = {"HOME": "/nowhere"}
     lock = Lock(f"{tmp_path}/{outbox.LOCK_FILE}")
@@ -193,7 +193,7 @@ def test_no_process_is_left_behind_by_a_thousand_hooks(bundle: Bundle) -> None:
 @pytest.mark.parametrize("stuck", ["while True: pass", "time.sleep(600)"])
 def test_a_flusher_that_is_stuck_is_ended_by_the_kernel(tmp_path: Path, stuck: str) -> None:
     script = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); from lib import flusher as f\n"
+        "import sys, time; sys.path.insert(0, sys.argv[1]); from lib.flusher import process as f\n"
         "f.DEADLINE_SECONDS = f.GRACE_SECONDS = 1\n"
         f"def run_detached(self, upkeep):\n    {stuck}\n"
         "f.Flusher.run_detached = run_detached; f.main(sys.argv[2])"

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from lib import accounts, files, image, outbox, spool, tally
-from lib.capture import capture
-from lib.commands.registration import SCRIPTS, register, unregister
+from lib.capture.payload import capture
+from lib.commands.setup.registration import SCRIPTS, register, unregister
 from lib.commands.status import gather
-from lib.flusher import Flusher
-from lib.settings import Settings
+from lib.flusher import hook_image
+from lib.flusher.process import Flusher
+from lib.spool import books, inbox, outbox, tally
+from lib.system import files
+from lib.system.settings import Settings
 from tests.support import tracing
 from tests.support.books import assert_whole, balance, sweep_and_flush
 from tests.support.bundle import INTERPRETER, ROOT, payload, write_payload
@@ -44,8 +46,8 @@ def flusher(directory: Path) -> list[str]:
     """A command that flushes once and is gone."""
     script = (
         f"import sys, os; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from lib import accounts; accounts.OLD_SECONDS = -1\n"
-        "from lib.flusher import Flusher; from lib.settings import Settings\n"
+        "from lib.spool import books as accounts; accounts.OLD_SECONDS = -1\n"
+        "from lib.flusher.process import Flusher; from lib.system.settings import Settings\n"
         f"Flusher({str(directory)!r}, Settings(os.environ)).run_once(5)"
     )
     return [sys.executable, "-I", "-c", script]
@@ -68,7 +70,7 @@ class Hook:
             (self.directory / "flusher.waking").touch()
 
     def calls(self, scratch: Path) -> list[Call]:
-        image.ensure(str(ROOT))
+        hook_image.ensure(str(ROOT))
         return tracing.calls(HOOK, scratch, since="read(0", **self.given)
 
     def run(self, call: Call, what: str) -> Any:
@@ -142,7 +144,7 @@ class Scene:
             event = capture(data, captured_ns)
             if age:  # it waits, and that too long
                 event["service_url"] = "http://127.0.0.1:9"
-            key = spool.commit(str(self.directory), event, captured_ns)
+            key = inbox.commit(str(self.directory), event, captured_ns)
             # The last hook but one was killed before it counted.
             if number != 2:
                 tally.add(str(self.directory), "captured", key)
@@ -152,7 +154,7 @@ class Scene:
         gone = [f"{number:016x}.1" for number in range(3)]
         tally.add(str(self.directory), "captured", *gone)
         tally.add(str(self.directory), "removed", *gone)
-        (self.directory / "tally").rename(self.directory / accounts.OLD)
+        (self.directory / "tally").rename(self.directory / books.OLD)
         return self
 
     @contextmanager
@@ -169,7 +171,7 @@ class Scene:
     def check(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is as it should be after a killed run, and after the next."""
         assert_whole(self.directory, "pending_bad.json")
-        monkeypatch.setattr(accounts, "OLD_SECONDS", -1)
+        monkeypatch.setattr(books, "OLD_SECONDS", -1)
         settings = Settings(self.given["env"])
         runs = [Flusher(str(self.directory), settings).run_once(5) for _ in range(2)]
         assert runs[-1]
@@ -256,7 +258,7 @@ class Home:
         self.settings.write_bytes(SETTINGS)
         script = (
             f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-            "from lib.commands.registration import register, unregister\n"
+            "from lib.commands.setup.registration import register, unregister\n"
             f"register({str(self.settings)!r}, {str(self.root)!r}, '/usr/bin/python3')"
         )
         self.command = [sys.executable, "-I", "-c", script]
@@ -317,7 +319,7 @@ def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(files, "posix", Short(files.posix, lambda fd, data: write(fd, data[:7])))
     now = time.time_ns()
     event = capture(write_payload("/p/a.py", "x = 1\n" * 99, "use-1"), now)
-    tally.add(str(tmp_path), "captured", spool.commit(str(tmp_path), event, now))
+    tally.add(str(tmp_path), "captured", inbox.commit(str(tmp_path), event, now))
     assert_whole(tmp_path)
     assert flush(tmp_path)
     assert balance(tmp_path)["delivered"] == 1

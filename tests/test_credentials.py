@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from lib import credentials
-from lib.approval import Approvals, Refused
-from lib.flusher import Flusher
+from lib.delivery import credentials
+from lib.delivery.approval import Approvals, Refused
+from lib.flusher.process import Flusher
 from lib.resilience import ResilientAPIClient
-from lib.settings import Settings
+from lib.system.settings import Settings
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 
@@ -120,8 +120,8 @@ def test_the_library_asks_the_command_too(
     asks = program(tmp_path / "asks", f"echo {TOKEN}")
     approvals.approve(server.url, token_command=str(asks))
     monkeypatch.setenv("INTELLIGENCE_SERVICE_URL", server.url)
-    monkeypatch.setattr("lib.bundle.kept", lambda suffix, root="": approvals.path)
-    monkeypatch.setattr("lib.user_rules.default_path", lambda: str(tmp_path / "none"))
+    monkeypatch.setattr("lib.system.bundle.kept", lambda suffix, root="": approvals.path)
+    monkeypatch.setattr("lib.privacy.user_rules.default_path", lambda: str(tmp_path / "none"))
 
     async def track() -> Any:
         client = ResilientAPIClient(cache_dir=tmp_path / "spool")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lib import service
+from lib.delivery import http
 from tests.support.outpost import Outpost
 from tests.support.service_app import BATCH
 from tests.support.service_double import Fault, ServiceDouble
@@ -64,8 +64,8 @@ FAULTS: dict[str, tuple[Fault, dict[str, Any]]] = {
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs for a loopback that hangs on purpose."""
-    monkeypatch.setattr(service, "READ", 0.25)
-    monkeypatch.setattr(service, "TOTAL", 0.6)
+    monkeypatch.setattr(http, "READ", 0.25)
+    monkeypatch.setattr(http, "TOTAL", 0.6)
 
 
 def survive(directory: Path, server: ServiceDouble, faults: list[str]) -> None:

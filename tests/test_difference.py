@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.difference import opcodes, unified
+from lib.ledger.diff import opcodes, unified
 
 LINES = st.lists(st.sampled_from([*"abcdef", "", "}", "    x"]), max_size=40)
 

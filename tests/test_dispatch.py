@@ -200,7 +200,8 @@ def test_a_run_that_may_not_send_ends_before_loading_httpx(
             outpost.flush()
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from lib.flusher import Flusher; from lib.settings import Settings; import os;"
+        "import os; from lib.flusher.process import Flusher;"
+        "from lib.system.settings import Settings;"
         "Flusher(sys.argv[2], Settings(os.environ))._drain();"
         "print('httpx' in sys.modules, 'orjson' in sys.modules)"
     )
@@ -284,11 +285,11 @@ def test_the_same_call_captured_again_is_not_sent_again(
 def test_a_ledger_of_the_first_version_is_brought_up_to_date(outpost: Outpost) -> None:
     import sqlite3
 
-    from lib import ledger, schema
+    from lib.ledger import schema, store
 
     old = schema._SCHEMA.replace(", edge_type TEXT\n", "\n")
     outpost.directory.mkdir()
-    db = sqlite3.connect(outpost.directory / ledger.FILE_NAME)
+    db = sqlite3.connect(outpost.directory / store.FILE_NAME)
     for statement in old.split(";\n"):
         if "waiting" not in statement and "known_at" not in statement:
             db.execute(statement)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from lib.checks import client, delivery, hooks, storage
-from lib.checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source, age
-from lib.schema import VERSION
-from lib.settings import Settings
+from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
+from lib.commands.doctor_checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source, age
+from lib.ledger.schema import VERSION
+from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, write_payload
 from tests.support.service_double import Fault, ServiceDouble
 
@@ -23,7 +23,7 @@ from tests.support.service_double import Fault, ServiceDouble
 def registered(root: Path = ROOT, python: str = INTERPRETER, **more: Any) -> dict[str, Any]:
     """Settings in which our hooks are registered."""
     hooks = {}
-    for event, script in client.SCRIPTS.items():
+    for event, script in client_settings.SCRIPTS.items():
         text = f"{{ {python} -I -S {root}/hooks/{script} || cat; }} >/dev/null 2>&1 || :"
         group = {
             "matcher": "Write|Edit|MultiEdit|NotebookEdit",
@@ -130,7 +130,7 @@ def plugin_too(bundle: Bundle) -> None:
 def older_copy(bundle: Bundle) -> None:
     root = bundle.home / "old" / "pattern-tracker"
     (root / "hooks").mkdir(parents=True)
-    for script in client.SCRIPTS.values():
+    for script in client_settings.SCRIPTS.values():
         (root / "hooks" / script).write_text("")
     (root / "plugin.json").write_text('{"name": "pattern-tracker", "version": "0.0.1"}')
     configure(bundle, registered(root))
@@ -247,7 +247,7 @@ def test_it_works_without_the_packages(well: Bundle, tmp_path: Path) -> None:
     (tmp_path / "python").mkdir()
     (tmp_path / "python" / "python3").symlink_to(INTERPRETER)
     environ = {**well.environ, "PATH": f"{tmp_path}/python:/usr/bin:/bin"}
-    made = f"import sys; sys.path.insert(0, {str(root)!r}); from lib.cli import main; main()"
+    made = f"import sys; sys.path[:0] = [{str(root)!r}]; from lib.commands.cli import main; main()"
     done = subprocess.run(
         [INTERPRETER, "-I", "-S", "-c", made, "doctor"],
         env=environ, cwd=well.home, capture_output=True, text=True, check=False,
@@ -268,12 +268,12 @@ def test_a_managed_policy_outranks_the_user(tmp_path: Path) -> None:
     (tmp_path / "managed-settings.json").write_text('{"disableAllHooks": false}')
     drop_in = tmp_path / "managed-settings.d" / "1.json"
     drop_in.write_text('{"allowManagedHooksOnly": true}')
-    found = client.sources(str(tmp_path / "none"), str(tmp_path / "none"), str(tmp_path))
-    assert client.policy(found) == ("allowManagedHooksOnly", str(drop_in))
-    finding = hooks.policy(site(tmp_path, sources=found))
+    found = client_settings.sources(str(tmp_path / "none"), str(tmp_path / "none"), str(tmp_path))
+    assert client_settings.policy(found) == ("allowManagedHooksOnly", str(drop_in))
+    finding = hook_entries.policy(site(tmp_path, sources=found))
     assert (finding.level, str(drop_in) in finding.fix) == (SERIOUS, True)
     user = Source("user", "u", {"disableAllHooks": True, "allowManagedHooksOnly": True})
-    assert client.policy([user, found[0]]) == ("", "")
+    assert client_settings.policy([user, found[0]]) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_managed_policy_outranks_the_user(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_strangers_command_is_not_ours(command: str, found: tuple[str, str]) -> None:
-    assert client.parse(command, "post_tool_use.py") == found
+    assert client_settings.parse(command, "post_tool_use.py") == found
 
 
 STATUS: dict[str, Any] = {
@@ -307,7 +307,7 @@ def test_events_that_wait_long_without_a_run_are_serious(tmp_path: Path) -> None
     def check(waited: float, problem: str | None = None) -> Finding:
         service = {"url": "x", "problem": problem}
         status = {**STATUS, "oldest_pending": at(waited), "service": service}
-        return delivery.flusher(site(tmp_path, status=status))
+        return reachability.flusher(site(tmp_path, status=status))
 
     assert check(5).level == "ok"
     assert check(3600).level == SERIOUS
@@ -316,8 +316,8 @@ def test_events_that_wait_long_without_a_run_are_serious(tmp_path: Path) -> None
 
 def test_a_flusher_that_hangs_is_named(tmp_path: Path) -> None:
     code = (
-        "import sys; from lib.lock import Lock; Lock(sys.argv[1]).acquire(); print(flush=True); "
-        "input()"
+        "import sys; from lib.system.lock import Lock; Lock(sys.argv[1]).acquire();"
+        "print(flush=True); input()"
     )
     found = site(tmp_path, status={**STATUS, "oldest_pending": at(3600)})
     with subprocess.Popen(
@@ -326,22 +326,22 @@ def test_a_flusher_that_hangs_is_named(tmp_path: Path) -> None:
     ) as holder:  # fmt: skip
         assert holder.stdout is not None
         holder.stdout.readline()
-        finding = delivery.flusher(found)
+        finding = reachability.flusher(found)
         holder.communicate(b"\n")
     assert finding.level == SERIOUS
     if sys.platform == "linux":
         assert finding.fix == f"kill {holder.pid}"
-    assert "waited" in delivery.flusher(found).text
+    assert "waited" in reachability.flusher(found).text
 
 
 def test_losses_are_named_and_what_is_meant_to_be_left_out_is_not(tmp_path: Path) -> None:
     status = {**STATUS, "dropped": {"expired": 2, "unchanged": 1}, "skipped": {"secret": 5}}
-    finding = storage.dropped(site(tmp_path, status=status))
+    finding = kept_data.dropped(site(tmp_path, status=status))
     assert (finding.level, finding.text) == (WARNING, "2 expired")
     status["skipped"] = {"failed": 1}
-    assert storage.dropped(site(tmp_path, status=status)).text == "2 expired, 1 failed"
+    assert kept_data.dropped(site(tmp_path, status=status)).text == "2 expired, 1 failed"
     status.update(dropped={}, skipped={"secret": 5})
-    assert storage.dropped(site(tmp_path, status=status)).level == "ok"
+    assert kept_data.dropped(site(tmp_path, status=status)).level == "ok"
 
 
 def test_a_broken_environment_is_serious_only_for_a_service(tmp_path: Path) -> None:
@@ -350,9 +350,9 @@ def test_a_broken_environment_is_serious_only_for_a_service(tmp_path: Path) -> N
     (root / ".venv" / "bin" / "python").symlink_to("/gone/python3")
     entry = Entry("PostToolUse", "", "python3", str(root), "here")
     broken = site(tmp_path, bundle=str(root), entries=[entry])
-    assert delivery.packages(broken).level == WARNING
+    assert reachability.packages(broken).level == WARNING
     served = {**STATUS, "service": {"url": "http://localhost:1", "problem": None}}
-    assert delivery.packages(broken._replace(status=served)).level == SERIOUS
+    assert reachability.packages(broken._replace(status=served)).level == SERIOUS
 
 
 @pytest.mark.parametrize(

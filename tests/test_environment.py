@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import environment, packages
-from lib.environment import BuildError
+from lib.system import environment, packages
+from lib.system.environment import BuildError
 from tests.support.bundle import INTERPRETER, ROOT, seed
 
 LOCK = str(ROOT / "requirements.lock")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import cli
-from lib.identity import digest
-from lib.trace import changed_ranges
+from lib.capture.identity import digest
+from lib.commands import cli
+from lib.ledger.agent_trace import changed_ranges
 from tests.support.outpost import Outpost
 
 

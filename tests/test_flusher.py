@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from lib import accounts, outbox, retention, spool, tally
-from lib.accounts import Accounts
 from lib.commands.status import gather
-from lib.flusher import Flusher
-from lib.lock import Lock
-from lib.settings import Settings
+from lib.flusher.process import Flusher
+from lib.spool import books, inbox, outbox, retention, tally
+from lib.spool.books import Accounts
+from lib.system.lock import Lock
+from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 from tests.support.processes import flushers
 
 
 def commit(directory: Path, data: dict[str, Any], captured_ns: int) -> None:
-    from lib.capture import capture
+    from lib.capture.payload import capture
 
-    spool.commit(str(directory), capture(data, captured_ns), captured_ns)
+    inbox.commit(str(directory), capture(data, captured_ns), captured_ns)
 
 
 def drain(directory: Path, **environ: str) -> bool:
@@ -197,7 +197,7 @@ def test_orphan_temporaries_are_swept_and_young_ones_kept(tmp_path: Path, monkey
 def test_a_long_tally_moves_into_the_ledger_without_being_lost(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(accounts, "OLD_SECONDS", -1)
+    monkeypatch.setattr(books, "OLD_SECONDS", -1)
     keys = [f"{number:016x}.1" for number in range(20_000)]
     tally.add(str(tmp_path), "captured", *keys)
     tally.add(str(tmp_path), "secret")
@@ -212,7 +212,7 @@ def test_a_long_tally_moves_into_the_ledger_without_being_lost(
 
 def seen_running(directory: str) -> bool:
     """What a hook would see: a process never finds its own record lock in its way."""
-    look = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from lib import wake as w; "
+    look = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from lib.spool import wake as w; "
     look += f"sys.exit(not w.is_running({directory!r}))"
     return subprocess.run([INTERPRETER, "-I", "-c", look], check=False).returncode == 0
 

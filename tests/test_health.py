@@ -17,7 +17,7 @@ import pytest
 
 from lib.resilience import MemoryStorage, Phase4HealthChecker, SharedStorage, Storage
 from lib.resilience.testing import FakeClock
-from lib.state import State
+from lib.system.state import State
 
 WELL = {"status": "healthy", "components": {"lineage_tracker": "operational", "database": "ok"}}
 ILL = {"status": "healthy", "components": {"lineage_tracker": "database_unavailable", "api": "ok"}}
@@ -613,7 +613,7 @@ def test_a_change_for_the_worse_is_logged_once(caplog: pytest.LogCaptureFixture)
 def test_bad_settings_are_told_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("lib.resilience.log._said", set())
+    monkeypatch.setattr("lib.system.logger._said", set())
     monkeypatch.setenv("HEALTH_CHECK_TIMEOUT", "-1")
     assert [Phase4HealthChecker().timeout for _ in range(2)] == [1.0, 1.0]
     assert len([r for r in caplog.records if "HEALTH_CHECK_TIMEOUT" in r.getMessage()]) == 1

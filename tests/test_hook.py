@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import image
+from lib.flusher import hook_image
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 
 GARBAGE = {
@@ -146,8 +146,9 @@ def test_the_hook_imports_nothing_but_builtins_and_itself(
         input=json.dumps(payload("12-write-create-26kb.post")).encode(),
     )  # fmt: skip
     loaded = eval(done.stderr) - {"posix"}
-    assert set(image.MODULES) <= loaded
-    assert loaded - set(image.MODULES) <= MODULES
+    ours = {*hook_image.MODULES, *hook_image.PACKAGES}
+    assert ours <= loaded
+    assert loaded - ours - {"lib.hook"} <= MODULES
 
 
 def _copy_of_bundle(tmp_path: Path, imaged: bool) -> Path:
@@ -160,7 +161,8 @@ def _copy_of_bundle(tmp_path: Path, imaged: bool) -> Path:
     if imaged:
         root = str(copy)
         make = (
-            f"import sys; sys.path.insert(0, {root!r}); import lib.image as i; i.ensure({root!r})"
+            f"import sys; sys.path.insert(0, {root!r}); import lib.flusher.hook_image as i;"
+            f"i.ensure({root!r})"
         )
         subprocess.run([INTERPRETER, "-I", "-c", make], check=True)
         assert list(copy.glob("lib/__pycache__/*.image"))
@@ -169,18 +171,21 @@ def _copy_of_bundle(tmp_path: Path, imaged: bool) -> Path:
 
 def test_a_changed_source_is_never_served_from_the_image(bundle: Bundle, tmp_path: Path) -> None:
     copy = _copy_of_bundle(tmp_path, imaged=True)
-    source = copy / "lib" / "hook.py"
+    source = copy / "lib/capture/hook.py"
     source.write_text(source.read_text() + "\nraise SystemExit\n")
     bundle.root = copy
     bundle.post(payload("01-write-create-js-marker.post"))
     assert not bundle.pending()
 
 
-@pytest.mark.parametrize("victim", ["lib", "hooks", "lib/spool.py", "lib/hook.py", "lib/codec.py"])
+@pytest.mark.parametrize(
+    "victim",
+    ["lib", "hooks", "lib/spool/inbox.py", "lib/capture/hook.py", "lib/system/json_codec.py"],
+)
 def test_half_a_bundle_is_silent(bundle: Bundle, tmp_path: Path, victim: str) -> None:
     copy = _copy_of_bundle(tmp_path, imaged=True)
     subprocess.run(["rm", "-rf", str(copy / victim)], check=True)
-    from lib.commands.registration import command
+    from lib.commands.setup.registration import command
 
     # Without a PATH not even `cat` is there.
     for stage, path in itertools.product(("pre", "post"), (os.environ["PATH"], "")):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import identity
-from lib.languages import language_of, pattern_type_of
+from lib.capture import identity
+from lib.capture.languages import language_of, pattern_type_of
 
 CODE = "import os\n\n# a comment\ndef load(path):  \n    return os.stat(path)\n"
 

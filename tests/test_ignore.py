@@ -9,8 +9,8 @@ from types import FrameType
 import pytest
 from pathspec import GitIgnoreSpec
 
-from lib import ignore
-from lib.ignore import Ignores
+from lib.privacy import ignore
+from lib.privacy.ignore import Ignores
 
 
 @pytest.fixture

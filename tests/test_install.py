@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lib.commands import staging
-from lib.commands.registration import SCRIPTS, command
+from lib.commands.setup import staging
+from lib.commands.setup.registration import SCRIPTS, command
 from tests.support.bundle import (
     INTERPRETER,
     ROOT,
@@ -226,7 +226,7 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
 
 
 def test_a_directory_with_more_than_ours_is_not_purged(tmp_path: Path) -> None:
-    from lib.commands.removal import is_spool
+    from lib.commands.setup.removal import is_spool
 
     for name in ("ledger.db", "ledger.db-wal", "tally", "pending_1.json", "README"):
         (tmp_path / name).touch()
@@ -271,7 +271,7 @@ BEFORE = '{\n\t"model": "opus"}'
 
 
 def test_hooks_that_run_during_upgrades_lose_nothing(installed: Bundle, tmp_path: Path) -> None:
-    source = other_version(tmp_path / "source", "lib/cli.py", "# another\n")
+    source = other_version(tmp_path / "source", "lib/commands/cli.py", "# another\n")
     fired = 0
     for script in (source / "install.sh", ROOT / "install.sh", source / "install.sh"):
         upgrade = subprocess.Popen(
@@ -282,14 +282,14 @@ def test_hooks_that_run_during_upgrades_lose_nothing(installed: Bundle, tmp_path
             fire(installed, str(fired))
             fired += 1
         assert upgrade.returncode == 0
-    assert (installed.root / "lib" / "cli.py").read_text().endswith("# another\n")
+    assert (installed.root / "lib/commands/cli.py").read_text().endswith("# another\n")
     installed.wait_delivered()
     assert len(installed.log()) == fired > 10
 
 
 BREAKAGES = {
-    "the hook": ("lib/spool.py", "def commit(*given: object) -> str:\n    raise OSError\n"),
-    "the command line": ("lib/cli.py", "raise RuntimeError\n"),
+    "the hook": ("lib/spool/inbox.py", "def commit(*given: object) -> str:\n    raise OSError\n"),
+    "the command line": ("lib/commands/cli.py", "raise RuntimeError\n"),
     "the packages": ("requirements.lock", "no-such-package==1 --hash=sha256:00\n"),
 }
 
@@ -310,7 +310,7 @@ def test_a_failed_upgrade_leaves_the_old_version_at_work(
 
 def test_a_damaged_installation_is_mended_by_installing_again(installed: Bundle) -> None:
     shutil.rmtree(installed.root / "hooks")
-    (installed.root / "lib" / "spool.py").write_text("")
+    (installed.root / "lib/spool/inbox.py").write_text("")
     done = run_install(installed.home)
     assert done.returncode == 0, done.stderr
     for torn in (installed.root / "lib" / "__pycache__").glob("hook*"):

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from lib import codec, spool, user_rules
-from lib.capture import capture
+from lib.capture.payload import capture
+from lib.ledger.recording import unpack
 from lib.pattern_tracker import PatternTracker
-from lib.recording import unpack
+from lib.privacy import user_rules
 from lib.resilience import PatternCache, ResilientAPIClient
+from lib.spool import inbox
+from lib.system import json_codec
 from tests.support.bundle import Bundle, write_payload
 from tests.support.canaries import Canary, canaries, extension
 from tests.support.outpost import Outpost
@@ -104,9 +106,9 @@ def test_a_file_that_stays_keeps_its_name_its_date_and_its_id(tmp_path: Path) ->
     outpost = Outpost(tmp_path / "spool", INTELLIGENCE_SERVICE_URL="http://127.0.0.1:9")
     name = outpost.write("/p/a.py", CANARIES[0].text)
     path = tmp_path / "spool" / name
-    before, date = codec.loads(path.read_text()), path.stat().st_mtime_ns
+    before, date = json_codec.loads(path.read_text()), path.stat().st_mtime_ns
     outpost.run()
-    after: Any = codec.loads(path.read_text())
+    after: Any = json_codec.loads(path.read_text())
     assert path.stat().st_mtime_ns == date
     assert after["pattern_id"] == before["pattern_id"]  # type: ignore[index]
     assert after["event_data"]["pattern_data"]["redacted"] == ["aws-access-key"]
@@ -244,4 +246,4 @@ def test_the_library_leaves_an_event_while_the_patterns_are_unusable(
     client = ResilientAPIClient("", cache_dir=tmp_path / "spool")
     found = asyncio.run(client.track_pattern_resilient("pattern_created", "p", "n", {"a": 1}))
     assert (found["success"], found["cached"]) == (False, True)
-    assert os.listdir(tmp_path / "spool").count(spool.file_name(found["event_id"])) == 1
+    assert os.listdir(tmp_path / "spool").count(inbox.file_name(found["event_id"])) == 1

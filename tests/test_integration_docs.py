@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lib import wake
+from lib.spool import wake
 from tests.support.bundle import PAYLOADS, ROOT, Bundle
 
 DOCUMENT = ROOT / "docs" / "integration.md"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lib.capture import capture
-from lib.ledger import Ledger, Taken
+from lib.capture.payload import capture
+from lib.ledger.store import Ledger, Taken
 from tests.support.bundle import payload, write_payload
 
 

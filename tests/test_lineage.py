@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import cli
-from lib.event import Content
-from lib.graph import AGAIN, UNDONE, draw
-from lib.history import Edge
+from lib.capture.event import Content
+from lib.commands import cli
+from lib.ledger.graph import AGAIN, UNDONE, draw
+from lib.ledger.history import Edge
 from tests.support.outpost import Outpost
 
 PATH = "/p/a.py"
@@ -155,7 +155,7 @@ def test_json_holds_the_edges_and_their_diffs(
 def test_without_code_there_is_no_diff(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lib.event import forget_content
+    from lib.capture.event import forget_content
 
     outpost = Outpost(tmp_path / "spool")
     for number in (0, 1):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lib import cli
+from lib.commands import cli
 from lib.commands.common import CommandError
 from lib.commands.when import instant, local
 from tests.support.bundle import PATIENCE_SECONDS, ROOT, Bundle, wait_for

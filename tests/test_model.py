@@ -14,10 +14,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lib import accounts, outbox, spool, tally
-from lib.capture import capture
+from lib.capture.payload import capture
 from lib.commands.status import gather
-from lib.ledger import Ledger
+from lib.ledger.store import Ledger
+from lib.spool import books, inbox, outbox, tally
 from tests.support.books import assert_whole, balance
 from tests.support.bundle import write_payload
 from tests.support.outpost import Outpost
@@ -63,8 +63,8 @@ class Tracker(RuleBasedStateMachine):
     @initialize()
     def fold_early(self) -> None:
         for name, value in (("LIMIT", 100), ("OLD_SECONDS", -1)):
-            self.stack.enter_context(patch.object(accounts, name, value))
-        self.stack.enter_context(patch("lib.flusher.TIDY_SECONDS", -1))
+            self.stack.enter_context(patch.object(books, name, value))
+        self.stack.enter_context(patch("lib.flusher.process.TIDY_SECONDS", -1))
 
     def teardown(self) -> None:
         self.books_add_up()
@@ -90,7 +90,7 @@ class Tracker(RuleBasedStateMachine):
     def say_again(self, data: st.DataObject, counted: bool) -> None:
         """Another registration captures a call once more, when the first is delivered."""
         event = data.draw(st.sampled_from(self.events))
-        if not (self.directory / spool.file_name(event["event_id"])).exists():
+        if not (self.directory / inbox.file_name(event["event_id"])).exists():
             self._commit(event, time.time_ns(), counted)
             self.dropped["known"] += 1
 
@@ -108,7 +108,7 @@ class Tracker(RuleBasedStateMachine):
         self.dropped["unchanged"] += not first
 
     def _commit(self, event: dict[str, Any], captured_ns: int, counted: bool) -> None:
-        key = spool.commit(str(self.directory), event, captured_ns)
+        key = inbox.commit(str(self.directory), event, captured_ns)
         assert key
         if counted:
             tally.add(str(self.directory), "captured", key)

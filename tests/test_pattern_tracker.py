@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from lib import pattern_tracker
-from lib.event import Content
+from lib.capture.event import Content
 from lib.pattern_tracker import (
     PatternTracker,
     track_edit_tool_pattern,

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from lib import environment, hook, preparation, wake
-from lib.bundle import kept
-from lib.settings import Settings
-from lib.state import StateFile
+from lib.capture import hook
+from lib.flusher import plugin_environment
+from lib.spool import wake
+from lib.system import environment
+from lib.system.bundle import kept
+from lib.system.settings import Settings
+from lib.system.state import StateFile
 from tests.support.bundle import (
     CLIENT,
     INTERPRETER,
@@ -112,7 +115,8 @@ class Plugin(Bundle):
 
     def bare(self, *arguments: str) -> Any:
         """The command line, by that Python too."""
-        run = "import sys; sys.path.insert(0, sys.argv.pop(1)); import lib.cli as c; exit(c.main())"
+        run = "import sys; sys.path[:0] = [sys.argv.pop(1)]; import lib.commands.cli as c; "
+        run += "exit(c.main())"
         return subprocess.run(
             [self.python, "-I", "-c", run, str(self.root), *arguments],
             env=self.environ, capture_output=True, text=True, check=False,
@@ -122,7 +126,7 @@ class Plugin(Bundle):
         return StateFile(str(self.spool / "state.json"))
 
     def told(self) -> str:
-        return str(self.state().section(preparation.SECTION).get("state"))
+        return str(self.state().section(plugin_environment.SECTION).get("state"))
 
 
 def beside(plugin: Plugin) -> Bundle:
@@ -144,7 +148,7 @@ def test_until_the_environment_is_there_all_is_kept_and_status_says_so(
 ) -> None:
     plugin.environ["INTELLIGENCE_SERVICE_URL"] = server.url
     plugin.write("1", str(plugin.data), PIP_NO_INDEX="1")
-    wait_for(lambda: plugin.told() == preparation.FAILED)
+    wait_for(lambda: plugin.told() == plugin_environment.FAILED)
     status = json.loads(plugin.bare("status", "--json").stdout)
     assert (status["captured"], status["pending"], status["delivered"]) == (1, 1, 0)
     assert "httpx" in status["service"]["problem"]
@@ -160,9 +164,9 @@ def test_until_the_environment_is_there_all_is_kept_and_status_says_so(
     # An installation beside it has its own, and is not concerned.
     assert beside(plugin).json("status")["environment"] == {"state": "ready"}
     # Not tried again within the hour.
-    before = plugin.state().section(preparation.SECTION)
-    preparation.ensure(str(plugin.root), str(plugin.data), str(plugin.spool))
-    assert plugin.state().section(preparation.SECTION) == before
+    before = plugin.state().section(plugin_environment.SECTION)
+    plugin_environment.ensure(str(plugin.root), str(plugin.data), str(plugin.spool))
+    assert plugin.state().section(plugin_environment.SECTION) == before
     assert server.commits == {}
 
 
@@ -176,18 +180,18 @@ def test_what_waited_is_delivered_when_the_environment_is_there(
 
     def build(made: str, lock: str, interpreter: str) -> None:
         assert (lock, interpreter) == (str(plugin.root / "requirements.lock"), INTERPRETER)
-        assert plugin.told() == preparation.PREPARING
+        assert plugin.told() == plugin_environment.PREPARING
         assert "being made in the background for" in plugin.bare("status").stdout
         environment.copy(str(ROOT / ".cache" / "environment"), made)
 
     seed(plugin.home / "spare")
     monkeypatch.setattr(environment, "build", build)
-    monkeypatch.setattr(preparation, "_limit_time", lambda: None)
+    monkeypatch.setattr(plugin_environment, "_limit_time", lambda: None)
     for name, value in plugin.environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir("/")
-    preparation.ensure(str(plugin.root), str(plugin.data), str(plugin.spool))
-    assert plugin.told() == preparation.READY
+    plugin_environment.ensure(str(plugin.root), str(plugin.data), str(plugin.spool))
+    assert plugin.told() == plugin_environment.READY
     plugin.wait_delivered()
     assert len(server.commits) == 1
     assert plugin.json("status")["environment"] == {"state": "ready"}
@@ -207,14 +211,14 @@ def test_an_environment_for_other_packages_is_made_anew(
     seed(plugin.data)
     plugin.spool.mkdir(parents=True, mode=0o700)
     monkeypatch.setattr(environment, "build", build)
-    monkeypatch.setattr(preparation, "_limit_time", lambda: None)
+    monkeypatch.setattr(plugin_environment, "_limit_time", lambda: None)
     place = (str(plugin.root), str(plugin.data), str(plugin.spool))
-    preparation.ensure(*place)
-    assert (made, plugin.told()) == ([], preparation.READY)
+    plugin_environment.ensure(*place)
+    assert (made, plugin.told()) == ([], plugin_environment.READY)
     with (plugin.root / "requirements.lock").open("a") as file:
         file.write("# another\n")
-    preparation.ensure(*place)
-    preparation.ensure(*place)
+    plugin_environment.ensure(*place)
+    plugin_environment.ensure(*place)
     assert len(made) == 1
     assert sorted(path.name for path in plugin.data.iterdir()) == [".venv", "environment.lock"]
 
@@ -222,7 +226,7 @@ def test_an_environment_for_other_packages_is_made_anew(
 @pytest.mark.parametrize("data", ["", "relative", "${CLAUDE_PLUGIN_DATA}"])
 def test_without_a_place_for_it_no_environment_is_made(plugin: Plugin, data: str) -> None:
     plugin.spool.mkdir(parents=True, mode=0o700)
-    preparation.ensure(str(plugin.root), data, str(plugin.spool))
+    plugin_environment.ensure(str(plugin.root), data, str(plugin.spool))
     assert plugin.told() == "None"
     assert not (plugin.root / ".venv").is_symlink()
 

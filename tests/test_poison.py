@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import codec, spool
-from lib.event import Content, build
+from lib.capture.event import Content, build
+from lib.spool import inbox
+from lib.system import json_codec
 from tests.support.bundle import Bundle
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
@@ -17,7 +18,7 @@ from tests.support.service_double import ServiceDouble
 
 def event_text(number: int) -> str:
     content = Content(f"def f{number}():\n    return {number}\n", f"/p/{number}.py")
-    return codec.dumps(
+    return json_codec.dumps(
         build(
             "pattern_created", content, path=f"/p/{number}.py", tool_use_id=f"use-{number}",
             captured_ns=time.time_ns(),
@@ -50,11 +51,11 @@ def fill(directory: Path, good: int, bad: int) -> dict[str, str]:
     """Put events and poison side by side; the reason to be found for each poisoned name."""
     directory.mkdir(parents=True)
     for number in range(good):
-        (directory / spool.file_name(f"good-{number}")).write_text(event_text(number))
+        (directory / inbox.file_name(f"good-{number}")).write_text(event_text(number))
     expected = {}
     for number in range(bad):
         make, reason = list(POISONS.values())[number % len(POISONS)]
-        name = spool.file_name(f"bad-{number}")
+        name = inbox.file_name(f"bad-{number}")
         make(directory / name)
         expected[name] = reason
     return expected

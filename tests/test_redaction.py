@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lib import redaction
-from lib.event import Content, build
-from lib.redaction import redact, redact_event
-from lib.secrets_in_text import candidates, find
+from lib.capture.event import Content, build
+from lib.privacy import redaction
+from lib.privacy.redaction import redact, redact_event
+from lib.privacy.secrets_in_text import candidates, find
 from tests.support.canaries import canaries
 
 CANARIES = canaries()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lib import outbox, retention, spool, tally
-from lib.accounts import Accounts, totals
-from lib.outbox import Waiting
-from lib.retention import DAY_NS, MEGABYTE
+from lib.spool import inbox, outbox, retention, tally
+from lib.spool.books import Accounts, totals
+from lib.spool.outbox import Waiting
+from lib.spool.retention import DAY_NS, MEGABYTE
 
 DAYS, MEGABYTES = 7.0, 50.0
 START = 1_800_000_000 * 10**9
@@ -57,7 +57,7 @@ def test_what_is_dropped_is_counted(tmp_path: Path) -> None:
     directory, now = str(tmp_path), START
     for number in range(200):
         event = {"event_id": str(number), "filler": "x" * 10_000}
-        key = spool.commit(directory, event, now + number, sync=False)
+        key = inbox.commit(directory, event, now + number, sync=False)
         tally.add(directory, "captured", key)
     limit = 1.0
     dropped, left = retention.expire(directory, Accounts(directory), 1e6, limit)
@@ -74,7 +74,7 @@ def test_a_full_disk_does_not_keep_the_bounds_from_being_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(10):
-        spool.commit(str(tmp_path), {"event_id": str(number), "filler": "x" * 10_000}, number + 1)
+        inbox.commit(str(tmp_path), {"event_id": str(number), "filler": "x" * 10_000}, number + 1)
     add, full = tally.add, [True]
 
     def add_where_there_is_room(directory: str, outcome: str, *keys: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.event import Content
+from lib.capture.event import Content
 from lib.resilience import PatternCache
 from tests.support.bundle import Bundle, payload, write_payload
 from tests.support.outpost import Outpost

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lib import service
-from lib.answers import Verdict
-from lib.service import Service
+from lib.delivery import http
+from lib.delivery.answers import Verdict
+from lib.delivery.http import Service
 from tests.support.service_double import Fault, ServiceDouble
 
 BODY = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
@@ -81,14 +81,14 @@ def test_a_certificate_that_the_environment_vouches_for_is_not_trusted(
 
 
 def test_every_time_out_is_set_and_none_exceeds_the_total() -> None:
-    found = service.timeouts()
+    found = http.timeouts()
     assert None not in (found.connect, found.read, found.write, found.pool)
-    assert set(service.timeouts(0.5).as_dict().values()) == {0.5}
+    assert set(http.timeouts(0.5).as_dict().values()) == {0.5}
 
 
 @pytest.mark.parametrize("event_id", ["e\r\nX-Injected: yes", "\u00e4", "a b", ""])
 def test_an_event_id_cannot_inject_a_header(event_id: str) -> None:
-    headers = service.headers_for([{"pattern_data": {"event_id": event_id}}], "")
+    headers = http.headers_for([{"pattern_data": {"event_id": event_id}}], "")
     assert headers["Idempotency-Key"].isalnum()
     assert headers["Idempotency-Key"].isascii()
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lib.commands import json_text, settings_file
 from lib.commands.common import CommandError
-from lib.commands.registration import MATCHER, SCRIPTS, command, is_ours, register, unregister
+from lib.commands.setup import json_text, settings_file
+from lib.commands.setup.registration import MATCHER, SCRIPTS, command, is_ours, register, unregister
 from tests.support.bundle import ROOT
 
 OTHER = {"matcher": "Write", "hooks": [{"type": "command", "command": "echo pattern-tracker"}]}
@@ -238,7 +238,7 @@ def test_an_edit_made_while_we_write_is_not_lost(
             place.path.write_text(edits.pop())
         return str(made)
 
-    monkeypatch.setattr("lib.commands.settings_file._prepared", edited)
+    monkeypatch.setattr("lib.commands.setup.settings_file._prepared", edited)
     assert place.register()
     assert json.loads(place.text())["model"] == "haiku"
     assert place.ours() == expected(place, "/usr/bin/python3")
@@ -249,7 +249,7 @@ def test_installers_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
     path.write_text(CORPUS["others' hooks"])
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from lib.commands.registration import register\n"
+        "from lib.commands.setup.registration import register\n"
         "register(sys.argv[1], sys.argv[2], '/usr/bin/python3')"
     )
     roots = [tmp_path / "hooks" / f"bundle-{number}" for number in range(8)]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import outbox, wake
-from lib.identity import digest
+from lib.capture.identity import digest
+from lib.spool import outbox, wake
 from tests.support.books import assert_whole, balance, sweep_and_flush
 from tests.support.bundle import INTERPRETER, ROOT, wait_for, write_payload
 from tests.support.outpost import Outpost

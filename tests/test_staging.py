@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from lib.commands import staging
+from lib.commands.setup import staging
 from tests.support import tracing
 from tests.support.bundle import ROOT
 
 SCRIPT = """
 import sys
 sys.path.insert(0, {checkout!r})
-from lib import exchange
-from lib.commands import staging
+from lib.system import exchange
+from lib.commands.setup import staging
 staging.PARTS = ("lib",)
 if {renaming}:
     exchange._exchanged = lambda one, other: False

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lib import cli
+from lib.commands import cli
 from lib.commands.stats import sparkline
-from lib.stats import last_days
+from lib.ledger.usage import last_days
 from tests.support.outpost import Outpost
 
 

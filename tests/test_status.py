@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from lib import cli
-from lib.commands import glance
+from lib.commands import cli, glance
 from tests.support.outpost import Outpost
 from tests.support.service_double import Fault, ServiceDouble
 

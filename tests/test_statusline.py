@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lib.resilience.breaker import CircuitBreaker
-from lib.resilience.storage import SharedStorage
+from lib.system.storage import SharedStorage
 from tests.support.bundle import INTERPRETER, ROOT
 from tests.support.outpost import Outpost
 
@@ -76,8 +76,8 @@ def test_it_works_through_a_link_and_is_silent_without_its_library(
 
 def test_it_loads_no_more_than_it_needs(spool: Path) -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lib.statusline import main; main(); "
-        "print(*sys.modules)"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lib.commands.statusline import main;"
+        "main(); print(*sys.modules)"
     )
     done: Any = subprocess.run(
         [INTERPRETER, "-I", "-S", "-c", code],

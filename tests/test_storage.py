@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lib.lock import Lock
 from lib.resilience.breaker import CircuitBreaker
-from lib.resilience.storage import MemoryStorage, SharedStorage, Storage, count, text
 from lib.resilience.testing import FakeClock
-from lib.state import MAX_BYTES, State, StateFile
+from lib.system.lock import Lock
+from lib.system.state import MAX_BYTES, State, StateFile
+from lib.system.storage import MemoryStorage, SharedStorage, Storage, count, text
 
 DAMAGED = {
     "empty": b"",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import service
-from lib.answers import Verdict
-from lib.service import Service
+from lib.delivery import http
+from lib.delivery.answers import Verdict
+from lib.delivery.http import Service
 from tests.support.bundle import Bundle, write_payload
 from tests.support.service_double import Fault, ServiceDouble
 
@@ -127,7 +127,7 @@ def test_a_token_is_sent_as_a_bearer_token(server: ServiceDouble) -> None:
 
 
 def test_an_error_does_not_tell_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "CONNECT", 0.2)
+    monkeypatch.setattr(http, "CONNECT", 0.2)
     sender = Service("http://127.0.0.1:9", "s3cr3t\nX: y")
     body = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
     (answer,) = sender.send([body], batch=False)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import wire
-from lib.event import Content, build
+from lib.capture.event import Content, build
+from lib.delivery import wire
 from tests.support.service_rules import FIELDS, check_values, read_event, read_json
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))

@@ -4,10 +4,10 @@ import json
 import os
 from typing import Any
 
-from lib import files
-from lib.history import History
-from lib.ledger import FILE_NAME, LOG_FIELDS, Ledger
-from lib.settings import Settings
+from lib.ledger.history import History
+from lib.ledger.store import FILE_NAME, LOG_FIELDS, Ledger
+from lib.system import files
+from lib.system.settings import Settings
 
 
 class CommandError(Exception):

@@ -8,33 +8,33 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lib import bundle, files
-from lib.checks import client, delivery, hooks, storage
-from lib.checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.common import print_json
+from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
+from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.status import gather
 from lib.commands.terminal import Cell, print_rows, shortened
-from lib.resilience.log import LOGGER
-from lib.settings import Settings
+from lib.system import bundle, files
+from lib.system.logger import LOGGER
+from lib.system.settings import Settings
 
 # In the order of an event's way: what comes first explains what follows.
 CHECKS: tuple[Callable[[Site], Finding], ...] = (
-    hooks.tracking,
-    hooks.policy,
-    hooks.registration,
-    hooks.interpreter,
-    hooks.versions,
-    hooks.variables,
-    storage.cache,
-    storage.disk,
-    delivery.clock,
-    delivery.capture,
-    delivery.packages,
-    delivery.flusher,
-    delivery.service,
-    storage.ledger,
-    storage.quarantine,
-    storage.dropped,
+    hook_entries.tracking,
+    hook_entries.policy,
+    hook_entries.registration,
+    hook_entries.interpreter,
+    hook_entries.versions,
+    hook_entries.variables,
+    kept_data.cache,
+    kept_data.disk,
+    reachability.clock,
+    reachability.capture,
+    reachability.packages,
+    reachability.flusher,
+    reachability.service,
+    kept_data.ledger,
+    kept_data.quarantine,
+    kept_data.dropped,
 )
 STYLES = {OK: "green", WARNING: "yellow", SERIOUS: "bold red", UNKNOWN: "dim"}
 
@@ -62,9 +62,9 @@ def look() -> Site:
     root = bundle.root()
     config_dir = Settings(os.environ).config_dir
     project = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
-    sources = client.sources(config_dir, project)
-    entries = client.entries(sources, config_dir)
-    environ = {**os.environ, **client.environment(sources)}
+    sources = client_settings.sources(config_dir, project)
+    entries = client_settings.entries(sources, config_dir)
+    environ = {**os.environ, **client_settings.environment(sources)}
     settings = Settings(environ)
     return Site(
         root=root,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from lib.commands.common import CommandError, event_of, require_history
-from lib.history import Filter, History
-from lib.trace import record
+from lib.ledger.agent_trace import record
+from lib.ledger.history import Filter, History
 
 FORMATS = ("jsonl", "agent-trace")
 # Rows are read so many at a time: a ledger may be larger than memory.

@@ -4,10 +4,10 @@ import time
 from math import isnan
 from typing import Any
 
-from lib.checks.finding import age, since
+from lib.commands.doctor_checks.finding import age, since
 from lib.commands.terminal import Cell, print_rows, shortened
-from lib.preparation import FAILED, PREPARING, READY
-from lib.resilience.circuit import CLOSED
+from lib.delivery.circuit import CLOSED
+from lib.flusher.plugin_environment import FAILED, PREPARING, READY
 
 NEVER: Cell = ("never observed", "dim")
 GOOD, BAD, WORSE, PLAIN = "green", "yellow", "bold red", ""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from lib.commands.common import CommandError, event_of, print_json, printable, require_history
 from lib.commands.terminal import Cell, console, is_bounded, print_line, relative
 from lib.commands.when import local
-from lib.difference import unified
-from lib.graph import AGAIN, NEW, UNDONE, Step, draw
-from lib.history import Edge, History
-from lib.ledger import Ledger
+from lib.ledger.diff import unified
+from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, draw
+from lib.ledger.history import Edge, History
+from lib.ledger.store import Ledger
 
 if TYPE_CHECKING:
     pass

@@ -18,8 +18,8 @@ from lib.commands.common import (
 )
 from lib.commands.terminal import UNBOUNDED, console, cropped_left, print_line, relative
 from lib.commands.when import instant, local
-from lib.history import Filter, History
-from lib.ledger import FILE_NAME
+from lib.ledger.history import Filter, History
+from lib.ledger.store import FILE_NAME
 
 POLL_SECONDS = 0.3
 # Where -f begins, as tail does.

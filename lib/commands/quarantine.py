@@ -4,8 +4,8 @@ import argparse
 import os
 import stat
 
-from lib import outbox
 from lib.commands.common import CommandError, print_json, printable, spool_directory
+from lib.spool import outbox
 
 SHOWN_BYTES = 4096
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from lib.commands.common import CommandError, print_json, printable, require_ledger, spool_directory
 from lib.commands.terminal import Cell, console, cropped_left, print_line, relative
 from lib.commands.when import local
-from lib.ledger import FILE_NAME
-from lib.stats import Series, Stats, last_days
+from lib.ledger.store import FILE_NAME
+from lib.ledger.usage import Series, Stats, last_days
 
 if TYPE_CHECKING:
     pass

@@ -5,20 +5,22 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from lib import outbox, packages, preparation, tally, wake
-from lib.accounts import totals
-from lib.backoff import SECTION, Backoff
+from lib.capture.event import timestamp
 from lib.commands import glance
 from lib.commands.common import has_ledger, print_json, spool_directory
-from lib.event import timestamp
-from lib.history import History
-from lib.ledger import DELIVERED, FILE_NAME, Ledger
-from lib.recording import KNOWN, UNCHANGED
+from lib.delivery.backoff import SECTION, Backoff
+from lib.flusher import plugin_environment
+from lib.ledger.history import History
+from lib.ledger.recording import KNOWN, UNCHANGED
+from lib.ledger.store import DELIVERED, FILE_NAME, Ledger
 from lib.resilience.breaker import CircuitBreaker
-from lib.resilience.storage import SharedStorage
-from lib.settings import Settings
-from lib.state import FILE_NAME as STATE_FILE
-from lib.state import StateFile
+from lib.spool import outbox, tally, wake
+from lib.spool.books import totals
+from lib.system import packages
+from lib.system.settings import Settings
+from lib.system.state import FILE_NAME as STATE_FILE
+from lib.system.state import StateFile
+from lib.system.storage import SharedStorage
 
 # What can become of a captured event that is neither delivered nor waiting.
 DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)
@@ -103,11 +105,11 @@ def _environment(state: StateFile) -> dict[str, Any]:
     """How it stands with the packages: READY; MISSING; or what the preparation of a plugin's says,
     with `since` and `reason`."""
     if not packages.missing():
-        return {"state": preparation.READY}
-    told = state.section(preparation.SECTION)
-    if told.get("state") in (preparation.PREPARING, preparation.FAILED):
+        return {"state": plugin_environment.READY}
+    told = state.section(plugin_environment.SECTION)
+    if told.get("state") in (plugin_environment.PREPARING, plugin_environment.FAILED):
         return {name: told.get(name) for name in ("state", "since", "reason")}
-    return {"state": preparation.MISSING}
+    return {"state": plugin_environment.MISSING}
 
 
 def _counters(directory: str) -> dict[str, int]:

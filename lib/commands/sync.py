@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from lib import files
 from lib.commands.common import CommandError, print_json, printable, spool_directory
 from lib.commands.status import gather
-from lib.flusher import DEADLINE_SECONDS, Flusher
-from lib.settings import Settings
+from lib.flusher.process import DEADLINE_SECONDS, Flusher
+from lib.system import files
+from lib.system.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

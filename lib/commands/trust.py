@@ -3,8 +3,8 @@
 import argparse
 import os
 
-from lib.approval import Approvals, Refused
 from lib.commands.common import CommandError, print_json, printable
+from lib.delivery.approval import Approvals, Refused
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lib.resilience.decorator import graceful_tracking
     from lib.resilience.executor import ResilientExecutor
     from lib.resilience.health import Phase4HealthChecker
-    from lib.resilience.storage import MemoryStorage, SharedStorage, Storage
+    from lib.system.storage import MemoryStorage, SharedStorage, Storage
 
 __all__ = [
     "CircuitBreaker",
@@ -28,16 +28,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "CircuitBreaker": "breaker",
-    "MemoryStorage": "storage",
-    "PatternCache": "cache",
-    "Phase4HealthChecker": "health",
-    "ResilientAPIClient": "client",
-    "ResilientExecutor": "executor",
-    "SharedStorage": "storage",
-    "Storage": "storage",
-    "TrackingError": "client",
-    "graceful_tracking": "decorator",
+    "CircuitBreaker": "lib.resilience.breaker",
+    "MemoryStorage": "lib.system.storage",
+    "PatternCache": "lib.resilience.cache",
+    "Phase4HealthChecker": "lib.resilience.health",
+    "ResilientAPIClient": "lib.resilience.client",
+    "ResilientExecutor": "lib.resilience.executor",
+    "SharedStorage": "lib.system.storage",
+    "Storage": "lib.system.storage",
+    "TrackingError": "lib.resilience.client",
+    "graceful_tracking": "lib.resilience.decorator",
 }
 
 
@@ -46,7 +46,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -14,18 +14,19 @@ Imports builtins only: a program that just asks whether the circuit is open stay
 
 import os
 
-from lib.clock import Clock, wall_of
-from lib.resilience import circuit, log
-from lib.resilience.circuit import CLOSED, HALF_OPEN, OPEN, Permit
-from lib.resilience.storage import MemoryStorage, Storage, count
-from lib.settings import Settings
+from lib.delivery import circuit
+from lib.delivery.circuit import CLOSED, HALF_OPEN, OPEN, Permit
+from lib.system import logger
+from lib.system.clock import Clock, wall_of
+from lib.system.settings import Settings
+from lib.system.storage import MemoryStorage, Storage, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any, TypeVar
 
-    from lib.state import State
+    from lib.system.state import State
 
     T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class CircuitBreaker:
     ) -> None:
         if failure_threshold is None or timeout is None:
             settings = Settings(os.environ)
-            log.once(settings.warnings)
+            logger.once(settings.warnings)
             if failure_threshold is None:
                 failure_threshold = settings.failure_threshold
             if timeout is None:
@@ -95,7 +96,7 @@ class CircuitBreaker:
                 result = await result
         except Exception as error:
             self.record_failure(permit)
-            log.warning("a call through the circuit breaker failed: %r", error)
+            logger.warning("a call through the circuit breaker failed: %r", error)
             return None
         except BaseException:
             self.release(permit)
@@ -261,7 +262,7 @@ class CircuitBreaker:
             self._storage.update(change)
         except Exception as error:
             self.storage_errors += 1
-            log.warning("the circuit breaker's state could not be stored: %r", error)
+            logger.warning("the circuit breaker's state could not be stored: %r", error)
             return False
         return True
 

@@ -4,18 +4,19 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lib import codec, files, identity, outbox, retention, spool, tally
-from lib.accounts import Accounts
-from lib.event import timestamp
-from lib.files import make_private_directory
-from lib.ignore import NotYet
-from lib.intake import Ignored, Intake
-from lib.ledger import Ledger, Taken, open_ledger
-from lib.lock import Lock
-from lib.outbox import Waiting
-from lib.resilience import log
+from lib.capture import identity
+from lib.capture.event import timestamp
+from lib.flusher.intake import Ignored, Intake
+from lib.ledger.store import Ledger, Taken, open_ledger
+from lib.privacy.ignore import NotYet
 from lib.resilience.plain import plain
-from lib.settings import Settings
+from lib.spool import inbox, outbox, retention, tally
+from lib.spool.books import Accounts
+from lib.spool.outbox import Waiting
+from lib.system import files, json_codec, logger
+from lib.system.files import make_private_directory
+from lib.system.lock import Lock
+from lib.system.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
@@ -53,7 +54,7 @@ class PatternCache:
         max_cache_size_mb: float | None = None,
     ) -> None:
         settings = Settings(os.environ)
-        log.once(settings.warnings)
+        logger.once(settings.warnings)
         given = settings.cache_dir if cache_dir is None else os.fspath(cache_dir)
         self.cache_dir = os.path.abspath(os.path.expanduser(given)) if given else ""
         self.max_age_days = settings.max_age_days if max_age_days is None else max_age_days
@@ -80,7 +81,7 @@ class PatternCache:
         """
         event_id = self.store(event, sync=False)
         if event_id:
-            self._sync_later(spool.file_name(event_id))
+            self._sync_later(inbox.file_name(event_id))
         return event_id
 
     def store(self, event: Event, sync: bool = True) -> str:
@@ -99,7 +100,7 @@ class PatternCache:
             return str(made["event_id"])
         except Exception as error:
             self._errors += 1
-            log.warning("an event could not be stored: %r", error)
+            logger.warning("an event could not be stored: %r", error)
             return ""
 
     def _count(self, key: str) -> None:
@@ -124,9 +125,9 @@ class PatternCache:
     def _commit(self, made: Event, sync: bool) -> str:
         captured_ns = time.time_ns()
         try:
-            return spool.commit(self.cache_dir, made, captured_ns, sync)
+            return inbox.commit(self.cache_dir, made, captured_ns, sync)
         except (TypeError, ValueError, RecursionError):
-            return spool.commit(self.cache_dir, plain(made), captured_ns, sync)
+            return inbox.commit(self.cache_dir, plain(made), captured_ns, sync)
 
     async def sync_cached_events(self, api_client: Tracker, max_retries: int = 3) -> dict[str, int]:
         """Deliver what waits through `api_client.track_lineage(**event_data)`, oldest first.
@@ -148,7 +149,7 @@ class PatternCache:
             await self._sync(waiting, api_client, max_retries, stats)
         except Exception as error:
             self._errors += 1
-            log.warning("cached events could not be synced: %r", error)
+            logger.warning("cached events could not be synced: %r", error)
         finally:
             lock.release()
         return stats
@@ -186,7 +187,7 @@ class PatternCache:
             try:
                 await api_client.track_lineage(**event["event_data"])
             except Exception as error:
-                log.warning("a cached event could not be delivered: %r", error)
+                logger.warning("a cached event could not be delivered: %r", error)
                 self._count_retry(name, event)
                 return "failed"
         ledger.settle([name])
@@ -219,8 +220,8 @@ class PatternCache:
         event["last_retry"] = timestamp(time.time_ns())
         path = f"{self.cache_dir}/{name}"
         captured_ns = os.lstat(path).st_mtime_ns
-        temporary = f"{self.cache_dir}/{spool.TEMPORARY}{os.getpid()}_{time.monotonic_ns()}"
-        data = codec.dumps(event).encode()
+        temporary = f"{self.cache_dir}/{inbox.TEMPORARY}{os.getpid()}_{time.monotonic_ns()}"
+        data = json_codec.dumps(event).encode()
         files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
         os.rename(temporary, path)
 
@@ -241,7 +242,7 @@ class PatternCache:
             return sum(dropped.values())
         except Exception as error:
             self._errors += 1
-            log.warning("the cache could not be cleaned up: %r", error)
+            logger.warning("the cache could not be cleaned up: %r", error)
             return 0
         finally:
             lock.release()
@@ -280,7 +281,7 @@ def _sync_files(directory: str, names: list[str]) -> None:
         try:
             files.sync_data(fd)
         except OSError as error:
-            log.warning("an event could not be synced: %r", error)
+            logger.warning("an event could not be synced: %r", error)
         finally:
             os.close(fd)
 

@@ -12,24 +12,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lib import outbox, spool, tally, wire
-from lib.answers import FAILURES, Answer, Verdict
-from lib.approval import Approvals, Destination, Refused
-from lib.clock import Clock
-from lib.files import make_private_directory
-from lib.ignore import NotYet
-from lib.intake import Intake
-from lib.ledger import Ledger, Taken, open_ledger
-from lib.resilience import log
+from lib.delivery import wire
+from lib.delivery.answers import FAILURES, Answer, Verdict
+from lib.delivery.approval import Approvals, Destination, Refused
+from lib.flusher.intake import Intake
+from lib.ledger.store import Ledger, Taken, open_ledger
+from lib.privacy.ignore import NotYet
+from lib.privacy.user_rules import Unusable
 from lib.resilience.breaker import CircuitBreaker
 from lib.resilience.cache import PatternCache, wrap
 from lib.resilience.executor import ResilientExecutor
 from lib.resilience.health import DEFAULT_URL, Phase4HealthChecker
 from lib.resilience.plain import plain
-from lib.resilience.storage import MemoryStorage, SharedStorage, Storage
-from lib.settings import Settings
-from lib.state import FILE_NAME, StateFile
-from lib.user_rules import Unusable
+from lib.spool import inbox, outbox, tally
+from lib.system import logger
+from lib.system.clock import Clock
+from lib.system.files import make_private_directory
+from lib.system.settings import Settings
+from lib.system.state import FILE_NAME, StateFile
+from lib.system.storage import MemoryStorage, SharedStorage, Storage
 
 if TYPE_CHECKING:
     import httpx
@@ -112,7 +113,7 @@ class ResilientAPIClient:
             return Approvals().destination(url) or Destination("")
         except Refused as refused:
             self.refusal = str(refused)
-            log.warning("the service may not be used: %s", refused)
+            logger.warning("the service may not be used: %s", refused)
             return Destination(url.rstrip("/"))
 
     async def track_pattern_resilient(
@@ -144,7 +145,7 @@ class ResilientAPIClient:
                 event["event_id"] = kwargs["event_id"]
             return await self.track_event(event)
         except Exception as error:
-            log.warning("an event could not be tracked: %r", error)
+            logger.warning("an event could not be tracked: %r", error)
             return _result(False, False, f"not tracked: {error!r}")
 
     async def track_event(self, event: "dict[str, Any]") -> Result:
@@ -163,7 +164,7 @@ class ResilientAPIClient:
             except (NotYet, Unusable) as problem:
                 return await self._leave(made, str(problem))
             identifier = str(made["event_id"])
-            name = spool.file_name(identifier)
+            name = inbox.file_name(identifier)
             # From before it is there to be found: a sync of ours must not deliver it as well.
             self.cache.under_way.add(name)
             try:
@@ -173,7 +174,7 @@ class ResilientAPIClient:
             finally:
                 self.cache.under_way.discard(name)
         except Exception as error:
-            log.warning("an event could not be delivered: %r", error)
+            logger.warning("an event could not be delivered: %r", error)
             return _result(False, bool(stored), f"not delivered: {error!r}", stored)
 
     async def _leave(self, event: "dict[str, Any]", problem: str) -> Result:
@@ -183,7 +184,7 @@ class ResilientAPIClient:
         return _result(False, bool(stored), f"{problem}; {kept}", stored)
 
     async def _deliver(self, event: "dict[str, Any]", identifier: str, stored: str) -> Result:
-        name = spool.file_name(identifier)
+        name = inbox.file_name(identifier)
         claimed = outbox.claim(self.cache.cache_dir, name) if stored else None
         if stored and claimed is None:
             return _result(False, True, "a flusher is delivering it", identifier)
@@ -264,7 +265,7 @@ class ResilientAPIClient:
         """What waited longer goes now that the service answers, once at a time."""
         if self._syncing is not None and not self._syncing.done():
             return
-        if self.enable_caching and spool.has_pending(self.cache.cache_dir):
+        if self.enable_caching and inbox.has_pending(self.cache.cache_dir):
             self._syncing = self.executor.fire_and_forget(self.cache.sync_cached_events(self))
 
     async def track_lineage(self, **event_data: Any) -> Result:

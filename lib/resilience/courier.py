@@ -6,11 +6,11 @@ import time
 
 import httpx
 
-from lib import service, wire
-from lib.answers import Answer, Verdict
-from lib.ledger import Ledger
-from lib.service import Answered
-from lib.wire import Body
+from lib.delivery import http, wire
+from lib.delivery.answers import Answer, Verdict
+from lib.delivery.http import Answered
+from lib.delivery.wire import Body
+from lib.ledger.store import Ledger
 
 # Told once more after the service turned out to lack what an event presupposes.
 ATTEMPTS = 2
@@ -28,7 +28,7 @@ class Courier:
         url: str,
         token: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
-        timeout: float = service.TOTAL,
+        timeout: float = http.TOTAL,
     ) -> None:
         self.url = url.rstrip("/")
         self._token = token
@@ -76,18 +76,18 @@ class Courier:
 
     async def _post(self, client: httpx.AsyncClient, body: Body) -> Answer:
         try:
-            content = service.encode([body], batch=False)
+            content = http.encode([body], batch=False)
         except ValueError as error:
             return Answer(Verdict.BAD, str(error))
         try:
             return await asyncio.wait_for(self._exchange(client, body, content), self.timeout)
         except Exception as error:
-            return service.of_error(error)
+            return http.of_error(error)
 
     async def _exchange(self, client: httpx.AsyncClient, body: Body, content: bytes) -> Answer:
-        headers = service.headers_for([body], self._token)
+        headers = http.headers_for([body], self._token)
         deadline = time.monotonic() + self.timeout
-        url = self.url + service.TRACK
+        url = self.url + http.TRACK
         async with client.stream("POST", url, content=content, headers=headers) as got:
             answered = Answered(got, deadline)
             async for chunk in got.aiter_bytes():
@@ -99,11 +99,11 @@ class Courier:
             transport: httpx.AsyncBaseTransport = _Kept(self._transport)
         else:
             if self._tls is None:
-                self._tls = service.tls_for(self.url)
+                self._tls = http.tls_for(self.url)
             transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
         return httpx.AsyncClient(
             transport=transport,
-            timeout=service.timeouts(self.timeout),
+            timeout=http.timeouts(self.timeout),
             follow_redirects=False,
             trust_env=False,
         )

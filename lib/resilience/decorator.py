@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar, overload
 
-from lib.resilience import log
+from lib.system import logger
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,7 +47,7 @@ def _guard(
         except Exception as error:
             if log_errors:
                 name = getattr(func, "__qualname__", repr(func))
-                log.warning("%s failed: %r", name, error, error=error)
+                logger.warning("%s failed: %r", name, error, error=error)
             return _own_copy(fallback)
 
     return guarded

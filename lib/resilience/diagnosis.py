@@ -1,12 +1,12 @@
 """What the service's answer about its health amounts to."""
 
-from lib import codec
+from lib.system import json_codec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from lib.state import State
+    from lib.system.state import State
 
 HEALTHY = "healthy"
 DEGRADED = "degraded"
@@ -22,7 +22,7 @@ BAD_WORDS = ("unhealthy", "unavailable", "degraded", "down", "error", "fail", "d
 def parse(status: int, body: bytes) -> "dict[str, Any]":
     """The object in `body`. Raises ValueError, naming the HTTP status, if there is none."""
     try:
-        answer = codec.loads(body.decode())
+        answer = json_codec.loads(body.decode())
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):

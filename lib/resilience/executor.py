@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from lib.resilience import log
+from lib.system import logger
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ class ResilientExecutor:
 
     def _fail(self, error: Exception) -> None:
         self._failed += 1
-        log.warning("a background task failed: %r", error, error=error)
+        logger.warning("a background task failed: %r", error, error=error)
 
     def _let_go(self, task: "asyncio.Task[Any]", coro: object) -> None:
         self._tasks.discard(task)

@@ -5,11 +5,12 @@
 
 import os
 
-from lib.clock import Clock, wall_of
-from lib.resilience import diagnosis, log
+from lib.resilience import diagnosis
 from lib.resilience.diagnosis import DEAD, HEALTHY, MAX_WORD, UNKNOWN
-from lib.resilience.storage import MemoryStorage, Storage, count, text
-from lib.settings import Settings
+from lib.system import logger
+from lib.system.clock import Clock, wall_of
+from lib.system.settings import Settings
+from lib.system.storage import MemoryStorage, Storage, count, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from lib.state import State
+    from lib.system.state import State
 
 DEFAULT_URL = "http://localhost:8053"
 HEALTH_PATH = "/api/pattern-traceability/health"
@@ -52,7 +53,7 @@ class Phase4HealthChecker:
     ) -> None:
         if check_interval is None or timeout is None:
             settings = Settings(os.environ)
-            log.once(settings.warnings)
+            logger.once(settings.warnings)
             if check_interval is None:
                 check_interval = settings.health_interval
             if timeout is None:
@@ -213,8 +214,8 @@ class Phase4HealthChecker:
             self._last = self._storage.update(change)
         except Exception as problem:
             self.storage_errors += 1
-            log.warning("the service's health could not be stored: %r", problem)
+            logger.warning("the service's health could not be stored: %r", problem)
             self._last = dict(self._last)
             change(self._last)
         if state not in (HEALTHY, before):
-            log.warning("the traceability service is %s: %s", state, error or components)
+            logger.warning("the traceability service is %s: %s", state, error or components)

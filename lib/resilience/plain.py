@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lib import codec
+from lib.system import json_codec
 
 MAX_DEPTH = 40
 
@@ -10,7 +10,7 @@ MAX_DEPTH = 40
 def plain(value: dict[str, Any]) -> dict[str, Any]:
     """`value` itself if JSON can say it, else a copy with what it cannot say put into words."""
     try:
-        codec.dumps(value)
+        json_codec.dumps(value)
         return value
     except (TypeError, ValueError, RecursionError):
         return {str(key): _plain(item, 1) for key, item in value.items()}

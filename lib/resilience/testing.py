@@ -9,7 +9,7 @@
 `MemoryStorage` is the storage for such tests, and `httpx.MockTransport` the transport.
 """
 
-from lib.clock import Clock
+from lib.system.clock import Clock
 
 
 class FakeClock(Clock):

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lib import outbox
 from lib.commands.status import gather
+from lib.spool import outbox
 
 
 def balance(directory: Path) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from lib import environment, wake
-from lib.commands.staging import PARTS
-from lib.ledger import Ledger
+from lib.commands.setup.staging import PARTS
+from lib.ledger.store import Ledger
+from lib.spool import wake
+from lib.system import environment
 from tests.support.messages_api import Call, scripted
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from lib import outbox, spool, state
-from lib.capture import capture
-from lib.flusher import Flusher
-from lib.ledger import FILE_NAME, Ledger
-from lib.settings import Settings
+from lib.capture.payload import capture
+from lib.flusher.process import Flusher
+from lib.ledger.store import FILE_NAME, Ledger
+from lib.spool import inbox, outbox
+from lib.system import state
+from lib.system.settings import Settings
 from tests.support.bundle import write_payload
 from tests.support.service_double import Key, ServiceDouble
 
@@ -31,8 +32,8 @@ class Outpost:
 
         captured_ns = time.time_ns() - 3600 * 10**9 + self._captured * 10**6
         event = capture(data, captured_ns)
-        assert spool.commit(str(self.directory), event, captured_ns)
-        return spool.file_name(str(event["event_id"]))
+        assert inbox.commit(str(self.directory), event, captured_ns)
+        return inbox.file_name(str(event["event_id"]))
 
     def story(self, length: int = 6) -> list[str]:
         """Commit a file that is made and changed, and others that apply and mark it."""

@@ -1,0 +1,121 @@
+"""The pattern event: what is known of one change, in the shape that the spool keeps.
+
+Builtins only: the hook path imports this. `event_data` is the body of the service's
+lineage/track; what only the ledger needs stands beside it.
+"""
+
+import time
+
+from lib.capture import identity, languages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PATTERN_VERSION = "1.0.0"
+# What "before" holds where an older client did not tell what the file was: the ledger decides.
+UNKNOWN = "unknown"
+
+
+class Content:
+    """Code as a pattern: the code itself and what identity makes of it.
+
+    Attributes:
+        code: the code as it was given.
+        language, pattern_type: words of the id.
+        pattern_id, pattern_name: see `lib.capture.identity`.
+        marked_id: the id that a marker in the code names, "" without one.
+    """
+
+    def __init__(self, code: str, path: str, language: str = "", pattern_type: str = "") -> None:
+        self.code = code
+        self.language = language or languages.language_of(path)
+        self.pattern_type = pattern_type or languages.pattern_type_of(path)
+        normalised = identity.normalise(code, self.language)
+        self.pattern_id = identity.pattern_id(normalised, self.language, self.pattern_type)
+        self.pattern_name = identity.pattern_name(normalised, self.language, path)
+        self.marked_id = identity.marked_id(code)
+
+
+def timestamp(nanoseconds: int) -> str:
+    """Nanoseconds since 1970 as ISO 8601 in UTC, to the microsecond."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    y, month, day, hour, minute, second = time.gmtime(seconds)[:6]
+    microseconds = rest // 1000
+    return f"{y:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{microseconds:06}+00:00"
+
+
+def event_id(session_id: str, tool_use_id: str, event_type: str, captured_ns: int) -> str:
+    """An id that is the same however often the same tool call is captured.
+
+    Clients before 2.0.43 send no tool use id; then two captures cannot be told from two calls,
+    and the time of capture keeps both.
+    """
+    call = tool_use_id or f"{captured_ns}"
+    return identity.digest(f"{session_id}\0{call}\0{event_type}")[:32]
+
+
+def build(
+    event_type: str,
+    content: Content,
+    *,
+    path: str = "",
+    tool_name: str = "",
+    session_id: str = "",
+    tool_use_id: str = "",
+    captured_ns: int,
+    before: "Content | None" = None,
+    extra: "dict[str, object] | None" = None,
+) -> "dict[str, object]":
+    """The event of one change to one file.
+
+    A marked pattern (`pattern_applied`) is named by its marker; `content_pattern_id` then tells
+    which code carries it. `before` becomes the parent.
+    """
+    applied_marker = event_type == "pattern_applied" and content.marked_id
+    subject = content.marked_id if applied_marker else content.pattern_id
+    identifier = event_id(session_id, tool_use_id, event_type, captured_ns)
+    when = timestamp(captured_ns)
+    parents = [] if before is None or before.pattern_id == content.pattern_id else [before]
+    return {
+        "event_id": identifier,
+        "timestamp": when,
+        "event_type": event_type,
+        "pattern_id": subject,
+        "event_data": {
+            "event_type": event_type,
+            "pattern_id": subject,
+            "pattern_name": content.pattern_name,
+            "pattern_type": content.pattern_type,
+            "pattern_version": PATTERN_VERSION,
+            "language": content.language,
+            "pattern_data": {
+                "event_id": identifier,
+                "captured_at": when,
+                "session_id": session_id,
+                "code": content.code,
+            },
+            "parent_pattern_ids": [parent.pattern_id for parent in parents],
+            "triggered_by": "claude-code",
+            "tool_name": tool_name or None,
+            "file_path": path or None,
+            "edge_type": "modified_from" if parents else None,
+            "transformation_type": None,
+            "reason": None,
+        },
+        "retry_count": 0,
+        "last_retry": None,
+        "content_pattern_id": content.pattern_id,
+        "parents": [
+            {"pattern_id": p.pattern_id, "pattern_name": p.pattern_name, "code": p.code}
+            for p in parents
+        ],
+        **(extra or {}),
+    }
+
+
+def forget_content(event: "dict[str, Any]") -> None:
+    """Take the code out of an event, its parents' too; ids and names stay."""
+    event["event_data"]["pattern_data"].pop("code", None)
+    for parent in event["parents"]:
+        parent.pop("code", None)

@@ -1,0 +1,111 @@
+"""What the two hook scripts do. Builtins only; never prints, never waits."""
+
+import posix
+import sys
+import time
+
+from lib.capture import event, payload
+from lib.spool import inbox, tally
+from lib.spool.wake import Stale, is_held_off, wake
+from lib.system import files, json_codec
+from lib.system.settings import Settings
+
+CHUNK = 65536
+
+
+def pre_tool_use(root: str) -> None:
+    """Commit nothing, for the call may still be denied; wake the flusher if events wait.
+
+    The payload is read to its end, so that the client can write it, and not looked at: nothing
+    that could be said of it would outlive this process. `root` is the bundle's directory.
+    """
+    while posix.read(0, CHUNK):
+        pass
+    directory, settings = _place()
+    if directory and inbox.has_pending(directory) and not is_held_off(directory):
+        _wake(directory, root, settings)
+
+
+def post_tool_use(root: str) -> None:
+    """Commit the event that the payload makes, count what happened, wake the flusher."""
+    data, tail, size = _read_payload()
+    directory, settings = _place()
+    if not directory:
+        return
+    key = ""
+    try:
+        key = _commit(directory, settings.keep_content, data, tail, size)
+        outcome = "captured" if key else "duplicate"
+    except payload.Refused as refused:
+        outcome = refused.cause
+    except (ValueError, RecursionError):
+        outcome = "unreadable"
+    except OSError:
+        outcome = "failed"
+    if outcome in tally.LETTERS:
+        _count(directory, outcome, key)
+    if key:
+        _wake(directory, root, settings)
+
+
+def _count(directory: str, outcome: str, key: str) -> None:
+    try:
+        tally.add(directory, outcome, key)
+    except OSError:  # the disk is full: what is in the spool goes on all the same
+        pass
+
+
+def _wake(directory: str, root: str, settings: Settings) -> None:
+    try:
+        # The client's own word for where a plugin's data belongs; no variable is taken for it.
+        wake(directory, root, posix.environ, *sys.argv[1:2])
+    except Stale:
+        # Nobody else keeps the bounds now. Loads more than a hook should, once in STALE_NS.
+        from lib.spool.retention import expire_alone
+
+        expire_alone(directory, settings.max_age_days, settings.max_size_mb)
+
+
+def _place() -> "tuple[str, Settings]":
+    """The spool's directory, "" if tracking is off or there is nowhere safe to keep it, and
+    what else the environment asks for."""
+    posix.umask(0o077)
+    environ = {
+        name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
+        for name, value in posix.environ.items()
+    }
+    settings = Settings(environ)
+    directory = settings.cache_dir if settings.enabled else ""
+    if directory and files.refusal(directory):
+        directory = ""
+    return directory, settings
+
+
+def _commit(directory: str, keep_content: bool, data: bytes, tail: bytes, size: int) -> str:
+    """The key of the committed event, "" if it waits there already."""
+    captured_ns = time.time_ns()
+    if tail:
+        made = payload.capture_oversize(data[:CHUNK], tail, size, captured_ns)
+    else:
+        made = payload.capture(json_codec.loads(data.decode("utf-8")), captured_ns)
+    if not keep_content:
+        event.forget_content(made)
+    return inbox.commit(directory, made, captured_ns)
+
+
+def _read_payload() -> "tuple[bytes, bytes, int]":
+    """Standard input to its end: all of it, or its first and last bytes if it is oversize."""
+    chunks: list[bytes] = []
+    size = 0
+    while size <= payload.MAX_BYTES:
+        chunk = posix.read(0, CHUNK)
+        if not chunk:
+            return b"".join(chunks), b"", size
+        chunks.append(chunk)
+        size += len(chunk)
+    head, last = chunks[0], chunks[-1]
+    del chunks
+    while chunk := posix.read(0, CHUNK):
+        last = (last + chunk)[-CHUNK:]
+        size += len(chunk)
+    return head, last, size

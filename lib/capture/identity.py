@@ -1,0 +1,202 @@
+"""From code to pattern id: normal form, digest, name, marker.
+
+Builtins only: the hook path imports this. The same code must have the same id on every machine
+and Python version, so no id depends on locale, platform or Unicode tables.
+"""
+
+import sys
+
+from lib.capture.languages import base_name, block_comment, comment_openers
+
+try:
+    if sys.version_info >= (3, 12):
+        from _sha2 import sha256  # type: ignore[import-not-found]
+    else:
+        from _sha256 import sha256  # type: ignore[import-not-found]
+except ImportError:
+    from hashlib import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_ID = 255
+DIGITS = 16
+_WHITE_SPACE = " \t\v\f"
+_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:+@-")
+_MARKER = "pattern-id"
+_MARKER_SEARCHES = 1000
+_NAME_SEARCH = 400
+_MODIFIERS = frozenset(
+    "export default async public private protected internal static final abstract sealed partial "
+    "open override virtual inline unsafe extern declare data suspend local pub pub(crate)".split()
+)
+_DEFINERS = frozenset(
+    "def class function function* func fn fun sub interface struct trait enum module defmodule "
+    "object protocol defp".split()
+)
+_BINDERS = frozenset(("const", "let", "var"))
+
+
+def normalise(code: str, language: str) -> str:
+    """`code` in the form that its id is computed on.
+
+    Newlines become "\\n"; trailing white space, blank lines and lines that hold nothing but a
+    comment go; nothing else changes. Each line is judged alone, which makes this idempotent.
+    """
+    text = code.replace("\r\n", "\n").replace("\r", "\n")
+    if any(space + "\n" in text for space in _WHITE_SPACE) or text[-1:] in _WHITE_SPACE:
+        text = "\n".join([line.rstrip(_WHITE_SPACE) for line in text.split("\n")])
+    openers = comment_openers(language)
+    start, end = block_comment(language)
+    if any(opener in text for opener in openers) or (start and start in text):
+        kept = [line for line in text.split("\n") if not _is_comment(line, openers, start, end)]
+        text = "\n".join(kept)
+    while "\n\n" in text:
+        text = text.replace("\n\n", "\n")
+    return text.strip("\n")
+
+
+def _is_comment(line: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
+    text = line.lstrip(_WHITE_SPACE)
+    if text.startswith(openers):
+        return True
+    if not start or not text.startswith(start):
+        return False
+    closing = text.find(end, len(start))
+    return closing >= 0 and closing + len(end) == len(text)
+
+
+def digest(text: str) -> str:
+    """SHA-256 of `text` as 64 hex digits; lone surrogates count as the three bytes they are."""
+    return str(sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def pattern_id(normalised: str, language: str, pattern_type: str) -> str:
+    """The id of code that `normalise` has been through."""
+    return f"{_word(language, 50)}-{_word(pattern_type, 100)}-{digest(normalised)[:DIGITS]}"
+
+
+def _word(text: str, limit: int) -> str:
+    """`text` as a part of an id: lower case, and nothing that an id may not hold."""
+    word = "".join(c for c in text[:limit].lower() if c in _ID_CHARACTERS)
+    return word.lstrip("._:+@-") or "unknown"
+
+
+def is_valid_id(text: object) -> bool:
+    """Whether `text` may serve as a pattern id: 1-255 letters, digits and ._:+@-"""
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_ID:
+        return False
+    return _ID_CHARACTERS.issuperset(text) and text[0].isalnum()
+
+
+def marked_id(code: str) -> str:
+    """The id that the first marker in a comment of `code` names; "" without one."""
+    lowered = code.lower()
+    # Lower-casing can change the length (U+0130), and then offsets would not agree.
+    if len(lowered) != len(code):
+        lowered = "".join(c.lower() if c.isascii() else c for c in code)
+    at = -1
+    for _ in range(_MARKER_SEARCHES):
+        at = lowered.find(_MARKER, at + 1)
+        if at < 0:
+            break
+        found = _id_after_marker(code, at)
+        if found:
+            return found
+    return ""
+
+
+def _id_after_marker(code: str, at: int) -> str:
+    before = code[max(0, at - 200) : at].rpartition("\n")[2].rstrip(_WHITE_SPACE)
+    after = code[at + len(_MARKER) : at + len(_MARKER) + MAX_ID + 50]
+    if before.endswith("@"):
+        named = after.lstrip(_WHITE_SPACE).removeprefix(":")
+        if named == after:
+            return ""
+    elif before.endswith(("#", "/", "*", "-", ";", "%", "!", '"""', "'''")):
+        colon = after.lstrip(_WHITE_SPACE)
+        named = colon.removeprefix(":")
+        if named == colon:
+            return ""
+    else:
+        return ""
+    return _leading_id(named.lstrip(_WHITE_SPACE))
+
+
+def _leading_id(text: str) -> str:
+    end = 0
+    while end < len(text) and text[end] in _ID_CHARACTERS:
+        end += 1
+    # A comment may close right behind the id ("x-->"), or a sentence end there.
+    found = text[:end].rstrip(".:-")
+    return found if is_valid_id(found) else ""
+
+
+def pattern_name(normalised: str, language: str, path: str) -> str:
+    """The first function or class that the code defines, else the stem of `path`."""
+    for line in _lines(normalised):
+        # The bound keeps a hostile line of modifiers from costing the square of its length.
+        name = _defined(line[:_NAME_SEARCH], language)
+        if name:
+            return name[:MAX_ID]
+    name = base_name(path)
+    return (name.rpartition(".")[0].rstrip(".") or name)[:MAX_ID]
+
+
+def _lines(text: str) -> "Iterator[str]":
+    """The lines of `text` one by one: the name is mostly in the first few."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
+def _defined(line: str, language: str) -> str:
+    word, _, rest = line.strip(_WHITE_SPACE).partition(" ")
+    while word in _MODIFIERS:
+        word, _, rest = rest.lstrip(_WHITE_SPACE).partition(" ")
+    if word in _DEFINERS:
+        return _definition(rest.lstrip(_WHITE_SPACE), language)
+    if word in _BINDERS:
+        return _bound_function(rest)
+    if language in ("c", "cpp", "shell") and line[:1] not in _WHITE_SPACE:
+        return _bare_function(line, language)
+    return ""
+
+
+def _definition(rest: str, language: str) -> str:
+    if rest.startswith("(") and language == "go":  # the receiver of a method
+        rest = rest.partition(")")[2].lstrip(_WHITE_SPACE)
+    name = _identifier(rest)
+    # In prose, as in a docstring, "class of things" defines nothing.
+    if language == "python" and rest[len(name) : len(name) + 1] not in ("(", ":", "["):
+        return ""
+    return name
+
+
+def _bound_function(rest: str) -> str:
+    name = _identifier(rest.lstrip(_WHITE_SPACE))
+    value = rest.partition("=")[2].lstrip(_WHITE_SPACE)
+    return name if "=>" in value or value.startswith(("function", "async ")) else ""
+
+
+def _bare_function(line: str, language: str) -> str:
+    head, bracket, tail = line.partition("(")
+    if not bracket or line.endswith(";") or "=" in head or line.startswith("#"):
+        return ""
+    if language == "shell" and not tail.startswith(")"):
+        return ""
+    name = head.rstrip(_WHITE_SPACE).replace("*", " ").rpartition(" ")[2]
+    return name if name and _identifier(name) == name else ""
+
+
+def _identifier(text: str) -> str:
+    end = 0
+    for character in text:
+        if not (character.isalnum() or character in "_$"):
+            break
+        end += 1
+    name = text[:end]
+    return "" if name[:1].isdecimal() else name

@@ -1,0 +1,251 @@
+"""From a PostToolUse payload to an event.
+
+Builtins only: the hook path imports this. A payload is somebody else's data: every field may be
+missing or of the wrong type, and then there is no event rather than a wrong one.
+"""
+
+import posix
+
+from lib.capture import event, identity
+from lib.capture.event import Content
+from lib.capture.languages import base_name
+from lib.capture.secret_names import holds_secrets
+from lib.system import json_codec
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_PATH = 4096
+MAX_EDITS = 10_000
+# Each edit copies the text: characters, of all edits of a call together.
+MAX_COPIED = 256 * 1024 * 1024
+
+
+class Refused(Exception):
+    """The payload makes no event; `cause` says why, for the tally."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Change:
+    """One file's content after a tool call, and before it where the payload tells.
+
+    `before` is None for a new file; `before_known` is False where an older client sent nothing
+    about it, and the ledger has to decide.
+    """
+
+    def __init__(self, path: str, after: str, before: "str | None", before_known: bool = True):
+        self.path = path
+        self.after = after
+        self.before = before
+        self.before_known = before_known
+
+
+def capture(payload: object, captured_ns: int) -> "dict[str, object]":
+    """The event that the tool call in `payload` makes, captured `captured_ns` after 1970.
+
+    Raises Refused where there is nothing to record: another tool, a failed call, a file whose
+    name says that it holds secrets, code whose id did not change.
+    """
+    if not isinstance(payload, dict):
+        raise Refused("unreadable")
+    tool = payload.get("tool_name")
+    reader = _READERS.get(tool) if isinstance(tool, str) else None
+    if reader is None or _failed(payload):
+        raise Refused("other")
+    given, answer = payload.get("tool_input"), payload.get("tool_response")
+    if not isinstance(given, dict):
+        raise Refused("unreadable")
+    change = reader(given, answer if isinstance(answer, dict) else {})
+    return _event_of(change, payload, captured_ns)
+
+
+def _failed(payload: "dict[str, object]") -> bool:
+    answer = payload.get("tool_response")
+    if payload.get("hook_event_name", "PostToolUse") != "PostToolUse":
+        return True
+    if not isinstance(answer, dict):
+        return False
+    return answer.get("success") is False or bool(answer.get("error"))
+
+
+def _event_of(
+    change: Change, payload: "dict[str, object]", captured_ns: int
+) -> "dict[str, object]":
+    content = Content(change.after, change.path)
+    before = None if change.before is None else Content(change.before, change.path)
+    newly_marked = content.marked_id and (before is None or before.marked_id != content.marked_id)
+    if newly_marked:
+        event_type = "pattern_applied"
+    elif before is None:
+        event_type = "pattern_created"
+    elif before.pattern_id == content.pattern_id:
+        raise Refused("unchanged")
+    else:
+        event_type = "pattern_modified"
+    extra = _context(payload)
+    if not change.before_known:
+        extra["before"] = event.UNKNOWN
+    return event.build(
+        event_type,
+        content,
+        path=change.path,
+        tool_name=_text(payload.get("tool_name")),
+        session_id=_text(payload.get("session_id")),
+        tool_use_id=_text(payload.get("tool_use_id")),
+        captured_ns=captured_ns,
+        before=before,
+        extra=extra,
+    )
+
+
+def _context(payload: "dict[str, object]") -> "dict[str, object]":
+    kept = ("cwd", "tool_use_id", "agent_id")
+    return {name: payload[name] for name in kept if isinstance(payload.get(name), str)}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_PATH:
+        raise Refused("unreadable")
+    if holds_secrets(value):
+        raise Refused("secret")
+    return value
+
+
+def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
+    path = _path(given.get("file_path"))
+    content = given.get("content")
+    if not isinstance(content, str):
+        raise Refused("unreadable")
+    before = answer.get("originalFile")
+    if isinstance(before, str):
+        return Change(path, content, before)
+    return Change(path, content, None, before_known=answer.get("type") == "create")
+
+
+def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
+    path = _path(given.get("file_path"))
+    several = given.get("edits")
+    edits: list[object] = several if isinstance(several, list) else []
+    if not isinstance(several, list):
+        edits = [{**given, "old_string": answer.get("oldString", given.get("old_string"))}]
+    before = answer.get("originalFile")
+    if not isinstance(before, str):
+        return Change(path, _on_disk(path), None, before_known="originalFile" in answer)
+    if not before and answer.get("oldString") == "":  # an edit of nothing makes the file
+        return Change(path, _apply(before, edits), None)
+    if answer.get("oldString", given.get("old_string")) != given.get("old_string"):
+        # The client matched curly quotes for straight ones, and curled the new ones likewise;
+        # only the file has those.
+        try:
+            return Change(path, _on_disk(path), before)
+        except Refused:
+            pass
+    return Change(path, _apply(before, edits), before)
+
+
+def _notebook(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
+    path = _path(given.get("notebook_path"))
+    before, after = answer.get("original_file"), answer.get("updated_file")
+    if not isinstance(after, str):
+        after = _on_disk(path)
+    if isinstance(before, str):
+        return Change(path, after, before)
+    return Change(path, after, None, before_known=False)
+
+
+def _apply(text: str, edits: "list[object]") -> str:
+    """`text` after `edits`, done as the client does them."""
+    if len(edits) > MAX_EDITS:
+        raise Refused("unreadable")
+    if len(edits) * len(text) > MAX_COPIED:
+        raise Refused("oversize")
+    for edit in edits:
+        if not isinstance(edit, dict):
+            raise Refused("unreadable")
+        old, new = edit.get("old_string"), edit.get("new_string")
+        if not isinstance(old, str) or not isinstance(new, str):
+            raise Refused("unreadable")
+        text = _replaced(text, old, new, edit.get("replace_all") is True)
+    return text
+
+
+def _replaced(text: str, old: str, new: str, everywhere: bool) -> str:
+    if not old:
+        return new + text
+    # Deleting the text of a line deletes its newline too.
+    if not new and not old.endswith("\n") and old + "\n" in text:
+        old += "\n"
+    times = text.count(old) if everywhere else 1
+    if len(text) + times * (len(new) - len(old)) > MAX_BYTES:
+        raise Refused("oversize")
+    return text.replace(old, new, times)
+
+
+def _on_disk(path: str) -> str:
+    """What the file at `path` holds now, for payloads that do not tell."""
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
+        try:
+            status = posix.fstat(fd)
+            if not _is_regular(status.st_mode) or status.st_size > MAX_BYTES:
+                raise Refused("unreadable")
+            data = posix.read(fd, MAX_BYTES)
+        finally:
+            posix.close(fd)
+        return data.decode("utf-8")
+    except (OSError, ValueError):
+        raise Refused("unreadable") from None
+
+
+def _is_regular(mode: int) -> bool:
+    from _stat import S_ISREG
+
+    return S_ISREG(mode)
+
+
+_READERS = {"Write": _write, "Edit": _edit, "MultiEdit": _edit, "NotebookEdit": _notebook}
+
+
+def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "dict[str, object]":
+    """The event of a payload of `size` bytes, too large to parse: metadata, and no content.
+
+    `head` and `tail` are its first and last bytes. A quote inside a JSON string is escaped, so a
+    field's name in plain quotes can only be a field. Raises Refused if nothing can be told.
+    """
+    tool = _field(head, "tool_name")
+    if tool not in _READERS or _field(head, "hook_event_name") not in ("", "PostToolUse"):
+        raise Refused("other")
+    path = _path(_field(head, "file_path") or _field(head, "notebook_path"))
+    content = Content("", path, pattern_type="oversize")
+    content.pattern_id = f"{content.language}-oversize-{identity.digest(path)[: identity.DIGITS]}"
+    content.pattern_name = base_name(path)[: identity.MAX_ID]
+    made = event.build(
+        "pattern_created",
+        content,
+        path=path,
+        tool_name=tool,
+        session_id=_field(head, "session_id"),
+        tool_use_id=_field(tail, "tool_use_id") or _field(head, "tool_use_id"),
+        captured_ns=captured_ns,
+    )
+    made["event_data"]["reason"] = f"a payload of {size} bytes, too large to capture"  # type: ignore[index]
+    return made
+
+
+def _field(data: bytes, name: str) -> str:
+    """The string value of the first field called `name` in a piece of JSON; "" if none."""
+    text = data.decode("utf-8", "replace")
+    rest = text.partition(f'"{name}":')[2].lstrip()[: 6 * MAX_PATH]
+    end = 1
+    while end < len(rest) and rest[end] != '"':
+        end += 2 if rest[end] == "\\" else 1
+    try:
+        value = json_codec.loads(rest[: end + 1])
+    except ValueError:
+        return ""
+    return value if isinstance(value, str) else ""

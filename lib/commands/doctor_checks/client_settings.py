@@ -1,0 +1,161 @@
+"""What Claude Code's own settings say: which hooks are ours, which variables, which policy."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from lib.commands.doctor_checks.finding import Entry, Source
+
+NAME = "pattern-tracker"
+SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
+MANAGED = (
+    "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
+)
+MAX_BYTES = 16 * 1024 * 1024
+
+
+def sources(config_dir: str, project: str, managed: str = MANAGED) -> list[Source]:
+    """The settings files that are there, weakest first, as the client reads them."""
+    paths = [
+        ("user", f"{config_dir}/settings.json"),
+        ("project", f"{project}/.claude/settings.json"),
+        ("local", f"{project}/.claude/settings.local.json"),
+        ("managed", f"{managed}/managed-settings.json"),
+        *(("managed", path) for path in _drop_ins(f"{managed}/managed-settings.d")),
+    ]
+    found: dict[str, Source] = {}
+    for scope, path in paths:
+        if os.path.exists(path):
+            found.setdefault(os.path.realpath(path), _source(scope, path))
+    return list(found.values())
+
+
+def _drop_ins(directory: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return []
+    return [f"{directory}/{name}" for name in names if name.endswith(".json")]
+
+
+def _source(scope: str, path: str) -> Source:
+    try:
+        return Source(scope, path, _load(path))
+    except OSError as error:
+        return Source(scope, path, {}, f"it cannot be read: {error.strerror}")
+    except (ValueError, RecursionError) as error:
+        return Source(scope, path, {}, f"it is not JSON: {error}")
+
+
+def _load(path: str) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        text = file.read(MAX_BYTES).decode("utf-8-sig")
+    found = json.loads(text) if text.strip() else {}
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def environment(found: list[Source]) -> dict[str, str]:
+    """The variables that the settings hand to the hooks, the strongest file's value of each."""
+    merged: dict[str, str] = {}
+    for source in found:
+        given = source.settings.get("env")
+        if isinstance(given, dict):
+            merged.update({str(k): v for k, v in given.items() if isinstance(v, str)})
+    return merged
+
+
+def entries(found: list[Source], config_dir: str) -> list[Entry]:
+    """Our registered hooks: those in the settings, and those of the plugin where it is enabled."""
+    return [
+        *(entry for source in found for entry in _in_settings(source)),
+        *_of_plugins(found, config_dir),
+    ]
+
+
+def _in_settings(source: Source) -> Iterator[Entry]:
+    hooks = source.settings.get("hooks")
+    for event, script in SCRIPTS.items():
+        groups = hooks.get(event) if isinstance(hooks, dict) else None
+        for group in groups if isinstance(groups, list) else []:
+            commands = group.get("hooks") if isinstance(group, dict) else None
+            for hook in commands if isinstance(commands, list) else []:
+                text = hook.get("command") if isinstance(hook, dict) else None
+                interpreter, root = parse(text, script) if isinstance(text, str) else ("", "")
+                if root:
+                    matcher = group.get("matcher")
+                    shown = matcher if isinstance(matcher, str) else ""
+                    yield Entry(event, shown, interpreter, root, source.path)
+
+
+def parse(command: str, script: str) -> tuple[str, str]:
+    """The interpreter and the bundle of one of our commands; two empty strings for a stranger's."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return "", ""
+    for number, word in enumerate(words):
+        root = word.removesuffix(f"/hooks/{script}")
+        if root != word and _is_bundle(root):
+            before = [w for w in words[:number] if not w.startswith("-")]
+            return (before[-1] if before else ""), root
+    return "", ""
+
+
+def _is_bundle(root: str) -> bool:
+    return os.path.basename(root) == NAME or manifest(root).get("name") == NAME
+
+
+def manifest(root: str) -> dict[str, Any]:
+    """The bundle's plugin.json, {} if there is none."""
+    try:
+        return _load(f"{root}/plugin.json")
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _of_plugins(found: list[Source], config_dir: str) -> Iterator[Entry]:
+    try:
+        installed = _load(f"{config_dir}/plugins/installed_plugins.json").get("plugins")
+    except (OSError, ValueError, RecursionError):
+        return
+    for plugin in _enabled(found):
+        places = installed.get(plugin) if isinstance(installed, dict) else None
+        for place in places if isinstance(places, list) else []:
+            root = place.get("installPath") if isinstance(place, dict) else None
+            if isinstance(root, str):
+                yield from _hooks_of(root, f"the plugin {plugin}")
+
+
+def _enabled(found: list[Source]) -> list[str]:
+    merged: dict[str, object] = {}
+    for source in found:
+        given = source.settings.get("enabledPlugins")
+        merged.update(given if isinstance(given, dict) else {})
+    return [n for n, on in merged.items() if on is True and n.startswith(f"{NAME}@")]
+
+
+def _hooks_of(root: str, where: str) -> Iterator[Entry]:
+    try:
+        text = json.dumps(_load(f"{root}/hooks/hooks.json"))
+    except (OSError, ValueError, RecursionError):
+        return
+    made = json.loads(text.replace("${CLAUDE_PLUGIN_ROOT}", json.dumps(root)[1:-1]))
+    yield from _in_settings(Source("plugin", where, made))
+
+
+def policy(found: list[Source]) -> tuple[str, str]:
+    """The setting that keeps our hooks from running and the file it is in; empty if none does."""
+    for source in found:
+        managed_only = source.settings.get("allowManagedHooksOnly") is True
+        if managed_only and source.scope == "managed":
+            return "allowManagedHooksOnly", source.path
+    # The client takes the strongest file's word.
+    said = [(s.settings["disableAllHooks"], s) for s in found if "disableAllHooks" in s.settings]
+    if said and said[-1][0] is True:
+        return "disableAllHooks", said[-1][1].path
+    return "", ""

@@ -1,0 +1,158 @@
+"""Do the hooks run at all? Switch, policy, registration, interpreter, version."""
+
+import os
+import re
+import shutil
+import subprocess
+
+from lib.commands.doctor_checks import client_settings
+from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
+
+TOOLS = ("Write", "Edit", "NotebookEdit")
+PROBE_SECONDS = 10.0
+_IS_RECENT = "import sys; sys.exit(0 if sys.version_info >= (3, 10) else 3)"
+INSTALL = "run ./install.sh in the repository"
+
+
+def tracking(site: Site) -> Finding:
+    """Is it switched on?"""
+    if site.settings.enabled:
+        return Finding("tracking", OK, "on")
+    where = next(
+        (
+            s.path
+            for s in reversed(site.sources)
+            if "PATTERN_TRACKING_ENABLED" in client_settings.environment([s])
+        ),
+        "the environment",
+    )
+    return Finding(
+        "tracking",
+        SERIOUS,
+        f"off: PATTERN_TRACKING_ENABLED is false in {where}",
+        "take the variable away, or set it to true",
+    )
+
+
+def policy(site: Site) -> Finding:
+    """Does the client run anybody's hooks?"""
+    setting, path = client_settings.policy(site.sources)
+    if not setting:
+        return Finding("policy", OK, "the client's settings let hooks run")
+    fix = f"ask who looks after {path}" if "managed" in path else f"take it out of {path}"
+    return Finding("policy", SERIOUS, f"{setting} keeps the hooks from running", fix)
+
+
+def registration(site: Site) -> Finding:
+    """Is each hook registered, once, for all tools?"""
+    name = "hooks"
+    for source in site.sources:
+        if source.problem:
+            return Finding(name, SERIOUS, f"{source.path}: {source.problem}", "correct that file")
+    missing = set(client_settings.SCRIPTS) - {entry.event for entry in site.entries}
+    if len(missing) == len(client_settings.SCRIPTS):
+        return Finding(name, SERIOUS, "not registered: nothing is captured", INSTALL)
+    if missing:
+        level = SERIOUS if "PostToolUse" in missing else WARNING
+        return Finding(name, level, f"no {missing.pop()} hook is registered", INSTALL)
+    for entry in site.entries:
+        script = f"{entry.root}/hooks/{client_settings.SCRIPTS[entry.event]}"
+        if not os.path.exists(script):
+            return Finding(name, SERIOUS, f"{script} is gone", INSTALL)
+    return _once(site) or _for_all_tools(site) or _where(site)
+
+
+def _once(site: Site) -> Finding | None:
+    post = [entry.where for entry in site.entries if entry.event == "PostToolUse"]
+    if len(post) < 2:
+        return None
+    return Finding(
+        "hooks",
+        WARNING,
+        f"registered {len(post)} times: {', '.join(post)}; still one event a call",
+        "take all but one out: each costs time at every edit",
+    )
+
+
+def _for_all_tools(site: Site) -> Finding | None:
+    for entry in site.entries:
+        missed = [tool for tool in TOOLS if not _matches(entry.matcher, tool)]
+        if missed and entry.event == "PostToolUse":
+            text = f"the matcher in {entry.where} leaves out {', '.join(missed)}"
+            return Finding("hooks", WARNING, text, INSTALL)
+    return None
+
+
+def _matches(matcher: str, tool: str) -> bool:
+    try:
+        return matcher in ("", "*") or re.fullmatch(matcher, tool) is not None
+    except re.error:
+        return False
+
+
+def _where(site: Site) -> Finding:
+    return Finding("hooks", OK, f"registered in {site.entries[0].where}")
+
+
+def interpreter(site: Site) -> Finding:
+    """Is the Python that the hooks were registered with there, and recent enough?"""
+    name = "interpreter"
+    if not site.entries:
+        return Finding(name, UNKNOWN, "no hook is registered")
+    found = {entry.interpreter: entry for entry in site.entries}
+    for word in found:
+        path = shutil.which(word, path=site.environ.get("PATH")) if word else None
+        if path is None:
+            return Finding(name, SERIOUS, f"{word or 'none'} is gone: no hook runs", INSTALL)
+        code = _probe([path, "-I", "-S", "-c", _IS_RECENT])
+        if code == 3:
+            return Finding(name, SERIOUS, f"{path} is older than Python 3.10", INSTALL)
+        if code:
+            return Finding(name, SERIOUS, f"{path} does not start", INSTALL)
+    return Finding(name, OK, ", ".join(found))
+
+
+def _probe(command: list[str]) -> int:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=PROBE_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return -1
+    return done.returncode
+
+
+def versions(site: Site) -> Finding:
+    """Is what runs at every edit what this command belongs to?"""
+    name = "version"
+    here = _version(site.root)
+    others = {entry.root for entry in site.entries} - {site.root}
+    differing = sorted(f"{_version(root)} in {root}" for root in others if _version(root) != here)
+    if differing:
+        text = f"this is {here}, and the hooks run {', '.join(differing)}"
+        return Finding(name, WARNING, text, INSTALL)
+    if others:
+        return Finding(name, OK, f"{here}, as the hooks in {', '.join(sorted(others))}")
+    return Finding(name, OK, here)
+
+
+def _version(root: str) -> str:
+    return str(client_settings.manifest(root).get("version") or "an unknown version")
+
+
+def variables(site: Site) -> Finding:
+    """Do the variables make sense, and does this shell have those of the hooks?"""
+    name = "variables"
+    warnings = site.settings.warnings
+    if warnings:
+        return Finding(name, WARNING, "; ".join(warnings), "correct or unset it")
+    ours = {n for n in client_settings.environment(site.sources) if n.startswith("PATTERN_")}
+    elsewhere = sorted(n for n in ours if os.environ.get(n) != site.environ.get(n))
+    if elsewhere:
+        text = f"the client's settings set {', '.join(elsewhere)}, and this shell does not"
+        return Finding(name, WARNING, text, "set it in both, or commands look elsewhere")
+    return Finding(name, OK, "all understood")

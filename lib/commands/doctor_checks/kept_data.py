@@ -1,0 +1,167 @@
+"""Can events be kept? The spool's directory, the disk, the ledger, what was put aside."""
+
+import errno
+import os
+import sqlite3
+
+from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
+from lib.ledger.schema import VERSION
+from lib.ledger.store import FILE_NAME
+from lib.spool import inbox
+from lib.system import files
+
+LITTLE_BYTES = 100 * 1024 * 1024
+TOO_LITTLE_BYTES = 1024 * 1024
+
+
+def cache(site: Site) -> Finding:
+    """May and can the spool be written to?"""
+    name, directory = "cache", site.directory
+    if not directory:
+        return Finding(name, SERIOUS, "no home directory", "set HOME or PATTERN_CACHE_DIR")
+    refusal = files.refusal(directory)
+    if refusal:
+        return Finding(name, SERIOUS, f"{directory} is not used: {refusal}", _remedy(directory))
+    exposed = _exposed(directory)
+    if exposed:
+        text = f"others may replace the cache: they may write to {exposed}"
+        return Finding(name, WARNING, text, f"chmod go-w {exposed}")
+    return _tried(directory)
+
+
+def _remedy(directory: str) -> str:
+    if os.path.islink(directory):
+        return "make it a directory, or name the real one by PATTERN_CACHE_DIR"
+    if not os.path.isdir(directory):
+        return "move that file away"
+    if os.stat(directory).st_uid != os.getuid():
+        return "name a directory of your own by PATTERN_CACHE_DIR"
+    return f"chmod 700 {directory}"
+
+
+def _exposed(directory: str) -> str:
+    """A directory above the spool that others may write to, sticky ones aside."""
+    above = os.path.dirname(directory)
+    while above != os.path.dirname(above):
+        try:
+            mode = os.stat(above).st_mode
+        except OSError:
+            mode = 0
+        if mode & 0o022 and not mode & 0o1000:
+            return above
+        above = os.path.dirname(above)
+    return ""
+
+
+def _tried(directory: str) -> Finding:
+    """Write a file as a hook would, and take it away."""
+    existing = _existing(directory)
+    path = f"{existing}/{inbox.TEMPORARY}doctor_{os.getpid()}"
+    try:
+        files.write_new(path, b"." * 4096, sync=False)
+        os.unlink(path)
+    except OSError as error:
+        fix = "make room on that disk" if error.errno == errno.ENOSPC else f"chmod u+w {existing}"
+        return Finding("cache", SERIOUS, f"{existing}: {error.strerror}", fix)
+    if existing != directory:
+        return Finding("cache", UNKNOWN, f"{directory} was not needed yet")
+    return Finding("cache", OK, directory)
+
+
+def _existing(directory: str) -> str:
+    while directory and not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    return directory
+
+
+def disk(site: Site) -> Finding:
+    """Is there room?"""
+    name = "disk"
+    if not site.directory:
+        return Finding(name, UNKNOWN, "nowhere to look")
+    status = os.statvfs(_existing(site.directory))
+    free = status.f_bavail * status.f_frsize
+    text = f"{free / 1024**3:.1f} GB free" if free > 1024**3 else f"{free / 1024**2:.0f} MB free"
+    if status.f_files and not status.f_favail:
+        return Finding(name, SERIOUS, "no inode is free", "remove some files")
+    if free < TOO_LITTLE_BYTES:
+        return Finding(name, SERIOUS, f"full: {text}", "make room")
+    return Finding(name, WARNING if free < LITTLE_BYTES else OK, text, _room(free))
+
+
+def _room(free: int) -> str:
+    return "make room" if free < LITTLE_BYTES else ""
+
+
+def ledger(site: Site) -> Finding:
+    """Can the ledger be read, and by this version?"""
+    name, path = "ledger", f"{site.directory}/{FILE_NAME}"
+    if not site.directory or not os.path.exists(path):
+        return Finding(name, UNKNOWN, "never observed: nothing was delivered yet")
+    try:
+        version, events = _looked(path)
+    except sqlite3.OperationalError as error:
+        return Finding(name, SERIOUS, f"{path}: {error}", f"chmod -R u+rw {site.directory}")
+    except sqlite3.DatabaseError as error:
+        fix = "pattern-tracker sync puts it aside and starts a new one"
+        return Finding(name, SERIOUS, f"damaged: {error}", fix)
+    if version > VERSION:
+        text = f"made by a newer version (schema {version}, this one knows {VERSION})"
+        return Finding(name, SERIOUS, text, "install the newer version everywhere")
+    aside = _put_aside(site.directory)
+    if aside:
+        text = f"{len(aside)} damaged before and put aside: {aside[-1]}"
+        return Finding(name, WARNING, text, "delete it, or recover it with sqlite3's .recover")
+    size = os.path.getsize(path) / 1024**2
+    return Finding(name, OK, f"{events} events, {size:.1f} MB")
+
+
+def _looked(path: str) -> tuple[int, int]:
+    """The schema's version and the number of events; nothing is changed."""
+    db = sqlite3.connect(path, timeout=1.0)
+    try:
+        db.execute("PRAGMA query_only = ON")
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        return version, int(db.execute("SELECT count(*) FROM events").fetchone()[0])
+    finally:
+        db.close()
+
+
+def _put_aside(directory: str) -> list[str]:
+    return sorted(
+        name
+        for name in os.listdir(directory)
+        if name.startswith(f"{FILE_NAME}.damaged-") and not name.endswith(("-wal", "-shm"))
+    )
+
+
+def quarantine(site: Site) -> Finding:
+    """Is anything there that could not be delivered?"""
+    if site.status is None:
+        return Finding("quarantine", UNKNOWN, "the status could not be read")
+    count = site.status["quarantined"]
+    if not count:
+        return Finding("quarantine", OK, "empty")
+    text = f"{count} file{'s' * (count != 1)} could not be delivered"
+    return Finding("quarantine", WARNING, text, "pattern-tracker quarantine list")
+
+
+def dropped(site: Site) -> Finding:
+    """Was anything lost on the way, and why?"""
+    if site.status is None:
+        return Finding("dropped", UNKNOWN, "the status could not be read")
+    counted = {**site.status["dropped"], **site.status["skipped"]}
+    lost = {cause: count for cause, count in counted.items() if cause in _LOSSES}
+    if not lost:
+        return Finding("dropped", OK, "nothing was lost")
+    text = ", ".join(f"{count} {cause}" for cause, count in lost.items())
+    return Finding("dropped", WARNING, text, "; ".join(_LOSSES[cause] for cause in lost))
+
+
+# The other causes are as they should be: secrets, duplicates, edits that changed nothing.
+_LOSSES = {
+    "expired": "deliver sooner, or raise PATTERN_CACHE_MAX_AGE_DAYS",
+    "overflow": "deliver sooner, or raise PATTERN_CACHE_MAX_SIZE_MB",
+    "failed": "see cache and disk above: events could not be written",
+    "removed": "somebody deleted files that waited",
+}

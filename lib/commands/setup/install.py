@@ -1,0 +1,204 @@
+"""`./install.sh`: the bundle, its environment and its two hooks put in, or taken out.
+
+Runs on the Python that will run the hooks, which has no packages.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lib import __version__
+from lib.commands.common import CommandError, printable
+from lib.commands.setup import settings_backup, staging
+from lib.commands.setup.plan import Plan
+from lib.commands.setup.progress import Steps
+from lib.commands.setup.registration import (
+    SCRIPTS,
+    command,
+    lock_path,
+    preview,
+    preview_removal,
+    register,
+    unregister,
+)
+from lib.commands.setup.removal import kept, purge
+from lib.commands.setup.selfcheck import check
+from lib.commands.terminal import shortened
+from lib.delivery.approval import SUFFIX, Approvals, Refused, vet
+from lib.flusher import hook_image
+from lib.system import environment, files
+from lib.system.exchange import put_in_place
+from lib.system.lock import Lock
+from lib.system.settings import Settings
+
+LOCK_SECONDS = 300.0
+
+
+def main(source: str, interpreter: str, arguments: list[str]) -> int:
+    """Do what `arguments` ask for; the exit code.
+
+    `source` is the bundle to install, `interpreter` the Python that runs this and the hooks.
+    """
+    os.umask(0o077)
+    try:
+        plan = Plan(source, interpreter, arguments)
+        if plan.options.dry_run:
+            _preview(plan)
+        elif plan.options.verb == "install":
+            _install(plan)
+        else:
+            _uninstall(plan)
+    except (CommandError, environment.BuildError, OSError) as error:
+        print(f"install.sh: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("install.sh: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _preview(plan: Plan) -> None:
+    if plan.options.verb == "install":
+        difference = preview(plan.settings, plan.root, plan.interpreter)
+        if not _is_installed(plan):
+            print(f"{plan.root} would be made from {plan.source}")
+    else:
+        difference = preview_removal(plan.settings, plan.root)
+        print(f"{plan.root} would be removed")
+        if plan.options.verb == "purge":
+            print(f"{Settings(os.environ).cache_dir} would be removed")
+    print(difference or f"nothing would change in {plan.settings}")
+
+
+def _is_installed(plan: Plan) -> bool:
+    own, lock = f"{plan.root}/.venv", f"{plan.source}/requirements.lock"
+    return (
+        staging.is_current(plan.source, plan.root)
+        and environment.is_complete(own, lock)
+        and environment.works(own)
+    )
+
+
+def _install(plan: Plan) -> None:
+    print(f"pattern-tracker {__version__}, into {shortened(plan.root)}")
+    url = plan.options.service_url
+    if url is not None:
+        _vet(url)
+    # Whatever cannot be done with the settings is said before anything is made.
+    preview(plan.settings, plan.root, plan.interpreter)
+    with _alone(plan), Steps() as steps:
+        settings_backup.directory(plan.root)
+        if _is_installed(plan) and _is_sound(plan, steps):
+            changed = register(plan.settings, plan.root, plan.interpreter)
+        else:
+            changed = _replace(plan, steps)
+        steps.begin(
+            f"{'registered both hooks' if changed else 'both hooks are registered'}"
+            f" in {shortened(plan.settings)}"
+        )
+    if url:
+        approvals = Approvals(plan.root + SUFFIX)
+        print(f"{approvals.approve(url, use=True)} will get the events; kept in {approvals.path}")
+    print(f"It is on. Ask it any time:\n  {shortened(plan.root)}/bin/pattern-tracker status")
+
+
+def _is_sound(plan: Plan, steps: Steps) -> bool:
+    """Whether the installation in place does what it should."""
+    steps.begin("all in place already: checking it")
+    try:
+        _check(plan, plan.root, steps)
+    except (CommandError, OSError):
+        return False
+    return True
+
+
+def _vet(url: str) -> None:
+    try:
+        vet(url)
+    except Refused as refused:
+        raise CommandError(f"{printable(url)}: {refused}; nothing was installed") from None
+
+
+def _replace(plan: Plan, steps: Steps) -> bool:
+    """Make the bundle aside, check it there, and only then let it take the old one's place;
+    whether the settings changed."""
+    stage = staging.aside(plan.root)
+    try:
+        lock = f"{plan.source}/requirements.lock"
+        environment.build(
+            f"{stage}/.venv", lock, plan.interpreter, f"{plan.root}/.venv", steps.begin
+        )
+        staging.copy(plan.source, stage)
+        steps.begin("checking it: a sample file written and changed")
+        _check(plan, stage, steps)
+        was_there = put_in_place(stage, plan.root)
+        try:
+            return register(plan.settings, plan.root, plan.interpreter)
+        except BaseException:
+            if was_there:
+                put_in_place(stage, plan.root)
+            else:
+                staging.remove(plan.root)
+            raise
+    finally:
+        staging.remove(stage)
+
+
+def _check(plan: Plan, root: str, steps: Steps) -> None:
+    hook_image.ensure(root)
+    steps.note(check(root, command(root, plan.interpreter, SCRIPTS["PostToolUse"])))
+
+
+def _uninstall(plan: Plan) -> None:
+    with _alone(plan):
+        places = dict.fromkeys([plan.settings, *settings_backup.places(plan.root)])
+        taken = [place for place in places if unregister(place, plan.root)]
+        purges = plan.options.verb == "purge"
+        if not taken and not os.path.lexists(plan.root) and not (purges and kept(plan.root)):
+            raise CommandError(f"nothing is installed in {plan.root}")
+        for place in taken:
+            print(f"Took both hooks out of {place}")
+        if not taken:
+            print(f"There were no hooks of ours to take out of {plan.settings}")
+        staging.remove(plan.root)
+        shutil.rmtree(f"{plan.root}.settings", ignore_errors=True)
+    if purges:
+        purge(plan.root)
+    elif kept(plan.root):
+        print(f"Kept: {', '.join(kept(plan.root))}. To remove that too: ./install.sh --purge")
+    _remove_empty(plan.config, f"{plan.config}/hooks")
+
+
+@contextmanager
+def _alone(plan: Plan) -> Iterator[None]:
+    """One installer at a time. What it finds missing and leaves empty is missing afterwards."""
+    hooks = os.path.dirname(plan.root)
+    made = [path for path in (plan.config, hooks) if not os.path.isdir(path)]
+    if made and plan.options.verb != "install":
+        # Nothing to wait for, and nowhere to say so.
+        yield
+        return
+    files.make_private_directory(hooks)
+    path = f"{hooks}/.pattern-tracker.installing"
+    lock = Lock(path)
+    if not lock.acquire(LOCK_SECONDS):
+        raise CommandError("another installer is at work; nothing was changed")
+    try:
+        staging.sweep(plan.root)
+        yield
+    finally:
+        for name in (path, lock_path(plan.root)):
+            if not os.path.isdir(plan.root) and os.path.lexists(name):
+                os.unlink(name)
+        lock.release()
+        _remove_empty(*made)
+
+
+def _remove_empty(*directories: str) -> None:
+    for directory in reversed(directories):
+        try:
+            os.rmdir(directory)
+        except OSError:  # something is in it, or it is gone
+            pass

@@ -1,0 +1,242 @@
+"""Our two entries in Claude Code's settings.json: put in, found again, taken out."""
+
+import difflib
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lib.commands.common import CommandError
+from lib.commands.setup import json_text
+from lib.commands.setup.json_text import Node
+from lib.commands.setup.settings_backup import Record
+from lib.commands.setup.settings_file import UNTOUCHED, bytes_of, read, swap, text_of
+from lib.system import files
+from lib.system.lock import Lock
+
+MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
+TIMEOUT_SECONDS = 10
+SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
+LISTS = ("hooks", *SCRIPTS)
+LOCK_SECONDS = 60
+# How often the file is read again if somebody else writes it just then.
+TRIES = 10
+
+
+def command(root: str, interpreter: str, script: str) -> str:
+    """The shell command of a hook: silent, and 0 whatever is missing or broken.
+
+    Claude Code takes exit code 2 for a veto, and that is what Python answers when a script is
+    missing. The last `cat` keeps the client from writing to nobody.
+    """
+    python, path = shlex.quote(interpreter), shlex.quote(f"{root}/hooks/{script}")
+    return f"{{ {python} -I -S {path} || cat; }} >/dev/null 2>&1 || :"
+
+
+def register(settings_path: str, root: str, interpreter: str) -> bool:
+    """Put our hooks into the settings; False if they were there already.
+
+    Nothing else in the file changes. The file as it was and as we left it is kept beside `root`,
+    so that `unregister` can tell whether anyone else has written since. Raises CommandError, which
+    tells what to add by hand, and then nothing has changed.
+    """
+    path = os.path.realpath(settings_path)
+    try:
+        files.make_private_directory(os.path.dirname(path))
+        with _locked(root):
+            for _ in range(TRIES):
+                before = read(path)
+                after = _with_hooks(before, settings_path, root, interpreter)
+                if after == before:
+                    return False
+                Record(root, path).remember(before, after, LISTS)
+                if swap(path, after, before):
+                    return True
+        raise CommandError(f"{settings_path} changes all the time; {UNTOUCHED}")
+    except (CommandError, OSError) as error:
+        raise CommandError(f"{error}. {_by_hand(root, interpreter)}") from None
+
+
+def preview(settings_path: str, root: str, interpreter: str) -> str:
+    """What `register` would change, as a unified diff; "" for nothing. Raises CommandError."""
+    try:
+        before = read(os.path.realpath(settings_path))
+        after = _with_hooks(before, settings_path, root, interpreter)
+    except CommandError as error:
+        raise CommandError(f"{error}. {_by_hand(root, interpreter)}") from None
+    return _difference(settings_path, before, after)
+
+
+def preview_removal(settings_path: str, root: str) -> str:
+    """What `unregister` would change, as a unified diff; "" for nothing. Raises CommandError."""
+    path = os.path.realpath(settings_path)
+    before = read(path)
+    if before is None or not _is_registered(before, settings_path, root):
+        return ""
+    return _difference(settings_path, before, _without_hooks(before, settings_path, root))
+
+
+def _difference(shown: str, before: bytes | None, after: bytes | None) -> str:
+    old, new = ((text or b"").decode("utf-8", "replace").splitlines() for text in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, shown, shown, lineterm=""))
+
+
+def _by_hand(root: str, interpreter: str) -> str:
+    hooks = {
+        event: [_group(command(root, interpreter, script))] for event, script in SCRIPTS.items()
+    }
+    return "To add by hand:\n" + json.dumps({"hooks": hooks}, indent=2)
+
+
+def _group(run: str) -> dict[str, object]:
+    return {"matcher": MATCHER, "hooks": [_entry(run)]}
+
+
+def _entry(run: str) -> dict[str, object]:
+    return {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS}
+
+
+def _with_hooks(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
+    """The settings with our hooks in them; `before` is the file, None where there is none."""
+    text, mark = text_of(before, shown)
+    for event, script in SCRIPTS.items():
+        text = _add(text, event, command(root, interpreter, script), root, shown)
+    return bytes_of(text, mark)
+
+
+def unregister(settings_path: str, root: str) -> bool:
+    """Take our hooks out of the settings; False if there were none. Raises CommandError."""
+    path = os.path.realpath(settings_path)
+    if not os.path.exists(path):
+        Record(root, path).forget()
+        return False
+    with _locked(root):
+        for _ in range(TRIES):
+            before = read(path)
+            if before is None or not _is_registered(before, settings_path, root):
+                Record(root, path).forget()
+                return False
+            if swap(path, _without_hooks(before, settings_path, root), before):
+                Record(root, path).forget()
+                return True
+    raise CommandError(f"{settings_path} changes all the time; {UNTOUCHED}")
+
+
+def _is_registered(data: bytes, shown: str, root: str) -> bool:
+    text, _ = text_of(data, shown)
+    return any(next(_places(text, event, root), None) for event in SCRIPTS)
+
+
+def _without_hooks(before: bytes, shown: str, root: str) -> bytes | None:
+    """The settings without our hooks: the file that was there before us, None for no file, if
+    nobody else has written since."""
+    record = Record(root, os.path.realpath(shown))
+    if record.is_untouched(before):
+        return record.original()
+    text, mark = text_of(before, shown)
+    for event in SCRIPTS:
+        text = _remove(text, event, root, (record.made(event), record.made("hooks")))
+    return bytes_of(text, mark)
+
+
+@contextmanager
+def _locked(root: str) -> Iterator[None]:
+    lock = Lock(lock_path(root))
+    if not lock.acquire(LOCK_SECONDS):
+        raise CommandError(f"another installer is at work; {UNTOUCHED}")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def lock_path(root: str) -> str:
+    """The lock of those who change settings for the bundle at `root`."""
+    return f"{os.path.dirname(root)}/.pattern-tracker.lock"
+
+
+def is_ours(hook: object, root: str) -> bool:
+    """Whether a hook entry runs one of our scripts from `root`, however it was written."""
+    text = hook.get("command") if isinstance(hook, dict) else None
+    if not isinstance(text, str):
+        return False
+    try:
+        words = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(text)]
+    except ValueError:
+        return False
+    for number, word in enumerate(words):
+        if _is_script(word, root):
+            before = [w for w in words[:number] if not w.startswith("-")]
+            return not before or os.path.basename(before[-1]).startswith("python")
+    return False
+
+
+def _is_script(path: str, root: str) -> bool:
+    """Whether `path` is one of our scripts, by whichever links it leads to `root`."""
+    found = next((s for s in SCRIPTS.values() if path.endswith(f"/hooks/{s}")), "")
+    bundle = path.removesuffix(f"/hooks/{found}")
+    return bool(found) and os.path.realpath(bundle) == os.path.realpath(root)
+
+
+def _add(text: str, event: str, run: str, root: str, shown: str) -> str:
+    """`text` with our entry in the list of `event`: once, and as it should be."""
+    _check_shape(text, event, shown)
+    ours = list(_places(text, event, root))
+    if len(ours) == 1 and _value(text, ours[0][1]).get("matcher") == MATCHER:
+        hook = ours[0][2]
+        if _value(text, hook) == _entry(run):
+            return text
+        return json_text.replace(text, hook, _entry(run))
+    text = _remove(text, event, root, (False, False))
+    group = _group(run)
+    top = json_text.parse(text)
+    hooks = top.get("hooks")
+    if hooks is None:
+        return json_text.append(text, top, {event: [group]}, "hooks")
+    groups = hooks.get(event)
+    if groups is None:
+        return json_text.append(text, hooks, [group], event)
+    return json_text.append(text, groups, group)
+
+
+def _remove(text: str, event: str, root: str, alone: tuple[bool, bool]) -> str:
+    """`text` without our entries of `event`, nor the groups, and where we are `alone` the lists,
+    that they leave empty."""
+    while place := next(_places(text, event, root), None):
+        groups, group, hook = place
+        hooks = group.get("hooks")
+        if hooks is not None and len(hooks.children) > 1:
+            text = json_text.remove(text, hooks, hooks.index(hook))
+        else:
+            text = json_text.remove(text, groups, groups.index(group))
+    for key, may_go in ((event, alone[0]), ("hooks", alone[1])):
+        top = json_text.parse(text)
+        parent = top if key == "hooks" else top.get("hooks")
+        found = parent.get(key) if parent else None
+        if may_go and parent and found and not found.children:
+            text = json_text.remove(text, parent, parent.index(found))
+    return text
+
+
+def _places(text: str, event: str, root: str) -> Iterator[tuple[Node, Node, Node]]:
+    """Where our entries of `event` are: the list of groups, the group, the entry."""
+    hooks = json_text.parse(text).get("hooks")
+    groups = hooks.get(event) if hooks else None
+    for _, group in groups.children if groups else []:
+        entries = group.get("hooks")
+        for _, entry in entries.children if entries else []:
+            if groups and is_ours(_value(text, entry), root):
+                yield groups, group, entry
+
+
+def _value(text: str, node: Node) -> Any:
+    return json.loads(text[node.start : node.end])
+
+
+def _check_shape(text: str, event: str, shown: str) -> None:
+    """Raises CommandError where "hooks" is not what the client documents."""
+    hooks = json.loads(text).get("hooks", {})
+    if not isinstance(hooks, dict) or not isinstance(hooks.get(event, []), list):
+        raise CommandError(f"{shown}: 'hooks' has an unexpected shape; {UNTOUCHED}")

@@ -1,0 +1,80 @@
+"""A sample Write through the registered command, in a scratch spool that leaves no trace."""
+
+import json
+import os
+import subprocess
+import tempfile
+
+from lib.commands.common import CommandError
+from lib.delivery.approval import Approvals
+from lib.flusher.process import Flusher
+from lib.spool import inbox, wake
+from lib.system import files
+from lib.system.settings import Settings
+
+SAMPLE = 'def greet(name):\n    return f"Hello, {name}"\n'
+
+
+def check(root: str, command: str) -> str:
+    """Push a Write and an Edit through `command`; the lineage that they left, as the bundle at
+    `root` prints it.
+
+    Raises CommandError if the command printed anything, failed, or left no event.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        directory = f"{scratch}/spool"
+        environ = {**os.environ, "PATTERN_CACHE_DIR": directory, "PATTERN_TRACKING_ENABLED": "true"}
+        # The sample is nobody's pattern: no service hears of it.
+        environ.pop("INTELLIGENCE_SERVICE_URL", None)
+        files.make_private_directory(directory)
+        running = wake.say_running(directory)
+        try:
+            for payload in _payloads(f"{scratch}/greeting.py"):
+                _push(command, payload, environ)
+        finally:
+            os.close(running)
+        if not inbox.has_pending(directory):
+            raise CommandError("self-check failed: the hook left no event")
+        Flusher(directory, Settings(environ), Approvals(f"{scratch}/none")).run_once(10.0)
+        return _lineage(root, directory, f"{scratch}/greeting.py")
+
+
+def _payloads(path: str) -> list[dict[str, object]]:
+    base = {"session_id": "self-check", "hook_event_name": "PostToolUse"}
+    edited = SAMPLE.replace("Hello", "Welcome")
+    write = {"file_path": path, "content": SAMPLE}
+    update = {"file_path": path, "content": edited}
+    return [
+        {**base, "tool_name": "Write", "tool_use_id": "1", "tool_input": write,
+         "tool_response": {"type": "create", "originalFile": None}},
+        {**base, "tool_name": "Write", "tool_use_id": "2", "tool_input": update,
+         "tool_response": {"type": "update", "originalFile": SAMPLE}},
+    ]  # fmt: skip
+
+
+def _push(command: str, payload: dict[str, object], environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        input=json.dumps(payload).encode(),
+        env=environ,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode or done.stdout or done.stderr:
+        raise CommandError(f"self-check failed: the hook exited {done.returncode} or printed")
+
+
+def _lineage(root: str, directory: str, path: str) -> str:
+    done = subprocess.run(
+        [f"{root}/bin/pattern-tracker", "lineage", path],
+        env={**os.environ, "PATTERN_CACHE_DIR": directory},
+        # It shows the path from there.
+        cwd=os.path.dirname(path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise CommandError(f"self-check failed: {said[-1]}")
+    return done.stdout

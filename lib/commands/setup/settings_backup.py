@@ -1,0 +1,92 @@
+"""What an installation remembers of each settings file it is registered in.
+
+Kept beside the bundle, not in it: it is what gives the file back as it was when the bundle is gone.
+"""
+
+import json
+import os
+import shutil
+
+from lib.capture.identity import digest
+from lib.commands.setup import settings_file
+from lib.system import files
+
+PATH, BACKUP, WRITTEN, FOUND = "path", "before", "after", "found"
+
+
+def directory(root: str) -> str:
+    """Where the bundle at `root` keeps its records; takes over those of the layout before."""
+    place, earlier = f"{root}.settings", f"{root}/settings"
+    if os.path.isdir(earlier) and not os.path.lexists(place):
+        os.rename(earlier, place)
+    return place
+
+
+def places(root: str) -> list[str]:
+    """The settings files that the bundle at `root` has registered itself in."""
+    kept = directory(root)
+    names = sorted(os.listdir(kept)) if os.path.isdir(kept) else []
+    found = [settings_file.read(f"{kept}/{name}/{PATH}") for name in names]
+    return [os.fsdecode(path) for path in found if path]
+
+
+class Record:
+    """What is remembered of the settings file at `path` (a real path)."""
+
+    def __init__(self, root: str, path: str) -> None:
+        self._path = path
+        self._directory = f"{directory(root)}/{digest(path)[:16]}"
+
+    def remember(self, before: bytes | None, after: bytes, ours: tuple[str, ...]) -> None:
+        """Keep what `original` returns, unless somebody else wrote between our own writings, and
+        which of the lists `ours` were there before us. Raises OSError."""
+        files.make_private_directory(self._directory)
+        self._put(PATH, os.fsencode(self._path))
+        written, kept = self._read(WRITTEN), self._read(BACKUP)
+        if not os.path.exists(self._name(FOUND)):
+            self._put(FOUND, json.dumps(_lists(before, self._path, ours)).encode())
+        # As it was kept: an installer was killed before it wrote.
+        if written is not None and before not in (written, kept):
+            for name in (BACKUP, WRITTEN):
+                if os.path.exists(self._name(name)):
+                    os.unlink(self._name(name))
+            return
+        if written is None and before is not None:
+            self._put(BACKUP, before)
+        self._put(WRITTEN, after)
+
+    def is_untouched(self, now: bytes | None) -> bool:
+        """Whether the file still is as we wrote it."""
+        return now is not None and now == self._read(WRITTEN)
+
+    def original(self) -> bytes | None:
+        """The file before us, None where there was none."""
+        return self._read(BACKUP)
+
+    def made(self, name: str) -> bool:
+        """Whether the list `name` is there because of us."""
+        found = self._read(FOUND)
+        return name not in (json.loads(found) if found else [])
+
+    def forget(self) -> None:
+        """Remove the record, and the directory of records if it was the last."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        try:
+            os.rmdir(os.path.dirname(self._directory))
+        except OSError:  # others are left, or it is gone
+            pass
+
+    def _name(self, name: str) -> str:
+        return f"{self._directory}/{name}"
+
+    def _read(self, name: str) -> bytes | None:
+        return settings_file.read(self._name(name))
+
+    def _put(self, name: str, data: bytes) -> None:
+        settings_file.put(self._name(name), data)
+
+
+def _lists(data: bytes | None, path: str, ours: tuple[str, ...]) -> list[str]:
+    hooks = json.loads(settings_file.text_of(data, path)[0]).get("hooks")
+    found = ["hooks", *hooks] if isinstance(hooks, dict) else []
+    return [name for name in found if name in ours]

@@ -1,0 +1,89 @@
+"""The bearer token of a service: what a private file holds, or what a command of the user's prints.
+
+Neither the token nor what the command prints is ever part of a message.
+"""
+
+import os
+from typing import NamedTuple
+
+from lib.system import private_file
+from lib.system.private_file import Refused
+
+MAX_TOKEN = 4096
+COMMAND_SECONDS = 10.0
+# What a password manager needs of the environment that it was approved in, beside HOME and PATH.
+VARIABLES = ("USER", "LOGNAME", "LANG", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+
+
+class Command(NamedTuple):
+    """What prints a token: an absolute program with its arguments, and its whole environment.
+
+    Both are those of the moment of the approval: the variables of a hook may be a repository's.
+    """
+
+    words: tuple[str, ...]
+    environ: dict[str, str]
+
+
+def command_of(text: str) -> Command:
+    """The command that a user has written, as a shell's words. Raises Refused."""
+    import pwd
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise Refused(f"the token command is no command: {error}") from None
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        raise Refused("the token command is not there")
+    kept = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    home = os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
+    environ = {**kept, "HOME": home, "PATH": os.environ.get("PATH", os.defpath)}
+    return Command((os.path.abspath(program), *words[1:]), environ)
+
+
+def read_token(path: str) -> str:
+    """The token in the file at `path`. Raises Refused."""
+    try:
+        token = _token_in(private_file.read(path, MAX_TOKEN))
+    except FileNotFoundError:
+        raise Refused(f"the token file {path} is missing") from None
+    if not token:
+        raise Refused(f"the token file {path} holds no token")
+    return token
+
+
+def ask(command: Command) -> str:
+    """The token that `command` prints. Raises Refused."""
+    # Loaded only where there is a command: it would cost every run of the flusher.
+    import subprocess
+
+    name = command.words[0]
+    try:
+        done = subprocess.run(
+            command.words,
+            env=command.environ, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, timeout=COMMAND_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Refused(f"the token command {name} took over {COMMAND_SECONDS:.0f} s") from None
+    except OSError as error:
+        raise Refused(f"the token command {name} does not run: {error.strerror}") from None
+    if done.returncode:
+        raise Refused(f"the token command {name} exited with {done.returncode}")
+    token = _token_in(done.stdout)
+    if not token:
+        raise Refused(f"the token command {name} printed no token")
+    return token
+
+
+def _token_in(data: bytes) -> str:
+    """The token that `data` is, "" if it is none: one printable word."""
+    try:
+        token = data.decode("ascii").strip()
+    except ValueError:
+        return ""
+    is_word = all(c.isprintable() and c != " " for c in token)
+    return token if is_word and len(token) <= MAX_TOKEN else ""

@@ -1,0 +1,119 @@
+"""The hook path's modules, compiled, in one file beside their .pyc files.
+
+Looking for a module and reading its .pyc takes the interpreter 0.15 ms here, and the hook path
+has a dozen; one read of them all takes 0.3 ms. The image holds nothing that the sources do not:
+where it is missing or older than one of them, the hook imports as usual, and the flusher makes
+it anew.
+"""
+
+import marshal
+import os
+import sys
+from importlib.util import find_spec
+from types import CodeType
+
+from lib.system import files
+
+# In the order of their imports, so that each finds what it needs when it is run.
+MODULES = (
+    "lib.system.json_codec",
+    "lib.capture.languages",
+    "lib.capture.identity",
+    "lib.capture.event",
+    "lib.capture.secret_names",
+    "lib.capture.payload",
+    "lib.system.files",
+    "lib.spool.tally",
+    "lib.spool.inbox",
+    "lib.system.settings",
+    "lib.spool.wake",
+    "lib.capture.hook",
+)
+# Their packages hold no code: the hook makes them up instead of looking for their files.
+PACKAGES = ("lib", *dict.fromkeys(name.rpartition(".")[0] for name in MODULES))
+
+# Found once, when the image is made: looking through the directory they are in takes 0.2 ms.
+EXTENSIONS = ("_sha2" if sys.version_info >= (3, 12) else "_sha256", "_json")
+
+# Run by the hook script, which has `root` and `modules`; raises if a source has changed.
+_STARTER = """
+import _imp
+for _, path, signature, _ in modules:
+    status = posix.stat(root + path)
+    if (status.st_mtime_ns, status.st_size) != signature:
+        raise ImportError(path)
+for name, origin in extensions:
+    spec = type(sys.__spec__)(name, None, origin=origin)
+    module = sys.modules[name] = _imp.create_dynamic(spec)
+    _imp.exec_dynamic(module)
+for name in packages:
+    module = sys.modules[name] = type(sys)(name)
+    module.__package__ = name
+    module.__path__ = [root + "/" + name.replace(".", "/")]
+for name, path, _, code in modules:
+    module = sys.modules[name] = type(sys)(name)
+    module.__file__ = root + path
+    module.__package__, _, short = name.rpartition(".")
+    setattr(sys.modules[module.__package__], short, module)
+    exec(code, module.__dict__)
+# A hook of version 0.1.0 that runs while it is upgraded asks for this name.
+sys.modules["lib.hook"] = module
+"""
+
+
+def path_of(root: str) -> str:
+    """Where the image of the bundle at `root` is kept for the running interpreter."""
+    return f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image"
+
+
+def ensure(root: str) -> bool:
+    """Make the image if it is missing or older than a source; True if it was made.
+
+    Raises OSError where the bundle cannot be written to.
+    """
+    modules = [(name, *_source(root, name)) for name in MODULES]
+    given = f"extensions = {_origins()!r}\npackages = {PACKAGES!r}"
+    starter = compile(given + _STARTER, "<starter>", "exec", optimize=2)
+    if _is_fresh(root, modules, starter):
+        return False
+    compiled = [(name, path, signature, _compile(root, path)) for name, path, signature in modules]
+    os.makedirs(f"{root}/lib/__pycache__", exist_ok=True)
+    files.replace(path_of(root), marshal.dumps((starter, compiled)), sync=True)
+    return True
+
+
+def _origins() -> list[tuple[str, str]]:
+    """The files of those EXTENSIONS that are not built into the interpreter."""
+    specs = [(name, find_spec(name)) for name in EXTENSIONS]
+    return [
+        (name, spec.origin) for name, spec in specs if spec and spec.has_location and spec.origin
+    ]
+
+
+def _source(root: str, name: str) -> tuple[str, tuple[int, int]]:
+    path = f"/{name.replace('.', '/')}.py"
+    status = os.stat(root + path)
+    return path, (status.st_mtime_ns, status.st_size)
+
+
+def _is_fresh(
+    root: str, modules: list[tuple[str, str, tuple[int, int]]], starter: CodeType
+) -> bool:
+    try:
+        with open(path_of(root), "rb") as file:
+            made, compiled = marshal.load(file)
+        return bool(made == starter) and [module[:3] for module in compiled] == modules
+    except (OSError, ValueError, EOFError, TypeError):
+        return False
+
+
+def _compile(root: str, path: str) -> CodeType:
+    with open(root + path, encoding="utf-8") as file:
+        source = file.read()
+    return _strip(compile(source, root + path, "exec", optimize=2, dont_inherit=True))
+
+
+def _strip(code: CodeType) -> CodeType:
+    """`code` without its table of lines, a third of its size: a hook never shows a traceback."""
+    constants = [_strip(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    return code.replace(co_linetable=b"", co_consts=tuple(constants))

@@ -1,0 +1,90 @@
+"""The spool's events as they may go on: without secrets, and only of files that are tracked."""
+
+import os
+import stat
+from typing import Any
+
+from lib.privacy import user_rules
+from lib.privacy.ignore import Ignores
+from lib.privacy.redaction import redact, redact_event
+from lib.spool import outbox
+from lib.system import json_codec
+from lib.system.logs import log
+
+Event = dict[str, Any]
+
+
+class Ignored(Exception):
+    """An event of a file that a .patternignore excludes."""
+
+
+class Intake:
+    """Reads the spool at `directory`. Raises user_rules.Unusable where nothing may be read.
+
+    What is read and held a secret holds none afterwards, on the disk neither.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._rules = user_rules.load()
+        self._ignores = Ignores()
+
+    def read(self, name: str, recorded: bool = False) -> Event:
+        """The event in file `name`, without secrets.
+
+        Raises as `outbox.read` does, Unusable, and for one that is not yet `recorded` Ignored and
+        `ignore.NotYet`.
+        """
+        event = outbox.read(self._directory, name)
+        if not recorded and self.is_ignored(event):
+            raise Ignored(name)
+        clean = self.clean(event)
+        if clean is not event:
+            self._rewrite(name, clean)
+        return clean
+
+    def quarantine(self, name: str, reason: str) -> None:
+        """Put file `name` aside, without the secrets in it."""
+        try:
+            self._clean_damaged(name)
+        except OSError as error:
+            log(self._directory, f"{name} could not be looked at for secrets: {error}")
+        outbox.quarantine(self._directory, name, reason)
+
+    def clean(self, event: Event) -> Event:
+        """`event` without its secrets. Raises Unusable."""
+        return redact_event(event, self._rules)
+
+    def is_ignored(self, event: Event) -> bool:
+        """Whether a .patternignore excludes the file of `event`. Raises NotYet."""
+        path, cwd = event["event_data"].get("file_path"), event.get("cwd")
+        found = isinstance(path, str) and self._ignores.excludes(
+            path, cwd if isinstance(cwd, str) else ""
+        )
+        while self._ignores.problems:
+            log(self._directory, self._ignores.problems.pop())
+        return found
+
+    def _rewrite(self, name: str, clean: Event) -> None:
+        try:
+            captured_ns = os.lstat(f"{self._directory}/{name}").st_mtime_ns
+            data = json_codec.dumps(clean).encode()
+            outbox.write_over(self._directory, name, data, captured_ns)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log(self._directory, f"{name} could not be written without its secrets: {error}")
+
+    def _clean_damaged(self, name: str) -> None:
+        """Redact a file that may be anything; most hold what was to be JSON."""
+        path = f"{self._directory}/{name}"
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > outbox.MAX_FILE_BYTES:
+            return
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            text = file.read().decode("utf-8", "surrogateescape")
+        clean, names = redact(text.replace("\\n", "\n"), self._rules)
+        if names:
+            data = clean.replace("\n", "\\n").encode("utf-8", "surrogateescape")
+            outbox.write_over(self._directory, name, data, status.st_mtime_ns)

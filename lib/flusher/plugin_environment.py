@@ -1,0 +1,140 @@
+"""A plugin has no step of installation: its environment is made by its first flusher, once.
+
+It lies in the plugin's data directory, which outlives its versions, and a link in the bundle leads
+to it. Until it is there the hooks capture and the ledger records; a service waits.
+"""
+
+import os
+import signal
+import sys
+import time
+
+from lib.capture.event import timestamp
+from lib.spool import inbox, wake
+from lib.system.exchange import put_in_place
+from lib.system.lock import Lock
+from lib.system.logs import log
+from lib.system.state import FILE_NAME, State, StateFile
+
+SECTION = "environment"
+PREPARING, READY, FAILED, MISSING = "preparing", "ready", "failed", "missing"
+LOCK_FILE = "environment.lock"
+DEADLINE_SECONDS = 600
+# After a failure, such as no network.
+RETRY_SECONDS = 3600.0
+
+
+def ensure(root: str, data: str, directory: str) -> None:
+    """Give the bundle at `root` its environment, if it has none, in the directory `data`.
+
+    `directory` is the spool: its state tells how it went, and a flusher is started for it
+    afterwards. One process at a time does this; the others leave. Never raises.
+    """
+    try:
+        if os.path.isabs(data) and _is_wanted(root, data):
+            _prepare_alone(root, data, directory)
+    except Exception as error:
+        log(directory, f"the environment could not be prepared: {type(error).__name__}: {error}")
+
+
+def _is_wanted(root: str, data: str) -> bool:
+    """Whether there is no environment, or one of ours that may not be for these packages: every
+    run asks, so it is told by dates."""
+    own, place = f"{root}/.venv", _place(data)
+    if not os.access(f"{own}/bin/python", os.X_OK):
+        return True
+    is_ours = os.path.realpath(own) == os.path.realpath(place)
+    return is_ours and os.stat(place).st_mtime < os.stat(f"{root}/requirements.lock").st_mtime
+
+
+def _place(data: str) -> str:
+    return f"{data}/.venv"
+
+
+def _is_complete(root: str, data: str) -> bool:
+    from lib.system import environment
+
+    return environment.is_complete(_place(data), f"{root}/requirements.lock", any_python=True)
+
+
+def _prepare_alone(root: str, data: str, directory: str) -> None:
+    from lib.system.environment import BuildError
+
+    os.makedirs(data, mode=0o700, exist_ok=True)
+    state = StateFile(f"{directory}/{FILE_NAME}")
+    lock = Lock(f"{data}/{LOCK_FILE}")
+    if not lock.acquire():
+        return
+    try:
+        if not _is_complete(root, data):
+            if not _is_due(state.section(SECTION)):
+                return
+            _limit_time()
+            _tell(state, PREPARING)
+            _make(root, data)
+        _link(root, data)
+        os.utime(_place(data))
+        _tell(state, READY)
+    except (BuildError, OSError) as error:
+        _tell(state, FAILED, str(error))
+        log(directory, f"the environment could not be prepared: {error}")
+        return
+    finally:
+        lock.release()
+    # What waits for it goes on with it.
+    if inbox.has_pending(directory):
+        wake.wake(directory, root, dict(os.environb), data)
+
+
+def _is_due(section: State) -> bool:
+    tried = section.get("tried")
+    if section.get("state") != FAILED or not isinstance(tried, (int, float)):
+        return True
+    # A clock set back makes it due, and that does no harm.
+    return not 0 <= time.time() - tried < RETRY_SECONDS
+
+
+def _tell(state: StateFile, said: str, reason: str = "") -> None:
+    now = time.time()
+    told = {"state": said, "since": timestamp(int(now * 1e9)), "tried": now, "reason": reason}
+
+    def change(section: State) -> None:
+        section.clear()
+        section.update(told)
+
+    state.update(SECTION, change)
+
+
+def _limit_time() -> None:
+    """End this process, and what it started, when it has taken too long."""
+
+    def end(number: int, frame: object) -> None:
+        os.killpg(0, signal.SIGKILL)
+
+    if os.getpid() == os.getsid(0):
+        signal.signal(signal.SIGALRM, end)
+    signal.alarm(DEADLINE_SECONDS)
+
+
+def _make(root: str, data: str) -> None:
+    import shutil
+
+    from lib.system import environment
+
+    for name in os.listdir(data):
+        if name.startswith(".venv."):
+            shutil.rmtree(f"{data}/{name}", ignore_errors=True)
+    made = f"{data}/.venv.{os.getpid()}"
+    python = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+    environment.build(made, f"{root}/requirements.lock", python)
+    if put_in_place(made, _place(data)):
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _link(root: str, data: str) -> None:
+    own = f"{root}/.venv"
+    if os.path.realpath(own) == os.path.realpath(_place(data)):
+        return
+    if os.path.islink(own):
+        os.unlink(own)
+    os.symlink(_place(data), own)

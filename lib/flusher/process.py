@@ -1,0 +1,258 @@
+"""One process at a time drains the spool into the ledger and to the service, then is gone.
+
+Started by a hook, detached, so its own speed matters less than its restraint: it stays a moment
+for the rest of a burst of edits, so that the burst starts one flusher, and has a deadline.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from importlib.util import cache_from_source
+
+from lib.capture.event import timestamp
+from lib.delivery.approval import Approvals
+from lib.delivery.dispatch import Dispatch
+from lib.flusher import hook_image
+from lib.flusher.drain import Drain
+from lib.ledger.store import Ledger, open_ledger
+from lib.spool import inbox, outbox, retention, wake
+from lib.spool.books import Accounts
+from lib.system import bundle, files
+from lib.system.lock import Lock
+from lib.system.logs import log
+from lib.system.settings import Settings
+from lib.system.state import FILE_NAME as STATE_FILE
+from lib.system.state import StateFile
+
+DEADLINE_SECONDS = 30
+# Between the deadline that the loop keeps and the one that the kernel keeps.
+GRACE_SECONDS = 15
+LINGER_SECONDS = 1.5
+POLL_SECONDS = 0.1
+# Keeping the bounds looks at every file that waits.
+TIDY_SECONDS = 5.0
+
+_ABOUT = """This directory belongs to pattern-tracker, a hook bundle for Claude Code.
+
+pending_*.json  events that wait for delivery, one file each
+quarantine/     files that could not be delivered, each with its reason
+ledger.db       the delivered events: the history of your code patterns
+state.json      what the last run of the flusher found; flusher.log says more
+
+Ask it with `pattern-tracker status`. Deleting the directory loses the history and nothing else.
+"""
+_CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
+
+
+def main(directory: str, data: str = "") -> None:
+    """What a detached process runs: drain the spool at `directory`, linger, end.
+
+    `data`: where a plugin keeps its data, "" for an installation.
+    """
+    os.umask(0o077)
+    os.closerange(3, 256)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(DEADLINE_SECONDS + GRACE_SECONDS)
+    root = bundle.root()
+    if files.refusal(directory):
+        return
+    try:
+        Flusher(directory, Settings(os.environ)).run_detached(
+            lambda: _keep_compiled(root, directory)
+        )
+    except OSError as error:
+        log(directory, f"{type(error).__name__}: {error}")
+    if data:
+        from lib.flusher.plugin_environment import ensure
+
+        ensure(root, data, directory)
+
+
+def _keep_compiled(root: str, directory: str) -> None:
+    """Make what hooks and flushers load, where it is missing or old."""
+    try:
+        if hook_image.ensure(root) or not os.path.exists(cache_from_source(__file__)):
+            from lib.system.bytecode import compile_all
+
+            compile_all(root)
+    except OSError as error:
+        log(directory, f"{type(error).__name__}: {error}")
+
+
+class Flusher:
+    """Drains one spool. Whoever uses it competes for one lock; the others leave at once.
+
+    Args:
+        directory: the spool.
+        settings: what the environment asks for.
+        approvals: which services may be used; None: those of this bundle.
+        progress: told the numbers of events done and still waiting after each batch.
+
+    `delivered` counts the events that this object took out of the spool; `problem` is the
+    service's, "" if there is none.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        settings: Settings,
+        approvals: Approvals | None = None,
+        progress: Callable[[int, int], None] = lambda done, left: None,
+    ) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.state = StateFile(f"{directory}/{STATE_FILE}")
+        self.delivered = 0
+        self.problem = ""
+        self._approvals = approvals or Approvals()
+        self._progress = progress
+        self._lock = Lock(f"{directory}/{outbox.LOCK_FILE}")
+        self._deadline = time.monotonic() + DEADLINE_SECONDS
+        self._failed = ""
+        self._forced = False
+        self._kept: set[str] = set()
+        self._tidy_at = 0.0
+        # What the spool may grow by, in bytes, before its bounds are looked at again.
+        self._room = 0.0
+
+    def run_detached(self, upkeep: Callable[[], None]) -> None:
+        """Drain until nothing waits, staying a moment for what comes next; then do `upkeep`, still
+        under the lock, so that no other starts meanwhile. Raises OSError."""
+
+        def work() -> None:
+            self._drain_and_linger()
+            upkeep()
+
+        while self._hold(0.0, work) and self._is_due():
+            pass
+        self._forget_mark()
+
+    def run_once(self, timeout: float) -> bool:
+        """Drain now, waiting up to `timeout` seconds for another run to end.
+
+        A person or a program asked, so the service is asked too, however it was, and there is no
+        deadline but the service's. Returns whether nothing is left. Raises OSError; TimeoutError
+        if the other did not end.
+        """
+        self._forced = True
+        self._deadline = float("inf")
+        if not self._hold(timeout, self._drain):
+            raise TimeoutError("another flusher is at work")
+        while self._is_due() and self._hold(0.0, self._drain):
+            pass
+        return not self._failed and not inbox.has_pending(self.directory)
+
+    def _hold(self, timeout: float, work: Callable[[], None]) -> bool:
+        """Do `work` under the lock; False if it was not to be had within `timeout` seconds."""
+        if not self._lock.acquire(timeout):
+            return False
+        self._forget_mark()
+        try:
+            running = wake.say_running(self.directory)
+            try:
+                work()
+            finally:
+                os.close(running)
+        finally:
+            self._lock.release()
+        return True
+
+    def _is_due(self) -> bool:
+        """Whether to go on: a hook that saw this run still going has left its event to it."""
+        return not self._failed and not self._is_late() and self._has_news()
+
+    def _has_news(self) -> bool:
+        """Whether a file waits that this run has not dealt with."""
+        return any(name not in self._kept for name in outbox.names(self.directory))
+
+    def _forget_mark(self) -> None:
+        try:
+            os.unlink(f"{self.directory}/{wake.MARK_FILE}")
+        except FileNotFoundError:
+            pass
+
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def _drain_and_linger(self) -> None:
+        self._drain()
+        quiet_until = time.monotonic() + LINGER_SECONDS
+        while not self._failed and not self._is_late() and time.monotonic() < quiet_until:
+            time.sleep(POLL_SECONDS)
+            if self._has_news():
+                self._drain()
+                quiet_until = time.monotonic() + LINGER_SECONDS
+
+    def _drain(self) -> None:
+        _furnish(self.directory)
+        self._failed, before = "", self.delivered
+        for warning in self.settings.warnings:
+            log(self.directory, warning)
+        accounts = None
+        try:
+            accounts = Accounts(self.directory)
+            ledger = open_ledger(self.directory)
+            try:
+                self._deliver_all(ledger, accounts)
+                self._tidy(ledger, accounts)
+            finally:
+                ledger.close()
+        except Exception as error:
+            # Whatever it was: a flusher that dies in silence would be missed by nobody.
+            self._failed = f"{type(error).__name__}: {error}"
+            log(self.directory, self._failed)
+            if accounts:
+                self._keep_bounds(accounts)
+        now = timestamp(time.time_ns())
+        finished = {"last_run": now, "last_error": self._failed or None}
+        if self.delivered > before:
+            finished["last_delivery"] = now
+        self.state.update("flusher", lambda section: section.update(finished))
+
+    def _deliver_all(self, ledger: Ledger, accounts: Accounts) -> None:
+        dispatch = Dispatch(self.settings, self.state, ledger, self._forced, self._approvals)
+        drain = Drain(self.directory, ledger, dispatch, self._is_late, self._progress, accounts)
+        try:
+            drain.run()
+        finally:
+            self.delivered += drain.delivered
+            self._room -= drain.met_bytes
+            self._kept = drain.kept
+            if dispatch.problem and dispatch.problem != self.problem:
+                log(self.directory, f"the service has not got all events: {dispatch.problem}")
+            self.problem = dispatch.problem
+            dispatch.close(drained=drain.complete and not drain.kept)
+            wake.hold_off(self.directory, dispatch.hold_off() if drain.kept else 0.0)
+
+    def _tidy(self, ledger: Ledger, accounts: Accounts) -> None:
+        """Keep the bounds, after delivery had its chance; gather what hooks counted."""
+        if self._room >= 0 and time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = time.monotonic() + TIDY_SECONDS
+        self._keep_bounds(accounts)
+        outbox.sweep(self.directory)
+        if accounts.is_foldable():
+            accounts.fold(ledger, outbox.keys(self.directory))
+
+    def _keep_bounds(self, accounts: Accounts) -> None:
+        settings = self.settings
+        try:
+            dropped, self._room = retention.expire(
+                self.directory, accounts, settings.max_age_days, settings.max_size_mb
+            )
+        except OSError as error:
+            log(self.directory, f"the bounds could not be kept: {error}")
+            return
+        if dropped:
+            log(self.directory, f"dropped undelivered: {dropped}")
+
+
+def _furnish(directory: str) -> None:
+    """Say what the directory is to people, to git and to backup programs."""
+    signs = {"README": _ABOUT, ".gitignore": "*\n", "CACHEDIR.TAG": _CACHE_TAG}
+    for name, text in signs.items():
+        path = f"{directory}/{name}"
+        if not os.path.lexists(path):
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(text)

@@ -1,0 +1,1 @@
+"""The embedded SQLite ledger: recorded events, patterns and their lineage."""

@@ -1,0 +1,75 @@
+"""Events as Agent Trace 0.1.0 records: which lines of which file an agent wrote."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from lib import __version__
+from lib.capture import identity
+from lib.ledger.diff import opcodes
+
+VERSION = "0.1.0"
+NAMESPACE = uuid.UUID("6f1d5c3e-8f0b-5a55-9a57-0e6b8f3d7a11")
+METADATA = "dev.pattern-tracker"
+
+
+def record(event: Mapping[str, Any], root: str, before: str | None, after: str | None) -> Any:
+    """The record of one event, None where it attributes no line.
+
+    Args:
+        event: a row of `History.events`.
+        root: the repository's directory; a file outside it has no record.
+        before, after: the code; `before` is None for a new file, `after` where none was kept.
+    """
+    path = event["file_path"] or ""
+    inside = os.path.relpath(path, root) if path.startswith(f"{root.rstrip('/')}/") else ""
+    if not inside or after is None:
+        return None
+    ranges = changed_ranges(before, after)
+    if not ranges:
+        return None
+    # The payload of a hook names no model.
+    contributor = {"type": "ai" if event["tool_name"] else "unknown"}
+    conversation = {"contributor": contributor, "ranges": ranges}
+    return {
+        "version": VERSION,
+        "id": str(uuid.uuid5(NAMESPACE, event["event_id"])),
+        "timestamp": event["timestamp"],
+        "tool": {"name": "claude-code" if event["tool_name"] else "pattern-tracker"},
+        "files": [{"path": inside, "conversations": [conversation]}],
+        "metadata": {METADATA: _metadata(event)},
+    }
+
+
+def _metadata(event: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("event_id", "event_type", "pattern_id", "session_id", "tool_name")
+    parents = event["parent_pattern_ids"].split()
+    return {
+        "version": __version__,
+        **{name: event[name] for name in kept},
+        "parent_pattern_ids": parents,
+    }
+
+
+def changed_ranges(before: str | None, after: str) -> list[dict[str, Any]]:
+    """The lines of `after` that are not of `before`: 1-based, inclusive, with their hash."""
+    new = _lines(after)
+    if before is None:
+        return [_range(new, 0, len(new))] if new else []
+    return [
+        _range(new, start, end)
+        for tag, _, _, start, end in opcodes(_lines(before), new)
+        if tag in ("replace", "insert")
+    ]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as editors number them: a form feed ends none."""
+    *whole, rest = text.split("\n")
+    return [f"{line}\n" for line in whole] + ([rest] if rest else [])
+
+
+def _range(lines: list[str], start: int, end: int) -> dict[str, Any]:
+    digest = identity.digest("".join(lines[start:end]))
+    return {"start_line": start + 1, "end_line": end, "content_hash": f"sha256:{digest}"}

@@ -1,0 +1,204 @@
+"""One event on its way into the ledger: what it says, and what the ledger makes of it."""
+
+import sqlite3
+import zlib
+from typing import Any
+
+from lib.capture import identity
+from lib.capture.event import UNKNOWN
+
+RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
+
+
+class Recording:
+    """Writes one event; within the caller's transaction, and it may raise sqlite3.Error."""
+
+    def __init__(self, db: sqlite3.Connection, event: dict[str, Any]) -> None:
+        self._db = db
+        self._event = event
+        self._data: dict[str, Any] = event["event_data"]
+        self._type = _text(event["event_type"])
+        self._subject = str(event["pattern_id"])
+        self._content_id = _text(event.get("content_pattern_id")) or self._subject
+        parents = self._data.get("parent_pattern_ids")
+        self._parents = (
+            [p for p in parents if identity.is_valid_id(p)] if isinstance(parents, list) else []
+        )
+        self._edge = _text(self._data.get("edge_type")) or "derived_from"
+        self._path = _text(self._data.get("file_path"))
+        details = self._data.get("pattern_data")
+        self._details: dict[str, Any] = details if isinstance(details, dict) else {}
+        self._snapshot: str | None = None
+
+    def record(self) -> str:
+        """Record the event, and before it the creation of what it presupposes.
+
+        Returns RECORDED, or why there was nothing to record: KNOWN for an event that was
+        recorded before, UNCHANGED for a modification that changed nothing.
+        """
+        if self._is_known():
+            return KNOWN
+        if self._event.get("before") == UNKNOWN:
+            self._resolve_before()
+        if self._type == "pattern_modified" and self._parents == [self._content_id]:
+            return UNCHANGED
+        if self._type == "pattern_created" and self._stands_elsewhere():
+            self._type = "pattern_applied"
+        self._imply_parents()
+        if self._type == "pattern_applied":
+            self._imply(self._subject, self._code(), self._name())
+        self._add_patterns_and_edges()
+        self._add_event()
+        return RECORDED
+
+    def _is_known(self) -> bool:
+        query = "SELECT 1 FROM events WHERE event_id = ?"
+        found = self._db.execute(query, (_text(self._event["event_id"]),)).fetchone()
+        return found is not None
+
+    def _resolve_before(self) -> None:
+        head = head_of(self._db, self._path)
+        if head and self._type == "pattern_created":
+            self._type, self._parents, self._edge = "pattern_modified", [head], "modified_from"
+
+    def _stands_elsewhere(self) -> bool:
+        query = "SELECT 1 FROM occurrences WHERE pattern_id = ? AND file_path != ?"
+        return self._db.execute(query, (self._subject, self._path)).fetchone() is not None
+
+    def _imply_parents(self) -> None:
+        snapshots = self._event.get("parents")
+        known = {}
+        for parent in snapshots if isinstance(snapshots, list) else []:
+            if isinstance(parent, dict) and identity.is_valid_id(parent.get("pattern_id")):
+                known[parent["pattern_id"]] = parent
+        for parent_id in self._parents:
+            parent = known.get(parent_id, {})
+            self._imply(parent_id, parent.get("code"), _text(parent.get("pattern_name")))
+
+    def _imply(self, pattern_id: str, code: object, name: str) -> None:
+        """Record the creation of a pattern that was never seen: lineage has no loose ends."""
+        query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
+        if self._db.execute(query, (pattern_id,)).fetchone():
+            return
+        snapshot = self._add_snapshot(code)
+        self._add_pattern(pattern_id, name, snapshot)
+        event_id = creation_event_id(pattern_id)
+        self._insert_event(event_id, "pattern_created", pattern_id, name, [], snapshot, implied=1)
+
+    def _add_patterns_and_edges(self) -> None:
+        self._snapshot = self._add_snapshot(self._code())
+        self._add_pattern(self._content_id, self._name(), self._snapshot)
+        for parent in self._parents:
+            self._add_edge(parent, self._content_id, self._edge)
+        if self._subject != self._content_id:
+            self._add_edge(self._subject, self._content_id, "derived_from")
+
+    def _add_edge(self, parent: str, child: str, edge_type: str) -> None:
+        if parent != child:
+            values = (child, parent, edge_type, _text(self._event["event_id"]))
+            self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?)", values)
+
+    def _add_pattern(self, pattern_id: str, name: str, snapshot: str | None) -> None:
+        values = (
+            pattern_id,
+            name,
+            _text(self._data.get("pattern_type")),
+            _text(self._data.get("language")),
+            snapshot,
+            _text(self._event["timestamp"]),
+        )
+        self._db.execute("INSERT OR IGNORE INTO patterns VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def _add_snapshot(self, code: object) -> str | None:
+        if not isinstance(code, str):
+            return None
+        digest = identity.digest(code)
+        query = "SELECT 1 FROM snapshots WHERE digest = ?"
+        if not self._db.execute(query, (digest,)).fetchone():
+            packed = zlib.compress(code.encode("utf-8", "surrogatepass"), 1)
+            self._db.execute("INSERT INTO snapshots VALUES (?, ?)", (digest, packed))
+        return digest
+
+    def _add_event(self) -> None:
+        event_id = _text(self._event["event_id"])
+        parents = self._parents
+        seq = self._insert_event(
+            event_id, self._type, self._subject, self._name(), parents, self._snapshot
+        )
+        if self._path:
+            self._db.execute(
+                "INSERT OR REPLACE INTO occurrences VALUES (?, ?, ?, ?)",
+                (self._path, "", self._content_id, seq),
+            )
+
+    def _insert_event(
+        self,
+        event_id: str,
+        event_type: str,
+        pattern_id: str,
+        name: str,
+        parents: list[str],
+        snapshot: str | None,
+        implied: int = 0,
+    ) -> int:
+        content_id = pattern_id if implied else self._content_id
+        cursor = self._db.execute(
+            "INSERT INTO events (event_id, timestamp, event_type, pattern_id, pattern_name, "
+            "language, file_path, tool_name, session_id, parent_pattern_ids, content_id, "
+            "snapshot, reason, implied, edge_type) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                event_id,
+                _text(self._event["timestamp"]),
+                event_type,
+                pattern_id,
+                name,
+                _text(self._data.get("language")),
+                self._path or None,
+                _text(self._data.get("tool_name")) or None,
+                _text(self._details.get("session_id")) or None,
+                " ".join(parents),
+                content_id,
+                snapshot,
+                _text(self._data.get("reason")) or None,
+                implied,
+                self._edge if parents else None,
+            ),
+        )
+        return cursor.lastrowid or 0
+
+    def _code(self) -> object:
+        return self._details.get("code")
+
+    def _name(self) -> str:
+        return _text(self._data.get("pattern_name"))
+
+
+def creation_event_id(pattern_id: str) -> str:
+    """The id of a creation that nobody saw: the same wherever and whenever it is told."""
+    return identity.digest(f"creation\0{pattern_id}")[:32]
+
+
+def unpack(packed: bytes) -> str:
+    """The code in a snapshot."""
+    return zlib.decompress(packed).decode("utf-8", "surrogatepass")
+
+
+def add_to_counter(db: sqlite3.Connection, name: str, number: int) -> None:
+    """Add `number` to a counter, within the caller's transaction."""
+    query = "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + ?"
+    db.execute(query, (name, number, number))
+
+
+def head_of(db: sqlite3.Connection, file_path: str) -> str:
+    """The id of what the file at `file_path` held last; "" if it was never seen."""
+    query = "SELECT pattern_id FROM occurrences WHERE file_path = ? ORDER BY last_seq DESC LIMIT 1"
+    found = db.execute(query, (file_path,)).fetchone()
+    return str(found[0]) if found else ""
+
+
+def _text(value: object) -> str:
+    """A string that SQLite takes: lone surrogates become escapes."""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")

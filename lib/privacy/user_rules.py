@@ -1,0 +1,120 @@
+"""The user's own patterns: one regular expression a line, in a file beside the bundle.
+
+It is found by where this code lies and never by a variable, which a cloned repository could set.
+The expressions run under a limit of time, by the `regex` package, which has one.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from lib.system import bundle, packages
+
+SUFFIX = ".redact.txt"
+MAX_BYTES = 64 * 1024
+MAX_PATTERNS = 100
+MAX_LENGTH = 500
+# What one pattern may take for one text, in seconds of processor time, and how often it may fail
+# to keep that before the file is taken for unusable.
+TIMEOUT = 0.05
+MAX_TIMEOUTS = 20
+# What a new pattern is tried on: so much of each character that it names, and of some others.
+PROBE_LENGTH = 2000
+_PROBED = "aA0 _-."
+
+
+class Unusable(Exception):
+    """The user's patterns cannot be applied, so nothing may be delivered; the text says why."""
+
+
+class UserRule:
+    """One pattern, from line `number` of the file."""
+
+    def __init__(self, compiled: Any, number: int) -> None:
+        self._compiled = compiled
+        self._number = number
+        self._timeouts = 0
+
+    def finditer(self, text: str) -> Iterator[Any]:
+        """The matches in `text`. Raises TimeoutError, and Unusable when that was too often."""
+        try:
+            yield from self._compiled.finditer(text, timeout=TIMEOUT)
+        except TimeoutError:
+            self._timeouts += 1
+            if self._timeouts > MAX_TIMEOUTS:
+                raise Unusable(f"the pattern in line {self._number} is too slow") from None
+            raise
+
+
+# The rules of the text that was last read: making them takes longer than reading it.
+_known: dict[str, list[UserRule]] = {}
+
+
+def default_path() -> str:
+    """The file of patterns that belongs to this code."""
+    return bundle.kept(SUFFIX)
+
+
+def load(path: str = "") -> list[UserRule]:
+    """The patterns in the file at `path`, none if there is no file. Raises Unusable."""
+    path = path or default_path()
+    if not os.path.lexists(path):
+        return []
+    try:
+        text = _read(path)
+        if text not in _known:
+            _known.clear()
+            _known[text] = list(_rules(text))
+    except (OSError, ValueError, Unusable) as error:
+        raise Unusable(f"{path}: {error}") from None
+    return _known[text]
+
+
+def _read(path: str) -> str:
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+            raise ValueError("not a file of your own")
+        if status.st_mode & 0o022:
+            raise ValueError("others may write to it")
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"longer than {MAX_BYTES} bytes")
+    return data.decode("utf-8")
+
+
+def _rules(text: str) -> Iterator[UserRule]:
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    if len(lines) > MAX_PATTERNS:
+        raise Unusable(f"more than {MAX_PATTERNS} patterns")
+    for number, line in lines:
+        if len(line) > MAX_LENGTH:
+            raise Unusable(f"line {number} is longer than {MAX_LENGTH} characters")
+        rule = UserRule(_compiled(line, number), number)
+        _try(rule, line, number)
+        yield rule
+
+
+def _compiled(line: str, number: int) -> Any:
+    packages.find()
+    try:
+        import regex
+    except ImportError:
+        raise Unusable("the installation is incomplete: the package regex is missing") from None
+    try:
+        return regex.compile(line)
+    except (regex.error, RecursionError, OverflowError, ValueError) as error:
+        raise Unusable(f"line {number} is no regular expression: {error}") from None
+
+
+def _try(rule: UserRule, line: str, number: int) -> None:
+    """Find out whether a hostile text can make the pattern slow."""
+    for character in sorted({*_PROBED, *(c for c in line if c.isalnum())}):
+        try:
+            for _ in rule.finditer(character * PROBE_LENGTH):
+                pass
+        except TimeoutError:
+            raise Unusable(f"line {number} is too slow on hostile text") from None

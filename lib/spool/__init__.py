@@ -1,0 +1,1 @@
+"""Event files that wait: one file an event. Knows no pattern."""

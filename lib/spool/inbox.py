@@ -1,0 +1,61 @@
+"""Events on disk, waiting: one file an event, written by any process without a lock.
+
+Builtins only: the hook path imports this. Reading and acknowledging are the outbox's.
+"""
+
+import posix
+import time
+
+from lib.capture.identity import digest
+from lib.spool import tally
+from lib.system import files, json_codec
+
+PREFIX = "pending_"
+SUFFIX = ".json"
+TEMPORARY = "tmp_"
+
+
+def file_name(event_id: str) -> str:
+    """The name of an event's file: a digest, so that no input can steer it."""
+    return f"{PREFIX}{digest(event_id)[:32]}{SUFFIX}"
+
+
+def commit(directory: str, event: "dict[str, object]", captured_ns: int, sync: bool = True) -> str:
+    """Put `event` into the spool, durably and never visible in part.
+
+    The file is dated `captured_ns`, which is the order of delivery. Returns the key under which
+    the capture is counted, "" if the same event waits there already. Raises OSError; then the
+    spool is as before. Without `sync` it outlives this process, but not yet a power failure.
+    """
+    data = json_codec.dumps(event).encode()
+    temporary = f"{directory}/{TEMPORARY}{posix.getpid()}_{time.monotonic_ns()}"
+    try:
+        dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
+    except FileNotFoundError:
+        files.make_private_directory(directory)
+        dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
+    name = file_name(str(event["event_id"]))
+    return tally.key(name, dated) if _publish(temporary, f"{directory}/{name}") else ""
+
+
+def _publish(temporary: str, path: str) -> bool:
+    """Give the finished file its name, unless an event has it: a link tells, a rename would not."""
+    try:
+        posix.link(temporary, path)
+    except FileExistsError:
+        posix.unlink(temporary)
+        return False
+    except OSError:  # a file system without links
+        posix.rename(temporary, path)
+        return True
+    posix.unlink(temporary)
+    return True
+
+
+def has_pending(directory: str) -> bool:
+    """Whether an event waits. Stops at the first: a long queue costs no more than a short one."""
+    try:
+        with posix.scandir(directory) as entries:
+            return any(entry.name.startswith(PREFIX) for entry in entries)
+    except OSError:
+        return False

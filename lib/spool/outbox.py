@@ -1,0 +1,231 @@
+"""The spool from its other end: read in order, acknowledge, quarantine, sweep.
+
+For the holder of the flusher's lock only, except `pending` and `quarantined`.
+"""
+
+import fcntl
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from lib.capture import identity
+from lib.spool import inbox, tally
+from lib.system import files, json_codec
+from lib.system.lock import try_lock
+
+Event = dict[str, Any]
+
+LOCK_FILE = "flusher.lock"
+QUARANTINE = "quarantine"
+REASON_SUFFIX = ".reason"
+MAX_FILE_BYTES = 64 * 1024 * 1024
+# A hook lives for milliseconds; a temporary file this old has lost its writer.
+ORPHAN_SECONDS = 60
+
+
+class Waiting(NamedTuple):
+    """A file in the spool: when it was captured (ns since 1970), its name, its size in bytes."""
+
+    captured_ns: int
+    name: str
+    size: int
+
+    @property
+    def key(self) -> str:
+        """What it is counted under."""
+        return tally.key(self.name, self.captured_ns)
+
+
+class Busy(Exception):
+    """A file whose writer is delivering it itself, see `claim`."""
+
+
+class Damaged(Exception):
+    """A file that holds no event; the text says why."""
+
+
+def pending(directory: str) -> list[Waiting]:
+    """The events that wait, in the order of their capture."""
+    return listed(directory, names(directory))
+
+
+def listed(directory: str, names: Iterable[str]) -> list[Waiting]:
+    """Those of the files `names` that wait, in the order of their capture."""
+    found = []
+    for name in names:
+        try:
+            status = os.lstat(f"{directory}/{name}")
+        except FileNotFoundError:
+            continue
+        found.append(Waiting(status.st_mtime_ns, name, status.st_size))
+    return sorted(found)
+
+
+def names(directory: str) -> Iterator[str]:
+    """The names of the files that wait, in no order."""
+    return (e.name for e in _entries(directory) if e.name.startswith(inbox.PREFIX))
+
+
+def keys(directory: str) -> set[str]:
+    """What the files that wait or are in quarantine are counted under."""
+    aside = f"{directory}/{QUARANTINE}"
+    found = [*pending(directory), *listed(aside, quarantined_names(directory))]
+    return {item.key for item in found}
+
+
+def quarantined(directory: str) -> int:
+    """How many files are in quarantine."""
+    return len(quarantined_names(directory))
+
+
+def quarantined_names(directory: str) -> list[str]:
+    """The names of the files in quarantine."""
+    entries = _entries(f"{directory}/{QUARANTINE}")
+    return sorted(
+        entry.name
+        for entry in entries
+        if entry.name.startswith(inbox.PREFIX)
+        and not entry.name.endswith((REASON_SUFFIX, files.TEMPORARY_SUFFIX))
+    )
+
+
+def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
+    try:
+        with os.scandir(directory) as entries:
+            yield from entries
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def read(directory: str, name: str) -> Event:
+    """The event in file `name`. Raises Damaged, Busy, or OSError where the disk is to blame."""
+    path = f"{directory}/{name}"
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise Damaged("not a regular file")
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not try_lock(fd, fcntl.LOCK_SH):
+            raise Busy(name)
+        if os.fstat(fd).st_size > MAX_FILE_BYTES:
+            raise Damaged("larger than any event")
+        data = files.read_all(fd)
+    finally:
+        os.close(fd)
+    try:
+        return _checked(json_codec.loads(data.decode("utf-8")))
+    except RecursionError:
+        raise Damaged("nested too deeply") from None
+    except ValueError as error:
+        raise Damaged(f"not an event: {error}") from None
+
+
+def _checked(event: object) -> Event:
+    if not isinstance(event, dict):
+        raise Damaged("not a JSON object")
+    for field in ("event_id", "timestamp", "event_type"):
+        if not isinstance(event.get(field), str) or not event[field]:
+            raise Damaged(f"{field} is missing")
+    if not identity.is_valid_id(event.get("pattern_id")):
+        raise Damaged("pattern_id is not a pattern id")
+    if not isinstance(event.get("event_data"), dict):
+        raise Damaged("event_data is missing")
+    return event
+
+
+def write_over(directory: str, name: str, data: bytes, captured_ns: int) -> None:
+    """Put `data`, dated `captured_ns`, in the place of file `name` in one step. Raises OSError."""
+    temporary = f"{directory}/{inbox.TEMPORARY}{os.getpid()}_{time.monotonic_ns()}"
+    files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
+    os.rename(temporary, f"{directory}/{name}")
+
+
+def claim(directory: str, name: str) -> int | None:
+    """Keep others from reading file `name` until the returned descriptor is closed.
+
+    None if it is gone, or if somebody else has it.
+    """
+    path = f"{directory}/{name}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    # Unlinked or replaced between the opening and the locking: then the lock means nothing.
+    if try_lock(fd, fcntl.LOCK_EX) and os.fstat(fd).st_nlink:
+        return fd
+    os.close(fd)
+    return None
+
+
+def acknowledge(directory: str, name: str) -> None:
+    """Take the delivered event `name` out of the spool."""
+    try:
+        os.unlink(f"{directory}/{name}")
+    except FileNotFoundError:
+        pass
+
+
+def quarantine(directory: str, name: str, reason: str) -> None:
+    """Put file `name` aside with the reason beside it, where a person finds both."""
+    aside = f"{directory}/{QUARANTINE}"
+    files.make_private_directory(aside)
+    kept = name
+    if os.path.lexists(f"{aside}/{name}"):
+        kept = f"{name}.{time.time_ns()}"
+    files.replace(f"{aside}/{kept}{REASON_SUFFIX}", f"{reason}\n".encode())
+    os.rename(f"{directory}/{name}", f"{aside}/{kept}")
+
+
+def reason_of(directory: str, name: str) -> str:
+    """Why file `name` is in quarantine, "" where nothing says so."""
+    path = f"{directory}/{QUARANTINE}/{name}{REASON_SUFFIX}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with open(fd, "rb") as file:
+        return file.read(4096).decode("utf-8", "replace").rstrip("\n")
+
+
+def retry(directory: str, name: str) -> None:
+    """Let the quarantined file `name` wait for delivery again. Raises OSError."""
+    aside = f"{directory}/{QUARANTINE}"
+    if os.path.lexists(f"{directory}/{name}"):  # the same event waits again already
+        drop(directory, name)
+        return
+    os.rename(f"{aside}/{name}", f"{directory}/{name}")
+    acknowledge(aside, name + REASON_SUFFIX)
+
+
+def drop(directory: str, name: str) -> None:
+    """Delete the quarantined file `name`, and count it as discarded. Raises OSError."""
+    aside = f"{directory}/{QUARANTINE}"
+    path = f"{aside}/{name}"
+    status = os.lstat(path)
+    tally.add(directory, "discarded", tally.key(name, status.st_mtime_ns))
+    if stat.S_ISDIR(status.st_mode):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+    acknowledge(aside, name + REASON_SUFFIX)
+
+
+def sweep(directory: str) -> None:
+    """Remove the temporary files of writers that died."""
+    for entry in _entries(directory):
+        # Not by st_mtime, which the writer dates itself.
+        if entry.name.startswith(inbox.TEMPORARY) and _age(entry) > ORPHAN_SECONDS:
+            acknowledge(directory, entry.name)
+    aside = f"{directory}/{QUARANTINE}"
+    for entry in _entries(aside):
+        if entry.name.endswith(files.TEMPORARY_SUFFIX) and _age(entry) > ORPHAN_SECONDS:
+            acknowledge(aside, entry.name)
+
+
+def _age(entry: "os.DirEntry[str]") -> float:
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_ctime
+    except FileNotFoundError:
+        return 0.0

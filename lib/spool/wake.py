@@ -1,0 +1,162 @@
+"""Starting the flusher: at most one, detached from everything the hook has.
+
+Builtins only: the hook path imports this.
+"""
+
+import posix
+import sys
+import time
+
+from lib.system import files
+
+RUNNING_FILE = "flusher.running"
+MARK_FILE = "flusher.waking"
+# From its start to its lock a flusher needs a tenth of this; past it, it died on the way.
+STALE_NS = 3_000_000_000
+HOLD_FILE = "flusher.due"
+# However a clock was set since, nobody holds off for longer.
+MAX_HOLD_NS = 300_000_000_000
+
+
+class Stale(Exception):
+    """The flusher that was started last never came to work."""
+
+
+_START = (
+    "import sys;sys.path.insert(0,sys.argv[1]);import lib.flusher.process as f;"
+    "f.main(*sys.argv[2:])"
+)
+
+
+def wake(spool: str, root: str, environ: "dict[bytes, bytes]", data: str = "") -> bool:
+    """Start a flusher for `spool` unless one works or is on its way; True if one was started.
+
+    `root` is the bundle's directory, `data` that of a plugin's data. The caller has committed its
+    event already: whoever runs or left the mark looks at the spool once more after that, so
+    nothing is stranded. Changes the working directory. Raises Stale after starting one in the
+    place of another that never took its lock, and OSError; either way the next try is STALE_NS
+    away.
+    """
+    if is_running(spool):
+        return False
+    left = _leave_mark(f"{spool}/{MARK_FILE}")
+    if left == "other":
+        return False
+    try:
+        _spawn(flush_command(root, spool, data), environ)
+    except OSError:
+        if left != "stale":
+            raise
+    if left == "stale":
+        raise Stale
+    return True
+
+
+def is_held_off(spool: str) -> bool:
+    """Whether a run without new events would be of no use yet: the service is not to be asked."""
+    try:
+        due = posix.lstat(f"{spool}/{HOLD_FILE}").st_mtime_ns
+    except FileNotFoundError:
+        return False
+    return 0 < due - time.time_ns() <= MAX_HOLD_NS
+
+
+def hold_off(spool: str, seconds: float) -> None:
+    """Let `is_held_off` be true for so long, at most MAX_HOLD_NS; not at all for 0.
+
+    For the holder of the flusher's lock. Raises OSError.
+    """
+    path = f"{spool}/{HOLD_FILE}"
+    try:
+        posix.unlink(path)
+    except FileNotFoundError:
+        pass
+    if seconds > 0:
+        due = time.time_ns() + min(int(seconds * 1e9), MAX_HOLD_NS)
+        files.write_new(path, b"", sync=False, mtime_ns=due)
+
+
+def is_running(spool: str) -> bool:
+    """Whether a flusher holds its record lock: the one kind of lock that can be asked for without
+    being taken, and without loading `fcntl`."""
+    try:
+        fd = posix.open(
+            f"{spool}/{RUNNING_FILE}", posix.O_RDWR | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        )
+    except FileNotFoundError:
+        return False
+    try:
+        posix.lockf(fd, posix.F_TEST, 0)
+    except (BlockingIOError, PermissionError):
+        return True
+    finally:
+        posix.close(fd)
+    return False
+
+
+def say_running(spool: str) -> int:
+    """Let `is_running` be true until the returned descriptor is closed.
+
+    For the holder of the flusher's lock. Raises OSError.
+    """
+    flags = posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    fd = posix.open(f"{spool}/{RUNNING_FILE}", flags, 0o600)
+    posix.lockf(fd, posix.F_TLOCK, 0)
+    return fd
+
+
+def flush_command(root: str, spool: str, data: str = "") -> "list[str]":
+    """The command of a flusher for `spool`; see `wake`."""
+    return [interpreter(root), "-I", "-S", "-B", "-c", _START, root, spool, data]
+
+
+def interpreter(root: str) -> str:
+    """The Python of the bundle's own environment, else the one that runs now."""
+    own = f"{root}/.venv/bin/python"
+    return own if posix.access(own, posix.X_OK) else sys.executable
+
+
+def _leave_mark(mark: str) -> str:
+    """Say that a flusher is about to start: "left"; "other" if somebody said so just now, and
+    "stale" if somebody did before and none came."""
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    try:
+        posix.close(posix.open(mark, flags, 0o600))
+    except FileExistsError:
+        try:
+            age = time.time_ns() - posix.lstat(mark).st_mtime_ns
+        except FileNotFoundError:
+            return "left"
+        # A clock set back makes an age below zero: then the mark tells nothing.
+        if 0 <= age < STALE_NS:
+            return "other"
+        posix.utime(mark)
+        return "stale"
+    return "left"
+
+
+def _spawn(command: "list[str]", environ: "dict[bytes, bytes]") -> None:
+    """Run `command` in a session of its own, in "/", with nothing on 0-2 and no way back to us."""
+    null = [
+        (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDWR, 0),
+        (posix.POSIX_SPAWN_DUP2, 0, 1),
+        (posix.POSIX_SPAWN_DUP2, 0, 2),
+    ]
+    posix.chdir("/")
+    try:
+        posix.posix_spawn(command[0], command, environ, file_actions=null, setsid=True)
+    except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
+        _fork(command, environ)
+
+
+def _fork(command: "list[str]", environ: "dict[bytes, bytes]") -> None:
+    if posix.fork():
+        return
+    try:
+        posix.setsid()
+        null = posix.open("/dev/null", posix.O_RDWR)
+        for fd in (0, 1, 2):
+            posix.dup2(null, fd)
+        posix.execve(command[0], command, environ)
+    finally:
+        posix._exit(0)

@@ -1,0 +1,1 @@
+"""Files, locks, clocks, settings, logs: what every room stands on. Knows no pattern."""

@@ -1,0 +1,28 @@
+"""Where this code lies, and where what a user decides about it is kept.
+
+Never told by a variable: a cloned repository's settings can set any.
+"""
+
+import os
+
+# The client keeps each version of a plugin in a directory of its own:
+# <configuration>/plugins/cache/<marketplace>/<plugin>/<version>
+_CACHE = ("plugins", "cache")
+
+
+def root() -> str:
+    """The directory of the bundle that this code belongs to."""
+    return os.path.abspath(__file__).removesuffix("/lib/system/bundle.py")
+
+
+def kept(suffix: str, bundle: str = "") -> str:
+    """The file, named by `suffix`, of what a user has decided about `bundle` (default: this one).
+
+    It lies beside the bundle. For an installed plugin, whose directory changes with each version,
+    it is the one of an installation in the same configuration.
+    """
+    found = (bundle or root()).rstrip("/")
+    parts = found.split("/")
+    if tuple(parts[-5:-3]) == _CACHE:
+        found = "/".join([*parts[:-5], "hooks", "pattern-tracker"])
+    return found + suffix

@@ -1,0 +1,168 @@
+"""The bundle's own virtual environment: what requirements.lock pins, checked before it is used."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+
+from lib.system import packages
+
+# In an environment that is whole: which Python and which lock it was made for.
+MARK = ".complete"
+VENV_SECONDS = 120.0
+PROBE_SECONDS = 30.0
+# What a user may say to pip by variables; others could make it install something else, and a
+# cloned repository can set variables.
+PIP_VARIABLES = frozenset(
+    "PIP_CACHE_DIR PIP_CERT PIP_CLIENT_CERT PIP_DEFAULT_TIMEOUT PIP_EXTRA_INDEX_URL PIP_FIND_LINKS "
+    "PIP_INDEX_URL PIP_NO_CACHE_DIR PIP_NO_INDEX PIP_PROXY PIP_RETRIES PIP_TIMEOUT "
+    "PIP_TRUSTED_HOST".split()
+)
+_OFFLINE = ("Failed to establish a new connection", "NewConnectionError", "NameResolutionError",
+            "ConnectTimeoutError", "Connection refused", "ProxyError")  # fmt: skip
+_PROBE = f"import {', '.join(packages.NAMES)}"
+
+
+class BuildError(Exception):
+    """The environment could not be made; the text is the one line that says why."""
+
+
+def python_of(environment: str) -> str:
+    """Its interpreter."""
+    return f"{environment}/bin/python"
+
+
+def is_complete(environment: str, lock: str, any_python: bool = False) -> bool:
+    """Whether `environment` was made from the lock file as it is now, and by this Python."""
+    try:
+        with open(f"{environment}/{MARK}", encoding="utf-8") as file:
+            python, pinned = file.read().split("\0")
+    except (OSError, ValueError):
+        return False
+    this, wanted = _signature(lock).split("\0")
+    is_for_us = pinned == wanted and (any_python or python == this)
+    return is_for_us and os.access(python_of(environment), os.X_OK)
+
+
+def works(environment: str) -> bool:
+    """Whether its interpreter starts and imports every package."""
+    try:
+        done = subprocess.run(
+            [python_of(environment), "-I", "-c", _PROBE],
+            stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PROBE_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
+def build(
+    environment: str,
+    lock: str,
+    interpreter: str,
+    earlier: str = "",
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Make `environment`, which must not exist, and leave nothing of it where that fails.
+
+    Args:
+        lock: the file of pinned packages with their hashes.
+        interpreter: this Python, without an environment of its own.
+        earlier: an environment that is copied if it is of the same Python and packages.
+        say: told what is being done, in a few words.
+
+    Raises BuildError, OSError.
+    """
+    try:
+        # A copy has the mark of the earlier one, which is the same file.
+        if not (earlier and _copied(earlier, environment, lock, say)):
+            _make(environment, lock, interpreter, say)
+            with open(f"{environment}/{MARK}", "x", encoding="utf-8") as file:
+                file.write(_signature(lock))
+    except BaseException:
+        shutil.rmtree(environment, ignore_errors=True)
+        raise
+
+
+def _signature(lock: str) -> str:
+    with open(lock, "rb") as file:
+        return f"{sys.version}\0{hashlib.sha256(file.read()).hexdigest()}"
+
+
+def _copied(earlier: str, environment: str, lock: str, say: Callable[[str], None]) -> bool:
+    if not is_complete(earlier, lock):
+        return False
+    say("copying the environment")
+    try:
+        copy(earlier, environment)
+    except (OSError, shutil.Error):
+        pass
+    if works(environment):
+        return True
+    shutil.rmtree(environment, ignore_errors=True)
+    return False
+
+
+def copy(earlier: str, environment: str) -> None:
+    """Make `environment` of the files of an earlier one, by links where the disk has them: nobody
+    writes into them. Raises OSError, shutil.Error."""
+    shutil.copytree(earlier, environment, symlinks=True, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _make(environment: str, lock: str, interpreter: str, say: Callable[[str], None]) -> None:
+    say(f"making an environment with Python {sys.version.split()[0]}")
+    failed = _run([interpreter, "-I", "-m", "venv", environment], lambda line: None)
+    if failed:
+        if any("ensurepip" in line for line in failed):
+            raise BuildError(
+                f"{interpreter} cannot make environments: its ensurepip is missing "
+                "(on Debian and Ubuntu: apt install python3-venv)"
+            )
+        raise BuildError(f"{interpreter} -m venv failed: {failed[-1]}")
+    say("installing the packages")
+    failed = _run(
+        [python_of(environment), "-I", "-m", "pip", "install", "--disable-pip-version-check",
+         "--no-input", "--retries", "2", "--require-hashes", "-r", lock],
+        lambda line: say(f"installing the packages: {_name(line)}") if _name(line) else None,
+    )  # fmt: skip
+    if failed:
+        raise BuildError(_pip_said(failed))
+    if not works(environment):
+        raise BuildError(f"the packages were installed and {interpreter} cannot import them")
+
+
+def _run(command: list[str], meet: Callable[[str], None]) -> list[str]:
+    """Run `command`, each line that it prints to `meet`; if it fails, all of them, at least one."""
+    environ = {n: v for n, v in os.environ.items() if n[:4] != "PIP_" or n in PIP_VARIABLES}
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=environ, text=True, errors="replace",
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            if line.strip():
+                lines.append(line.strip())
+                meet(line.strip())
+    return (lines or [f"exit code {process.returncode}"]) if process.returncode else []
+
+
+def _name(line: str) -> str:
+    """The package that a line of pip's begins with, "" for another line."""
+    words = line.split()
+    return words[1].partition("==")[0] if words[0] == "Collecting" and len(words) > 1 else ""
+
+
+def _pip_said(lines: list[str]) -> str:
+    if any(sign in line for sign in _OFFLINE for line in lines):
+        return "no package index can be reached: is there a network?"
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
+    return f"pip could not install the packages: {(errors or lines)[-1]}"

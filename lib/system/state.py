@@ -1,0 +1,120 @@
+"""What processes tell each other about the service and the flusher, in one small file."""
+
+import os
+
+from lib.system import files, json_codec
+from lib.system.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+FILE_NAME = "state.json"
+State = dict[str, "Any"]
+LOCK_TIMEOUT = 1.0
+# More than this is no state of ours, and would be parsed by everyone who looks.
+MAX_BYTES = 1 << 20
+DAMAGE = "damage"
+
+
+class StateFile:
+    """One JSON object with a section a subject, read without a lock and changed under one.
+
+    A missing or damaged file reads as an empty object; `damaged` tells the two apart and
+    `damages` counts the damaged files met so far. The count is stored with the next change.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.damaged = False
+        self.damages = 0
+        self._lock_path = path.removesuffix(".json") + ".lock"
+        self._seen: tuple[int, int, int] | None = None
+        self._state: State = {}
+
+    def read(self) -> State:
+        """The present state; parsed again only when the file has changed. Never raises."""
+        seen = None
+        try:
+            seen = _signature(self.path)
+            if seen != self._seen:
+                self._accept(_load(self.path), seen)
+        except FileNotFoundError:
+            self._seen, self._state, self.damaged = None, {}, False
+        except (ValueError, RecursionError):
+            self._reject(seen)
+        except OSError:
+            self._reject(None)
+        return self._state
+
+    def section(self, name: str) -> State:
+        """A copy of one section, {} where there is none."""
+        return _section(self.read(), name)
+
+    def update(
+        self, name: str, change: "Callable[[State], None]", timeout: float = LOCK_TIMEOUT
+    ) -> State:
+        """Let `change` alter section `name` in place under the lock, and store the result.
+
+        `timeout` (seconds) bounds the wait for the lock. Returns the section as stored.
+        Raises OSError, TimeoutError included.
+        """
+        files.make_private_directory(os.path.dirname(self.path))
+        lock = Lock(self._lock_path)
+        if not lock.acquire(timeout):
+            raise TimeoutError(f"{self._lock_path} is held")
+        try:
+            self._seen = None
+            state = dict(self.read())
+            section = _section(state, name)
+            change(section)
+            state[name] = section
+            if self.damages:
+                state[DAMAGE] = {"count": self.damages}
+            self._store(json_codec.dumps(state).encode())
+            return section
+        finally:
+            lock.release()
+
+    def _store(self, data: bytes) -> None:
+        # Only the lock's holder has this name: what lies there was left by one that was killed.
+        temporary = self.path + ".tmp"
+        try:
+            os.unlink(temporary)
+        except FileNotFoundError:
+            pass
+        files.write_new(temporary, data, sync=False)
+        os.rename(temporary, self.path)
+
+    def _accept(self, state: State, seen: tuple[int, int, int]) -> None:
+        self._state, self._seen, self.damaged = state, seen, False
+        stored = _section(state, DAMAGE).get("count")
+        if isinstance(stored, int):
+            self.damages = max(self.damages, stored)
+
+    def _reject(self, seen: tuple[int, int, int] | None) -> None:
+        """Count a damaged file, once for as long as it stays the same."""
+        self.damages += not self.damaged
+        self._state, self._seen, self.damaged = {}, seen, True
+
+
+def _section(state: State, name: str) -> State:
+    found = state.get(name)
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def _signature(path: str) -> tuple[int, int, int]:
+    status = os.stat(path)
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _load(path: str) -> State:
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError("the state is too large")
+    state = json_codec.loads(data.decode())
+    if not isinstance(state, dict):
+        raise ValueError("the state is not an object")
+    return state
