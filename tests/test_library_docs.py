@@ -1,4 +1,4 @@
-"""Every example in docs/integration.md runs and prints what the document says."""
+"""Every example in docs/library.md runs and prints what the document says."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from lib.spool import wake
 from tests.support.bundle import PAYLOADS, ROOT, Bundle
 
-DOCUMENT = ROOT / "docs" / "integration.md"
+DOCUMENT = ROOT / "docs" / "library.md"
 _BLOCK = re.compile(r"^```(\w+)(?: stdin=(\S+))?\n(.*?)^```$", re.M | re.S)
 
 
