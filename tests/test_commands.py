@@ -1,6 +1,7 @@
 """The command line: answers, and one clear line where there is none."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,8 @@ def test_file_names_cannot_drive_the_terminal(bundle: Bundle) -> None:
 def test_there_is_one_version(bundle: Bundle) -> None:
     manifest = json.loads((bundle.root / ".claude-plugin" / "plugin.json").read_text())
     assert bundle.command("--version").stdout.strip() == manifest["version"]
+    changes = (bundle.root / "CHANGELOG.md").read_text()
+    assert re.findall(r"^## (\d[\d.]*)$", changes, re.M)[0] == manifest["version"]
 
 
 def test_only_a_flusher_puts_a_damaged_ledger_aside(edited: Bundle) -> None:
