@@ -41,8 +41,12 @@ def fresh(bundle: Bundle, tmp_path: Path) -> Bundle:
 def test_python_itself_leaves_torn_files(fresh: Bundle) -> None:
     run = f"import sys; sys.path.insert(0, {str(fresh.root)!r}); import lib.capture.payload"
     subprocess.run([INTERPRETER, "-I", "-c", run], preexec_fn=limit, check=False)
+    torn = [path for path in fresh.root.rglob("*.pyc") if path.stat().st_size == SMALL]
     done = subprocess.run([INTERPRETER, "-I", "-c", run], capture_output=True, check=False)
-    assert b"marshal data too short" in done.stderr
+    # Where the cut falls, and so what Python says, depends on the length of the path inside.
+    assert torn
+    assert done.returncode
+    assert b"_compile_bytecode" in done.stderr
 
 
 @pytest.mark.parametrize(

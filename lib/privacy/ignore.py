@@ -148,4 +148,5 @@ def _spec(text: str) -> Any:
         from pathspec import GitIgnoreSpec
     except ImportError:
         raise NotYet("the installation is incomplete: the package pathspec is missing") from None
-    return GitIgnoreSpec.from_lines(lines)
+    # Not by whichever engine happens to be installed: they differ in what they take.
+    return GitIgnoreSpec.from_lines(lines, backend="simple")
