@@ -122,7 +122,7 @@ class Follower:
                 [str(ROOT / "bin" / "pattern-tracker"), "log", "-f", "--json", *arguments],
                 env=bundle.environ, stdout=file, stderr=subprocess.PIPE,
                 # A shell's background job ignores Ctrl-C, and so would what it starts.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )  # fmt: skip
 
     def wait_lines(self, count: int) -> list[str]:
