@@ -6,12 +6,13 @@ certificate authorities than those of the environment that we installed.
 
 import ssl
 import time
+from contextlib import AbstractContextManager
 
 import httpx
 import orjson
 
 from lib.capture import identity
-from lib.delivery import answers
+from lib.delivery import answers, diagnosis
 from lib.delivery.answers import Answer, Verdict
 from lib.delivery.wire import Body
 
@@ -70,9 +71,10 @@ def encode(bodies: list[Body], batch: bool) -> bytes:
 class Answered:
     """An answer while it comes in, bounded in bytes and in time."""
 
-    def __init__(self, response: httpx.Response, deadline: float) -> None:
+    def __init__(self, response: httpx.Response, deadline: float, limit: int = MAX_ANSWER) -> None:
         self._response = response
         self._deadline = deadline
+        self._limit = limit
         self._body = bytearray()
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise ValueError("the answer is compressed")
@@ -80,10 +82,16 @@ class Answered:
     def add(self, chunk: bytes) -> None:
         """Take a piece. Raises ValueError for too much, TimeoutError for too late."""
         self._body += chunk
-        if len(self._body) > MAX_ANSWER:
+        if len(self._body) > self._limit:
             raise ValueError("the answer is too long")
         if time.monotonic() > self._deadline:
             raise TimeoutError("the answer takes too long")
+
+    def health(self) -> str:
+        """HEALTHY or DEGRADED, by the service's own words. Raises ValueError for others."""
+        status = self._response.status_code
+        answer = diagnosis.parse(status, bytes(self._body))
+        return diagnosis.verdict(status, answer, diagnosis.read_components(answer))
 
     def sort(self, size: int, batch: bool) -> list[Answer]:
         """The answer to each of the `size` events that were sent."""
@@ -138,6 +146,10 @@ class Service:
         """Close the connection."""
         self._client.close()
 
+    def get(self, path: str, timeout: float) -> AbstractContextManager[httpx.Response]:
+        """Begin a GET request of at most `timeout` seconds a step. Raises httpx.HTTPError."""
+        return self._client.stream("GET", self.url + path, timeout=timeouts(timeout))
+
     def send(self, bodies: list[Body], batch: bool) -> list[Answer]:
         """Send `bodies` in one request, a single one without `batch`; the answer to each.
 
@@ -161,3 +173,22 @@ class Service:
             for chunk in got.iter_bytes():
                 answered.add(chunk)
         return answered.sort(len(bodies), batch)
+
+
+def ask_health(url: str, timeout: float) -> tuple[str, str]:
+    """Ask the service at `url` how it is, for at most `timeout` seconds.
+
+    Returns one of the states of `lib.delivery.diagnosis`, and why it is DEAD. Never raises.
+    """
+    deadline = time.monotonic() + timeout
+    service = Service(url)
+    try:
+        with service.get(diagnosis.HEALTH_PATH, timeout) as got:
+            answered = Answered(got, deadline, diagnosis.MAX_ANSWER)
+            for chunk in got.iter_bytes():
+                answered.add(chunk)
+            return answered.health(), ""
+    except Exception as error:
+        return diagnosis.DEAD, answers.clip(repr(error))
+    finally:
+        service.close()

@@ -5,8 +5,8 @@
 
 import os
 
-from lib.resilience import diagnosis
-from lib.resilience.diagnosis import DEAD, HEALTHY, MAX_WORD, UNKNOWN
+from lib.delivery import diagnosis
+from lib.delivery.diagnosis import DEAD, HEALTHY, MAX_WORD, UNKNOWN
 from lib.system import logger
 from lib.system.clock import Clock, wall_of
 from lib.system.settings import Settings
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from lib.system.state import State
 
 DEFAULT_URL = "http://localhost:8053"
-HEALTH_PATH = "/api/pattern-traceability/health"
-MAX_ANSWER = 64 * 1024
 
 
 class Phase4HealthChecker:
@@ -177,14 +175,14 @@ class Phase4HealthChecker:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         body = bytearray()
         try:
-            url = self.base_url + HEALTH_PATH
+            url = self.base_url + diagnosis.HEALTH_PATH
             async with client.stream("GET", url, headers=headers) as response:
                 # A small compressed answer could unfold to any size before it can be measured.
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise ValueError("the answer is compressed")
                 async for chunk in response.aiter_bytes():
                     body += chunk
-                    if len(body) > MAX_ANSWER:
+                    if len(body) > diagnosis.MAX_ANSWER:
                         raise ValueError("the answer is too long")
         finally:
             if self._transport is None:

@@ -1,6 +1,5 @@
 """Does what was captured get where it belongs? Capture, packages, flusher, service, clock."""
 
-import asyncio
 import os
 import subprocess
 import time
@@ -16,9 +15,8 @@ from lib.commands.doctor_checks.finding import (
     since,
 )
 from lib.delivery.approval import SUFFIX, Approvals, Refused
+from lib.delivery.diagnosis import DEGRADED, HEALTHY
 from lib.flusher import plugin_environment
-from lib.resilience.diagnosis import DEGRADED, HEALTHY
-from lib.resilience.health import Phase4HealthChecker
 from lib.spool import outbox, wake
 from lib.system import lock
 from lib.system.bundle import kept
@@ -160,12 +158,14 @@ def service(site: Site) -> Finding:
 
 def _asked(site: Site, url: str, problem: str) -> Finding:
     """What the service itself says of its health, and the last run of it."""
-    checker = Phase4HealthChecker(url, timeout=site.settings.health_timeout)
-    asyncio.run(checker.check_health(force=True))
-    found = checker.get_health_status()
-    if found["state"] not in (HEALTHY, DEGRADED):
-        return _unreachable(site, url, found["last_error"])
-    if found["state"] == DEGRADED:
+    try:
+        from lib.delivery.http import ask_health
+    except ImportError:
+        return Finding("service", UNKNOWN, f"{url} cannot be asked: the packages are missing")
+    state, error = ask_health(url, site.settings.health_timeout)
+    if state not in (HEALTHY, DEGRADED):
+        return _unreachable(site, url, error)
+    if state == DEGRADED:
         fix = "ask who looks after it; events wait meanwhile"
         return Finding("service", WARNING, f"{url} says that it is degraded", fix)
     if problem:

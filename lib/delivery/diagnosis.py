@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
     from lib.system.state import State
 
+HEALTH_PATH = "/api/pattern-traceability/health"
+MAX_ANSWER = 64 * 1024
 HEALTHY = "healthy"
 DEGRADED = "degraded"
 DEAD = "dead"
