@@ -20,6 +20,7 @@ from lib.capture.event import Content
 from lib.capture.secret_names import holds_secrets
 from lib.resilience.client import ResilientAPIClient
 from lib.system import logger
+from lib.system.digest import hex_digest
 from lib.system.settings import Settings
 
 Context = dict[str, Any]
@@ -192,7 +193,7 @@ class PatternTracker:
             events.forget_content(made)
         # The same code and context in this process: the same event.
         said = "\0".join([event_type, pattern_id, content.code, *map(str, sorted(known.items()))])
-        identifier = identity.digest(f"{self._salt}\0{said}")[:32]
+        identifier = hex_digest(f"{self._salt}\0{said}")[:32]
         made["event_id"] = made["event_data"]["pattern_data"]["event_id"] = identifier
         return made
 

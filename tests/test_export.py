@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.capture.identity import digest
 from lib.commands import cli
 from lib.ledger.agent_trace import changed_ranges
+from lib.system.digest import hex_digest
 from tests.support.outpost import Outpost
 
 
@@ -70,7 +70,10 @@ def test_agent_trace_tells_which_lines_were_written(
     assert [(r["start_line"], r["end_line"]) for found in ranges for r in found] == [
         (1, 4), (4, 5), (1, 1),
     ]  # fmt: skip
-    assert ranges[1][0]["content_hash"] == f"sha256:{digest('y = 3' + chr(10) + 'z = 4' + chr(10))}"
+    assert (
+        ranges[1][0]["content_hash"]
+        == f"sha256:{hex_digest('y = 3' + chr(10) + 'z = 4' + chr(10))}"
+    )
 
 
 def test_agent_trace_records_have_the_required_shape(

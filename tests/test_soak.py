@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.capture.identity import digest
 from lib.spool import outbox, wake
+from lib.system.digest import hex_digest
 from tests.support.books import assert_whole, balance, sweep_and_flush
 from tests.support.bundle import INTERPRETER, ROOT, wait_for, write_payload
 from tests.support.outpost import Outpost
@@ -134,7 +134,7 @@ class Soak:
         found = {}
         for row in ledger.log():
             code = ledger.creation_of(row["pattern_id"])["code"]
-            assert digest(code)
+            assert hex_digest(code)
             found[row["file_path"]] = code
         ledger.close()
         return found

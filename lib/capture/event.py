@@ -4,9 +4,9 @@ Builtins only: the hook path imports this. `event_data` is the body of the servi
 lineage/track; what only the ledger needs stands beside it.
 """
 
-import time
-
 from lib.capture import identity, languages
+from lib.system.digest import hex_digest
+from lib.system.timestamps import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,14 +37,6 @@ class Content:
         self.marked_id = identity.marked_id(code)
 
 
-def timestamp(nanoseconds: int) -> str:
-    """Nanoseconds since 1970 as ISO 8601 in UTC, to the microsecond."""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    y, month, day, hour, minute, second = time.gmtime(seconds)[:6]
-    microseconds = rest // 1000
-    return f"{y:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{microseconds:06}+00:00"
-
-
 def event_id(session_id: str, tool_use_id: str, event_type: str, captured_ns: int) -> str:
     """An id that is the same however often the same tool call is captured.
 
@@ -52,7 +44,7 @@ def event_id(session_id: str, tool_use_id: str, event_type: str, captured_ns: in
     and the time of capture keeps both.
     """
     call = tool_use_id or f"{captured_ns}"
-    return identity.digest(f"{session_id}\0{call}\0{event_type}")[:32]
+    return hex_digest(f"{session_id}\0{call}\0{event_type}")[:32]
 
 
 def build(

@@ -4,17 +4,8 @@ Builtins only: the hook path imports this. The same code must have the same id o
 and Python version, so no id depends on locale, platform or Unicode tables.
 """
 
-import sys
-
 from lib.capture.languages import base_name, block_comment, comment_openers
-
-try:
-    if sys.version_info >= (3, 12):
-        from _sha2 import sha256  # type: ignore[import-not-found]
-    else:
-        from _sha256 import sha256  # type: ignore[import-not-found]
-except ImportError:
-    from hashlib import sha256
+from lib.system.digest import hex_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,14 +58,9 @@ def _is_comment(line: str, openers: "tuple[str, ...]", start: str, end: str) -> 
     return closing >= 0 and closing + len(end) == len(text)
 
 
-def digest(text: str) -> str:
-    """SHA-256 of `text` as 64 hex digits; lone surrogates count as the three bytes they are."""
-    return str(sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
-
-
 def pattern_id(normalised: str, language: str, pattern_type: str) -> str:
     """The id of code that `normalise` has been through."""
-    return f"{_word(language, 50)}-{_word(pattern_type, 100)}-{digest(normalised)[:DIGITS]}"
+    return f"{_word(language, 50)}-{_word(pattern_type, 100)}-{hex_digest(normalised)[:DIGITS]}"
 
 
 def _word(text: str, limit: int) -> str:

@@ -11,6 +11,7 @@ from lib.capture.event import Content
 from lib.capture.languages import base_name
 from lib.capture.secret_names import holds_secrets
 from lib.system import json_codec
+from lib.system.digest import hex_digest
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PATH = 4096
@@ -222,7 +223,7 @@ def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "
         raise Refused("other")
     path = _path(_field(head, "file_path") or _field(head, "notebook_path"))
     content = Content("", path, pattern_type="oversize")
-    content.pattern_id = f"{content.language}-oversize-{identity.digest(path)[: identity.DIGITS]}"
+    content.pattern_id = f"{content.language}-oversize-{hex_digest(path)[: identity.DIGITS]}"
     content.pattern_name = base_name(path)[: identity.MAX_ID]
     made = event.build(
         "pattern_created",

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from lib.capture.event import timestamp
 from lib.commands import glance
 from lib.commands.common import has_ledger, print_json, spool_directory
 from lib.delivery.backoff import SECTION, Backoff
@@ -21,6 +20,7 @@ from lib.system.settings import Settings
 from lib.system.state import FILE_NAME as STATE_FILE
 from lib.system.state import StateFile
 from lib.system.storage import SharedStorage
+from lib.system.timestamps import timestamp
 
 # What can become of a captured event that is neither delivered nor waiting.
 DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)

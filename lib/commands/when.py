@@ -4,8 +4,8 @@ import re
 import time
 from datetime import datetime, timezone
 
-from lib.capture.event import timestamp
 from lib.commands.common import CommandError, printable
+from lib.system.timestamps import timestamp
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGO = re.compile(r"(\d{1,6})([smhdw])")

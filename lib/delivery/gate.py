@@ -1,11 +1,11 @@
 """May the service be asked now? Circuit, back-off and budget together, as every run asks them."""
 
-from lib.capture.event import timestamp
 from lib.delivery.answers import FAILURES, Answer, Verdict
 from lib.delivery.backoff import Backoff
 from lib.delivery.circuit import CLOSED, Permit
 from lib.resilience.breaker import CircuitBreaker
 from lib.system.clock import Clock
+from lib.system.timestamps import timestamp
 
 OVER_BUDGET = "the retry budget is spent"
 OPEN_CIRCUIT = "the circuit is open"

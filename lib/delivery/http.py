@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager
 import httpx
 import orjson
 
-from lib.capture import identity
 from lib.delivery import answers, diagnosis
 from lib.delivery.answers import Answer, Verdict
 from lib.delivery.wire import Body
+from lib.system.digest import hex_digest
 
 PREFIX = "/api/pattern-traceability"
 TRACK = f"{PREFIX}/lineage/track"
@@ -54,7 +54,7 @@ def headers_for(bodies: list[Body], token: str) -> dict[str, str]:
     """The headers of a request: the same events have the same Idempotency-Key."""
     ids = [str(body["pattern_data"].get("event_id")) for body in bodies]
     plain = len(ids) == 1 and ids[0].isascii() and ids[0].isalnum()
-    key = ids[0] if plain else identity.digest("\0".join(ids))[:32]
+    key = ids[0] if plain else hex_digest("\0".join(ids))[:32]
     made = {**HEADERS, "Idempotency-Key": key}
     return {**made, "Authorization": f"Bearer {token}"} if token else made
 

@@ -7,8 +7,8 @@ cannot hold (NUL, lone surrogates) is escaped so that `unescape` gives it back.
 import re
 from typing import Any
 
-from lib.capture import identity
 from lib.capture.event import PATTERN_VERSION
+from lib.system.digest import hex_digest
 
 Body = dict[str, Any]
 
@@ -142,7 +142,7 @@ def _type_for(event_type: str, parents: int) -> str:
 
 def _content(base: Body, content: str, parents: list[str], edge: str) -> Body:
     event_type = "pattern_modified" if edge == "modified_from" else "pattern_forked"
-    identifier = identity.digest(f"{event_type}\0{base['pattern_data']['event_id']}")[:32]
+    identifier = hex_digest(f"{event_type}\0{base['pattern_data']['event_id']}")[:32]
     return {
         **base,
         "event_type": event_type,

@@ -16,6 +16,8 @@ from lib.system import files
 
 # In the order of their imports, so that each finds what it needs when it is run.
 MODULES = (
+    "lib.system.digest",
+    "lib.system.timestamps",
     "lib.system.json_codec",
     "lib.capture.languages",
     "lib.capture.identity",

@@ -9,12 +9,12 @@ import signal
 import sys
 import time
 
-from lib.capture.event import timestamp
 from lib.spool import inbox, wake
 from lib.system.exchange import put_in_place
 from lib.system.lock import Lock
 from lib.system.logs import log
 from lib.system.state import FILE_NAME, State, StateFile
+from lib.system.timestamps import timestamp
 
 SECTION = "environment"
 PREPARING, READY, FAILED, MISSING = "preparing", "ready", "failed", "missing"

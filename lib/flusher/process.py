@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from importlib.util import cache_from_source
 
-from lib.capture.event import timestamp
 from lib.delivery.approval import Approvals
 from lib.delivery.dispatch import Dispatch
 from lib.flusher import hook_image
@@ -24,6 +23,7 @@ from lib.system.logs import log
 from lib.system.settings import Settings
 from lib.system.state import FILE_NAME as STATE_FILE
 from lib.system.state import StateFile
+from lib.system.timestamps import timestamp
 
 DEADLINE_SECONDS = 30
 # Between the deadline that the loop keeps and the one that the kernel keeps.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib import __version__
-from lib.capture import identity
 from lib.ledger.diff import opcodes
+from lib.system.digest import hex_digest
 
 VERSION = "0.1.0"
 NAMESPACE = uuid.UUID("6f1d5c3e-8f0b-5a55-9a57-0e6b8f3d7a11")
@@ -71,5 +71,5 @@ def _lines(text: str) -> list[str]:
 
 
 def _range(lines: list[str], start: int, end: int) -> dict[str, Any]:
-    digest = identity.digest("".join(lines[start:end]))
+    digest = hex_digest("".join(lines[start:end]))
     return {"start_line": start + 1, "end_line": end, "content_hash": f"sha256:{digest}"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from lib.capture import identity
 from lib.capture.event import UNKNOWN
+from lib.system.digest import hex_digest
 
 RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
 
@@ -112,7 +113,7 @@ class Recording:
     def _add_snapshot(self, code: object) -> str | None:
         if not isinstance(code, str):
             return None
-        digest = identity.digest(code)
+        digest = hex_digest(code)
         query = "SELECT 1 FROM snapshots WHERE digest = ?"
         if not self._db.execute(query, (digest,)).fetchone():
             packed = zlib.compress(code.encode("utf-8", "surrogatepass"), 1)
@@ -176,7 +177,7 @@ class Recording:
 
 def creation_event_id(pattern_id: str) -> str:
     """The id of a creation that nobody saw: the same wherever and whenever it is told."""
-    return identity.digest(f"creation\0{pattern_id}")[:32]
+    return hex_digest(f"creation\0{pattern_id}")[:32]
 
 
 def unpack(packed: bytes) -> str:

@@ -5,7 +5,6 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.capture import identity
-from lib.capture.event import timestamp
 from lib.flusher.intake import Ignored, Intake
 from lib.ledger.store import Ledger, Taken, open_ledger
 from lib.privacy.ignore import NotYet
@@ -17,6 +16,7 @@ from lib.system import files, json_codec, logger
 from lib.system.files import make_private_directory
 from lib.system.lock import Lock
 from lib.system.settings import Settings
+from lib.system.timestamps import timestamp
 
 if TYPE_CHECKING:
     import asyncio

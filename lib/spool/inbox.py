@@ -6,9 +6,9 @@ Builtins only: the hook path imports this. Reading and acknowledging are the out
 import posix
 import time
 
-from lib.capture.identity import digest
 from lib.spool import tally
 from lib.system import files, json_codec
+from lib.system.digest import hex_digest
 
 PREFIX = "pending_"
 SUFFIX = ".json"
@@ -17,7 +17,7 @@ TEMPORARY = "tmp_"
 
 def file_name(event_id: str) -> str:
     """The name of an event's file: a digest, so that no input can steer it."""
-    return f"{PREFIX}{digest(event_id)[:32]}{SUFFIX}"
+    return f"{PREFIX}{hex_digest(event_id)[:32]}{SUFFIX}"
 
 
 def commit(directory: str, event: "dict[str, object]", captured_ns: int, sync: bool = True) -> str:

@@ -7,8 +7,8 @@ says it again. Builtins only: the hook path imports this.
 
 import posix
 
-from lib.capture.identity import digest
 from lib.system import files
+from lib.system.digest import hex_digest
 
 FILE = "tally"
 # What can happen to a captured event, other than that the ledger counts it: it was captured, and
@@ -26,7 +26,7 @@ Entries = dict[str, "set[str]"]
 
 def key(name: str, captured_ns: int) -> str:
     """What an event's file is counted under; a file of that name dated otherwise is another."""
-    return f"{digest(name)[:_KEY_DIGITS]}.{captured_ns}"
+    return f"{hex_digest(name)[:_KEY_DIGITS]}.{captured_ns}"
 
 
 def add(directory: str, outcome: str, *keys: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import time
 
-from lib.capture.event import timestamp
+from lib.system.timestamps import timestamp
 
 FILE_NAME = "flusher.log"
 LIMIT = 256 * 1024

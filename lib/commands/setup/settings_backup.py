@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 
-from lib.capture.identity import digest
 from lib.commands.setup import settings_file
 from lib.system import files
+from lib.system.digest import hex_digest
 
 PATH, BACKUP, WRITTEN, FOUND = "path", "before", "after", "found"
 
@@ -35,7 +35,7 @@ class Record:
 
     def __init__(self, root: str, path: str) -> None:
         self._path = path
-        self._directory = f"{directory(root)}/{digest(path)[:16]}"
+        self._directory = f"{directory(root)}/{hex_digest(path)[:16]}"
 
     def remember(self, before: bytes | None, after: bytes, ours: tuple[str, ...]) -> None:
         """Keep what `original` returns, unless somebody else wrote between our own writings, and
