@@ -12,6 +12,9 @@ from tests.support.bundle import CLIENT, ROOT, Bundle, seed, wait_for
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 
+# For one test of the long form, in seconds; the others have what pyproject.toml gives them.
+LONG_SECONDS = 900
+
 # A busy machine is slow, and that is no failure; a fixture that examples share is meant so.
 settings.register_profile(
     "any",
@@ -19,6 +22,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("any")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the long tests longer until they count as hanging."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
 
 
 @pytest.fixture

@@ -36,9 +36,11 @@ class Service:
         self.arrived = asyncio.Event()
         self.closed = asyncio.Event()
         self.keep_alive = False
+        self.handlers: set[asyncio.Task[None] | None] = set()
         self.url = ""
 
     async def handle(self, reader: Reader, writer: Writer) -> None:
+        self.handlers.add(asyncio.current_task())
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             self.requests.append(head.decode())
@@ -52,6 +54,12 @@ class Service:
         finally:
             writer.close()
 
+    def stop(self) -> None:
+        """End the handlers: since Python 3.12.1 a server that closes waits for them."""
+        for task in self.handlers:
+            if task is not None:
+                task.cancel()
+
 
 @asynccontextmanager
 async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> AsyncIterator[Service]:
@@ -60,7 +68,10 @@ async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Asyn
     async with server:
         scheme = "https" if context else "http"
         service.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield service
+        try:
+            yield service
+        finally:
+            service.stop()
 
 
 def response(content: bytes, status: str = "200 OK", *headers: str) -> bytes:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lib.delivery.answers import Verdict
 from lib.delivery.http import Service
 from tests.support.bundle import Bundle, write_payload
 from tests.support.service_double import Fault, ServiceDouble
+from tests.support.terminals import open_terminal
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_sync_shows_its_progress_on_a_terminal_only(served: Bundle, server: Serv
         for number in range(3):
             write(served, number)
         served.wait_flushed()
-    outer, inner = pty.openpty()
+    outer, inner = open_terminal()
     done = subprocess.run(
         [str(served.root / "bin" / "pattern-tracker"), "sync"],
         env={**served.environ, "TERM": "xterm"}, stdout=subprocess.PIPE, stderr=inner, check=True,

@@ -44,7 +44,8 @@ def write_payload(path: str, content: str, use: str, before: str | None = None) 
 def seed(root: Path) -> None:
     """Put a whole environment where a bundle at `root` has its own: installing copies it, for what
     a package index serves is not what is tested."""
-    made = ROOT / ".cache" / "environment"
+    version = ".".join(map(str, sys.version_info[:2]))
+    made = ROOT / ".cache" / f"environment-{version}"
     lock = str(ROOT / "requirements.lock")
     made.parent.mkdir(exist_ok=True)
     with FileLock(f"{made}.lock"):
