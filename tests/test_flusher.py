@@ -115,14 +115,6 @@ def test_one_flusher_at_a_time(tmp_path: Path) -> None:
     assert flusher.run_once(5.0)
 
 
-def test_the_lock_is_the_one_that_filelock_takes(tmp_path: Path) -> None:
-    from filelock import FileLock
-
-    with FileLock(f"{tmp_path}/flusher.lock"):
-        assert not Lock(f"{tmp_path}/flusher.lock").acquire()
-    assert Lock(f"{tmp_path}/flusher.lock").acquire()
-
-
 DAMAGED = {
     "empty": b"",
     "half": b'{"event_id": "a',

@@ -18,6 +18,7 @@ from lib.system.bundle import kept
 from lib.system.settings import Settings
 from lib.system.state import StateFile
 from tests.support.bundle import (
+    ENVIRONMENT,
     CLIENT,
     INTERPRETER,
     ROOT,
@@ -182,7 +183,7 @@ def test_what_waited_is_delivered_when_the_environment_is_there(
         assert (lock, interpreter) == (str(plugin.root / "requirements.lock"), INTERPRETER)
         assert plugin.told() == plugin_environment.PREPARING
         assert "being made in the background for" in plugin.bare("status").stdout
-        environment.copy(str(ROOT / ".cache" / "environment"), made)
+        environment.copy(str(ENVIRONMENT), made)
 
     seed(plugin.home / "spare")
     monkeypatch.setattr(environment, "build", build)
@@ -204,7 +205,7 @@ def test_an_environment_for_other_packages_is_made_anew(
 
     def build(place: str, lock: str, interpreter: str) -> None:
         made.append(place)
-        environment.copy(str(ROOT / ".cache" / "environment"), place)
+        environment.copy(str(ENVIRONMENT), place)
         Path(place, environment.MARK).unlink()
         Path(place, environment.MARK).write_text(environment._signature(lock))
 

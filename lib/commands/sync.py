@@ -10,6 +10,7 @@ from lib.commands.common import CommandError, print_json, printable, spool_direc
 from lib.commands.status import gather
 from lib.flusher.process import DEADLINE_SECONDS, Flusher
 from lib.system import files
+from lib.system.lock import patient_lock
 from lib.system.settings import Settings
 
 
@@ -22,7 +23,9 @@ def run(options: argparse.Namespace) -> int:
     directory = spool_directory()
     files.make_private_directory(directory)
     with _progress(shown=sys.stderr.isatty() and not options.json) as progress:
-        flusher = Flusher(directory, Settings(os.environ), progress=progress)
+        flusher = Flusher(
+            directory, Settings(os.environ), progress=progress, make_lock=patient_lock
+        )
         try:
             complete = flusher.run_once(DEADLINE_SECONDS)
         except TimeoutError as error:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from importlib.util import cache_from_source
+from typing import TYPE_CHECKING
 
 from lib.delivery.approval import Approvals
 from lib.delivery.dispatch import Dispatch
@@ -24,6 +25,9 @@ from lib.system.settings import Settings
 from lib.system.state import FILE_NAME as STATE_FILE
 from lib.system.state import StateFile
 from lib.system.timestamps import timestamp
+
+if TYPE_CHECKING:
+    from lib.system.lock import AnyLock
 
 DEADLINE_SECONDS = 30
 # Between the deadline that the loop keeps and the one that the kernel keeps.
@@ -88,6 +92,7 @@ class Flusher:
         settings: what the environment asks for.
         approvals: which services may be used; None: those of this bundle.
         progress: told the numbers of events done and still waiting after each batch.
+        make_lock: makes the lock that they compete for.
 
     `delivered` counts the events that this object took out of the spool; `problem` is the
     service's, "" if there is none.
@@ -99,6 +104,7 @@ class Flusher:
         settings: Settings,
         approvals: Approvals | None = None,
         progress: Callable[[int, int], None] = lambda done, left: None,
+        make_lock: "Callable[[str], AnyLock]" = Lock,
     ) -> None:
         self.directory = directory
         self.settings = settings
@@ -107,7 +113,7 @@ class Flusher:
         self.problem = ""
         self._approvals = approvals or Approvals()
         self._progress = progress
-        self._lock = Lock(f"{directory}/{outbox.LOCK_FILE}")
+        self._lock = make_lock(f"{directory}/{outbox.LOCK_FILE}")
         self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._failed = ""
         self._forced = False

@@ -14,12 +14,14 @@ from lib.spool.books import Accounts
 from lib.spool.outbox import Waiting
 from lib.system import files, json_codec, logger
 from lib.system.files import make_private_directory
-from lib.system.lock import Lock
+from lib.system.lock import patient_lock
 from lib.system.settings import Settings
 from lib.system.timestamps import timestamp
 
 if TYPE_CHECKING:
     import asyncio
+
+    from lib.system.lock import AnyLock
 
 Event = dict[str, Any]
 # How long a sync waits for a flusher that is at work, in seconds.
@@ -137,7 +139,7 @@ class PatternCache:
         client has failed too often in a row.
         """
         stats = {"total_found": 0, "synced": 0, "failed": 0, "skipped": 0}
-        lock = Lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")
+        lock = patient_lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")
         try:
             waiting = outbox.pending(self.cache_dir)
             stats["total_found"] = len(waiting)
@@ -230,7 +232,7 @@ class PatternCache:
 
         Returns how many; each is counted by its cause, and `status` shows it.
         """
-        lock = Lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")
+        lock = patient_lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")
         try:
             make_private_directory(self.cache_dir)
             if not await _acquire(lock):
@@ -326,7 +328,7 @@ def _is_for(event: Event, api_client: object) -> bool:
     return not wanted or not url or wanted == url
 
 
-async def _acquire(lock: Lock) -> bool:
+async def _acquire(lock: "AnyLock") -> bool:
     """Take the flusher's lock, letting others run while somebody else has it."""
     import asyncio
 

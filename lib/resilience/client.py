@@ -28,6 +28,7 @@ from lib.spool import inbox, outbox, tally
 from lib.system import logger
 from lib.system.clock import Clock
 from lib.system.files import make_private_directory
+from lib.system.lock import patient_lock
 from lib.system.settings import Settings
 from lib.system.state import FILE_NAME, StateFile
 from lib.system.storage import MemoryStorage, SharedStorage, Storage
@@ -91,7 +92,7 @@ class ResilientAPIClient:
         self._ledgers = threading.local()
         self._inherited: list[object] = []
         self.cache = PatternCache(cache_dir)
-        state = StateFile(f"{self.cache.cache_dir}/{FILE_NAME}")
+        state = StateFile(f"{self.cache.cache_dir}/{FILE_NAME}", patient_lock)
         if storage is None and self.cache.cache_dir:
             storage = partial(SharedStorage, state)
         stored = storage or (lambda section: MemoryStorage())

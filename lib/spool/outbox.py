@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from lib.capture import identity
 from lib.spool import inbox, tally
 from lib.system import files, json_codec
-from lib.system.lock import try_lock
+from lib.system.lock import NO_FLOCK, try_lock
 
 Event = dict[str, Any]
 
@@ -107,7 +107,7 @@ def read(directory: str, name: str) -> Event:
         raise Damaged("not a regular file")
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        if not try_lock(fd, fcntl.LOCK_SH):
+        if not _try_lock(fd, fcntl.LOCK_SH):
             raise Busy(name)
         if os.fstat(fd).st_size > MAX_FILE_BYTES:
             raise Damaged("larger than any event")
@@ -153,10 +153,20 @@ def claim(directory: str, name: str) -> int | None:
     except OSError:
         return None
     # Unlinked or replaced between the opening and the locking: then the lock means nothing.
-    if try_lock(fd, fcntl.LOCK_EX) and os.fstat(fd).st_nlink:
+    if _try_lock(fd, fcntl.LOCK_EX) and os.fstat(fd).st_nlink:
         return fd
     os.close(fd)
     return None
+
+
+def _try_lock(fd: int, kind: int) -> bool:
+    """As `try_lock`; without flock nobody can keep a file from others, and twice is no harm."""
+    try:
+        return try_lock(fd, kind)
+    except OSError as error:
+        if error.errno not in NO_FLOCK:
+            raise
+        return True
 
 
 def acknowledge(directory: str, name: str) -> None:

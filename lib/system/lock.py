@@ -1,15 +1,33 @@
 """One holder at a time, across processes, by flock.
 
-The same lock that the `filelock` package takes on Unix, so either side can wait for the other;
-importing that package costs a flusher run more than everything else it does (it loads asyncio).
-The lock file is never unlinked: a contender may hold the old inode while another locks a new one.
+The same lock that the `filelock` package takes on Unix, so either side can wait for the other:
+importing that package costs a flusher run more than everything else it does (it loads asyncio), so
+the flusher takes it here, and `patient_lock` is for those who have the time. Where a file system
+has no flock (some network mounts), both use that package's soft lock: a file whose existence
+is the lock, with its owner in it, so that one left by a killed process is taken over.
 """
 
+import errno
 import fcntl
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class AnyLock(Protocol):
+        """What `Lock` and `PackageLock` have in common."""
+
+        def acquire(self, timeout: float = 0.0) -> bool: ...
+
+        def release(self) -> None: ...
+
+
 POLL_SECONDS = 0.01
+# What a file system without flock answers.
+NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+SOFT_SUFFIX = ".soft"
 
 
 class Lock:
@@ -18,22 +36,35 @@ class Lock:
     def __init__(self, path: str) -> None:
         self.path = path
         self._fd = -1
+        self._soft: Any = None
 
     def acquire(self, timeout: float = 0.0) -> bool:
         """Take the lock, waiting up to `timeout` seconds; False if another held it throughout.
 
-        Raises OSError if the lock file cannot be opened.
+        Raises OSError if the lock file cannot be opened, or not be locked and `filelock` is not
+        installed.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(self.path, flags, 0o600)
         deadline = time.monotonic() + timeout
-        while not try_lock(fd):
+        while not self._try():
             if time.monotonic() >= deadline:
-                os.close(fd)
                 return False
             time.sleep(POLL_SECONDS)
-        self._fd = fd
         return True
+
+    def _try(self) -> bool:
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            # A file that was unlinked before it was locked guards nothing: filelock may do that.
+            if try_lock(fd) and os.fstat(fd).st_nlink:
+                self._fd = fd
+        except OSError as error:
+            if error.errno not in NO_FLOCK:
+                raise
+            self._soft = take_soft(self.path)
+        finally:
+            if self._fd != fd:
+                os.close(fd)
+        return self._fd >= 0 or self._soft is not None
 
     def release(self) -> None:
         """Give the lock up; nothing happens if it is not held."""
@@ -42,6 +73,73 @@ class Lock:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = -1
+        if self._soft is not None:
+            self._soft.release()
+            self._soft = None
+
+
+class PackageLock:
+    """The same lock as `Lock`, taken through the `filelock` package."""
+
+    def __init__(self, path: str) -> None:
+        from filelock import FileLock
+
+        self.path = path
+        self._lock: Any = FileLock(path, mode=0o600)
+        self._soft: Any = None
+
+    def acquire(self, timeout: float = 0.0) -> bool:
+        """Take the lock, waiting up to `timeout` seconds; False if another held it throughout.
+
+        Raises OSError if the lock file cannot be opened.
+        """
+        from filelock import Timeout
+
+        try:
+            self._lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
+        except Timeout:
+            return False
+        except OSError as error:
+            if error.errno not in NO_FLOCK:
+                raise
+            self._soft = take_soft(self.path, timeout)
+            return self._soft is not None
+        return True
+
+    def release(self) -> None:
+        """Give the lock up; nothing happens if it is not held."""
+        self._lock.release()
+        if self._soft is not None:
+            self._soft.release()
+            self._soft = None
+
+
+def patient_lock(path: str) -> "AnyLock":
+    """The lock on `path` for whoever has the time to import `filelock`, where it is installed."""
+    try:
+        return PackageLock(path)
+    except ImportError:
+        return Lock(path)
+
+
+def take_soft(path: str, timeout: float = 0.0) -> "Any":
+    """The soft lock for `path`, held, to be released; None if another held it throughout.
+
+    Raises OSError where the package is missing.
+    """
+    from lib.system import packages
+
+    packages.find()
+    try:
+        from filelock import SoftFileLock, Timeout
+    except ImportError:
+        raise OSError(errno.ENOLCK, "no flock there, and filelock is not installed", path) from None
+    lock = SoftFileLock(path + SOFT_SUFFIX, mode=0o600)
+    try:
+        lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
+    except Timeout:
+        return None
+    return lock
 
 
 def is_held(path: str) -> bool:
@@ -53,6 +151,10 @@ def is_held(path: str) -> bool:
     try:
         # Shared, so that two processes asking at once do not take each other for the holder.
         return not try_lock(fd, fcntl.LOCK_SH)
+    except OSError as error:
+        if error.errno not in NO_FLOCK:
+            raise
+        return os.path.lexists(path + SOFT_SUFFIX)
     finally:
         os.close(fd)
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from lib.system.lock import AnyLock
+
 FILE_NAME = "state.json"
 State = dict[str, "Any"]
 LOCK_TIMEOUT = 1.0
@@ -23,10 +25,12 @@ class StateFile:
 
     A missing or damaged file reads as an empty object; `damaged` tells the two apart and
     `damages` counts the damaged files met so far. The count is stored with the next change.
+    `make_lock` makes the lock of those who change it.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, make_lock: "Callable[[str], AnyLock]" = Lock) -> None:
         self.path = path
+        self._make_lock = make_lock
         self.damaged = False
         self.damages = 0
         self._lock_path = path.removesuffix(".json") + ".lock"
@@ -61,7 +65,7 @@ class StateFile:
         Raises OSError, TimeoutError included.
         """
         files.make_private_directory(os.path.dirname(self.path))
-        lock = Lock(self._lock_path)
+        lock = self._make_lock(self._lock_path)
         if not lock.acquire(timeout):
             raise TimeoutError(f"{self._lock_path} is held")
         try:

@@ -2,6 +2,7 @@
 
 from _thread import allocate_lock
 
+from lib.system.lock import patient_lock
 from lib.system.state import LOCK_TIMEOUT, State, StateFile
 
 TYPE_CHECKING = False
@@ -64,7 +65,7 @@ class SharedStorage(Storage):
     def __init__(
         self, file: "str | StateFile", section: str = "breaker", lock_timeout: float = LOCK_TIMEOUT
     ) -> None:
-        self._file = file if isinstance(file, StateFile) else StateFile(file)
+        self._file = file if isinstance(file, StateFile) else StateFile(file, patient_lock)
         self._section = section
         self._lock_timeout = lock_timeout
 

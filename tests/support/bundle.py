@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAYLOADS = ROOT / "tests" / "payloads"
 CLIENT = ROOT / ".cache" / "client" / "node_modules" / ".bin" / "claude"
 INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+# A whole environment of this version of Python, made once for all tests.
+ENVIRONMENT = ROOT / ".cache" / "environment-{}.{}".format(*sys.version_info)
 PATIENCE_SECONDS = 20
 NO_PYC = shutil.ignore_patterns("__pycache__")
 
@@ -44,8 +46,7 @@ def write_payload(path: str, content: str, use: str, before: str | None = None) 
 def seed(root: Path) -> None:
     """Put a whole environment where a bundle at `root` has its own: installing copies it, for what
     a package index serves is not what is tested."""
-    version = ".".join(map(str, sys.version_info[:2]))
-    made = ROOT / ".cache" / f"environment-{version}"
+    made = ENVIRONMENT
     lock = str(ROOT / "requirements.lock")
     made.parent.mkdir(exist_ok=True)
     with FileLock(f"{made}.lock"):

@@ -30,7 +30,7 @@ from lib.delivery.approval import SUFFIX, Approvals, Refused, vet
 from lib.flusher import hook_image
 from lib.system import environment, files
 from lib.system.exchange import put_in_place
-from lib.system.lock import Lock
+from lib.system.lock import patient_lock
 from lib.system.settings import Settings
 
 LOCK_SECONDS = 300.0
@@ -182,7 +182,7 @@ def _alone(plan: Plan) -> Iterator[None]:
         return
     files.make_private_directory(hooks)
     path = f"{hooks}/.pattern-tracker.installing"
-    lock = Lock(path)
+    lock = patient_lock(path)
     if not lock.acquire(LOCK_SECONDS):
         raise CommandError("another installer is at work; nothing was changed")
     try:

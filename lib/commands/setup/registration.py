@@ -14,7 +14,7 @@ from lib.commands.setup.json_text import Node
 from lib.commands.setup.settings_backup import Record
 from lib.commands.setup.settings_file import UNTOUCHED, bytes_of, read, swap, text_of
 from lib.system import files
-from lib.system.lock import Lock
+from lib.system.lock import patient_lock
 
 MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
 TIMEOUT_SECONDS = 10
@@ -143,7 +143,7 @@ def _without_hooks(before: bytes, shown: str, root: str) -> bytes | None:
 
 @contextmanager
 def _locked(root: str) -> Iterator[None]:
-    lock = Lock(lock_path(root))
+    lock = patient_lock(lock_path(root))
     if not lock.acquire(LOCK_SECONDS):
         raise CommandError(f"another installer is at work; {UNTOUCHED}")
     try:
