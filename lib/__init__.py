@@ -1,3 +1,3 @@
 """pattern-tracker: records which code patterns Claude Code creates, changes and reuses."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

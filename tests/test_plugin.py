@@ -18,8 +18,8 @@ from lib.system.bundle import kept
 from lib.system.settings import Settings
 from lib.system.state import StateFile
 from tests.support.bundle import (
-    ENVIRONMENT,
     CLIENT,
+    ENVIRONMENT,
     INTERPRETER,
     ROOT,
     Bundle,

@@ -4,13 +4,16 @@ Builtins only: the hook path imports this. The same code must have the same id o
 and Python version, so no id depends on locale, platform or Unicode tables.
 """
 
-from lib.capture.languages import base_name, block_comment, comment_openers
+from lib.capture.comments import without_comments
+from lib.capture.languages import base_name
 from lib.system.digest import hex_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# How some editors begin a file; no part of its code.
+MARK = "\ufeff"
 MAX_ID = 255
 DIGITS = 16
 _WHITE_SPACE = " \t\v\f"
@@ -32,30 +35,16 @@ _BINDERS = frozenset(("const", "let", "var"))
 def normalise(code: str, language: str) -> str:
     """`code` in the form that its id is computed on.
 
-    Newlines become "\\n"; trailing white space, blank lines and lines that hold nothing but a
-    comment go; nothing else changes. Each line is judged alone, which makes this idempotent.
+    Newlines become "\\n"; a byte-order mark, trailing white space, blank lines and lines that hold
+    nothing but a comment go; nothing else changes. Doing it twice changes nothing more.
     """
-    text = code.replace("\r\n", "\n").replace("\r", "\n")
+    text = code.removeprefix(MARK).replace("\r\n", "\n").replace("\r", "\n")
     if any(space + "\n" in text for space in _WHITE_SPACE) or text[-1:] in _WHITE_SPACE:
         text = "\n".join([line.rstrip(_WHITE_SPACE) for line in text.split("\n")])
-    openers = comment_openers(language)
-    start, end = block_comment(language)
-    if any(opener in text for opener in openers) or (start and start in text):
-        kept = [line for line in text.split("\n") if not _is_comment(line, openers, start, end)]
-        text = "\n".join(kept)
+    text = without_comments(text, language)
     while "\n\n" in text:
         text = text.replace("\n\n", "\n")
     return text.strip("\n")
-
-
-def _is_comment(line: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
-    text = line.lstrip(_WHITE_SPACE)
-    if text.startswith(openers):
-        return True
-    if not start or not text.startswith(start):
-        return False
-    closing = text.find(end, len(start))
-    return closing >= 0 and closing + len(end) == len(text)
 
 
 def pattern_id(normalised: str, language: str, pattern_type: str) -> str:

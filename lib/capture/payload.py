@@ -198,7 +198,9 @@ def _on_disk(path: str) -> str:
             data = posix.read(fd, MAX_BYTES)
         finally:
             posix.close(fd)
-        return data.decode("utf-8")
+        # By its mark; the client reads and writes both back as it found them.
+        is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        return data.decode("utf-16" if is_wide else "utf-8")
     except (OSError, ValueError):
         raise Refused("unreadable") from None
 

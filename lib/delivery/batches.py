@@ -228,16 +228,24 @@ class Delivery:
 
     def _with_creations(self, group: list[Item]) -> list[Item]:
         """`group` with the creations before it that the service was never told of."""
-        wanted = {need for item in group for need in wire.needs(item.body)} - self._seen
-        missing = wanted - self._ledger.known_at(self._sender.url, wanted)
+        told: set[str] = set()
         made: list[Item] = []
         for item in group:
-            for need in wire.needs(item.body):
-                if need in missing:
-                    missing.discard(need)
-                    made.append(Item(wire.creation(need, self._ledger.creation_of(need)), None))
+            made += self._creations(item.body, told)
             made.append(item)
-            missing.discard(item.body["pattern_id"])
+            told.add(item.body["pattern_id"])
+        return made
+
+    def _creations(self, body: Body, told: set[str]) -> list[Item]:
+        """The creations that the service lacks of what `body` presupposes; adds them to `told`."""
+        wanted = {need for need in wire.needs(body) if need not in told and need not in self._seen}
+        missing = wanted - self._ledger.known_at(self._sender.url, wanted)
+        made: list[Item] = []
+        for need in wire.needs(body):
+            if need in missing and need not in told:
+                told.add(need)
+                creation = wire.creation(need, self._ledger.creation_of(need))
+                made += [*self._creations(creation, told), Item(creation, None)]
         return made
 
 

@@ -88,14 +88,18 @@ def needs(body: Body) -> list[str]:
 def creation(pattern_id: str, known: dict[str, Any]) -> Body:
     """The creation of a pattern that the service lacks, from what the ledger knows of it.
 
-    `known` may hold event_id, timestamp, pattern_name, pattern_type, language and code.
+    `known` may hold event_id, timestamp, pattern_name, pattern_type, language, code and parents.
     """
     data = {"event_id": known["event_id"], "captured_at": known.get("timestamp"), "implied": True}
     if known.get("code") is not None:
         data["code"] = known["code"]
+    parents = known.get("parents") or []
     return _safe(
         {
-            "event_type": "pattern_created",
+            # A creation with parents would lose them at the service.
+            "event_type": "pattern_forked" if parents else "pattern_created",
+            "parent_pattern_ids": parents,
+            "edge_type": "derived_from" if parents else None,
             "pattern_id": pattern_id,
             "pattern_name": known.get("pattern_name"),
             "pattern_type": known.get("pattern_type"),
@@ -137,7 +141,8 @@ def _type_for(event_type: str, parents: int) -> str:
         return "pattern_forked"
     if event_type in ("pattern_modified", "pattern_merged", "pattern_forked") and not parents:
         return "pattern_created"
-    return event_type
+    # A creation's parents would be dropped; as a fork it keeps them.
+    return "pattern_forked" if event_type == "pattern_created" and parents else event_type
 
 
 def _content(base: Body, content: str, parents: list[str], edge: str) -> Body:

@@ -58,7 +58,7 @@ class Drain:
         self._is_late = is_late
         self._progress = progress
         self._accounts = accounts
-        self._intake = Intake(directory)
+        self._intake = Intake(directory, ledger.has_earlier_ids())
         # What the ledger has of the files that are there: those that wait for a service, and those
         # that are done with but may not be unlinked yet, with their keys.
         self._recorded: set[str] = set()

@@ -4,6 +4,7 @@ import os
 import stat
 from typing import Any
 
+from lib.ledger import earlier_identity
 from lib.privacy import user_rules
 from lib.privacy.ignore import Ignores
 from lib.privacy.redaction import redact, redact_event
@@ -21,11 +22,13 @@ class Ignored(Exception):
 class Intake:
     """Reads the spool at `directory`. Raises user_rules.Unusable where nothing may be read.
 
-    What is read and held a secret holds none afterwards, on the disk neither.
+    What is read and held a secret holds none afterwards, on the disk neither. `notes_earlier`: the
+    ledger has ids of an earlier version, so each event gets those of its contents.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, notes_earlier: bool = False) -> None:
         self._directory = directory
+        self._notes_earlier = notes_earlier
         self._rules = user_rules.load()
         self._ignores = Ignores()
 
@@ -38,6 +41,8 @@ class Intake:
         event = outbox.read(self._directory, name)
         if not recorded and self.is_ignored(event):
             raise Ignored(name)
+        if self._notes_earlier and not recorded:
+            earlier_identity.note(event)
         clean = self.clean(event)
         if clean is not event:
             self._rewrite(name, clean)

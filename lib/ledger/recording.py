@@ -6,6 +6,7 @@ from typing import Any
 
 from lib.capture import identity
 from lib.capture.event import UNKNOWN
+from lib.ledger.earlier_identity import FIELD
 from lib.system.digest import hex_digest
 
 RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
@@ -45,6 +46,8 @@ class Recording:
             return UNCHANGED
         if self._type == "pattern_created" and self._stands_elsewhere():
             self._type = "pattern_applied"
+        if self._type == "pattern_created" and not self._parents:
+            self._parents, self._edge = self._earlier(self._content_id), "derived_from"
         self._imply_parents()
         if self._type == "pattern_applied":
             self._imply(self._subject, self._code(), self._name())
@@ -78,13 +81,26 @@ class Recording:
 
     def _imply(self, pattern_id: str, code: object, name: str) -> None:
         """Record the creation of a pattern that was never seen: lineage has no loose ends."""
-        query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
-        if self._db.execute(query, (pattern_id,)).fetchone():
+        if self._knows(pattern_id):
             return
+        earlier = self._earlier(pattern_id)
         snapshot = self._add_snapshot(code)
         self._add_pattern(pattern_id, name, snapshot)
+        for found in earlier:
+            self._add_edge(found, pattern_id, "derived_from")
+        kind = "pattern_modified" if earlier else "pattern_created"
         event_id = creation_event_id(pattern_id)
-        self._insert_event(event_id, "pattern_created", pattern_id, name, [], snapshot, implied=1)
+        self._insert_event(event_id, kind, pattern_id, name, earlier, snapshot, implied=1)
+
+    def _earlier(self, pattern_id: str) -> list[str]:
+        """Find the pattern that a new one's code was by an earlier version's rules."""
+        noted = self._event.get(FIELD)
+        earlier = _text(noted.get(pattern_id)) if isinstance(noted, dict) else ""
+        return [earlier] if earlier and self._knows(earlier) and not self._knows(pattern_id) else []
+
+    def _knows(self, pattern_id: str) -> bool:
+        query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
+        return self._db.execute(query, (pattern_id,)).fetchone() is not None
 
     def _add_patterns_and_edges(self) -> None:
         self._snapshot = self._add_snapshot(self._code())

@@ -2,7 +2,9 @@
 
 import sqlite3
 
-VERSION = 3
+VERSION = 4
+# The fact that a ledger holds ids which were given by the rules of version 0.1.0.
+EARLIER_IDS = "earlier_ids"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshots (
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS taken (
 CREATE TABLE IF NOT EXISTS known_at (
     service TEXT NOT NULL, pattern_id TEXT NOT NULL, PRIMARY KEY (service, pattern_id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -58,6 +61,8 @@ def prepare(db: sqlite3.Connection) -> None:
                 db.execute(statement)
         if before in (1, 2):
             _count_delivered(db, before)
+        if before:
+            db.execute("INSERT OR IGNORE INTO facts VALUES (?)", (EARLIER_IDS,))
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:

@@ -20,7 +20,7 @@ from lib.ledger.recording import (
     head_of,
     unpack,
 )
-from lib.ledger.schema import prepare
+from lib.ledger.schema import EARLIER_IDS, prepare
 from lib.system.logs import log
 
 FILE_NAME = "ledger.db"
@@ -161,7 +161,10 @@ class Ledger:
         found: dict[str, Any] = dict(row) if row else {"timestamp": None}
         if found.get("code") is not None:
             found["code"] = unpack(found["code"])
-        return {**found, "event_id": creation_event_id(pattern_id)}
+        event_id = creation_event_id(pattern_id)
+        query = "SELECT parent_pattern_ids FROM events WHERE event_id = ?"
+        told = self._db.execute(query, (event_id,)).fetchone()
+        return {**found, "event_id": event_id, "parents": told[0].split() if told else []}
 
     def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]:
         """Those of `pattern_ids`, or of the ids of bodies, that the service at that URL has."""
@@ -197,6 +200,11 @@ class Ledger:
         """The `newest` events (-1: all), oldest first, with LOG_FIELDS."""
         query = f"SELECT seq, {LOG_FIELDS} FROM events ORDER BY seq DESC LIMIT ?"
         return self._db.execute(query, (newest,)).fetchall()[::-1]
+
+    def has_earlier_ids(self) -> bool:
+        """Whether it holds ids that were given by the rules of an earlier version."""
+        query = "SELECT 1 FROM facts WHERE name = ?"
+        return self._db.execute(query, (EARLIER_IDS,)).fetchone() is not None
 
     def knows(self, pattern_id: str) -> bool:
         """Whether the pattern is recorded."""

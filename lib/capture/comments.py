@@ -1,0 +1,141 @@
+"""Which lines hold nothing but a comment, and which only look like it.
+
+Builtins only: the hook path imports this. A line inside a string, a heredoc or a block scalar is
+code, and so is what a compiler or a kernel obeys though it is written as a comment: a shebang, a
+coding declaration, a build constraint, a pragma. docs/identity.md has the table.
+"""
+
+from lib.capture.languages import block_comment, comment_openers
+from lib.capture.strings import spans
+
+_WHITE_SPACE = " \t\v\f"
+# Obeyed on the first line of a file, of whatever language.
+_FIRST = ("#!", "#compdef", "#autoload", "#cloud-config", "%&")
+# Obeyed wherever they stand.
+_ANYWHERE = {
+    "go": ("//go:", "//export ", "//line "),
+    "javascript typescript vue svelte": (
+        "// @ts-", "//@ts-", "/// <", "// @flow", "/* @flow", "/* @jsx", "/** @jsx"
+    ),
+    "swift": ("// swift-tools-version",),
+    "haskell": ("{-#",),
+    "sql": ("/*!", "/*+"),
+    "powershell": ("#requires", "#Requires"),
+}  # fmt: skip
+# Obeyed before the first line of code, after the comment's own sign.
+_LEADING = {
+    "ruby": ("frozen_string_literal:", "encoding:", "coding:", "-*-", "warn_indent:",
+             "shareable_constant_value:"),
+    "go": ("+build ",),
+}  # fmt: skip
+_CODED = ("python", "ruby", "erlang")
+_DOCKER = ("syntax", "escape", "check")
+
+
+def without_comments(text: str, language: str) -> str:
+    """`text`, whose newlines are "\\n", without the lines that hold nothing but a comment."""
+    openers = comment_openers(language)
+    start, end = block_comment(language)
+    if not (any(opener in text for opener in openers) or (start and start in text)):
+        return text
+    lines = text.split("\n")
+    found = [n for n, line in enumerate(lines) if _looks(line, openers, start, end)]
+    if not found:
+        return text
+    comments = set(found)
+    comments -= _obeyed(lines, found, language)
+    comments -= _in_strings(text, lines, language, openers, (start, end))
+    if language == "ini":  # a backslash joins the next line to this one, whatever it begins with
+        comments = {n for n in comments if n == 0 or not lines[n - 1].endswith("\\")}
+    return "\n".join([line for n, line in enumerate(lines) if n not in comments])
+
+
+def _looks(line: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
+    """Whether `line` looks like a comment and nothing else."""
+    text = line.lstrip(_WHITE_SPACE)
+    if text.startswith(openers):
+        return True
+    if not start or not text.startswith(start):
+        return False
+    closing = text.find(end, len(start))
+    return closing >= 0 and closing + len(end) == len(text)
+
+
+def _in_strings(
+    text: str,
+    lines: "list[str]",
+    language: str,
+    openers: "tuple[str, ...]",
+    block: "tuple[str, str]",
+) -> "set[int]":
+    """The numbers of the lines that begin inside a string."""
+    found: set[int] = set()
+    number = at = 0
+    for begins, ends in spans(text, language, openers, block):
+        while number < len(lines) and at <= ends:
+            if at > begins:
+                found.add(number)
+            at += len(lines[number]) + 1
+            number += 1
+    return found
+
+
+def _obeyed(lines: "list[str]", found: "list[int]", language: str) -> "set[int]":
+    """Those of the lines `found`, which look like comments, that something obeys."""
+    obeyed = set()
+    anywhere = _of(_ANYWHERE, language)
+    leading = _of(_LEADING, language)
+    docker = language == "dockerfile"
+    comments = set(found)
+    is_leading = True
+    last = -1
+    for number in found:
+        text = lines[number].lstrip(_WHITE_SPACE)
+        is_leading = is_leading and not any(line.strip() for line in lines[last + 1 : number])
+        last = number
+        by_line = text.startswith(anywhere) or (number == 0 and lines[0].startswith(_FIRST))
+        by_place = is_leading and bool(leading) and text.lstrip("#/ \t").startswith(leading)
+        in_head = number < 2 and (number == 0 or 0 in comments or not lines[0].strip())
+        by_coding = in_head and language in _CODED and _names_coding(text)
+        docker = docker and _directs(text)
+        if by_line or by_place or by_coding or docker:
+            obeyed.add(number)
+        docker = docker and number == len(obeyed) - 1
+    if language == "go" and 'import "C"' in lines:
+        obeyed |= _preamble(lines, comments)
+    return obeyed
+
+
+def _of(table: "dict[str, tuple[str, ...]]", language: str) -> "tuple[str, ...]":
+    for languages, found in table.items():
+        if language in languages.split():
+            return found
+    return ()
+
+
+def _names_coding(text: str) -> bool:
+    """Whether a comment declares its file's coding, as PEP 263 says."""
+    for rest in text[:400].split("coding")[1:]:
+        value = rest[1:].lstrip(" \t")
+        if rest[:1] in (":", "=") and value and (value[0].isalnum() or value[0] in "-_."):
+            return True
+    return False
+
+
+def _directs(text: str) -> bool:
+    """Whether a comment is a directive to the parser of Dockerfiles."""
+    name, sign, _ = text.lstrip("# \t").partition("=")
+    return bool(sign) and name.strip().lower() in _DOCKER
+
+
+def _preamble(lines: "list[str]", comments: "set[int]") -> "set[int]":
+    """The comment that is C code to cgo: what ends right above `import "C"`."""
+    number = lines.index('import "C"') - 1
+    found = set()
+    inside = lines[number].rstrip().endswith("*/") if number >= 0 else False
+    while number >= 0 and (number in comments or inside):
+        found.add(number)
+        if "/*" in lines[number]:
+            inside = False
+        number -= 1
+    return found

@@ -1,0 +1,54 @@
+"""The ids that version 0.1.0 gave, so that an upgrade cuts no lineage.
+
+Until then each line was judged alone: one inside a string that looked like a comment did not count,
+nor did a shebang, and a byte-order mark did.
+"""
+
+from typing import Any
+
+from lib.capture import identity
+from lib.capture.languages import block_comment, comment_openers
+
+_WHITE_SPACE = " \t\v\f"
+
+
+FIELD = "earlier_ids"
+
+
+def note(event: dict[str, Any]) -> None:
+    """Add to `event`, whose code is the original, the earlier id of each content that had another.
+
+    They are kept under FIELD, by the ids of today.
+    """
+    body = event["event_data"]
+    details = body.get("pattern_data")
+    parents = event.get("parents")
+    own = event.get("content_pattern_id") or event["pattern_id"]
+    codes = [(own, details.get("code"))] if isinstance(details, dict) else []
+    for parent in parents if isinstance(parents, list) else []:
+        if isinstance(parent, dict):
+            codes.append((parent.get("pattern_id"), parent.get("code")))
+    words = str(body.get("language") or ""), str(body.get("pattern_type") or "")
+    for pattern_id, code in codes:
+        if isinstance(pattern_id, str) and isinstance(code, str):
+            earlier = earlier_id(code, *words)
+            if earlier != pattern_id:
+                event.setdefault(FIELD, {})[pattern_id] = earlier
+
+
+def earlier_id(code: str, language: str, pattern_type: str) -> str:
+    """The id of `code` by the rules of version 0.1.0."""
+    lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    openers, block = comment_openers(language), block_comment(language)
+    kept = [line.rstrip(_WHITE_SPACE) for line in lines if not _is_comment(line, openers, block)]
+    normalised = "\n".join(line for line in kept if line)
+    return identity.pattern_id(normalised, language, pattern_type)
+
+
+def _is_comment(line: str, openers: tuple[str, ...], block: tuple[str, str]) -> bool:
+    text = line.strip(_WHITE_SPACE)
+    start, end = block
+    if text.startswith(openers):
+        return True
+    closing = text.find(end, len(start)) if start and text.startswith(start) else -1
+    return closing >= 0 and closing + len(end) == len(text)
