@@ -65,6 +65,8 @@ class _Scanner:
         # Where "#" begins a comment only at the beginning of a word.
         self._words = language != "python"
         self._never: set[str] = set()
+        others = [*self._brackets, self._heredoc, *(start for start, _ in self._comments)]
+        self._long = [opener for opener in others if len(opener) > 1]
 
     def run(self, triggers: "list[str]") -> "list[Span]":
         text = self._text
@@ -91,24 +93,35 @@ class _Scanner:
         start = max(self._text.rfind("\n", at, place) + 1, at)
         opened = self._text.find("\n", place)
         line_end = opened if opened >= 0 else len(self._text)
+        if trigger in ('"', "'") and self._is_closed(self._text[start:line_end]):
+            return line_end, None
         hidden = self._hidden(start, place, line_end)
         if trigger == "\\\n":
-            # Inside an ordinary string, it goes on in the next line.
-            if hidden >= 0 and self._text[hidden] in self._single:
-                end = self._closing(self._text[hidden], place + 2, True)
-                return (end, (place, end)) if end >= 0 else (place + 2, None)
-            return place + 2, None
+            return self._joined(place, hidden)
         if hidden >= 0:
             is_comment = self._text[hidden] not in self._single or not self._single
             end = line_end if is_comment else self._closing(self._text[hidden], hidden + 1, True)
             return (end if place < end <= line_end else line_end), None
-        for comment_start, comment_end in self._comments:
-            if trigger == comment_start:
-                end = self._text.find(comment_end, place + len(trigger))
-                return (end + len(comment_end) if end >= 0 else len(self._text)), None
+        closer = dict(self._comments).get(trigger)
+        if closer:
+            end = self._text.find(closer, place + len(trigger))
+            return (end + len(closer) if end >= 0 else len(self._text)), None
         if trigger == self._heredoc:
             return self._heredoc_at(place, line_end)
         return self._string_at(place, trigger, line_end)
+
+    def _joined(self, place: int, hidden: int) -> "tuple[int, Span | None]":
+        """A backslash ends the line at `place`: an ordinary string, if one is open, goes on."""
+        end = -1
+        if hidden >= 0 and self._text[hidden] in self._single:
+            end = self._closing(self._text[hidden], place + 2, True)
+        return (end, (place, end)) if end >= 0 else (place + 2, None)
+
+    def _is_closed(self, line: str) -> bool:
+        """Whether no string of `line` goes on in the next, as far as counting tells: most lines."""
+        if line.count('"') % 2 or line.count("'") % 2 or "\\" in line:
+            return False
+        return not any(opener in line for opener in self._long)
 
     def _hidden(self, start: int, place: int, line_end: int) -> int:
         """Where the comment or ordinary string begins that hides `place`, -1 for none."""

@@ -77,7 +77,9 @@ class Bundle:
         self.home = home
         self.root = root
         self.spool = home / ".claude" / "hooks" / ".cache" / "patterns"
-        self.environ = {"HOME": str(home), "PATH": os.environ["PATH"]}
+        # This Python first: it is the one that is tested.
+        path = f"{os.path.dirname(INTERPRETER)}:{os.environ['PATH']}"
+        self.environ = {"HOME": str(home), "PATH": path}
 
     def hook(self, stage: str, data: bytes | dict[str, Any], **environ: str) -> Any:
         """Run the `stage` ("pre" or "post") hook script; the finished process."""
