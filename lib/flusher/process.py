@@ -15,7 +15,7 @@ from lib.delivery.approval import Approvals
 from lib.delivery.dispatch import Dispatch
 from lib.flusher import hook_image
 from lib.flusher.drain import Drain
-from lib.ledger.store import Ledger, open_ledger
+from lib.ledger.store import FILE_NAME, Ledger, open_ledger
 from lib.spool import inbox, outbox, retention, wake
 from lib.spool.books import Accounts
 from lib.system import bundle, files
@@ -256,6 +256,13 @@ class Flusher:
 
 def _furnish(directory: str) -> None:
     """Say what the directory is to people, to git and to backup programs."""
+    try:
+        files.make_private(directory)
+        for name in (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"):
+            if os.path.exists(f"{directory}/{name}"):
+                os.chmod(f"{directory}/{name}", 0o600)
+    except OSError:  # a file system without modes; whether it is private was asked before
+        pass
     signs = {"README": _ABOUT, ".gitignore": "*\n", "CACHEDIR.TAG": _CACHE_TAG}
     for name, text in signs.items():
         path = f"{directory}/{name}"

@@ -1,7 +1,9 @@
 """Two directories change places in one step, where the system can."""
 
 import ctypes
+import errno
 import os
+import shutil
 import sys
 
 # See renameat2(2), and renamex_np(2) on macOS.
@@ -19,7 +21,7 @@ def put_in_place(made: str, place: str) -> bool:
         return False
     if not _exchanged(made, place):
         between = f"{made}.old"
-        os.rename(place, between)
+        _move(place, between)
         try:
             os.rename(made, place)
         except OSError:
@@ -27,6 +29,17 @@ def put_in_place(made: str, place: str) -> bool:
             raise
         os.rename(between, made)
     return True
+
+
+def _move(place: str, between: str) -> None:
+    """Rename a directory; as a copy where that cannot be, as in an image's lower layer."""
+    try:
+        os.rename(place, between)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copytree(place, between, symlinks=True)
+        shutil.rmtree(place)
 
 
 def _exchanged(one: str, other: str) -> bool:

@@ -5,6 +5,8 @@ import posix
 # macOS has no fdatasync; there, fsync is what the client itself uses.
 sync_data = getattr(posix, "fdatasync", posix.fsync)
 TEMPORARY_SUFFIX = ".tmp"
+# A default ACL counts instead of the umask, for every file that is made in the directory.
+_INHERITED = ("system.posix_acl_access", "system.posix_acl_default")
 _NEW = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
 
 
@@ -17,9 +19,36 @@ def make_private_directory(path: str) -> None:
     for directory in reversed(missing):
         try:
             posix.mkdir(directory, 0o700)
-            posix.chmod(directory, 0o700)
+            make_private(directory)
         except FileExistsError:
             pass
+
+
+def make_private(directory: str) -> None:
+    """Let nobody else in, nor into what is made there from now on, whatever an ACL above asks for.
+
+    Raises OSError.
+    """
+    posix.chmod(directory, 0o700)
+    # Linux alone has these calls.
+    for name in _INHERITED if hasattr(posix, "removexattr") else ():
+        try:
+            posix.removexattr(directory, name)
+        except OSError:  # as a rule there is none
+            pass
+
+
+def make_all_private(directory: str) -> None:
+    """Let nobody else into `directory` and all that is in it. Raises OSError."""
+    make_private(directory)
+    with posix.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                make_all_private(entry.path)
+            elif not entry.is_symlink():
+                mode = entry.stat().st_mode
+                if mode & 0o077:
+                    posix.chmod(entry.path, mode & 0o700)
 
 
 def refusal(path: str) -> str:

@@ -125,7 +125,9 @@ def _replace(plan: Plan, steps: Steps) -> bool:
     """Make the bundle aside, check it there, and only then let it take the old one's place;
     whether the settings changed."""
     stage = staging.aside(plan.root)
+    files.make_private_directory(stage)
     try:
+        _check_place(stage)
         lock = f"{plan.source}/requirements.lock"
         environment.build(
             f"{stage}/.venv", lock, plan.interpreter, f"{plan.root}/.venv", steps.begin
@@ -144,6 +146,21 @@ def _replace(plan: Plan, steps: Steps) -> bool:
             raise
     finally:
         staging.remove(stage)
+
+
+def _check_place(directory: str) -> None:
+    """See, before anything is built, that what will lie there is private and can run."""
+    where = shortened(os.path.dirname(directory))
+    mode = os.stat(directory).st_mode & 0o777
+    if mode & 0o077:
+        raise CommandError(f"{where} cannot be private: its file system shows mode {mode:o}")
+    probe = f"{directory}/probe"
+    files.write_new(probe, b"#!/bin/sh\n", sync=False)
+    os.chmod(probe, 0o700)
+    # Python's own answer for a file system that is mounted noexec.
+    if not os.access(probe, os.X_OK):
+        raise CommandError(f"no program may run in {where}: its file system is mounted noexec")
+    os.unlink(probe)
 
 
 def _check(plan: Plan, root: str, steps: Steps) -> None:

@@ -24,6 +24,7 @@ class Plan:
             raise CommandError("--service-url goes with an installation")
         self.config = _config_directory()
         self.root = f"{self.config}/hooks/pattern-tracker"
+        _refuse_root_elsewhere(self.config)
         project = f"{os.getcwd()}/.claude/settings.json" if self.options.project else ""
         self.settings = project or f"{self.config}/settings.json"
 
@@ -59,6 +60,23 @@ def _parser() -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="show what would change, and change nothing"
     )
     return parser
+
+
+def _refuse_root_elsewhere(directory: str) -> None:
+    """Root would leave its owner a directory that is root's. Raises CommandError."""
+    if os.geteuid() != 0:
+        return
+    while not os.path.exists(directory):
+        directory = os.path.dirname(directory)
+    owner = os.stat(directory).st_uid
+    if owner != 0:
+        import pwd
+
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = f"the user {owner}"
+        raise CommandError(f"{directory} belongs to {name}: run this as {name}, without sudo")
 
 
 def _config_directory() -> str:

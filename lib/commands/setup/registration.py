@@ -12,7 +12,7 @@ from lib.commands.common import CommandError
 from lib.commands.setup import json_text
 from lib.commands.setup.json_text import Node
 from lib.commands.setup.settings_backup import Record
-from lib.commands.setup.settings_file import UNTOUCHED, bytes_of, read, swap, text_of
+from lib.commands.setup.settings_file import UNTOUCHED, bytes_of, finish, read, swap, text_of
 from lib.system import files
 from lib.system.lock import patient_lock
 
@@ -46,6 +46,7 @@ def register(settings_path: str, root: str, interpreter: str) -> bool:
     try:
         files.make_private_directory(os.path.dirname(path))
         with _locked(root):
+            finish(path)
             for _ in range(TRIES):
                 before = read(path)
                 after = _with_hooks(before, settings_path, root, interpreter)
@@ -113,6 +114,7 @@ def unregister(settings_path: str, root: str) -> bool:
         Record(root, path).forget()
         return False
     with _locked(root):
+        finish(path)
         for _ in range(TRIES):
             before = read(path)
             if before is None or not _is_registered(before, settings_path, root):

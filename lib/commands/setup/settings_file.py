@@ -1,6 +1,7 @@
-"""Claude Code's settings.json as bytes and as text: read, and replaced in one step."""
+"""Claude Code's settings.json as bytes and as text: read, and replaced with all that it has."""
 
 import codecs
+import errno
 import json
 import os
 
@@ -8,10 +9,21 @@ from lib.commands.common import CommandError
 from lib.system import files
 
 UNTOUCHED = "nothing was changed"
+# What is to be written lies there, whole, until it is.
+TEMPORARY = ".pattern-tracker.tmp"
 
 
 def read(path: str) -> bytes | None:
-    """The bytes of the file, None where there is none. Raises CommandError for any other error."""
+    """Read the file, None where there is none; what it was to hold, if a writer was killed in it.
+
+    Raises CommandError for any other error.
+    """
+    data = _bytes(path)
+    is_torn = data and os.path.lexists(path + TEMPORARY) and not _is_json(data)
+    return _bytes(path + TEMPORARY) if is_torn else data
+
+
+def _bytes(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -45,22 +57,34 @@ def bytes_of(text: str, mark: bytes) -> bytes:
 
 
 def swap(path: str, data: bytes | None, before: bytes | None) -> bool:
-    """Replace a file in one step, keeping its mode, or remove it (None); False, and nothing done,
-    if it is no longer as it was `before`.
+    """Replace a file, keeping its owner, mode, ACL and links, or remove it (None); False, and
+    nothing done, if it is no longer as it was `before`.
 
-    Raises CommandError where it is read-only, OSError.
+    In one step where renaming keeps all of that, else in place. For the holder of the lock. Raises
+    CommandError where it is read-only, OSError.
     """
-    if data is not None:
-        temporary = _prepared(path, data)
-    if read(path) != before:
-        if data is not None:
-            os.unlink(temporary)
-        return False
     if data is None:
+        if _bytes(path) != before:
+            return False
         os.unlink(path)
-    else:
-        os.rename(temporary, path)
+        return True
+    temporary = _prepared(path, data)
+    if _bytes(path) != before:
+        os.unlink(temporary)
+        return False
+    if not (_is_like(temporary, path) and _is_renamed(temporary, path)):
+        _write_in_place(path, data)
+        os.unlink(temporary)
     return True
+
+
+def finish(path: str) -> None:
+    """Carry out what a writer was killed in. For the holder of the lock. Raises OSError."""
+    if os.path.lexists(path + TEMPORARY):
+        whole = read(path)
+        if whole is not None and whole != _bytes(path):
+            _write_in_place(path, whole)
+        os.unlink(path + TEMPORARY)
 
 
 def put(path: str, data: bytes) -> None:
@@ -68,15 +92,60 @@ def put(path: str, data: bytes) -> None:
     os.rename(_prepared(path, data), path)
 
 
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _prepared(path: str, data: bytes) -> str:
-    """A file with `data` beside `path`, with its mode, ready to take its place."""
-    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o600
+    """A file with `data` beside `path`, whole and on the disk."""
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise CommandError(f"{path} is read-only; {UNTOUCHED}")
     # Only the lock's holder has this name: what lies there was left by one that was killed.
-    temporary = f"{path}.pattern-tracker.tmp"
+    temporary = path + TEMPORARY
     if os.path.lexists(temporary):
         os.unlink(temporary)
     files.write_new(temporary, data, sync=True)
-    os.chmod(temporary, mode)
     return temporary
+
+
+def _is_like(temporary: str, path: str) -> bool:
+    """Give `temporary` the owner, mode and attributes of `path`; whether it could have them all."""
+    if not os.path.exists(path):
+        return True
+    status = os.stat(path)
+    try:
+        if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(temporary, status.st_uid, status.st_gid)
+        os.chmod(temporary, status.st_mode & 0o7777)
+        # Among them the ACL, on Linux.
+        for name in os.listxattr(path) if hasattr(os, "listxattr") else ():
+            os.setxattr(temporary, name, os.getxattr(path, name))
+    except OSError:
+        return False
+    return status.st_nlink == 1
+
+
+def _is_renamed(temporary: str, path: str) -> bool:
+    """Let `temporary` take the place of `path`; False where that is a mount, or may not go."""
+    try:
+        os.rename(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES):
+            raise
+        return False
+    return True
+
+
+def _write_in_place(path: str, data: bytes) -> None:
+    """Write over a file; whoever is killed in it leaves its whole content beside, for `finish`."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        files.write_all(fd, data)
+        os.ftruncate(fd, len(data))
+        os.fsync(fd)
+    finally:
+        os.close(fd)

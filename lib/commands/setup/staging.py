@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 from lib.system.bytecode import compile_all
+from lib.system.files import make_all_private
 
 PARTS = (
     "lib", "hooks", "bin", "skills", ".claude-plugin", "plugin.json", "install.sh",
@@ -54,6 +55,8 @@ def copy(source: str, stage: str) -> None:
         else:
             shutil.copy2(path, f"{stage}/{part}", follow_symlinks=False)
     compile_all(stage)
+    # Copies have the modes and the ACLs of what they were made from.
+    make_all_private(stage)
 
 
 def remove(path: str) -> None:
