@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import posix
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,6 +129,6 @@ def test_without_record_locks_a_flusher_is_started_all_the_same(
     def refuse(fd: int, command: int, length: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(posix, "lockf", refuse)
+    monkeypatch.setattr(wake.posix, "lockf", refuse)
     os.close(wake.say_running(str(tmp_path)))
     assert not wake.is_running(str(tmp_path))

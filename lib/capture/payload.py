@@ -4,13 +4,12 @@ Builtins only: the hook path imports this. A payload is somebody else's data: ev
 missing or of the wrong type, and then there is no event rather than a wrong one.
 """
 
-import posix
-
 from lib.capture import event, identity
 from lib.capture.event import Content
 from lib.capture.languages import base_name
 from lib.capture.secret_names import holds_secrets
 from lib.system import json_codec
+from lib.system.calls import posix
 from lib.system.digest import hex_digest
 
 MAX_BYTES = 8 * 1024 * 1024

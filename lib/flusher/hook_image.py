@@ -16,6 +16,7 @@ from lib.system import files
 
 # In the order of their imports, so that each finds what it needs when it is run.
 MODULES = (
+    "lib.system.calls",
     "lib.system.digest",
     "lib.system.timestamps",
     "lib.system.json_codec",

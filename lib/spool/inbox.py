@@ -3,11 +3,11 @@
 Builtins only: the hook path imports this. Reading and acknowledging are the outbox's.
 """
 
-import posix
 import time
 
 from lib.spool import tally
 from lib.system import files, json_codec
+from lib.system.calls import posix
 from lib.system.digest import hex_digest
 
 PREFIX = "pending_"

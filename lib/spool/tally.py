@@ -5,9 +5,8 @@ capture. Two entries with the same letter and key count once: whoever may have b
 says it again. Builtins only: the hook path imports this.
 """
 
-import posix
-
 from lib.system import files
+from lib.system.calls import posix
 from lib.system.digest import hex_digest
 
 FILE = "tally"

@@ -3,11 +3,11 @@
 Builtins only: the hook path imports this.
 """
 
-import posix
 import sys
 import time
 
 from lib.system import files
+from lib.system.calls import posix
 
 RUNNING_FILE = "flusher.running"
 MARK_FILE = "flusher.waking"

@@ -1,6 +1,6 @@
 """Private files, written whole. Builtins only: the hook path imports this."""
 
-import posix
+from lib.system.calls import posix
 
 # macOS has no fdatasync; there, fsync is what the client itself uses.
 sync_data = getattr(posix, "fdatasync", posix.fsync)
