@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from lib.commands.setup import settings_file
 from lib.commands.setup.registration import register, unregister
-from tests.support.bundle import ROOT, Bundle, other_version, payload, seed
+from tests.support.bundle import INTERPRETER, ROOT, Bundle, other_version, payload, seed
 from tests.support.mounts import needs_mounts, run_mounted
 
 SETTINGS = '{\n  "model": "opus"\n}\n'
@@ -215,3 +216,60 @@ def test_a_file_is_made_private_whatever_it_was(tmp_path: Path) -> None:
     files.make_all_private(str(tmp_path / "a"))
     assert others_may(tmp_path / "a") == []
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+
+
+LIBRARY = Path(os.__file__).parent
+# What a Debian has without python3-venv, python3-pip or python3-virtualenv.
+HIDE = f"mkdir -p $HOME/nothing; mount --bind $HOME/nothing {LIBRARY}/ensurepip\n"
+HIDE_PIP = f"mount --bind $HOME/nothing {LIBRARY}/site-packages/pip\n"
+PREPARE = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from lib.system import environment as e; "
+    "print(e._prepare(sys.argv[2], sys.argv[3])[0]); print(e.python_of(sys.argv[2]))"
+)
+
+
+@needs_mounts()
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_without_ensurepip_another_tool_makes_the_environment(home: Path, tool: str) -> None:
+    uv = Path(sys.prefix) / "bin" / "uv"
+    if tool == "uv" and not uv.exists():
+        pytest.skip("uv is not there")
+    if tool == "pip" and not (LIBRARY / "site-packages" / "pip").is_dir():
+        pytest.skip("this Python has no pip of its own")
+    if tool == "uv":
+        (home / ".local" / "bin").mkdir(parents=True)
+        (home / ".local" / "bin" / "uv").symlink_to(uv)
+    made = home / "made"
+    hidden = HIDE + (HIDE_PIP if tool == "uv" else "")
+    run = f"{INTERPRETER} -I -c '{PREPARE}' {ROOT} {made} {INTERPRETER}"
+    done = run_mounted(f"{hidden}{run}\n{made}/bin/python -c 'print(42)'", Bundle(home).environ)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0].endswith(tool if tool == "uv" else Path(INTERPRETER).name)
+    assert done.stdout.split()[-1] == "42"
+
+
+@needs_mounts()
+def test_where_nothing_makes_environments_it_records_without_packages(home: Path) -> None:
+    done = install(home, HIDE + HIDE_PIP)
+    assert done.returncode == 0, done.stderr
+    assert "going on without packages" in done.stdout
+    assert "apt install python3-venv" in done.stdout
+    assert is_registered(home)
+    bundle = Bundle(home, home / ".claude" / "hooks" / "pattern-tracker")
+    assert not (bundle.root / ".venv").exists()
+    bundle.post(payload("01-write-create-js-marker.post"))
+    bundle.wait_flushed()
+    assert len(bundle.log()) == 1
+
+
+@needs_mounts()
+def test_where_nothing_makes_environments_an_earlier_installation_stays(
+    home: Path, tmp_path: Path
+) -> None:
+    seed(home / ".claude" / "hooks" / "pattern-tracker")
+    assert install(home).returncode == 0
+    source = other_version(tmp_path / "source", "requirements.lock", "# other\n")
+    done = install(home, HIDE + HIDE_PIP, source / "install.sh")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert Bundle(home, home / ".claude" / "hooks" / "pattern-tracker").json("doctor")

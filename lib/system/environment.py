@@ -13,12 +13,14 @@ from lib.system import packages
 MARK = ".complete"
 VENV_SECONDS = 120.0
 PROBE_SECONDS = 30.0
-# What a user may say to pip by variables; others could make it install something else, and a
+# Where a tool is looked for: not on PATH, which a cloned repository can set.
+TOOLS = f"{os.path.expanduser('~')}/.local/bin:/usr/local/bin:/usr/bin:/opt/homebrew/bin"
+# What a user may say to pip and uv by variables; others could make it install something else, and a
 # cloned repository can set variables.
-PIP_VARIABLES = frozenset(
+VARIABLES = frozenset(
     "PIP_CACHE_DIR PIP_CERT PIP_CLIENT_CERT PIP_DEFAULT_TIMEOUT PIP_EXTRA_INDEX_URL PIP_FIND_LINKS "
     "PIP_INDEX_URL PIP_NO_CACHE_DIR PIP_NO_INDEX PIP_PROXY PIP_RETRIES PIP_TIMEOUT "
-    "PIP_TRUSTED_HOST".split()
+    "PIP_TRUSTED_HOST UV_CACHE_DIR UV_DEFAULT_INDEX UV_INDEX_URL UV_NATIVE_TLS".split()
 )
 _OFFLINE = ("Failed to establish a new connection", "NewConnectionError", "NameResolutionError",
             "ConnectTimeoutError", "Connection refused", "ProxyError")  # fmt: skip
@@ -27,6 +29,10 @@ _PROBE = f"import {', '.join(packages.NAMES)}"
 
 class BuildError(Exception):
     """The environment could not be made; the text is the one line that says why."""
+
+
+class NoTool(BuildError):
+    """Nothing on this machine makes environments; the text says what would."""
 
 
 def python_of(environment: str) -> str:
@@ -120,29 +126,59 @@ def _link(source: str, target: str) -> None:
 
 def _make(environment: str, lock: str, interpreter: str, say: Callable[[str], None]) -> None:
     say(f"making an environment with Python {sys.version.split()[0]}")
-    failed = _run([interpreter, "-I", "-m", "venv", environment], lambda line: None)
-    if failed:
-        if any("ensurepip" in line for line in failed):
-            raise BuildError(
-                f"{interpreter} cannot make environments: its ensurepip is missing "
-                "(on Debian and Ubuntu: apt install python3-venv)"
-            )
-        raise BuildError(f"{interpreter} -m venv failed: {failed[-1]}")
+    install = _prepare(environment, interpreter)
     say("installing the packages")
     failed = _run(
-        [python_of(environment), "-I", "-m", "pip", "install", "--disable-pip-version-check",
-         "--no-input", "--retries", "2", "--require-hashes", "-r", lock],
+        [*install, "--require-hashes", "-r", lock],
         lambda line: say(f"installing the packages: {_name(line)}") if _name(line) else None,
-    )  # fmt: skip
+    )
     if failed:
         raise BuildError(_pip_said(failed))
     if not works(environment):
         raise BuildError(f"the packages were installed and {interpreter} cannot import them")
 
 
+def _prepare(environment: str, interpreter: str) -> list[str]:
+    """Make an environment without packages; the command that installs some, but for which.
+
+    With whatever makes one here: a Python of Debian's may be without ensurepip.
+    """
+    pip = ["-m", "pip"]
+    options = ["install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
+    own = [python_of(environment), "-I", *pip, *options]
+    failed = _try([interpreter, "-I", "-m", "venv", environment])
+    if not failed:
+        return own
+    if not any("ensurepip" in line for line in failed):
+        raise BuildError(f"{interpreter} -m venv failed: {failed[-1]}")
+    shutil.rmtree(environment, ignore_errors=True)
+    uv = shutil.which("uv", path=TOOLS)
+    if uv and not _try([uv, "venv", "--no-config", "--python", interpreter, environment]):
+        return [uv, "pip", "install", "--no-config", "--python", python_of(environment)]
+    shutil.rmtree(environment, ignore_errors=True)
+    bare = [interpreter, "-I", "-m", "venv", "--without-pip", environment]
+    if not _try([interpreter, "-I", *pip, "--version"]) and not _try(bare):
+        return [interpreter, "-I", *pip, "--python", python_of(environment), *options]
+    shutil.rmtree(environment, ignore_errors=True)
+    if not _try([interpreter, "-I", "-m", "virtualenv", environment]):
+        return own
+    raise NoTool(
+        f"{interpreter} cannot make environments: its ensurepip is missing "
+        "(on Debian and Ubuntu: apt install python3-venv)"
+    )
+
+
+def _try(command: list[str]) -> list[str]:
+    return _run(command, lambda line: None)
+
+
 def _run(command: list[str], meet: Callable[[str], None]) -> list[str]:
     """Run `command`, each line that it prints to `meet`; if it fails, all of them, at least one."""
-    environ = {n: v for n, v in os.environ.items() if n[:4] != "PIP_" or n in PIP_VARIABLES}
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PIP_", "UV_", "VIRTUALENV_")) or name in VARIABLES
+    }
     lines: list[str] = []
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -129,9 +129,17 @@ def _replace(plan: Plan, steps: Steps) -> bool:
     try:
         _check_place(stage)
         lock = f"{plan.source}/requirements.lock"
-        environment.build(
-            f"{stage}/.venv", lock, plan.interpreter, f"{plan.root}/.venv", steps.begin
-        )
+        try:
+            environment.build(
+                f"{stage}/.venv", lock, plan.interpreter, f"{plan.root}/.venv", steps.begin
+            )
+        except environment.NoTool as error:
+            if environment.works(f"{plan.root}/.venv"):
+                raise
+            steps.begin("going on without packages")
+            steps.note(
+                f"{error};\nit records all the same, and completes itself once that is there"
+            )
         staging.copy(plan.source, stage)
         steps.begin("checking it: a sample file written and changed")
         _check(plan, stage, steps)
