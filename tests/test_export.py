@@ -1,6 +1,7 @@
 """`pattern-tracker export`: JSON Lines and Agent Trace records."""
 
 import json
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,24 @@ def test_agent_trace_records_have_the_required_shape(
         (conversation,) = file["conversations"]
         assert conversation["contributor"] == {"type": "ai"}
         assert set(record["metadata"]) == {"dev.pattern-tracker"}
+
+
+def test_of_like_lines_only_the_new_one_is_claimed() -> None:
+    like = "}\n" * 4000
+    ranges = changed_ranges(f"first\n{like}", f"{like}last\n")
+    assert [(r["start_line"], r["end_line"]) for r in ranges] == [(4001, 4001)]
+
+
+def test_without_the_package_there_is_a_clear_line(
+    told: Outpost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a plugin has none before its environment is made; the rest is exported even so."""
+    monkeypatch.setitem(sys.modules, "rapidfuzz.distance", None)
+    assert cli.main(["export", "--format", "agent-trace"]) == 1
+    assert capsys.readouterr().err == (
+        "pattern-tracker: the installation is incomplete: the package rapidfuzz is missing\n"
+    )
+    assert len(export(capsys)) == 6
 
 
 def test_without_a_repository_there_is_a_clear_line(

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from lib import __version__
 from lib.commands.common import CommandError
+from lib.system import packages
 
 VERBS = {
     "status": "what waits, what was delivered, what was dropped and why",
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except (CommandError, OSError, sqlite3.Error) as error:
+    except (CommandError, packages.Missing, OSError, sqlite3.Error) as error:
         print(f"pattern-tracker: {error}", file=sys.stderr)
         return 1
 

@@ -26,8 +26,8 @@ MAX_SECONDS = 1.0
 _WILDCARDS = re.compile(r"\*+")
 
 
-class NotYet(Exception):
-    """Whether a path is excluded cannot be told before the installation is complete."""
+# Whether a path is excluded cannot be told before the installation is complete.
+NotYet = packages.Missing
 
 
 class _Refused(Exception):
@@ -143,10 +143,6 @@ def _spec(text: str) -> Any:
         raise _Refused(f"a pattern is longer than {MAX_LENGTH} characters")
     if sum(number > 1 for number in wildcards) > MAX_COMPLEX:
         raise _Refused(f"more than {MAX_COMPLEX} patterns have several wildcards")
-    packages.find()
-    try:
-        from pathspec import GitIgnoreSpec
-    except ImportError:
-        raise NotYet("the installation is incomplete: the package pathspec is missing") from None
     # Not by whichever engine happens to be installed: they differ in what they take.
-    return GitIgnoreSpec.from_lines(lines, backend="simple")
+    spec = packages.load("pathspec").GitIgnoreSpec
+    return spec.from_lines(lines, backend="simple")

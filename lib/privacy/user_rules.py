@@ -66,7 +66,7 @@ def load(path: str = "") -> list[UserRule]:
         if text not in _known:
             _known.clear()
             _known[text] = list(_rules(text))
-    except (OSError, ValueError, Unusable) as error:
+    except (OSError, ValueError, Unusable, packages.Missing) as error:
         raise Unusable(f"{path}: {error}") from None
     return _known[text]
 
@@ -99,11 +99,7 @@ def _rules(text: str) -> Iterator[UserRule]:
 
 
 def _compiled(line: str, number: int) -> Any:
-    packages.find()
-    try:
-        import regex
-    except ImportError:
-        raise Unusable("the installation is incomplete: the package regex is missing") from None
+    regex = packages.load("regex")
     try:
         return regex.compile(line)
     except (regex.error, RecursionError, OverflowError, ValueError) as error:

@@ -2,9 +2,15 @@
 
 import sys
 from functools import cache
+from importlib import import_module
+from typing import Any
 
 # Of requirements.txt, as they are imported.
-NAMES = ("httpx", "orjson", "filelock", "rich", "pathspec", "regex")
+NAMES = ("httpx", "orjson", "filelock", "rich", "pathspec", "regex", "rapidfuzz")
+
+
+class Missing(Exception):
+    """A package is not there before the installation is complete; the text names it."""
 
 
 @cache
@@ -23,3 +29,14 @@ def missing() -> list[str]:
 
     find()
     return [name for name in NAMES if find_spec(name) is None]
+
+
+def load(name: str) -> Any:
+    """Import the module `name` of one of them. Raises Missing."""
+    find()
+    try:
+        return import_module(name)
+    except ImportError:
+        package = name.partition(".")[0]
+        text = f"the installation is incomplete: the package {package} is missing"
+        raise Missing(text) from None
