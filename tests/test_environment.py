@@ -1,5 +1,6 @@
 """The environment: made whole, or a line that says why not, and nothing left."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,28 @@ def test_a_copy_works_and_shares_its_files(tmp_path: Path) -> None:
     assert marks[0].stat().st_mtime_ns == marks[1].stat().st_mtime_ns
     assert environment.works(str(made))
     assert environment.is_complete(str(made), LOCK)
+
+
+def test_a_copy_is_for_the_python_that_it_is_made_for(tmp_path: Path) -> None:
+    """Which may be the next patch version: that uses the same packages."""
+    seed(tmp_path)
+    earlier, made = tmp_path / ".venv", tmp_path / "made"
+    (earlier / environment.MARK).unlink()
+    (earlier / environment.MARK).write_text(environment._signature(LOCK).replace("3.", "3.0.", 1))
+    before = (earlier / "pyvenv.cfg").read_text(), (earlier / environment.MARK).read_text()
+    assert not environment.is_complete(str(earlier), LOCK)
+    binary = tmp_path / "usr" / "bin" / os.path.basename(INTERPRETER)
+    binary.parent.mkdir(parents=True)
+    binary.symlink_to(INTERPRETER)
+    said: list[str] = []
+    environment.build(str(made), LOCK, str(binary), str(earlier), said.append)
+    assert said == ["copying the environment"]
+    assert os.readlink(made / "bin" / binary.name) == str(binary)
+    assert f"home = {binary.parent}\n" in (made / "pyvenv.cfg").read_text()
+    assert environment.is_complete(str(made), LOCK)
+    assert environment.works(str(made))
+    after = (earlier / "pyvenv.cfg").read_text(), (earlier / environment.MARK).read_text()
+    assert before == after
 
 
 def test_what_does_not_work_is_not_copied(tmp_path: Path) -> None:

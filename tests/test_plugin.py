@@ -179,7 +179,7 @@ def test_what_waited_is_delivered_when_the_environment_is_there(
     plugin.wait_flushed()
     assert plugin.told() == "None"
 
-    def build(made: str, lock: str, interpreter: str) -> None:
+    def build(made: str, lock: str, interpreter: str, earlier: str) -> None:
         assert (lock, interpreter) == (str(plugin.root / "requirements.lock"), INTERPRETER)
         assert plugin.told() == plugin_environment.PREPARING
         assert "being made in the background for" in plugin.bare("status").stdout
@@ -203,7 +203,7 @@ def test_an_environment_for_other_packages_is_made_anew(
 ) -> None:
     made: list[str] = []
 
-    def build(place: str, lock: str, interpreter: str) -> None:
+    def build(place: str, lock: str, interpreter: str, earlier: str) -> None:
         made.append(place)
         environment.copy(str(ENVIRONMENT), place)
         Path(place, environment.MARK).unlink()

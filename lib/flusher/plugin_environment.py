@@ -6,9 +6,9 @@ to it. Until it is there the hooks capture and the ledger records; a service wai
 
 import os
 import signal
-import sys
 import time
 
+from lib.pythons import base
 from lib.spool import inbox, wake
 from lib.system.exchange import put_in_place
 from lib.system.lock import Lock
@@ -125,8 +125,7 @@ def _make(root: str, data: str) -> None:
         if name.startswith(".venv."):
             shutil.rmtree(f"{data}/{name}", ignore_errors=True)
     made = f"{data}/.venv.{os.getpid()}"
-    python = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-    environment.build(made, f"{root}/requirements.lock", python)
+    environment.build(made, f"{root}/requirements.lock", base(), _place(data))
     if put_in_place(made, _place(data)):
         shutil.rmtree(made, ignore_errors=True)
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from lib.system import packages
+from lib.system import files, packages
 
 # In an environment that is whole: which Python and which lock it was made for.
 MARK = ".complete"
@@ -24,7 +24,7 @@ VARIABLES = frozenset(
 )
 _OFFLINE = ("Failed to establish a new connection", "NewConnectionError", "NameResolutionError",
             "ConnectTimeoutError", "Connection refused", "ProxyError")  # fmt: skip
-_PROBE = f"import {', '.join(packages.NAMES)}"
+_PROBE = f"import {', '.join(packages.NAMES)}; print(True)"
 
 
 class BuildError(Exception):
@@ -42,14 +42,20 @@ def python_of(environment: str) -> str:
 
 def is_complete(environment: str, lock: str, any_python: bool = False) -> bool:
     """Whether `environment` was made from the lock file as it is now, and by this Python."""
+    python, pinned = _made_for(environment)
+    this, wanted = _signature(lock).split("\0")
+    is_for_us = pinned == wanted and (any_python or python == this)
+    return is_for_us and os.access(python_of(environment), os.X_OK)
+
+
+def _made_for(environment: str) -> tuple[str, str]:
+    """The Python and the digest of the packages of an environment that is whole."""
     try:
         with open(f"{environment}/{MARK}", encoding="utf-8") as file:
             python, pinned = file.read().split("\0")
     except (OSError, ValueError):
-        return False
-    this, wanted = _signature(lock).split("\0")
-    is_for_us = pinned == wanted and (any_python or python == this)
-    return is_for_us and os.access(python_of(environment), os.X_OK)
+        return "", ""
+    return python, pinned
 
 
 def works(environment: str) -> bool:
@@ -61,7 +67,7 @@ def works(environment: str) -> bool:
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return False
-    return done.returncode == 0
+    return done.stdout == b"True\n"
 
 
 def build(
@@ -76,17 +82,16 @@ def build(
     Args:
         lock: the file of pinned packages with their hashes.
         interpreter: this Python, without an environment of its own.
-        earlier: an environment that is copied if it is of the same Python and packages.
+        earlier: an environment that is copied if it is of this minor version and these packages.
         say: told what is being done, in a few words.
 
     Raises BuildError, OSError.
     """
     try:
-        # A copy has the mark of the earlier one, which is the same file.
-        if not (earlier and _copied(earlier, environment, lock, say)):
+        if not (earlier and _copied(earlier, environment, lock, interpreter, say)):
             _make(environment, lock, interpreter, say)
-            with open(f"{environment}/{MARK}", "x", encoding="utf-8") as file:
-                file.write(_signature(lock))
+        if not is_complete(environment, lock):
+            files.replace(f"{environment}/{MARK}", _signature(lock).encode())
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)
         raise
@@ -97,12 +102,16 @@ def _signature(lock: str) -> str:
         return f"{sys.version}\0{hashlib.sha256(file.read()).hexdigest()}"
 
 
-def _copied(earlier: str, environment: str, lock: str, say: Callable[[str], None]) -> bool:
-    if not is_complete(earlier, lock):
+def _copied(
+    earlier: str, environment: str, lock: str, interpreter: str, say: Callable[[str], None]
+) -> bool:
+    is_same = _made_for(earlier)[1] == _signature(lock).split("\0")[1]
+    if not is_same or not os.path.isdir(packages.place(earlier)):
         return False
     say("copying the environment")
     try:
         copy(earlier, environment)
+        _point(environment, interpreter)
     except (OSError, shutil.Error):
         pass
     if works(environment):
@@ -115,6 +124,23 @@ def copy(earlier: str, environment: str) -> None:
     """Make `environment` of the files of an earlier one, by links where the disk has them: nobody
     writes into them. Raises OSError, shutil.Error."""
     shutil.copytree(earlier, environment, symlinks=True, copy_function=_link)
+
+
+def _point(environment: str, interpreter: str) -> None:
+    """Let a copy start `interpreter`, which need not be that of the earlier one."""
+    for name in os.listdir(f"{environment}/bin"):
+        path = f"{environment}/bin/{name}"
+        is_alias = os.path.islink(path) and not os.path.isabs(os.readlink(path))
+        if name.startswith("python") and not is_alias:
+            os.unlink(path)
+            os.symlink(interpreter, path)
+    told = {
+        "home": os.path.dirname(interpreter),
+        "include-system-site-packages": "false",
+        "version": sys.version.split()[0],
+    }
+    text = "".join(f"{name} = {value}\n" for name, value in told.items())
+    files.replace(f"{environment}/pyvenv.cfg", text.encode())
 
 
 def _link(source: str, target: str) -> None:

@@ -13,6 +13,11 @@ class Missing(Exception):
     """A package is not there before the installation is complete; the text names it."""
 
 
+def place(environment: str) -> str:
+    """Where an environment keeps its packages for this Python."""
+    return f"{environment}/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
+
+
 @cache
 def find() -> None:
     """Let them be imported from now on, in a flusher that was started without `site`; costs a few

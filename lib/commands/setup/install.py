@@ -28,6 +28,7 @@ from lib.commands.setup.selfcheck import check
 from lib.commands.terminal import shortened
 from lib.delivery.approval import SUFFIX, Approvals, Refused, vet
 from lib.flusher import hook_image
+from lib.pythons import longest_lived
 from lib.system import environment, files
 from lib.system.exchange import put_in_place
 from lib.system.lock import patient_lock
@@ -39,11 +40,12 @@ LOCK_SECONDS = 300.0
 def main(source: str, interpreter: str, arguments: list[str]) -> int:
     """Do what `arguments` ask for; the exit code.
 
-    `source` is the bundle to install, `interpreter` the Python that runs this and the hooks.
+    `source` is the bundle to install, `interpreter` the Python that runs this; the hooks will run
+    it by the path that lives longest.
     """
     os.umask(0o077)
     try:
-        plan = Plan(source, interpreter, arguments)
+        plan = Plan(source, longest_lived(interpreter), arguments)
         if plan.options.dry_run:
             _preview(plan)
         elif plan.options.verb == "install":

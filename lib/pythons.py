@@ -1,0 +1,44 @@
+"""Which path to a Python to write down: of those that lead to it the one that lives longest."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+
+_MINOR = re.compile(r"\d+\.\d+")
+# The patch number, with a pre-release behind it, is what an upgrade changes.
+_PATCH = re.compile(r"(\d+\.\d+)\.\d+\w*")
+
+
+def base() -> str:
+    """This Python, behind its virtual environment, by the path that lives longest."""
+    return longest_lived(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def longest_lived(python: str) -> str:
+    """The path to the same binary that upgrades leave alone longest, the real one if there is none
+    better; never a version manager's shim, nor that of a virtual environment."""
+    real = os.path.realpath(python)
+    return next((path for path in _others(real) if _leads(path, real)), real)
+
+
+def _leads(path: str, real: str) -> bool:
+    in_environment = os.path.exists(f"{os.path.dirname(os.path.dirname(path))}/pyvenv.cfg")
+    return os.path.realpath(path) == real and os.access(path, os.X_OK) and not in_environment
+
+
+def _others(real: str) -> Iterator[str]:
+    place, name = os.path.split(real)
+    # /usr/bin/python3 outlives the python3.11 that it leads to.
+    if not _MINOR.search(place):
+        yield f"{place}/python3"
+    # Homebrew: <prefix>/Cellar/python@3.12/3.12.7/...
+    prefix, cellar, keg = real.partition("/Cellar/")
+    if cellar:
+        yield f"{prefix}/opt/{keg.partition('/')[0]}/bin/{name}"
+        yield f"{prefix}/bin/{name}"
+    # uv and mise: a link without the patch number, beside the version that it leads to.
+    patches = list(_PATCH.finditer(place))
+    if patches:
+        last = patches[-1]
+        yield f"{place[: last.start()]}{last[1]}{place[last.end() :]}/{name}"
