@@ -2,9 +2,12 @@
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 
+PROBE_SECONDS = 10.0
+_IS_RECENT = "import sys; print(sys.version_info >= (3, 10))"
 _MINOR = re.compile(r"\d+\.\d+")
 # The patch number, with a pre-release behind it, is what an upgrade changes.
 _PATCH = re.compile(r"(\d+\.\d+)\.\d+\w*")
@@ -42,3 +45,18 @@ def _others(real: str) -> Iterator[str]:
     if patches:
         last = patches[-1]
         yield f"{place[: last.start()]}{last[1]}{place[last.end() :]}/{name}"
+
+
+def defect(python: str) -> str:
+    """What keeps hooks from running on `python`, "" if nothing does."""
+    if not os.access(python, os.X_OK):
+        return "is gone"
+    try:
+        done = subprocess.run(
+            [python, "-I", "-S", "-c", _IS_RECENT],
+            stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PROBE_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return "does not start"
+    said = {b"True\n": "", b"False\n": "is older than Python 3.10"}
+    return said.get(done.stdout, "does not start")

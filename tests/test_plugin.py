@@ -187,7 +187,7 @@ def test_what_waited_is_delivered_when_the_environment_is_there(
 
     seed(plugin.home / "spare")
     monkeypatch.setattr(environment, "build", build)
-    monkeypatch.setattr(plugin_environment, "_limit_time", lambda: None)
+    monkeypatch.setattr(plugin_environment, "limit_time", lambda: None)
     for name, value in plugin.environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir("/")
@@ -212,7 +212,7 @@ def test_an_environment_for_other_packages_is_made_anew(
     seed(plugin.data)
     plugin.spool.mkdir(parents=True, mode=0o700)
     monkeypatch.setattr(environment, "build", build)
-    monkeypatch.setattr(plugin_environment, "_limit_time", lambda: None)
+    monkeypatch.setattr(plugin_environment, "limit_time", lambda: None)
     place = (str(plugin.root), str(plugin.data), str(plugin.spool))
     plugin_environment.ensure(*place)
     assert (made, plugin.told()) == ([], plugin_environment.READY)
@@ -238,10 +238,10 @@ def test_the_hook_takes_the_clients_word_for_the_place(
     taken: list[tuple[str, ...]] = []
     monkeypatch.setattr(hook, "wake", lambda spool, root, environ, *data: taken.append(data))
     monkeypatch.setitem(posix.environ, b"CLAUDE_PLUGIN_DATA", b"/a/repositorys")
-    for given in ([], ["/the/plugins"], ["/the/plugins", "more"]):
+    for given in ([], ["/the/plugins"], ["/the/plugins", "mend", "more"]):
         monkeypatch.setattr("sys.argv", ["post_tool_use.py", *given])
         hook._wake(str(plugin.spool), str(plugin.root), Settings(plugin.environ))
-    assert taken == [(), ("/the/plugins",), ("/the/plugins",)]
+    assert taken == [(), ("/the/plugins",), ("/the/plugins", "mend")]
 
 
 def test_no_variable_tells_where_an_environment_is(plugin: Plugin, tmp_path: Path) -> None:

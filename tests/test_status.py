@@ -89,6 +89,10 @@ def test_the_worst_of_it_fits_one_screen(
         "pending": 345, "oldest_pending": now, "quarantined": 7,
         "dropped": dict.fromkeys(("expired", "overflow", "discarded", "removed"), 1000),
         "skipped": dict.fromkeys(("duplicate", "failed", "unreadable", "secret"), 1000),
+        "interpreter": {
+            "was": "/usr/bin/python3.11", "fault": "is gone", "is": "/usr/bin/python3",
+            "since": now, "state": "failed", "reason": "settings.json is read-only\x1b[31m",
+        },
         "environment": {"state": "failed", "since": now, "reason": "is there a network?\x1b[31m"},
         "flusher": {"running": False, "last_run": now, "last_delivery": now,
                     "last_error": "OSError: \x1b[31m" * 8},
@@ -101,7 +105,7 @@ def test_the_worst_of_it_fits_one_screen(
     }  # fmt: skip
     glance.show(worst)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= 30
+    assert len(lines) <= 32
     assert max(map(len, lines)) <= int(columns)
     assert all(line.isprintable() for line in lines)
     assert any("open until " in line and "31 s more" in line for line in lines)

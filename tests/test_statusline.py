@@ -1,6 +1,8 @@
 """The status line: one line, at once, whatever is there or missing."""
 
 import json
+import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,31 @@ def test_it_works_through_a_link_and_is_silent_without_its_library(
     assert shown(spool, tmp_path / "link") == "patterns: 0 waiting\n"
     (tmp_path / "copy").write_bytes(SCRIPT.read_bytes())
     assert shown(spool, tmp_path / "copy") == ""
+
+
+def test_as_the_readme_has_it_another_python_shows_it(spool: Path, tmp_path: Path) -> None:
+    (line,) = re.findall(r'"command": "(p=.*)"}', (ROOT / "README.md").read_text())
+    bundle = tmp_path / ".claude" / "hooks" / "pattern-tracker"
+    bundle.mkdir(parents=True)
+    for part in ("lib", "hooks", "bin"):
+        (bundle / part).symlink_to(ROOT / part)
+
+    def run() -> str:
+        done = subprocess.run(
+            ["/bin/sh", "-c", line], capture_output=True, text=True, check=False,
+            env={**os.environ, "HOME": str(tmp_path), "PATTERN_CACHE_DIR": str(spool)},
+        )  # fmt: skip
+        return str(done.stdout)
+
+    own = bundle / ".venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.write_text("#!/bin/sh\nexit 1\n")
+    own.chmod(0o755)
+    assert run() == "patterns: 0 waiting\n"
+    own.unlink()
+    assert run() == "patterns: 0 waiting\n"
+    own.symlink_to(INTERPRETER)
+    assert run() == "patterns: 0 waiting\n"
 
 
 def test_it_loads_no_more_than_it_needs(spool: Path) -> None:

@@ -57,8 +57,9 @@ def _count(directory: str, outcome: str, key: str) -> None:
 
 def _wake(directory: str, root: str, settings: Settings) -> None:
     try:
-        # The client's own word for where a plugin's data belongs; no variable is taken for it.
-        wake(directory, root, posix.environ, *sys.argv[1:2])
+        # The client's own word for where a plugin's data belongs, for which no variable is taken,
+        # and what hooks/takeover.sh has to say.
+        wake(directory, root, posix.environ, *sys.argv[1:3])
     except Stale:
         # Nobody else keeps the bounds now. Loads more than a hook should, once in STALE_NS.
         from lib.spool.retention import expire_alone

@@ -10,6 +10,8 @@ from lib.delivery.circuit import CLOSED
 from lib.flusher.plugin_environment import FAILED, PREPARING, READY
 
 NEVER: Cell = ("never observed", "dim")
+# How long it is told that another Python took over.
+SHOWN_SECONDS = 30 * 86_400.0
 GOOD, BAD, WORSE, PLAIN = "green", "yellow", "bold red", ""
 # What a cause of a drop or of no capture means.
 WORDS = {
@@ -41,6 +43,7 @@ def show(found: dict[str, Any]) -> None:
         ("quarantine", _quarantine(found)),
         ("flusher", _flusher(found["flusher"], now)),
         *_environment(found["environment"], now),
+        *_interpreter(found["interpreter"], now),
         *_service(found, now),
         ("kept in", (shortened(found["cache_dir"]), PLAIN)),
     ]
@@ -104,6 +107,16 @@ def _environment(environment: dict[str, Any], now: float) -> list[tuple[str, Cel
     else:
         text = "missing: events are recorded, but no service gets them"
     return [("packages", (text, BAD))]
+
+
+def _interpreter(told: dict[str, Any], now: float) -> list[tuple[str, Cell]]:
+    """Nothing, unless a Python took over from another that is no more, and not long ago."""
+    if told.get("state") == FAILED:
+        return [("interpreter", (f"could not be registered anew: {told['reason']}", WORSE))]
+    if told.get("was") and since(told["since"], now) < SHOWN_SECONDS:
+        text = f"{shortened(told['was'])} {told['fault']}, {shortened(told['is'])} took over"
+        return [("interpreter", (f"{text} {ago(told['since'], now)}", PLAIN))]
+    return []
 
 
 def _service(found: dict[str, Any], now: float) -> list[tuple[str, Cell]]:

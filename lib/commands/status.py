@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from lib import mending
 from lib.commands import glance
 from lib.commands.common import has_ledger, print_json, spool_directory
 from lib.delivery.backoff import SECTION, Backoff
@@ -68,6 +69,7 @@ def gather(directory: str) -> dict[str, Any]:
         "health": state.section("health"),
         "service": _service(state),
         "environment": _environment(state),
+        "interpreter": state.section(mending.SECTION),
         "flusher": {
             "running": wake.is_running(directory) if os.path.isdir(directory) else False,
             "last_run": flusher.get("last_run"),

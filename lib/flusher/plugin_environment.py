@@ -1,14 +1,16 @@
-"""A plugin has no step of installation: its environment is made by its first flusher, once.
+"""The environment of a bundle, made in the background where there is none that works.
 
-It lies in the plugin's data directory, which outlives its versions, and a link in the bundle leads
-to it. Until it is there the hooks capture and the ledger records; a service waits.
+A plugin has no step of installation: its first flusher makes it, once, in the plugin's data
+directory, which outlives its versions, and a link in the bundle leads to it. That of an
+installation is made anew when its Python is gone. Until it is there the hooks capture and the
+ledger records; a service waits.
 """
 
 import os
 import signal
 import time
 
-from lib.pythons import base
+from lib.pythons import base, defect
 from lib.spool import inbox, wake
 from lib.system.exchange import put_in_place
 from lib.system.lock import Lock
@@ -24,15 +26,16 @@ DEADLINE_SECONDS = 600
 RETRY_SECONDS = 3600.0
 
 
-def ensure(root: str, data: str, directory: str) -> None:
+def ensure(root: str, data: str, directory: str, suspect: bool = False) -> None:
     """Give the bundle at `root` its environment, if it has none, in the directory `data`.
 
     `directory` is the spool: its state tells how it went, and a flusher is started for it
-    afterwards. One process at a time does this; the others leave. Never raises.
+    afterwards. `suspect`: there may be one that does not work. One process at a time does this;
+    the others leave. Never raises.
     """
     try:
-        if os.path.isabs(data) and _is_wanted(root, data):
-            _prepare_alone(root, data, directory)
+        if os.path.isabs(data) and (suspect or _is_wanted(root, data)):
+            _prepare_alone(root, data, directory, suspect)
     except Exception as error:
         log(directory, f"the environment could not be prepared: {type(error).__name__}: {error}")
 
@@ -51,13 +54,15 @@ def _place(data: str) -> str:
     return f"{data}/.venv"
 
 
-def _is_complete(root: str, data: str) -> bool:
+def _is_complete(root: str, data: str, suspect: bool) -> bool:
     from lib.system import environment
 
-    return environment.is_complete(_place(data), f"{root}/requirements.lock", any_python=True)
+    place, lock = _place(data), f"{root}/requirements.lock"
+    found = environment.is_complete(place, lock, any_python=True)
+    return found and (not suspect or environment.works(place))
 
 
-def _prepare_alone(root: str, data: str, directory: str) -> None:
+def _prepare_alone(root: str, data: str, directory: str, suspect: bool) -> None:
     from lib.system.environment import BuildError
 
     os.makedirs(data, mode=0o700, exist_ok=True)
@@ -66,10 +71,10 @@ def _prepare_alone(root: str, data: str, directory: str) -> None:
     if not lock.acquire():
         return
     try:
-        if not _is_complete(root, data):
-            if not _is_due(state.section(SECTION)):
+        if not _is_complete(root, data, suspect):
+            if not is_due(state.section(SECTION)):
                 return
-            _limit_time()
+            limit_time()
             _tell(state, PREPARING)
             _make(root, data)
         _link(root, data)
@@ -77,16 +82,18 @@ def _prepare_alone(root: str, data: str, directory: str) -> None:
         _tell(state, READY)
     except (BuildError, OSError) as error:
         _tell(state, FAILED, str(error))
+        _put_out_of_use(_place(data))
         log(directory, f"the environment could not be prepared: {error}")
         return
     finally:
         lock.release()
     # What waits for it goes on with it.
     if inbox.has_pending(directory):
-        wake.wake(directory, root, dict(os.environb), data)
+        wake.wake(directory, root, dict(os.environb), "" if data == root else data)
 
 
-def _is_due(section: State) -> bool:
+def is_due(section: State) -> bool:
+    """Whether to try what `section` tells of: it has not failed within the hour."""
     tried = section.get("tried")
     if section.get("state") != FAILED or not isinstance(tried, (int, float)):
         return True
@@ -105,7 +112,7 @@ def _tell(state: StateFile, said: str, reason: str = "") -> None:
     state.update(SECTION, change)
 
 
-def _limit_time() -> None:
+def limit_time() -> None:
     """End this process, and what it started, when it has taken too long."""
 
     def end(number: int, frame: object) -> None:
@@ -128,6 +135,15 @@ def _make(root: str, data: str) -> None:
     environment.build(made, f"{root}/requirements.lock", base(), _place(data))
     if put_in_place(made, _place(data)):
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _put_out_of_use(place: str) -> None:
+    """Let flushers be started by the Python of their hooks, where that of the environment fails."""
+    from lib.system import environment
+
+    python = environment.python_of(place)
+    if os.path.lexists(python) and defect(python):
+        os.unlink(python)
 
 
 def _link(root: str, data: str) -> None:

@@ -18,7 +18,7 @@ from lib.flusher.drain import Drain
 from lib.ledger.store import FILE_NAME, Ledger, open_ledger
 from lib.spool import inbox, outbox, retention, wake
 from lib.spool.books import Accounts
-from lib.system import bundle, files
+from lib.system import bundle, files, packages
 from lib.system.lock import Lock
 from lib.system.logs import log
 from lib.system.settings import Settings
@@ -49,10 +49,11 @@ Ask it with `pattern-tracker status`. Deleting the directory loses the history a
 _CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
 
 
-def main(directory: str, data: str = "") -> None:
+def main(directory: str, data: str = "", mend: str = "") -> None:
     """What a detached process runs: drain the spool at `directory`, linger, end.
 
-    `data`: where a plugin keeps its data, "" for an installation.
+    `data`: where a plugin keeps its data, "" for an installation. `mend`: not "" where the Python
+    that the hooks should run on did not.
     """
     os.umask(0o077)
     os.closerange(3, 256)
@@ -67,7 +68,11 @@ def main(directory: str, data: str = "") -> None:
         )
     except OSError as error:
         log(directory, f"{type(error).__name__}: {error}")
-    if data:
+    if mend or not packages.are_at_home(root):
+        from lib import mending
+
+        mending.mend(root, data, directory)
+    elif data:
         from lib.flusher.plugin_environment import ensure
 
         ensure(root, data, directory)

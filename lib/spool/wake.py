@@ -28,22 +28,26 @@ _START = (
 )
 
 
-def wake(spool: str, root: str, environ: "dict[bytes, bytes]", data: str = "") -> bool:
+def wake(
+    spool: str, root: str, environ: "dict[bytes, bytes]", data: str = "", mend: str = ""
+) -> bool:
     """Start a flusher for `spool` unless one works or is on its way; True if one was started.
 
-    `root` is the bundle's directory, `data` that of a plugin's data. The caller has committed its
-    event already: whoever runs or left the mark looks at the spool once more after that, so
-    nothing is stranded. Changes the working directory. Raises Stale after starting one in the
-    place of another that never took its lock, and OSError; either way the next try is STALE_NS
-    away.
+    `root` is the bundle's directory, `data` that of a plugin's data, `mend` is not empty where this
+    Python had to take over. The caller has committed its event already: whoever runs or left the
+    mark looks at the spool once more after that, so nothing is stranded. Changes the working
+    directory. Raises Stale after starting one in the place of another that never took its lock,
+    and OSError; either way the next try is STALE_NS away.
     """
     if is_running(spool):
         return False
     left = _leave_mark(f"{spool}/{MARK_FILE}")
     if left == "other":
         return False
+    # The environment's Python may be what kept the other from its work.
+    mend = mend or ("mend" if left == "stale" else "")
     try:
-        _spawn(flush_command(root, spool, data), environ)
+        _spawn(flush_command(root, spool, data, mend), environ)
     except OSError:
         if left != "stale":
             raise
@@ -110,9 +114,10 @@ def say_running(spool: str) -> int:
     return fd
 
 
-def flush_command(root: str, spool: str, data: str = "") -> "list[str]":
+def flush_command(root: str, spool: str, data: str = "", mend: str = "") -> "list[str]":
     """The command of a flusher for `spool`; see `wake`."""
-    return [interpreter(root), "-I", "-S", "-B", "-c", _START, root, spool, data]
+    python = sys.executable if mend else interpreter(root)
+    return [python, "-I", "-S", "-B", "-c", _START, root, spool, data, mend]
 
 
 def interpreter(root: str) -> str:

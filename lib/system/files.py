@@ -105,10 +105,10 @@ def _date(fd: int, mtime_ns: int) -> None:
         pass
 
 
-def replace(path: str, data: bytes, sync: bool = False) -> None:
+def replace(path: str, data: bytes, sync: bool = False, mtime_ns: int = 0) -> None:
     """Put a file of `data`, mode 0600, in the place of `path` in one step. Raises OSError."""
     temporary = f"{path}.{posix.getpid()}{TEMPORARY_SUFFIX}"
-    write_new(temporary, data, sync)
+    write_new(temporary, data, sync, mtime_ns)
     posix.rename(temporary, path)
 
 

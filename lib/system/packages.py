@@ -1,5 +1,6 @@
 """The packages of the bundle's environment: which they are, and whether they are there."""
 
+import os
 import sys
 from functools import cache
 from importlib import import_module
@@ -16,6 +17,14 @@ class Missing(Exception):
 def place(environment: str) -> str:
     """Where an environment keeps its packages for this Python."""
     return f"{environment}/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def are_at_home(root: str) -> bool:
+    """Whether this process runs on the environment of the bundle at `root`, and that is for this
+    Python: told without starting or loading anything."""
+    own = f"{root}/.venv"
+    is_own = os.path.normpath(sys.executable) == f"{own}/bin/python"
+    return is_own and os.path.isdir(place(own))
 
 
 @cache

@@ -2,15 +2,14 @@
 
 import json
 import os
-import shlex
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 from lib.commands.doctor_checks.finding import Entry, Source
+from lib.hook_command import SCRIPTS, TAKEOVER, scripts_in
 
 NAME = "pattern-tracker"
-SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
 MANAGED = (
     "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
 )
@@ -89,20 +88,16 @@ def _in_settings(source: Source) -> Iterator[Entry]:
                 if root:
                     matcher = group.get("matcher")
                     shown = matcher if isinstance(matcher, str) else ""
-                    yield Entry(event, shown, interpreter, root, source.path)
+                    takes_over = TAKEOVER in str(text)
+                    yield Entry(event, shown, interpreter, root, source.path, takes_over)
 
 
 def parse(command: str, script: str) -> tuple[str, str]:
     """The interpreter and the bundle of one of our commands; two empty strings for a stranger's."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return "", ""
-    for number, word in enumerate(words):
-        root = word.removesuffix(f"/hooks/{script}")
-        if root != word and _is_bundle(root):
-            before = [w for w in words[:number] if not w.startswith("-")]
-            return (before[-1] if before else ""), root
+    for interpreter, path in scripts_in(command):
+        root = path.removesuffix(f"/hooks/{script}")
+        if root != path and _is_bundle(root):
+            return interpreter, root
     return "", ""
 
 

@@ -25,13 +25,14 @@ class Finding(NamedTuple):
 
 class Entry(NamedTuple):
     """A registered hook of ours: its client event, matcher and interpreter, the bundle that it
-    runs, and where it is registered."""
+    runs, where it is registered, and whether another Python takes over where that is gone."""
 
     event: str
     matcher: str
     interpreter: str
     root: str
     where: str
+    takes_over: bool = False
 
 
 class Source(NamedTuple):

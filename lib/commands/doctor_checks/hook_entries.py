@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 
+from lib import hook_command
 from lib.commands.doctor_checks import client_settings
-from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
+from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Entry, Finding, Site
+from lib.flusher import plugin_environment
+from lib.pythons import defect
 
 TOOLS = ("Write", "Edit", "NotebookEdit")
-PROBE_SECONDS = 10.0
-_IS_RECENT = "import sys; sys.exit(0 if sys.version_info >= (3, 10) else 3)"
+TAKEOVER_SECONDS = 60.0
 INSTALL = "run ./install.sh in the repository"
 
 
@@ -49,14 +51,14 @@ def registration(site: Site) -> Finding:
     for source in site.sources:
         if source.problem:
             return Finding(name, SERIOUS, f"{source.path}: {source.problem}", "correct that file")
-    missing = set(client_settings.SCRIPTS) - {entry.event for entry in site.entries}
-    if len(missing) == len(client_settings.SCRIPTS):
+    missing = set(hook_command.SCRIPTS) - {entry.event for entry in site.entries}
+    if len(missing) == len(hook_command.SCRIPTS):
         return Finding(name, SERIOUS, "not registered: nothing is captured", INSTALL)
     if missing:
         level = SERIOUS if "PostToolUse" in missing else WARNING
         return Finding(name, level, f"no {missing.pop()} hook is registered", INSTALL)
     for entry in site.entries:
-        script = f"{entry.root}/hooks/{client_settings.SCRIPTS[entry.event]}"
+        script = f"{entry.root}/hooks/{hook_command.SCRIPTS[entry.event]}"
         if not os.path.exists(script):
             return Finding(name, SERIOUS, f"{script} is gone", INSTALL)
     return _once(site) or _for_all_tools(site) or _where(site)
@@ -100,30 +102,45 @@ def interpreter(site: Site) -> Finding:
     if not site.entries:
         return Finding(name, UNKNOWN, "no hook is registered")
     found = {entry.interpreter: entry for entry in site.entries}
-    for word in found:
+    for word, entry in found.items():
         path = shutil.which(word, path=site.environ.get("PATH")) if word else None
-        if path is None:
-            return Finding(name, SERIOUS, f"{word or 'none'} is gone: no hook runs", INSTALL)
-        code = _probe([path, "-I", "-S", "-c", _IS_RECENT])
-        if code == 3:
-            return Finding(name, SERIOUS, f"{path} is older than Python 3.10", INSTALL)
-        if code:
-            return Finding(name, SERIOUS, f"{path} does not start", INSTALL)
+        fault = defect(path) if path else "is gone"
+        if fault:
+            return _faulty(site, entry, f"{path or word or 'none'} {fault}")
+        is_path = entry.takes_over and os.path.isabs(word)
+        if is_path and not hook_command.is_marked(entry.root, word):
+            text = f"{word} is not what it was: each hook looks for a Python first"
+            return Finding(name, WARNING, text, _mended(site))
     return Finding(name, OK, ", ".join(found))
 
 
-def _probe(command: list[str]) -> int:
+def _faulty(site: Site, entry: Entry, text: str) -> Finding:
+    other = _takes_over(site, entry) if entry.takes_over else ""
+    if not other:
+        return Finding("interpreter", SERIOUS, f"{text}: no hook runs", INSTALL)
+    return Finding("interpreter", WARNING, f"{text}: {other} takes over", _mended(site))
+
+
+def _takes_over(site: Site, entry: Entry) -> str:
+    """The Python that runs the hooks of `entry` as it is, "" if there is none."""
+    script = f"{entry.root}/hooks/{hook_command.TAKEOVER}"
     try:
         done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=PROBE_SECONDS,
-        )
+            ["/bin/sh", script, entry.interpreter],
+            env=site.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            check=False, timeout=TAKEOVER_SECONDS,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
-        return -1
-    return done.returncode
+        return ""
+    return done.stdout.strip()
+
+
+def _mended(site: Site) -> str:
+    """What mends the registration, or why that did not succeed."""
+    told = (site.status or {}).get("interpreter") or {}
+    if told.get("state") == plugin_environment.FAILED:
+        return f"that could not be mended, and is tried again hourly: {told['reason']}"
+    return f"the next edit mends that; or {INSTALL}"
 
 
 def versions(site: Site) -> Finding:

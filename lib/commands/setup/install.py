@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lib import __version__
+from lib import __version__, hook_command
 from lib.commands.common import CommandError, printable
 from lib.commands.setup import settings_backup, staging
 from lib.commands.setup.plan import Plan
 from lib.commands.setup.progress import Steps
 from lib.commands.setup.registration import (
-    SCRIPTS,
-    command,
+    installing_path,
     lock_path,
     preview,
     preview_removal,
@@ -175,7 +174,9 @@ def _check_place(directory: str) -> None:
 
 def _check(plan: Plan, root: str, steps: Steps) -> None:
     hook_image.ensure(root)
-    steps.note(check(root, command(root, plan.interpreter, SCRIPTS["PostToolUse"])))
+    hook_command.mark(root, plan.interpreter)
+    script = hook_command.SCRIPTS["PostToolUse"]
+    steps.note(check(root, hook_command.command(root, plan.interpreter, script)))
 
 
 def _uninstall(plan: Plan) -> None:
@@ -208,7 +209,7 @@ def _alone(plan: Plan) -> Iterator[None]:
         yield
         return
     files.make_private_directory(hooks)
-    path = f"{hooks}/.pattern-tracker.installing"
+    path = installing_path(plan.root)
     lock = patient_lock(path)
     if not lock.acquire(LOCK_SECONDS):
         raise CommandError("another installer is at work; nothing was changed")

@@ -3,36 +3,25 @@
 import difflib
 import json
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lib.commands.common import CommandError
-from lib.commands.setup import json_text
+from lib.commands.setup import json_text, settings_backup
 from lib.commands.setup.json_text import Node
 from lib.commands.setup.settings_backup import Record
 from lib.commands.setup.settings_file import UNTOUCHED, bytes_of, finish, read, swap, text_of
+from lib.hook_command import SCRIPTS, command, scripts_in
 from lib.system import files
 from lib.system.lock import patient_lock
 
 MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
 TIMEOUT_SECONDS = 10
-SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
 LISTS = ("hooks", *SCRIPTS)
 LOCK_SECONDS = 60
 # How often the file is read again if somebody else writes it just then.
 TRIES = 10
-
-
-def command(root: str, interpreter: str, script: str) -> str:
-    """The shell command of a hook: silent, and 0 whatever is missing or broken.
-
-    Claude Code takes exit code 2 for a veto, and that is what Python answers when a script is
-    missing. The last `cat` keeps the client from writing to nobody.
-    """
-    python, path = shlex.quote(interpreter), shlex.quote(f"{root}/hooks/{script}")
-    return f"{{ {python} -I -S {path} || cat; }} >/dev/null 2>&1 || :"
 
 
 def register(settings_path: str, root: str, interpreter: str) -> bool:
@@ -46,18 +35,38 @@ def register(settings_path: str, root: str, interpreter: str) -> bool:
     try:
         files.make_private_directory(os.path.dirname(path))
         with _locked(root):
-            finish(path)
-            for _ in range(TRIES):
-                before = read(path)
-                after = _with_hooks(before, settings_path, root, interpreter)
-                if after == before:
-                    return False
-                Record(root, path).remember(before, after, LISTS)
-                if swap(path, after, before):
-                    return True
-        raise CommandError(f"{settings_path} changes all the time; {UNTOUCHED}")
+            return _put_in(path, settings_path, root, interpreter)
     except (CommandError, OSError) as error:
         raise CommandError(f"{error}. {_by_hand(root, interpreter)}") from None
+
+
+def renew(root: str, interpreter: str) -> list[str]:
+    """Let each settings file that has our hooks name `interpreter`, as `register` would; a line
+    for each that could not be changed."""
+    problems = []
+    for path in settings_backup.places(root):
+        try:
+            with _locked(root):
+                finish(path)
+                before = read(path)
+                if before is not None and _is_registered(before, path, root):
+                    _put_in(path, path, root, interpreter)
+        except (CommandError, OSError) as error:
+            problems.append(str(error))
+    return problems
+
+
+def _put_in(path: str, shown: str, root: str, interpreter: str) -> bool:
+    finish(path)
+    for _ in range(TRIES):
+        before = read(path)
+        after = _with_hooks(before, shown, root, interpreter)
+        if after == before:
+            return False
+        Record(root, path).remember(before, after, LISTS)
+        if swap(path, after, before):
+            return True
+    raise CommandError(f"{shown} changes all the time; {UNTOUCHED}")
 
 
 def preview(settings_path: str, root: str, interpreter: str) -> str:
@@ -159,19 +168,19 @@ def lock_path(root: str) -> str:
     return f"{os.path.dirname(root)}/.pattern-tracker.lock"
 
 
+def installing_path(root: str) -> str:
+    """The lock of those who change the bundle at `root` itself."""
+    return f"{os.path.dirname(root)}/.pattern-tracker.installing"
+
+
 def is_ours(hook: object, root: str) -> bool:
     """Whether a hook entry runs one of our scripts from `root`, however it was written."""
     text = hook.get("command") if isinstance(hook, dict) else None
     if not isinstance(text, str):
         return False
-    try:
-        words = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(text)]
-    except ValueError:
-        return False
-    for number, word in enumerate(words):
-        if _is_script(word, root):
-            before = [w for w in words[:number] if not w.startswith("-")]
-            return not before or os.path.basename(before[-1]).startswith("python")
+    for python, path in scripts_in(text):
+        if _is_script(os.path.expanduser(os.path.expandvars(path)), root):
+            return not python or os.path.basename(python).startswith("python")
     return False
 
 
