@@ -7,6 +7,7 @@ in LIMITS: what a stray import on the hook path does on any machine, and a busy 
 """
 
 import os
+import shlex
 import statistics
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Cost, interleave, ratios, run
-from lib.commands.setup.registration import command
+from lib.hook_command import command
 from lib.spool import wake
 from lib.spool.outbox import LOCK_FILE
 from lib.system.lock import Lock
@@ -84,13 +85,19 @@ class Bench:
     def cases(self) -> dict[str, Callable[[int], Cost]]:
         """What runs in each round."""
         bare = [INTERPRETER, "-I", "-S", "-c", "pass"]
-        shell = ["/bin/sh", "-c", command(str(ROOT), INTERPRETER, "post_tool_use.py")]
+        shell = _shell(command(str(ROOT), INTERPRETER, "post_tool_use.py"))
+        shell_pre = _shell(command(str(ROOT), INTERPRETER, "pre_tool_use.py"))
+        shell_bare = _shell(f"exec {shlex.join(bare)}")
         usual = [INTERPRETER, "-I", str(ROOT / "benchmarks" / "usual_hook.py")]
         return {
             "python -I -S -c pass": lambda n: self._run(bare, self.busy, n),
             "PreToolUse": lambda n: self._run(_hook("pre"), f"{self.scratch}/none", n),
             "PostToolUse, commit": lambda n: self._run(_hook("post"), self.busy, n),
             "PostToolUse, commit, 10,000 waiting": lambda n: self._run(_hook("post"), self.full, n),
+            "sh -c 'exec python -I -S -c pass'": lambda n: self._run(shell_bare, self.busy, n),
+            "PreToolUse, as registered (sh)": lambda n: self._run(
+                shell_pre, f"{self.scratch}/none", n
+            ),
             "PostToolUse, commit, as registered (sh)": lambda n: self._run(shell, self.busy, n),
             "PostToolUse, commit and wake": self._wake,
             "the same with the usual imports": lambda n: self._run(usual, self.busy, n),
@@ -123,6 +130,10 @@ class Bench:
         print(f"a flusher run: {cpu:.0f} ms of processor time, {memory:.0f} MB at its peak")
 
 
+def _shell(text: str) -> list[str]:
+    return ["/bin/sh", "-c", text]
+
+
 def _hook(stage: str) -> list[str]:
     return [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / f"{stage}_tool_use.py")]
 
@@ -131,9 +142,9 @@ def _make_image() -> None:
     """As the flusher does after the first hook."""
     root = str(ROOT)
     make = (
-        f"import sys; sys.path.insert(0, {root!r})\n"
-        "from lib.flusher import hook_image; from lib.system import bytecode\n"
-        f"hook_image.ensure({root!r}); bytecode.compile_all({root!r})"
+        f"import sys; sys.path.insert(0, {root!r}); from lib import bytecode, hook_command, image\n"
+        f"image.ensure({root!r}); bytecode.compile_all({root!r})\n"
+        f"hook_command.mark({root!r}, {INTERPRETER!r})"
     )
     run([INTERPRETER, "-I", "-c", make], b"", dict(os.environ))
 
