@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Cost, interleave, ratios, run
-from lib.hook_command import command
+from lib.registration.hook_command import command
 from lib.spool import wake
 from lib.spool.outbox import LOCK_FILE
 from lib.system.lock import Lock
@@ -142,8 +142,10 @@ def _make_image() -> None:
     """As the flusher does after the first hook."""
     root = str(ROOT)
     make = (
-        f"import sys; sys.path.insert(0, {root!r}); from lib import bytecode, hook_command, image\n"
-        f"image.ensure({root!r}); bytecode.compile_all({root!r})\n"
+        f"import sys; sys.path.insert(0, {root!r})\n"
+        "from lib.flusher import hook_image; from lib.system import bytecode\n"
+        "from lib.registration import hook_command\n"
+        f"hook_image.ensure({root!r}); bytecode.compile_all({root!r})\n"
         f"hook_command.mark({root!r}, {INTERPRETER!r})"
     )
     run([INTERPRETER, "-I", "-c", make], b"", dict(os.environ))

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from lib.capture.payload import capture
-from lib.commands.setup.registration import SCRIPTS, register, unregister
 from lib.commands.status import gather
 from lib.flusher import hook_image
 from lib.flusher.process import Flusher
+from lib.registration.entries import SCRIPTS, register, unregister
 from lib.spool import books, inbox, outbox, tally
 from lib.system import files
 from lib.system.settings import Settings
@@ -258,7 +258,7 @@ class Home:
         self.settings.write_bytes(SETTINGS)
         script = (
             f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-            "from lib.commands.setup.registration import register, unregister\n"
+            "from lib.registration.entries import register, unregister\n"
             f"register({str(self.settings)!r}, {str(self.root)!r}, '/usr/bin/python3')"
         )
         self.command = [sys.executable, "-I", "-c", script]

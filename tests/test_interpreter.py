@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lib import hook_command
-from lib.commands.setup.registration import installing_path
+from lib.registration import hook_command
+from lib.registration.entries import installing_path
 from lib.spool import wake
 from lib.system import lock
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, seed, wait_for, write_payload
@@ -398,7 +398,8 @@ class Loose:
     def mark(self) -> None:
         make = (
             f"import sys; sys.path.insert(0, {str(self.root)!r})\n"
-            f"import lib.hook_command as h; h.mark({str(self.root)!r}, {str(self.python)!r})"
+            "from lib.registration import hook_command\n"
+            f"hook_command.mark({str(self.root)!r}, {str(self.python)!r})"
         )
         subprocess.run([self.python, "-I", "-B", "-c", make], check=True)
 

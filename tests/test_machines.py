@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lib.commands.setup import settings_file
-from lib.commands.setup.registration import register, unregister
+from lib.registration import settings_file
+from lib.registration.entries import register, unregister
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, other_version, payload, seed
 from tests.support.mounts import needs_mounts, run_mounted
 

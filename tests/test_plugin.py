@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lib import __version__
 from lib.capture import hook
 from lib.flusher import plugin_environment
 from lib.spool import wake
@@ -79,7 +80,8 @@ def test_from_the_marketplace_to_a_lineage(bundle: Bundle, tmp_path: Path, place
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")
     bundle.wait_delivered()
     if place == "a repository":
-        bundle.root = bundle.home / ".claude/plugins/cache/pattern-tracker/pattern-tracker/0.1.0"
+        cache = bundle.home / ".claude/plugins/cache/pattern-tracker/pattern-tracker"
+        bundle.root = cache / __version__
     else:
         bundle.root = source
     wait_for((bundle.root / ".venv").exists)

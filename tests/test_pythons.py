@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lib import pythons
+from lib.system import pythons
 from tests.support.bundle import INTERPRETER
 
 NAME = f"python{sys.version_info[0]}.{sys.version_info[1]}"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lib.commands.common import CommandError
-from lib.commands.setup import json_text, settings_file
-from lib.commands.setup.registration import MATCHER, SCRIPTS, command, is_ours, register, unregister
+from lib.registration import json_text, settings_file
+from lib.registration.entries import MATCHER, SCRIPTS, command, is_ours, register, unregister
+from lib.registration.settings_file import SettingsError
 from tests.support.bundle import ROOT
 
 OTHER = {"matcher": "Write", "hooks": [{"type": "command", "command": "echo pattern-tracker"}]}
@@ -238,7 +238,7 @@ def test_an_edit_made_while_we_write_is_not_lost(
             place.path.write_text(edits.pop())
         return str(made)
 
-    monkeypatch.setattr("lib.commands.setup.settings_file._prepared", edited)
+    monkeypatch.setattr("lib.registration.settings_file._prepared", edited)
     assert place.register()
     assert json.loads(place.text())["model"] == "haiku"
     assert place.ours() == expected(place, "/usr/bin/python3")
@@ -249,7 +249,7 @@ def test_installers_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
     path.write_text(CORPUS["others' hooks"])
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from lib.commands.setup.registration import register\n"
+        "from lib.registration.entries import register\n"
         "register(sys.argv[1], sys.argv[2], '/usr/bin/python3')"
     )
     roots = [tmp_path / "hooks" / f"bundle-{number}" for number in range(8)]
@@ -275,7 +275,7 @@ def test_installers_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_not_understood_is_left_alone(tmp_path: Path, text: str) -> None:
     place = Place(tmp_path, text)
-    with pytest.raises(CommandError, match="nothing was changed"):
+    with pytest.raises(SettingsError, match="nothing was changed"):
         place.register()
     assert place.text() == text
 
@@ -283,7 +283,7 @@ def test_what_is_not_understood_is_left_alone(tmp_path: Path, text: str) -> None
 def test_a_file_that_is_not_utf_8_is_left_alone(tmp_path: Path) -> None:
     place = Place(tmp_path, None)
     place.path.write_bytes(b'{"model": "\xff"}')
-    with pytest.raises(CommandError, match="nothing was changed"):
+    with pytest.raises(SettingsError, match="nothing was changed"):
         place.register()
     assert place.path.read_bytes() == b'{"model": "\xff"}'
 
@@ -303,7 +303,7 @@ def test_what_may_not_be_changed_is_left_alone(mode: int, above: int) -> None:
         Path(scratch).chmod(0o755)
         place.path.chmod(0o644)
         assert place.text() == CORPUS["tabs"]
-        assert "CommandError" in error
+        assert "SettingsError" in error
         assert "To add by hand" in error
         assert sorted(path.name for path in Path(scratch).iterdir()) == ["hooks", "settings.json"]
 

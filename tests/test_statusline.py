@@ -76,8 +76,8 @@ def test_it_works_through_a_link_and_is_silent_without_its_library(
     assert shown(spool, tmp_path / "copy") == ""
 
 
-def test_as_the_readme_has_it_another_python_shows_it(spool: Path, tmp_path: Path) -> None:
-    (line,) = re.findall(r'"command": "(p=.*)"}', (ROOT / "README.md").read_text())
+def test_as_the_page_has_it_another_python_shows_it(spool: Path, tmp_path: Path) -> None:
+    (line,) = re.findall(r'"command": "(p=.*)"}', (ROOT / "docs" / "usage.md").read_text())
     bundle = tmp_path / ".claude" / "hooks" / "pattern-tracker"
     bundle.mkdir(parents=True)
     for part in ("lib", "hooks", "bin"):

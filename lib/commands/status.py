@@ -5,11 +5,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from lib import mending
 from lib.commands import glance
 from lib.commands.common import has_ledger, print_json, spool_directory
 from lib.delivery.backoff import SECTION, Backoff
-from lib.flusher import plugin_environment
+from lib.flusher import mending, plugin_environment
 from lib.ledger.history import History
 from lib.ledger.recording import KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED, FILE_NAME, Ledger

@@ -10,11 +10,11 @@ import os
 import signal
 import time
 
-from lib.pythons import base, defect
 from lib.spool import inbox, wake
 from lib.system.exchange import put_in_place
 from lib.system.lock import Lock
 from lib.system.logs import log
+from lib.system.pythons import base, defect
 from lib.system.state import FILE_NAME, State, StateFile
 from lib.system.timestamps import timestamp
 

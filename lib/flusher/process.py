@@ -69,7 +69,7 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
     except OSError as error:
         log(directory, f"{type(error).__name__}: {error}")
     if mend or not packages.are_at_home(root):
-        from lib import mending
+        from lib.flusher import mending
 
         mending.mend(root, data, directory)
     elif data:

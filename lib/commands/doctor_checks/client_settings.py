@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lib.commands.doctor_checks.finding import Entry, Source
-from lib.hook_command import SCRIPTS, TAKEOVER, scripts_in
+from lib.registration.hook_command import SCRIPTS, TAKEOVER, scripts_in
 
 NAME = "pattern-tracker"
 MANAGED = (

@@ -5,11 +5,11 @@ import re
 import shutil
 import subprocess
 
-from lib import hook_command
 from lib.commands.doctor_checks import client_settings
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Entry, Finding, Site
 from lib.flusher import plugin_environment
-from lib.pythons import defect
+from lib.registration import hook_command
+from lib.system.pythons import defect
 
 TOOLS = ("Write", "Edit", "NotebookEdit")
 TAKEOVER_SECONDS = 60.0

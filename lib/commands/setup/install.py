@@ -9,12 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lib import __version__, hook_command
+from lib import __version__
 from lib.commands.common import CommandError, printable
-from lib.commands.setup import settings_backup, staging
+from lib.commands.setup import staging
 from lib.commands.setup.plan import Plan
 from lib.commands.setup.progress import Steps
-from lib.commands.setup.registration import (
+from lib.commands.setup.removal import kept, purge
+from lib.commands.setup.selfcheck import check
+from lib.commands.terminal import shortened
+from lib.delivery.approval import SUFFIX, Approvals, Refused, vet
+from lib.flusher import hook_image
+from lib.registration import hook_command, settings_backup
+from lib.registration.entries import (
     installing_path,
     lock_path,
     preview,
@@ -22,15 +28,11 @@ from lib.commands.setup.registration import (
     register,
     unregister,
 )
-from lib.commands.setup.removal import kept, purge
-from lib.commands.setup.selfcheck import check
-from lib.commands.terminal import shortened
-from lib.delivery.approval import SUFFIX, Approvals, Refused, vet
-from lib.flusher import hook_image
-from lib.pythons import longest_lived
+from lib.registration.settings_file import SettingsError
 from lib.system import environment, files
 from lib.system.exchange import put_in_place
 from lib.system.lock import patient_lock
+from lib.system.pythons import longest_lived
 from lib.system.settings import Settings
 
 LOCK_SECONDS = 300.0
@@ -51,7 +53,7 @@ def main(source: str, interpreter: str, arguments: list[str]) -> int:
             _install(plan)
         else:
             _uninstall(plan)
-    except (CommandError, environment.BuildError, OSError) as error:
+    except (CommandError, SettingsError, environment.BuildError, OSError) as error:
         print(f"install.sh: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

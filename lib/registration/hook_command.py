@@ -4,7 +4,7 @@ The shell replaces itself with Python, which saves a process, and so the exit co
 That is safe while Python is what it was when the hooks were registered, but for the moment between
 the look and the start: the shell compares its date with those of two files, without starting
 anything. Where it is another, `hooks/takeover.sh` finds one that works, which has to prove it
-before it gets the input, and its flusher mends the registration (`lib/mending.py`).
+before it gets the input, and its flusher mends the registration (`lib/flusher/mending.py`).
 """
 
 import encodings

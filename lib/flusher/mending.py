@@ -7,11 +7,11 @@ one that does not run on the bundle's own environment; a sound installation neve
 import os
 import time
 
-from lib import hook_command
 from lib.flusher import plugin_environment
-from lib.pythons import base, defect
+from lib.registration import hook_command
 from lib.system.lock import Lock
 from lib.system.logs import log
+from lib.system.pythons import base, defect
 from lib.system.state import FILE_NAME, State, StateFile
 from lib.system.timestamps import timestamp
 
@@ -27,7 +27,7 @@ def mend(root: str, data: str, directory: str) -> None:
     if not os.path.isdir(f"{root}.settings"):
         plugin_environment.ensure(root, data, directory, suspect=True)
         return
-    from lib.commands.setup.registration import installing_path
+    from lib.registration.entries import installing_path
 
     plugin_environment.limit_time()
     try:
@@ -47,7 +47,7 @@ def mend(root: str, data: str, directory: str) -> None:
 
 def _register(root: str, state: StateFile) -> None:
     """Let the settings name the Python that runs this, by the path that lives longest."""
-    from lib.commands.setup.registration import renew
+    from lib.registration.entries import renew
 
     if not plugin_environment.is_due(state.section(SECTION)):
         return

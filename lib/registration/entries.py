@@ -7,12 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lib.commands.common import CommandError
-from lib.commands.setup import json_text, settings_backup
-from lib.commands.setup.json_text import Node
-from lib.commands.setup.settings_backup import Record
-from lib.commands.setup.settings_file import UNTOUCHED, bytes_of, finish, read, swap, text_of
-from lib.hook_command import SCRIPTS, command, scripts_in
+from lib.registration import json_text, settings_backup
+from lib.registration.hook_command import SCRIPTS, command, scripts_in
+from lib.registration.json_text import Node
+from lib.registration.settings_backup import Record
+from lib.registration.settings_file import (
+    UNTOUCHED,
+    SettingsError,
+    bytes_of,
+    finish,
+    read,
+    swap,
+    text_of,
+)
 from lib.system import files
 from lib.system.lock import patient_lock
 
@@ -28,7 +35,7 @@ def register(settings_path: str, root: str, interpreter: str) -> bool:
     """Put our hooks into the settings; False if they were there already.
 
     Nothing else in the file changes. The file as it was and as we left it is kept beside `root`,
-    so that `unregister` can tell whether anyone else has written since. Raises CommandError, which
+    so that `unregister` can tell whether anyone else has written since. Raises SettingsError, which
     tells what to add by hand, and then nothing has changed.
     """
     path = os.path.realpath(settings_path)
@@ -36,8 +43,8 @@ def register(settings_path: str, root: str, interpreter: str) -> bool:
         files.make_private_directory(os.path.dirname(path))
         with _locked(root):
             return _put_in(path, settings_path, root, interpreter)
-    except (CommandError, OSError) as error:
-        raise CommandError(f"{error}. {_by_hand(root, interpreter)}") from None
+    except (SettingsError, OSError) as error:
+        raise SettingsError(f"{error}. {_by_hand(root, interpreter)}") from None
 
 
 def renew(root: str, interpreter: str) -> list[str]:
@@ -51,7 +58,7 @@ def renew(root: str, interpreter: str) -> list[str]:
                 before = read(path)
                 if before is not None and _is_registered(before, path, root):
                     _put_in(path, path, root, interpreter)
-        except (CommandError, OSError) as error:
+        except (SettingsError, OSError) as error:
             problems.append(str(error))
     return problems
 
@@ -66,21 +73,21 @@ def _put_in(path: str, shown: str, root: str, interpreter: str) -> bool:
         Record(root, path).remember(before, after, LISTS)
         if swap(path, after, before):
             return True
-    raise CommandError(f"{shown} changes all the time; {UNTOUCHED}")
+    raise SettingsError(f"{shown} changes all the time; {UNTOUCHED}")
 
 
 def preview(settings_path: str, root: str, interpreter: str) -> str:
-    """What `register` would change, as a unified diff; "" for nothing. Raises CommandError."""
+    """What `register` would change, as a unified diff; "" for nothing. Raises SettingsError."""
     try:
         before = read(os.path.realpath(settings_path))
         after = _with_hooks(before, settings_path, root, interpreter)
-    except CommandError as error:
-        raise CommandError(f"{error}. {_by_hand(root, interpreter)}") from None
+    except SettingsError as error:
+        raise SettingsError(f"{error}. {_by_hand(root, interpreter)}") from None
     return _difference(settings_path, before, after)
 
 
 def preview_removal(settings_path: str, root: str) -> str:
-    """What `unregister` would change, as a unified diff; "" for nothing. Raises CommandError."""
+    """What `unregister` would change, as a unified diff; "" for nothing. Raises SettingsError."""
     path = os.path.realpath(settings_path)
     before = read(path)
     if before is None or not _is_registered(before, settings_path, root):
@@ -117,7 +124,7 @@ def _with_hooks(before: bytes | None, shown: str, root: str, interpreter: str) -
 
 
 def unregister(settings_path: str, root: str) -> bool:
-    """Take our hooks out of the settings; False if there were none. Raises CommandError."""
+    """Take our hooks out of the settings; False if there were none. Raises SettingsError."""
     path = os.path.realpath(settings_path)
     if not os.path.exists(path):
         Record(root, path).forget()
@@ -132,7 +139,7 @@ def unregister(settings_path: str, root: str) -> bool:
             if swap(path, _without_hooks(before, settings_path, root), before):
                 Record(root, path).forget()
                 return True
-    raise CommandError(f"{settings_path} changes all the time; {UNTOUCHED}")
+    raise SettingsError(f"{settings_path} changes all the time; {UNTOUCHED}")
 
 
 def _is_registered(data: bytes, shown: str, root: str) -> bool:
@@ -156,7 +163,7 @@ def _without_hooks(before: bytes, shown: str, root: str) -> bytes | None:
 def _locked(root: str) -> Iterator[None]:
     lock = patient_lock(lock_path(root))
     if not lock.acquire(LOCK_SECONDS):
-        raise CommandError(f"another installer is at work; {UNTOUCHED}")
+        raise SettingsError(f"another installer is at work; {UNTOUCHED}")
     try:
         yield
     finally:
@@ -247,7 +254,7 @@ def _value(text: str, node: Node) -> Any:
 
 
 def _check_shape(text: str, event: str, shown: str) -> None:
-    """Raises CommandError where "hooks" is not what the client documents."""
+    """Raises SettingsError where "hooks" is not what the client documents."""
     hooks = json.loads(text).get("hooks", {})
     if not isinstance(hooks, dict) or not isinstance(hooks.get(event, []), list):
-        raise CommandError(f"{shown}: 'hooks' has an unexpected shape; {UNTOUCHED}")
+        raise SettingsError(f"{shown}: 'hooks' has an unexpected shape; {UNTOUCHED}")

@@ -5,7 +5,6 @@ import errno
 import json
 import os
 
-from lib.commands.common import CommandError
 from lib.system import files
 
 UNTOUCHED = "nothing was changed"
@@ -13,10 +12,14 @@ UNTOUCHED = "nothing was changed"
 TEMPORARY = ".pattern-tracker.tmp"
 
 
+class SettingsError(Exception):
+    """The settings cannot be changed; the text is the one line that says why."""
+
+
 def read(path: str) -> bytes | None:
     """Read the file, None where there is none; what it was to hold, if a writer was killed in it.
 
-    Raises CommandError for any other error.
+    Raises SettingsError for any other error.
     """
     data = _bytes(path)
     is_torn = data and os.path.lexists(path + TEMPORARY) and not _is_json(data)
@@ -30,13 +33,13 @@ def _bytes(path: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CommandError(f"{path} cannot be read ({error.strerror}); {UNTOUCHED}") from None
+        raise SettingsError(f"{path} cannot be read ({error.strerror}); {UNTOUCHED}") from None
 
 
 def text_of(data: bytes | None, shown: str) -> tuple[str, bytes]:
     """The settings in a file as text, and its byte order mark if it has one.
 
-    `shown` is the file's name for messages. Raises CommandError for what is no JSON object.
+    `shown` is the file's name for messages. Raises SettingsError for what is no JSON object.
     """
     mark = codecs.BOM_UTF8 if (data or b"").startswith(codecs.BOM_UTF8) else b""
     try:
@@ -45,9 +48,9 @@ def text_of(data: bytes | None, shown: str) -> tuple[str, bytes]:
             text = "{}\n"
         settings = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{shown} is not JSON ({error}); {UNTOUCHED}") from None
+        raise SettingsError(f"{shown} is not JSON ({error}); {UNTOUCHED}") from None
     if not isinstance(settings, dict):
-        raise CommandError(f"{shown} is not a JSON object; {UNTOUCHED}")
+        raise SettingsError(f"{shown} is not a JSON object; {UNTOUCHED}")
     return text, mark
 
 
@@ -61,7 +64,7 @@ def swap(path: str, data: bytes | None, before: bytes | None) -> bool:
     nothing done, if it is no longer as it was `before`.
 
     In one step where renaming keeps all of that, else in place. For the holder of the lock. Raises
-    CommandError where it is read-only, OSError.
+    SettingsError where it is read-only, OSError.
     """
     if data is None:
         if _bytes(path) != before:
@@ -103,7 +106,7 @@ def _is_json(data: bytes) -> bool:
 def _prepared(path: str, data: bytes) -> str:
     """A file with `data` beside `path`, whole and on the disk."""
     if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise CommandError(f"{path} is read-only; {UNTOUCHED}")
+        raise SettingsError(f"{path} is read-only; {UNTOUCHED}")
     # Only the lock's holder has this name: what lies there was left by one that was killed.
     temporary = path + TEMPORARY
     if os.path.lexists(temporary):

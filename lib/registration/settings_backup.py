@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 
-from lib.commands.setup import settings_file
+from lib.registration import settings_file
 from lib.system import files
 from lib.system.digest import hex_digest
 

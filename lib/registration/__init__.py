@@ -1,0 +1,1 @@
+"""Claude Code's settings.json, and our entries in it: put in, found again, taken out."""
