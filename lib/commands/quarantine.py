@@ -1,11 +1,10 @@
 """`pattern-tracker quarantine`: what could not be delivered, why, and what to do with it."""
 
 import argparse
-import os
-import stat
 
 from lib.commands.common import CommandError, print_json, printable, spool_directory
 from lib.spool import outbox
+from lib.system.private_file import Refused, open_regular
 
 SHOWN_BYTES = 4096
 
@@ -82,8 +81,8 @@ def _show(directory: str, name: str, as_json: bool) -> None:
 
 def _beginning(path: str) -> str:
     """The first bytes of a regular file as text; what it is instead for anything else."""
-    if not stat.S_ISREG(os.lstat(path).st_mode):
-        return "(not a regular file)"
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(fd, "rb") as file:
-        return file.read(SHOWN_BYTES).decode("utf-8", "backslashreplace")
+    try:
+        with open_regular(path) as file:
+            return file.read(SHOWN_BYTES).decode("utf-8", "backslashreplace")
+    except Refused as error:
+        return f"({error})"

@@ -1,7 +1,6 @@
 """The spool's events as they may go on: without secrets, and only of files that are tracked."""
 
 import os
-import stat
 from typing import Any
 
 from lib.ledger import earlier_identity
@@ -9,8 +8,9 @@ from lib.privacy import user_rules
 from lib.privacy.ignore import Ignores
 from lib.privacy.redaction import redact, redact_event
 from lib.spool import outbox
-from lib.system import json_codec
+from lib.system import files, json_codec
 from lib.system.logs import log
+from lib.system.private_file import Refused, bounded, open_regular
 
 Event = dict[str, Any]
 
@@ -71,10 +71,11 @@ class Intake:
         return found
 
     def _rewrite(self, name: str, clean: Event) -> None:
+        path = f"{self._directory}/{name}"
         try:
-            captured_ns = os.lstat(f"{self._directory}/{name}").st_mtime_ns
+            captured_ns = os.lstat(path).st_mtime_ns
             data = json_codec.dumps(clean).encode()
-            outbox.write_over(self._directory, name, data, captured_ns)
+            files.replace(path, data, sync=True, mtime_ns=captured_ns)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -83,13 +84,13 @@ class Intake:
     def _clean_damaged(self, name: str) -> None:
         """Redact a file that may be anything; most hold what was to be JSON."""
         path = f"{self._directory}/{name}"
-        status = os.lstat(path)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > outbox.MAX_FILE_BYTES:
+        captured_ns = os.lstat(path).st_mtime_ns
+        try:
+            with open_regular(path) as file:
+                text = bounded(file, outbox.MAX_FILE_BYTES).decode("utf-8", "surrogateescape")
+        except Refused:
             return
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            text = file.read().decode("utf-8", "surrogateescape")
         clean, names = redact(text.replace("\\n", "\n"), self._rules)
         if names:
             data = clean.replace("\n", "\\n").encode("utf-8", "surrogateescape")
-            outbox.write_over(self._directory, name, data, status.st_mtime_ns)
+            files.replace(path, data, sync=True, mtime_ns=captured_ns)

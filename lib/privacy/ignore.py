@@ -6,11 +6,11 @@ long, excludes everything below it: what it asks for is unknown, and that is the
 
 import os
 import re
-import stat
 import time
 from typing import Any, NamedTuple
 
 from lib.system import packages
+from lib.system.private_file import Refused, bounded, open_regular
 
 FILE_NAME = ".patternignore"
 MAX_BYTES = 64 * 1024
@@ -28,10 +28,6 @@ _WILDCARDS = re.compile(r"\*+")
 
 # Whether a path is excluded cannot be told before the installation is complete.
 NotYet = packages.Missing
-
-
-class _Refused(Exception):
-    """A file that is not applied; the text says why."""
 
 
 class _Place(NamedTuple):
@@ -99,7 +95,7 @@ class Ignores:
             try:
                 text = _text(f"{directory}/{FILE_NAME}")
                 self._read[directory] = (text and _Place(directory, _spec(text))) or None
-            except (_Refused, OSError, ValueError) as error:
+            except (Refused, OSError, ValueError) as error:
                 self._problem(directory, error)
                 self._read[directory] = _Place(directory, None)
         return self._read[directory]
@@ -120,29 +116,23 @@ def _project(directory: str, cwd: str) -> list[str]:
 def _text(path: str) -> str:
     """The text of the file at `path`, "" if there is none."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_regular(path) as file:
+            return bounded(file, MAX_BYTES).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return ""
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise _Refused("it is no regular file")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise _Refused(f"it is longer than {MAX_BYTES} bytes")
-    return data.decode("utf-8")
 
 
 def _spec(text: str) -> Any:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if len(lines) > MAX_PATTERNS:
-        raise _Refused(f"it has more than {MAX_PATTERNS} patterns")
+        raise Refused(f"it has more than {MAX_PATTERNS} patterns")
     wildcards = [len(_WILDCARDS.findall(line)) for line in lines]
     if max(wildcards, default=0) > MAX_WILDCARDS:
-        raise _Refused(f"a pattern has more than {MAX_WILDCARDS} wildcards")
+        raise Refused(f"a pattern has more than {MAX_WILDCARDS} wildcards")
     if max(map(len, lines), default=0) > MAX_LENGTH:
-        raise _Refused(f"a pattern is longer than {MAX_LENGTH} characters")
+        raise Refused(f"a pattern is longer than {MAX_LENGTH} characters")
     if sum(number > 1 for number in wildcards) > MAX_COMPLEX:
-        raise _Refused(f"more than {MAX_COMPLEX} patterns have several wildcards")
+        raise Refused(f"more than {MAX_COMPLEX} patterns have several wildcards")
     # Not by whichever engine happens to be installed: they differ in what they take.
     spec = packages.load("pathspec").GitIgnoreSpec
     return spec.from_lines(lines, backend="simple")

@@ -5,11 +5,11 @@ The expressions run under a limit of time, by the `regex` package, which has one
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from typing import Any
 
 from lib.system import bundle, packages
+from lib.system.private_file import Refused, bounded, open_regular
 
 SUFFIX = ".redact.txt"
 MAX_BYTES = 64 * 1024
@@ -66,23 +66,19 @@ def load(path: str = "") -> list[UserRule]:
         if text not in _known:
             _known.clear()
             _known[text] = list(_rules(text))
-    except (OSError, ValueError, Unusable, packages.Missing) as error:
+    except (OSError, ValueError, Refused, Unusable, packages.Missing) as error:
         raise Unusable(f"{path}: {error}") from None
     return _known[text]
 
 
 def _read(path: str) -> str:
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
-            raise ValueError("not a file of your own")
+    with open_regular(path, follow=True) as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid != os.getuid():
+            raise Refused("not a file of your own")
         if status.st_mode & 0o022:
-            raise ValueError("others may write to it")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"longer than {MAX_BYTES} bytes")
-    return data.decode("utf-8")
+            raise Refused("others may write to it")
+        return bounded(file, MAX_BYTES).decode("utf-8")
 
 
 def _rules(text: str) -> Iterator[UserRule]:

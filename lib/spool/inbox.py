@@ -3,8 +3,6 @@
 Builtins only: the hook path imports this. Reading and acknowledging are the outbox's.
 """
 
-import time
-
 from lib.spool import tally
 from lib.system import files, json_codec
 from lib.system.calls import posix
@@ -12,7 +10,7 @@ from lib.system.digest import hex_digest
 
 PREFIX = "pending_"
 SUFFIX = ".json"
-TEMPORARY = "tmp_"
+TEMPORARY = files.TEMPORARY
 
 
 def file_name(event_id: str) -> str:
@@ -28,7 +26,7 @@ def commit(directory: str, event: "dict[str, object]", captured_ns: int, sync: b
     spool is as before. Without `sync` it outlives this process, but not yet a power failure.
     """
     data = json_codec.dumps(event).encode()
-    temporary = f"{directory}/{TEMPORARY}{posix.getpid()}_{time.monotonic_ns()}"
+    temporary = files.temporary_in(directory)
     try:
         dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from lib.capture import identity
 from lib.spool import inbox, tally
 from lib.system import files, json_codec
 from lib.system.lock import NO_FLOCK, try_lock
+from lib.system.private_file import Refused, open_regular
 
 Event = dict[str, Any]
 
@@ -87,8 +88,7 @@ def quarantined_names(directory: str) -> list[str]:
     return sorted(
         entry.name
         for entry in entries
-        if entry.name.startswith(inbox.PREFIX)
-        and not entry.name.endswith((REASON_SUFFIX, files.TEMPORARY_SUFFIX))
+        if entry.name.startswith(inbox.PREFIX) and not entry.name.endswith(REASON_SUFFIX)
     )
 
 
@@ -133,13 +133,6 @@ def _checked(event: object) -> Event:
     if not isinstance(event.get("event_data"), dict):
         raise Damaged("event_data is missing")
     return event
-
-
-def write_over(directory: str, name: str, data: bytes, captured_ns: int) -> None:
-    """Put `data`, dated `captured_ns`, in the place of file `name` in one step. Raises OSError."""
-    temporary = f"{directory}/{inbox.TEMPORARY}{os.getpid()}_{time.monotonic_ns()}"
-    files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
-    os.rename(temporary, f"{directory}/{name}")
 
 
 def claim(directory: str, name: str) -> int | None:
@@ -190,13 +183,11 @@ def quarantine(directory: str, name: str, reason: str) -> None:
 
 def reason_of(directory: str, name: str) -> str:
     """Why file `name` is in quarantine, "" where nothing says so."""
-    path = f"{directory}/{QUARANTINE}/{name}{REASON_SUFFIX}"
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        with open_regular(f"{directory}/{QUARANTINE}/{name}{REASON_SUFFIX}") as file:
+            return file.read(4096).decode("utf-8", "replace").rstrip("\n")
+    except (OSError, Refused):
         return ""
-    with open(fd, "rb") as file:
-        return file.read(4096).decode("utf-8", "replace").rstrip("\n")
 
 
 def retry(directory: str, name: str) -> None:
@@ -224,14 +215,11 @@ def drop(directory: str, name: str) -> None:
 
 def sweep(directory: str) -> None:
     """Remove the temporary files of writers that died."""
-    for entry in _entries(directory):
-        # Not by st_mtime, which the writer dates itself.
-        if entry.name.startswith(inbox.TEMPORARY) and _age(entry) > ORPHAN_SECONDS:
-            acknowledge(directory, entry.name)
-    aside = f"{directory}/{QUARANTINE}"
-    for entry in _entries(aside):
-        if entry.name.endswith(files.TEMPORARY_SUFFIX) and _age(entry) > ORPHAN_SECONDS:
-            acknowledge(aside, entry.name)
+    for place in (directory, f"{directory}/{QUARANTINE}"):
+        for entry in _entries(place):
+            # Not by st_mtime, which the writer dates itself.
+            if entry.name.startswith(files.TEMPORARY) and _age(entry) > ORPHAN_SECONDS:
+                acknowledge(place, entry.name)
 
 
 def _age(entry: "os.DirEntry[str]") -> float:

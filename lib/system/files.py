@@ -1,10 +1,13 @@
 """Private files, written whole. Builtins only: the hook path imports this."""
 
+import time
+
 from lib.system.calls import posix
 
 # macOS has no fdatasync; there, fsync is what the client itself uses.
 sync_data = getattr(posix, "fdatasync", posix.fsync)
-TEMPORARY_SUFFIX = ".tmp"
+# How a file begins that is not whole yet, wherever it is written.
+TEMPORARY = "tmp_"
 # A default ACL counts instead of the umask, for every file that is made in the directory.
 _INHERITED = ("system.posix_acl_access", "system.posix_acl_default")
 _NEW = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
@@ -105,9 +108,14 @@ def _date(fd: int, mtime_ns: int) -> None:
         pass
 
 
+def temporary_in(directory: str) -> str:
+    """Where to write a file that is to get its name in `directory`."""
+    return f"{directory}/{TEMPORARY}{posix.getpid()}_{time.monotonic_ns()}"
+
+
 def replace(path: str, data: bytes, sync: bool = False, mtime_ns: int = 0) -> None:
-    """Put a file of `data`, mode 0600, in the place of `path` in one step. Raises OSError."""
-    temporary = f"{path}.{posix.getpid()}{TEMPORARY_SUFFIX}"
+    """Put `data` in the place of `path` in one step. Arguments and errors as `write_new`."""
+    temporary = temporary_in(path.rpartition("/")[0])
     write_new(temporary, data, sync, mtime_ns)
     posix.rename(temporary, path)
 

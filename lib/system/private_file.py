@@ -1,25 +1,47 @@
-"""Files that nobody but their owner can read or write."""
+"""Files that may be anything, opened without waiting, and those that are their owner's alone."""
 
 import os
 import stat
+from typing import BinaryIO
 
 
 class Refused(Exception):
     """Something of the user's that may not be used as it is; the text says why."""
 
 
+def open_regular(path: str, follow: bool = False) -> BinaryIO:
+    """Open a file to read it, and a link only with `follow`.
+
+    Raises Refused for a pipe, a directory or the like, OSError.
+    """
+    if not follow and os.path.islink(path):
+        raise Refused("not a regular file")
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise Refused("not a regular file")
+    return open(fd, "rb")
+
+
+def bounded(file: BinaryIO, limit: int) -> bytes:
+    """Read all of `file`. Raises Refused for more than `limit` bytes, OSError."""
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Refused(f"longer than {limit} bytes")
+    return data
+
+
 def read(path: str, limit: int) -> bytes:
-    """The first `limit` bytes of a file. Raises Refused, FileNotFoundError."""
+    """Read a file that is its owner's alone. Raises Refused, FileNotFoundError."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_regular(path) as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid == os.getuid() and not status.st_mode & 0o077:
+                return bounded(file, limit)
     except FileNotFoundError:
         raise
-    except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}") from None
-    with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
-            raise Refused(f"{path} is not a file of your own")
-        if status.st_mode & 0o077:
-            raise Refused(f"{path} can be read or changed by others: chmod 600 {path}")
-        return file.read(limit + 1)[:limit]
+    except (OSError, Refused) as error:
+        raise Refused(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
+    if status.st_uid != os.getuid():
+        raise Refused(f"{path} is not a file of your own")
+    raise Refused(f"{path} can be read or changed by others: chmod 600 {path}")

@@ -82,12 +82,10 @@ class StateFile:
             lock.release()
 
     def _store(self, data: bytes) -> None:
-        # Only the lock's holder has this name: what lies there was left by one that was killed.
+        # Only the lock's holder has this name, and nobody else sweeps where a library keeps state.
         temporary = self.path + ".tmp"
-        try:
+        if os.path.lexists(temporary):
             os.unlink(temporary)
-        except FileNotFoundError:
-            pass
         files.write_new(temporary, data, sync=False)
         os.rename(temporary, self.path)
 

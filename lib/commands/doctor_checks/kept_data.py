@@ -7,7 +7,6 @@ import sqlite3
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.ledger.schema import VERSION
 from lib.ledger.store import FILE_NAME
-from lib.spool import inbox
 from lib.system import files
 
 LITTLE_BYTES = 100 * 1024 * 1024
@@ -56,7 +55,7 @@ def _exposed(directory: str) -> str:
 def _tried(directory: str) -> Finding:
     """Write a file as a hook would, and take it away."""
     existing = _existing(directory)
-    path = f"{existing}/{inbox.TEMPORARY}doctor_{os.getpid()}"
+    path = files.temporary_in(existing)
     try:
         files.write_new(path, b"." * 4096, sync=False)
         os.unlink(path)

@@ -6,8 +6,9 @@ import shutil
 from lib.commands.common import CommandError, printable
 from lib.delivery.approval import SUFFIX, Approvals
 from lib.privacy.user_rules import SUFFIX as RULES
-from lib.spool.inbox import PREFIX, TEMPORARY
+from lib.spool.inbox import PREFIX
 from lib.system import files
+from lib.system.files import TEMPORARY
 from lib.system.settings import Settings
 
 
