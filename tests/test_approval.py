@@ -104,7 +104,7 @@ def test_a_token_goes_to_its_host_alone(approvals: Approvals, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("text", "mode"), [("t0ken", 0o640), ("", 0o600), ("two words", 0o600), ("a\nb", 0o600),
-                       ("t\x7f", 0o600), ("\u00e4", 0o600)]
+                       ("t\x7f", 0o600), ("\u00e4", 0o600), ("t" * 4097, 0o600)]
 )  # fmt: skip
 def test_a_token_that_is_open_or_no_token_is_refused_and_not_told(
     approvals: Approvals, tmp_path: Path, text: str, mode: int

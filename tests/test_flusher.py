@@ -178,12 +178,15 @@ def test_what_is_too_old_or_too_much_goes_oldest_first(tmp_path: Path) -> None:
 
 
 def test_orphan_temporaries_are_swept_and_young_ones_kept(tmp_path: Path, monkeypatch: Any) -> None:
-    (tmp_path / "tmp_1_1").write_text("{")
+    orphans = [tmp_path / "tmp_1_1", tmp_path / "quarantine" / "tmp_1_1"]
+    orphans[1].parent.mkdir()
+    for path in orphans:
+        path.write_text("{")
     outbox.sweep(str(tmp_path))
-    assert (tmp_path / "tmp_1_1").exists()
+    assert all(path.exists() for path in orphans)
     monkeypatch.setattr(outbox, "ORPHAN_SECONDS", -1)
     outbox.sweep(str(tmp_path))
-    assert not (tmp_path / "tmp_1_1").exists()
+    assert not any(path.exists() for path in orphans)
 
 
 def test_a_long_tally_moves_into_the_ledger_without_being_lost(

@@ -354,10 +354,9 @@ def test_a_dry_run_of_a_removal_removes_nothing(installed: Bundle, verb: str) ->
 
 @pytest.mark.parametrize("marked", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_the_layout_of_before_is_upgraded_in_place(installed: Bundle, marked: bool) -> None:
-    """Records in the bundle, an installer that was killed between its two renames, and an
-    environment without a mark, which is made anew."""
+    """An installer that was killed between its two renames, and an environment without a mark,
+    which is made anew."""
     root, hooks = installed.root, installed.root.parent
-    (hooks / "pattern-tracker.settings").rename(root / "settings")
     if not marked:
         (root / ".venv" / ".complete").unlink()
     (root / ".built").write_text("signature")

@@ -1,5 +1,6 @@
 """What the ledger makes of events."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,29 @@ def test_a_failed_batch_leaves_nothing(ledger: Ledger) -> None:
     with pytest.raises(KeyError):
         ledger.record_all([good, {}])
     assert ledger.log() == []
+
+
+# What the versions before wrote otherwise.
+EARLIER = {
+    1: "ALTER TABLE events DROP COLUMN edge_type",
+    2: "CREATE TABLE waiting (name TEXT PRIMARY KEY); INSERT INTO waiting VALUES ('pending_1')",
+}
+
+
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 35), reason="it cannot drop a column")
+@pytest.mark.parametrize("version", EARLIER)
+def test_a_ledger_of_before_is_read_and_counted_as_it_was(project: Project, version: int) -> None:
+    for number in range(3):
+        project.write("/p/a.py", f"x = {number}\n")
+    project.ledger._db.executescript(
+        f"DROP TABLE taken; {EARLIER[version]}; PRAGMA user_version = {version}"
+    )
+    path = project.ledger._db.execute("PRAGMA database_list").fetchone()["file"]
+    upgraded = Ledger(path)
+    waiting = {"pending_1"} if version == 2 else set()
+    assert upgraded.waiting() == waiting
+    assert upgraded.counters() == {"delivered": 3 - len(waiting)}
+    assert [row["event_type"] for row in upgraded.log()][1:] == ["pattern_modified"] * 2
+    project.ledger, project.calls = upgraded, 10
+    project.write("/p/b.py", "y = 1\n")
+    upgraded.close()

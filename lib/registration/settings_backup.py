@@ -15,11 +15,8 @@ PATH, BACKUP, WRITTEN, FOUND = "path", "before", "after", "found"
 
 
 def directory(root: str) -> str:
-    """Where the bundle at `root` keeps its records; takes over those of the layout before."""
-    place, earlier = f"{root}.settings", f"{root}/settings"
-    if os.path.isdir(earlier) and not os.path.lexists(place):
-        os.rename(earlier, place)
-    return place
+    """Where the bundle at `root` keeps its records."""
+    return f"{root}.settings"
 
 
 def places(root: str) -> list[str]:
