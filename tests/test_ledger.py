@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from lib.capture.payload import capture
-from lib.ledger.store import Ledger, Taken
+from lib.ledger.history import History
+from lib.ledger.store import Taken
 from tests.support.bundle import payload, write_payload
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(f"{tmp_path}/ledger.db")
+def ledger(tmp_path: Path) -> Iterator[History]:
+    made = History(f"{tmp_path}/ledger.db")
     yield made
     made.close()
 
@@ -22,7 +23,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 class Project:
     """Files as they are written, with their events recorded."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: History) -> None:
         self.ledger = ledger
         self.contents: dict[str, str] = {}
         self.calls = 0
@@ -37,11 +38,11 @@ class Project:
         return str(event["content_pattern_id"])
 
     def kinds(self) -> list[str]:
-        return [row["event_type"].removeprefix("pattern_") for row in self.ledger.log()]
+        return [row.event_type.removeprefix("pattern_") for row in self.ledger.events()]
 
 
 @pytest.fixture
-def project(ledger: Ledger) -> Project:
+def project(ledger: History) -> Project:
     return Project(ledger)
 
 
@@ -69,24 +70,24 @@ def test_a_parent_never_seen_is_created_before_its_child(project: Project) -> No
     assert [row[0] for row in implied] == [1, 0]
 
 
-def test_recording_again_changes_nothing(ledger: Ledger) -> None:
+def test_recording_again_changes_nothing(ledger: History) -> None:
     event: Any = capture(payload("03-edit-py.post"), 1_800_000_000_000_000_000)
     ledger.record_all([event])
-    before = [tuple(row) for row in ledger.log()]
+    before = [tuple(row) for row in ledger.events()]
     ledger.record_all([event, event])
-    assert [tuple(row) for row in ledger.log()] == before
+    assert [tuple(row) for row in ledger.events()] == before
     assert ledger.counters() == {}
 
 
-def test_a_second_capture_of_the_same_call_is_counted_as_known(ledger: Ledger) -> None:
+def test_a_second_capture_of_the_same_call_is_counted_as_known(ledger: History) -> None:
     for when in (1, 2):
         event: Any = capture(payload("03-edit-py.post"), 1_800_000_000_000_000_000 + when * 1000)
         assert ledger.take([Taken("pending_1", f"key.{when}", event, waits=False)]) == set()
-    assert len(ledger.log()) == 2
+    assert len(ledger.events()) == 2
     assert ledger.counters() == {"delivered": 1, "known": 1}
 
 
-def test_what_was_taken_before_is_not_counted_again(ledger: Ledger) -> None:
+def test_what_was_taken_before_is_not_counted_again(ledger: History) -> None:
     taken = Taken("pending_1", "key.1", capture(payload("03-edit-py.post"), 1), waits=True)
     for _ in range(2):
         assert ledger.take([taken]) == {"pending_1"}
@@ -138,11 +139,11 @@ def test_files_are_found_by_their_last_components(project: Project) -> None:
     assert project.ledger.files_ending("p/a_b.py") == ["/p/a_b.py"]
 
 
-def test_a_failed_batch_leaves_nothing(ledger: Ledger) -> None:
+def test_a_failed_batch_leaves_nothing(ledger: History) -> None:
     good: Any = capture(payload("03-edit-py.post"), 1)
     with pytest.raises(KeyError):
         ledger.record_all([good, {}])
-    assert ledger.log() == []
+    assert ledger.events() == []
 
 
 # What the versions before wrote otherwise.
@@ -161,11 +162,11 @@ def test_a_ledger_of_before_is_read_and_counted_as_it_was(project: Project, vers
         f"DROP TABLE taken; {EARLIER[version]}; PRAGMA user_version = {version}"
     )
     path = project.ledger._db.execute("PRAGMA database_list").fetchone()["file"]
-    upgraded = Ledger(path)
+    upgraded = History(path)
     waiting = {"pending_1"} if version == 2 else set()
     assert upgraded.waiting() == waiting
     assert upgraded.counters() == {"delivered": 3 - len(waiting)}
-    assert [row["event_type"] for row in upgraded.log()][1:] == ["pattern_modified"] * 2
+    assert [event.event_type for event in upgraded.events()][1:] == ["pattern_modified"] * 2
     project.ledger, project.calls = upgraded, 10
     project.write("/p/b.py", "y = 1\n")
     upgraded.close()

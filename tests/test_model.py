@@ -185,9 +185,9 @@ class Tracker(RuleBasedStateMachine):
         assert status["quarantined"] == self.bad
         assert {**dict.fromkeys(self.dropped, 0), **status["dropped"]} == self.dropped
         ledger = self.outpost.ledger()
-        for row in ledger.log():
-            code = ledger.creation_of(row["pattern_id"])["code"]
-            assert code == self.codes[row["file_path"]]
+        for event in ledger.events():
+            code = ledger.creation_of(event.pattern_id)["code"]
+            assert code == self.codes[str(event.file_path)]
         ledger.close()
         # What somebody removed may have been sent by a flusher that died of it.
         sent = len(self.server.commits) - status["delivered"]

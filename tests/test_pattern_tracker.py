@@ -127,11 +127,11 @@ def test_the_functions_for_the_tools(outpost: Outpost) -> None:
     made = asyncio.run(track_write_tool_pattern("/p/retry.py", CODE, "python"))
     edited = asyncio.run(track_edit_tool_pattern("/p/retry.py", made["pattern_id"], CHANGED))
     assert (made["pattern_id"], edited["pattern_id"]) == (id_of(CODE), id_of(CHANGED))
-    log = outpost.ledger().log()
-    assert [(row["event_type"], row["tool_name"]) for row in log] == [
+    log = outpost.ledger().events()
+    assert [(event.event_type, event.tool_name) for event in log] == [
         ("pattern_created", "Write"), ("pattern_modified", "Edit"),
     ]  # fmt: skip
-    assert log[1]["parent_pattern_ids"] == id_of(CODE)
+    assert log[1].parents == [id_of(CODE)]
 
 
 def test_a_modification_that_changes_nothing_is_no_event(outpost: Outpost) -> None:

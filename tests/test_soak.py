@@ -132,10 +132,10 @@ class Soak:
         """The code that the ledger has of each file."""
         ledger = self.outpost.ledger()
         found = {}
-        for row in ledger.log():
-            code = ledger.creation_of(row["pattern_id"])["code"]
+        for event in ledger.events():
+            code = ledger.creation_of(event.pattern_id)["code"]
             assert hex_digest(code)
-            found[row["file_path"]] = code
+            found[str(event.file_path)] = code
         ledger.close()
         return found
 

@@ -2,12 +2,13 @@
 
 import json
 import os
-from typing import Any
+from typing import TypeVar
 
-from lib.ledger.history import History
-from lib.ledger.store import FILE_NAME, LOG_FIELDS, Ledger
+from lib.ledger.store import FILE_NAME, Ledger
 from lib.system import files
 from lib.system.settings import Settings
+
+L = TypeVar("L", bound=Ledger)
 
 
 class CommandError(Exception):
@@ -30,25 +31,12 @@ def has_ledger(directory: str) -> bool:
     return os.path.exists(f"{directory}/{FILE_NAME}")
 
 
-def require_ledger() -> Ledger:
-    """The ledger of the environment's spool. Raises CommandError where none was made yet."""
+def require(reader: type[L]) -> L:
+    """Open the ledger of the environment's spool. Raises CommandError where none was made yet."""
     directory = spool_directory()
     if not has_ledger(directory):
         raise CommandError("nothing was recorded yet")
-    return Ledger(f"{directory}/{FILE_NAME}")
-
-
-def require_history() -> History:
-    """The same ledger, as its readers ask it. Raises CommandError where none was made yet."""
-    require_ledger().close()
-    return History(f"{spool_directory()}/{FILE_NAME}")
-
-
-def event_of(row: Any) -> dict[str, Any]:
-    """A row of the ledger's log as the object that `--json` prints."""
-    event = {field.strip(): row[field.strip()] for field in LOG_FIELDS.split(",")}
-    event["parent_pattern_ids"] = event["parent_pattern_ids"].split()
-    return event
+    return reader(f"{directory}/{FILE_NAME}")
 
 
 def print_json(value: object) -> None:

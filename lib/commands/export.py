@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
-from lib.commands.common import CommandError, event_of, require_history
+from lib.commands.common import CommandError, require
 from lib.ledger.agent_trace import record
-from lib.ledger.history import Filter, History
+from lib.ledger.history import Event, Filter, History
 
 FORMATS = ("jsonl", "agent-trace")
 # Rows are read so many at a time: a ledger may be larger than memory.
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the events, or write them to a file. Raises CommandError."""
-    history = require_history()
+    history = require(History)
     if options.format == "agent-trace":
         lines = _traces(history, _repository(options.root))
     else:
@@ -58,7 +58,7 @@ def _print(lines: Iterator[dict[str, Any]], file: IO[str]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def _rows(history: History) -> Iterator[Any]:
+def _rows(history: History) -> Iterator[Event]:
     seen, last = 0, history.last_seq()
     while seen < last:
         rows = history.events(Filter(after_seq=seen, up_to_seq=seen + PORTION))
@@ -69,41 +69,40 @@ def _rows(history: History) -> Iterator[Any]:
 def _events(history: History, code: bool) -> Iterator[dict[str, Any]]:
     for row in _rows(history):
         event = {
-            **event_of(row),
-            "content_id": row["content_id"],
-            "edge_type": row["edge_type"],
+            **row.public(),
+            "content_id": row.content_id,
+            "edge_type": row.edge_type,
             # The creation of a pattern that nobody saw made, told from its first change.
-            "implied": bool(row["implied"]),
+            "implied": bool(row.implied),
         }
         if code:
-            event["code"] = history.snapshot(row["snapshot"])
+            event["code"] = history.snapshot(row.snapshot)
         yield event
 
 
 def _traces(history: History, root: str) -> Iterator[dict[str, Any]]:
-    previous: dict[str, Any] = {}
+    previous: dict[str, Event] = {}
     for row in _rows(history):
-        if row["implied"] or not row["file_path"]:
+        if row.implied or not row.file_path:
             continue
-        before = _before(history, row, previous.get(row["file_path"]))
-        made = record(row, root, before, history.snapshot(row["snapshot"]))
-        previous[row["file_path"]] = row
+        before = _before(history, row, previous.get(row.file_path))
+        made = record(row, root, before, history.snapshot(row.snapshot))
+        previous[row.file_path] = row
         if made:
             yield made
 
 
-def _before(history: History, row: Any, previous: Any) -> str | None:
+def _before(history: History, row: Event, previous: Event | None) -> str | None:
     """The code that the event changed, None for a new file.
 
     The file's own content where it is known: the same pattern may stand elsewhere with other
     comments, and so on other lines.
     """
-    parents = row["parent_pattern_ids"].split()
-    if not parents:
+    if not row.parents:
         return None
-    if previous and previous["content_id"] == parents[0]:
-        return history.snapshot(previous["snapshot"])
-    return history.code_of(parents[0])
+    if previous and previous.content_id == row.parents[0]:
+        return history.snapshot(previous.snapshot)
+    return history.code_of(row.parents[0])
 
 
 def _repository(given: str | None) -> str:

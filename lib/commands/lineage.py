@@ -2,18 +2,14 @@
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lib.commands.common import CommandError, event_of, print_json, printable, require_history
+from lib.commands.common import CommandError, print_json, printable, require
 from lib.commands.terminal import Cell, console, is_bounded, print_line, relative
 from lib.commands.when import local
 from lib.ledger.diff import unified
 from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, draw
 from lib.ledger.history import Edge, History
-from lib.ledger.store import Ledger
-
-if TYPE_CHECKING:
-    pass
 
 # What one screen holds beside the prompt.
 LINES = 24
@@ -33,33 +29,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the lineage. Raises CommandError for an id or file that was never recorded."""
-    history = require_history()
+    history = require(History)
     pattern_id = resolve(history, options.target)
     ancestors, descendants = history.ancestors(pattern_id), history.descendants(pattern_id)
     nodes = [pattern_id, *ancestors, *descendants]
     edges = history.edges_among(nodes)
     if options.json:
         found = {"pattern_id": pattern_id, "ancestors": ancestors, "descendants": descendants}
-        events = [event_of(row) for row in history.events_of(nodes)]
+        events = [event.public() for event in history.events_of(nodes)]
         print_json({**found, "events": events, "edges": _told(history, edges, options.diff)})
     else:
         Drawing(history, pattern_id, nodes, options.diff).show(edges, options.all)
     return 0
 
 
-def resolve(ledger: Ledger, target: str) -> str:
+def resolve(history: History, target: str) -> str:
     """The pattern id that `target` means: itself, or what the file of that name held last."""
-    if ledger.knows(target):
+    if history.knows(target):
         return target
-    exact = ledger.head(os.path.abspath(target))
+    exact = history.head(os.path.abspath(target))
     if exact:
         return exact
-    files = ledger.files_ending(target)
+    files = history.files_ending(target)
     if len(files) > 1:
         raise CommandError(f"{printable(target)} may be any of: {', '.join(map(printable, files))}")
     if not files:
         raise CommandError(f"nothing is known of {printable(target)}")
-    return ledger.head(files[0])
+    return history.head(files[0])
 
 
 def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, Any]]:
@@ -110,8 +106,8 @@ class Drawing:
             last = number
 
     def _seq(self, node: str) -> int:
-        row = self._first.get(node)
-        return int(row["seq"]) if row else 0
+        event = self._first.get(node)
+        return event.seq if event else 0
 
     def _window(self, steps: list[Step]) -> list[int]:
         """Which steps are shown: the first, those around the asked one, the last."""
@@ -132,7 +128,7 @@ class Drawing:
         mark = "↺" if step.repeat == UNDONE else "↪" if step.repeat else "●" if asked else "○"
         shown = step.node.ljust(self._id_width - len(step.prefix))
         row = self._first.get(step.node)
-        kind = step.edge.edge_type if step.edge else row["event_type"] if row else "-"
+        kind = step.edge.edge_type if step.edge else row.event_type if row else "-"
         kind = kind.removeprefix("pattern_").removesuffix("_from")
         cells = [
             (f"{step.prefix}{mark} ", "dim"),
@@ -143,11 +139,11 @@ class Drawing:
             return [*cells, (f"  {NOTES[step.repeat]}", "dim")]
         wide = self._out.width >= NARROW
         if wide and row:
-            cells.append((f"  {local(row['timestamp'], '%m-%d %H:%M')}", "dim"))
+            cells.append((f"  {local(row.timestamp, '%m-%d %H:%M')}", "dim"))
         cells.append((f"  {self._names.get(step.node) or '-'}", "bold" if asked else ""))
         if asked and len(self._order) > 1:
             cells.append(("  <- asked for" if wide else "  <-", "cyan"))
-        path = (row["file_path"] if row else "") or ""
+        path = (row and row.file_path) or ""
         if path and path != self._path:
             cells.append((f"  {relative(path)}", "dim"))
             self._path = path
@@ -156,7 +152,7 @@ class Drawing:
     def _print_uses(self, node: str) -> None:
         """Where else the same code stands."""
         row = self._first.get(node)
-        first = row["file_path"] if row else None
+        first = row and row.file_path
         others = [relative(path) for path in self._history.applied_in(node) if path != first]
         if others:
             more = f" and {len(others) - USES} more" if len(others) > USES else ""

@@ -6,19 +6,11 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from lib.commands.common import (
-    CommandError,
-    event_of,
-    has_ledger,
-    print_json,
-    printable,
-    spool_directory,
-)
+from lib.commands.common import CommandError, has_ledger, print_json, printable, spool_directory
 from lib.commands.terminal import UNBOUNDED, console, cropped_left, print_line, relative
 from lib.commands.when import instant, local
-from lib.ledger.history import Filter, History
+from lib.ledger.history import Event, Filter, History
 from lib.ledger.store import FILE_NAME
 
 POLL_SECONDS = 0.3
@@ -47,10 +39,10 @@ def run(options: argparse.Namespace) -> int:
     if not options.follow and not has_ledger(directory):
         raise CommandError("nothing was recorded yet")
     chosen = chosen_by(options)
-    show = print_json if options.json else _printer()
+    show = _print_json if options.json else _printer()
     newest = options.n if options.n is not None else (FOLLOWED if options.follow else -1)
     for row in _events(directory, chosen, newest, options.follow):
-        show(event_of(row))
+        show(row)
         if options.follow:
             sys.stdout.flush()
     return 0
@@ -72,11 +64,11 @@ def _file(path: str) -> str:
     return os.path.abspath(path) if path and os.path.exists(path) else path
 
 
-def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterator[Any]:
+def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterator[Event]:
     """The `newest` events, and with `follow` every one that is recorded from then on."""
     seen = 0
     while True:
-        rows: list[Any] = []
+        rows: list[Event] = []
         if has_ledger(directory):
             rows, seen = _look(directory, chosen, newest, seen)
         yield from rows
@@ -86,7 +78,7 @@ def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterat
         time.sleep(POLL_SECONDS)
 
 
-def _look(directory: str, chosen: Filter, newest: int, seen: int) -> tuple[list[Any], int]:
+def _look(directory: str, chosen: Filter, newest: int, seen: int) -> tuple[list[Event], int]:
     """The events after number `seen`, and the number to go on from.
 
     Opened anew each time: a damaged ledger is put aside under the reader's hands.
@@ -102,21 +94,25 @@ def _look(directory: str, chosen: Filter, newest: int, seen: int) -> tuple[list[
         # A new ledger counts from the beginning.
         after = seen if last >= seen else 0
         rows = history.events(chosen._replace(after_seq=after), newest)
-        return rows, max(last, rows[-1]["seq"] if rows else 0)
+        return rows, max(last, rows[-1].seq if rows else 0)
     finally:
         history.close()
 
 
-def _printer() -> Callable[[dict[str, Any]], None]:
+def _print_json(event: Event) -> None:
+    print_json(event.public())
+
+
+def _printer() -> Callable[[Event], None]:
     out = console()
     width = out.width
     path_width = 0 if width >= UNBOUNDED else max(22, min(48, width - 76))
 
-    def show(event: dict[str, Any]) -> None:
-        kind = event["event_type"].removeprefix("pattern_")
-        path = relative(printable(event["file_path"]) or "-")
-        when = local(event["timestamp"], "%m-%d %H:%M:%S" if path_width else "%Y-%m-%d %H:%M:%S")
-        name = event["pattern_name"] or "-"
+    def show(event: Event) -> None:
+        kind = event.event_type.removeprefix("pattern_")
+        path = relative(printable(event.file_path) or "-")
+        when = local(event.timestamp, "%m-%d %H:%M:%S" if path_width else "%Y-%m-%d %H:%M:%S")
+        name = event.pattern_name or "-"
         cells = [
             (f"{when}  ", "dim"),
             (f"{kind:<8}  ", STYLES.get(kind, "")),
@@ -124,7 +120,7 @@ def _printer() -> Callable[[dict[str, Any]], None]:
             (f"{name:<14}  " if width >= WIDE else name, "bold"),
         ]
         if width >= WIDE:
-            cells.append((event["pattern_id"], "dim"))
+            cells.append((event.pattern_id, "dim"))
         print_line(out, cells)
 
     return show

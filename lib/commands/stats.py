@@ -1,16 +1,11 @@
 """`pattern-tracker stats`: patterns, reuse, and edits by language and file over time."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
 
-from lib.commands.common import CommandError, print_json, printable, require_ledger, spool_directory
+from lib.commands.common import CommandError, print_json, printable, require
 from lib.commands.terminal import Cell, console, cropped_left, print_line, relative
 from lib.commands.when import local
-from lib.ledger.store import FILE_NAME
-from lib.ledger.usage import Series, Stats, last_days
-
-if TYPE_CHECKING:
-    pass
+from lib.ledger.usage import Figures, Series, Stats, last_days
 
 DAYS, MOST_DAYS = 14, 366
 # Rows of a table, and cells of a sparkline at most.
@@ -31,59 +26,51 @@ def run(options: argparse.Namespace) -> int:
     """Print the figures. Raises CommandError."""
     if not 1 <= options.days <= MOST_DAYS:
         raise CommandError(f"--days must be from 1 to {MOST_DAYS}")
-    require_ledger().close()
-    stats = Stats(f"{spool_directory()}/{FILE_NAME}")
-    days = last_days(options.days)
-    found = {
-        **stats.totals(),
-        "days": days,
-        "types": stats.by_type(days),
-        "languages": stats.edits("language", days),
-        "paths": stats.edits("file_path", days),
-        "reused": stats.reused(),
-    }
-    stats.close()
+    found = require(Stats).figures(last_days(options.days))
     if options.json:
-        print_json({**found, **{name: _told(found[name]) for name in ("languages", "paths")}})
+        series = {"languages": _told(found.languages), "paths": _told(found.paths)}
+        reused = [one._asdict() for one in found.reused]
+        print_json({**found._asdict(), **series, "reused": reused})
     else:
         Sheet(found).show()
     return 0
 
 
-def _told(several: list[Series]) -> list[dict[str, Any]]:
+def _told(several: list[Series]) -> list[dict[str, object]]:
     return [{"name": s.name, "edits": s.total, "by_day": s.by_day} for s in several]
 
 
 class Sheet:
     """One screen of figures."""
 
-    def __init__(self, found: dict[str, Any]) -> None:
+    def __init__(self, found: Figures) -> None:
         self._found = found
         self._out = console()
-        self._cells = min(CELLS, len(found["days"]))
+        self._cells = min(CELLS, len(found.days))
         self._width = min(48, max(20, self._out.width - self._cells - BESIDE))
 
     def show(self) -> None:
         """Print it."""
         found = self._found
-        since = local(found["since"], "%Y-%m-%d") if found["since"] else "never"
-        counted = f"{found['patterns']} patterns in {found['files']} files"
-        self._line([(counted, "bold"), (f", {found['events']} edits since {since}", "")])
+        since = local(found.since, "%Y-%m-%d") if found.since else "never"
+        counted = f"{found.patterns} patterns in {found.files} files"
+        self._line([(counted, "bold"), (f", {found.events} edits since {since}", "")])
         self._show_edits()
-        self._table("by language", found["languages"])
-        self._table("by file", [s._replace(name=relative(s.name)) for s in found["paths"]])
+        self._table("by language", found.languages)
+        self._table("by file", [s._replace(name=relative(s.name)) for s in found.paths])
         self._show_reused()
 
     def _line(self, cells: list[Cell]) -> None:
         print_line(self._out, cells)
 
     def _show_edits(self) -> None:
-        days, by_day = self._found["days"], [0] * len(self._found["days"])
-        for series in self._found["languages"]:
-            by_day = [a + b for a, b in zip(by_day, series.by_day, strict=True)]
+        days = self._found.days
+        by_day = [
+            sum(series.by_day[n] for series in self._found.languages) for n in range(len(days))
+        ]
         self._line([])
         self._row(f"edits in {len(days)} days", Series("", by_day), "bold")
-        kinds = self._found["types"].items()
+        kinds = self._found.types.items()
         told = ", ".join(f"{count} {kind.removeprefix('pattern_')}" for kind, count in kinds)
         self._line([(f"  {told or 'none'}", "dim")])
 
@@ -104,20 +91,15 @@ class Sheet:
         )
 
     def _show_reused(self) -> None:
-        reused = self._found["reused"]
+        reused = self._found.reused
         self._line([])
         more = f", {len(reused) - ROWS} more" if len(reused) > ROWS else ""
         title = "in several files now" if reused else "no pattern stands in several files now"
         self._line([(title, "bold"), (more, "dim")])
         for one in reused[:ROWS]:
-            name = f"{len(one['files'])}x  {one['pattern_id']}"
-            first = relative(one["files"][0])
-            cells = [
-                (f"  {name}  ", ""),
-                (one["pattern_name"] or "-", "bold"),
-                (f"  {first}", "dim"),
-            ]
-            self._line(cells)
+            name = f"  {len(one.files)}x  {one.pattern_id}  "
+            where = f"  {relative(one.files[0])}"
+            self._line([(name, ""), (one.pattern_name or "-", "bold"), (where, "dim")])
 
 
 def sparkline(counts: list[int], cells: int) -> str:

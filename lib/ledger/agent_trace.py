@@ -2,11 +2,11 @@
 
 import os
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from lib import __version__
 from lib.ledger.diff import opcodes
+from lib.ledger.history import Event
 from lib.system.digest import hex_digest
 
 VERSION = "0.1.0"
@@ -14,15 +14,14 @@ NAMESPACE = uuid.UUID("6f1d5c3e-8f0b-5a55-9a57-0e6b8f3d7a11")
 METADATA = "dev.pattern-tracker"
 
 
-def record(event: Mapping[str, Any], root: str, before: str | None, after: str | None) -> Any:
+def record(event: Event, root: str, before: str | None, after: str | None) -> dict[str, Any] | None:
     """The record of one event, None where it attributes no line.
 
     Args:
-        event: a row of `History.events`.
         root: the repository's directory; a file outside it has no record.
         before, after: the code; `before` is None for a new file, `after` where none was kept.
     """
-    path = event["file_path"] or ""
+    path = event.file_path or ""
     inside = os.path.relpath(path, root) if path.startswith(f"{root.rstrip('/')}/") else ""
     if not inside or after is None:
         return None
@@ -30,26 +29,22 @@ def record(event: Mapping[str, Any], root: str, before: str | None, after: str |
     if not ranges:
         return None
     # The payload of a hook names no model.
-    contributor = {"type": "ai" if event["tool_name"] else "unknown"}
+    contributor = {"type": "ai" if event.tool_name else "unknown"}
     conversation = {"contributor": contributor, "ranges": ranges}
     return {
         "version": VERSION,
-        "id": str(uuid.uuid5(NAMESPACE, event["event_id"])),
-        "timestamp": event["timestamp"],
-        "tool": {"name": "claude-code" if event["tool_name"] else "pattern-tracker"},
+        "id": str(uuid.uuid5(NAMESPACE, event.event_id)),
+        "timestamp": event.timestamp,
+        "tool": {"name": "claude-code" if event.tool_name else "pattern-tracker"},
         "files": [{"path": inside, "conversations": [conversation]}],
         "metadata": {METADATA: _metadata(event)},
     }
 
 
-def _metadata(event: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("event_id", "event_type", "pattern_id", "session_id", "tool_name")
-    parents = event["parent_pattern_ids"].split()
-    return {
-        "version": __version__,
-        **{name: event[name] for name in kept},
-        "parent_pattern_ids": parents,
-    }
+def _metadata(event: Event) -> dict[str, Any]:
+    kept = ("event_id", "event_type", "pattern_id", "session_id", "tool_name", "parent_pattern_ids")
+    told = event.public()
+    return {"version": __version__, **{name: told[name] for name in kept}}
 
 
 def changed_ranges(before: str | None, after: str) -> list[dict[str, Any]]:

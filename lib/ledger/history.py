@@ -1,10 +1,49 @@
-"""What people ask the ledger: one log with filters, the graph of a pattern, and counts."""
+"""What people ask the ledger: one log with filters, the graph of a pattern, and its code."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from lib.ledger.recording import unpack
-from lib.ledger.store import LOG_FIELDS, Ledger
+from lib.ledger.recording import head_of, unpack
+from lib.ledger.store import Ledger
+
+
+class Event(NamedTuple):
+    """A recorded event.
+
+    `parent_pattern_ids` are separated by spaces; `content_id` names the code, which a marked file
+    has beside its pattern; `snapshot` finds the code; `implied` is 1 where nobody saw it made.
+    """
+
+    seq: int
+    event_id: str
+    timestamp: str
+    event_type: str
+    pattern_id: str
+    pattern_name: str | None
+    language: str | None
+    file_path: str | None
+    tool_name: str | None
+    session_id: str | None
+    parent_pattern_ids: str
+    reason: str | None
+    content_id: str
+    edge_type: str | None
+    snapshot: str | None
+    implied: int
+
+    @property
+    def parents(self) -> list[str]:
+        """The ids that it came from."""
+        return self.parent_pattern_ids.split()
+
+    def public(self) -> dict[str, object]:
+        """Tell the event as `--json` prints it."""
+        told = {name: value for name, value in self._asdict().items() if name not in _INNER}
+        return {**told, "parent_pattern_ids": self.parents}
+
+
+_INNER = ("seq", "content_id", "edge_type", "snapshot", "implied")
+_SELECT = f"SELECT {', '.join(Event._fields)} FROM events WHERE"
 
 
 class Edge(NamedTuple):
@@ -40,36 +79,30 @@ class Filter(NamedTuple):
             )
             path = escaped(self.file.rstrip("/"))
             values += [self.file, f"%/{path.lstrip('/')}", f"{path}/%"]
-        for column, value in (("session_id", self.session), ("event_type", self.event_type)):
+        for term, value in (
+            ("session_id = ?", self.session), ("event_type = ?", self.event_type),
+            ("seq <= ?", self.up_to_seq),
+            ("timestamp >= ?", self.since), ("timestamp <= ?", self.until),
+        ):  # fmt: skip
             if value:
-                terms.append(f"{column} = ?")
+                terms.append(term)
                 values.append(value)
-        if self.up_to_seq:
-            terms.append("seq <= ?")
-            values.append(self.up_to_seq)
-        if self.since:
-            terms.append("timestamp >= ?")
-            values.append(self.since)
-        if self.until:
-            terms.append("timestamp <= ?")
-            values.append(self.until)
         return " AND ".join(terms), values
+
+
+ALL = Filter()
 
 
 class History(Ledger):
     """The ledger as its readers ask it. Every method may raise sqlite3.Error."""
 
-    def events(self, chosen: Filter, newest: int = -1) -> list[Any]:
-        """The `newest` events (-1: all) that `chosen` lets through, oldest first.
-
-        Rows with LOG_FIELDS, seq, edge_type, content_id, snapshot and implied.
-        """
+    def events(self, chosen: Filter = ALL, newest: int = -1) -> list[Event]:
+        """The `newest` events (-1: all) that `chosen` lets through, oldest first."""
         condition, values = chosen.condition()
-        query = (
-            f"SELECT seq, {LOG_FIELDS}, edge_type, content_id, snapshot, implied FROM events "
-            f"WHERE {condition} ORDER BY seq DESC LIMIT ?"
+        found = self._db.execute(
+            f"{_SELECT} {condition} ORDER BY seq DESC LIMIT ?", (*values, newest)
         )
-        return self._db.execute(query, (*values, newest)).fetchall()[::-1]
+        return [Event(*row) for row in found][::-1]
 
     def last_seq(self) -> int:
         """The number of the newest event, 0 before the first."""
@@ -88,14 +121,55 @@ class History(Ledger):
         found = [Edge(*row) for node in wanted for row in self._db.execute(query, (node,))]
         return sorted(edge for edge in found if edge.parent in wanted)
 
-    def first_events(self, pattern_ids: Iterable[str]) -> dict[str, Any]:
-        """The first event that made each pattern: a row with LOG_FIELDS and seq."""
+    def events_of(self, pattern_ids: Iterable[str]) -> list[Event]:
+        """The events of those patterns, oldest first."""
+        query = f"{_SELECT} pattern_id = ? OR content_id = ?"
+        return sorted({Event(*row) for p in pattern_ids for row in self._db.execute(query, (p, p))})
+
+    def first_events(self, pattern_ids: Iterable[str]) -> dict[str, Event]:
+        """The first event that made each pattern."""
         query = (
-            f"SELECT seq, {LOG_FIELDS} FROM events WHERE pattern_id = ? OR content_id = ? "
-            "ORDER BY file_path IS NULL, seq LIMIT 1"
+            f"{_SELECT} pattern_id = ? OR content_id = ? ORDER BY file_path IS NULL, seq LIMIT 1"
         )
-        rows = ((p, self._db.execute(query, (p, p)).fetchone()) for p in pattern_ids)
-        return {pattern_id: row for pattern_id, row in rows if row is not None}
+        return {p: Event(*row) for p in pattern_ids for row in self._db.execute(query, (p, p))}
+
+    def names(self) -> dict[str, str]:
+        """The name of each pattern."""
+        return dict(self._db.execute("SELECT pattern_id, pattern_name FROM patterns").fetchall())
+
+    def knows(self, pattern_id: str) -> bool:
+        """Whether the pattern is recorded."""
+        query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
+        return self._db.execute(query, (pattern_id,)).fetchone() is not None
+
+    def head(self, file_path: str) -> str:
+        """The id of what the file at `file_path` held last; "" if it was never seen."""
+        return head_of(self._db, file_path)
+
+    def files_ending(self, path: str) -> list[str]:
+        """The recorded files whose last components are `path`."""
+        query = (
+            "SELECT DISTINCT file_path FROM occurrences "
+            "WHERE file_path = ? OR file_path LIKE ? ESCAPE '!'"
+        )
+        return [row[0] for row in self._db.execute(query, (path, f"%/{escaped(path)}"))]
+
+    def ancestors(self, pattern_id: str) -> list[str]:
+        """The ids that `pattern_id` came from, nearest first."""
+        return self._walk(pattern_id, "SELECT parent_id FROM edges WHERE child_id = ?")
+
+    def descendants(self, pattern_id: str) -> list[str]:
+        """The ids that came from `pattern_id`, nearest first."""
+        return self._walk(pattern_id, "SELECT child_id FROM edges WHERE parent_id = ?")
+
+    def _walk(self, start: str, query: str) -> list[str]:
+        """Breadth first; undoing an edit makes a cycle, so no id is visited twice."""
+        seen, found = {start}, [start]
+        for node in found:
+            new = {row[0]: None for row in self._db.execute(query, (node,))}
+            found += [other for other in new if other not in seen]
+            seen |= new.keys()
+        return found[1:]
 
     def applied_in(self, pattern_id: str) -> list[str]:
         """The files that were found to apply a pattern, in the order of the first time."""

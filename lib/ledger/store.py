@@ -12,25 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from lib.ledger.recording import (
-    RECORDED,
-    Recording,
-    add_to_counter,
-    creation_event_id,
-    head_of,
-    unpack,
-)
+from lib.ledger.recording import RECORDED, Recording, add_to_counter, creation_event_id, unpack
 from lib.ledger.schema import EARLIER_IDS, prepare
 from lib.system.logs import log
 
 FILE_NAME = "ledger.db"
 BUSY_SECONDS = 5.0
 DELIVERED = "delivered"
-
-LOG_FIELDS = (
-    "event_id, timestamp, event_type, pattern_id, pattern_name, language, file_path, tool_name, "
-    "session_id, parent_pattern_ids, reason"
-)
 
 
 class Taken(NamedTuple):
@@ -196,65 +184,10 @@ class Ledger:
         """All counters."""
         return {row["name"]: row["count"] for row in self._db.execute("SELECT * FROM counters")}
 
-    def log(self, newest: int = -1) -> list[sqlite3.Row]:
-        """The `newest` events (-1: all), oldest first, with LOG_FIELDS."""
-        query = f"SELECT seq, {LOG_FIELDS} FROM events ORDER BY seq DESC LIMIT ?"
-        return self._db.execute(query, (newest,)).fetchall()[::-1]
-
     def has_earlier_ids(self) -> bool:
         """Whether it holds ids that were given by the rules of an earlier version."""
         query = "SELECT 1 FROM facts WHERE name = ?"
         return self._db.execute(query, (EARLIER_IDS,)).fetchone() is not None
-
-    def knows(self, pattern_id: str) -> bool:
-        """Whether the pattern is recorded."""
-        query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
-        return self._db.execute(query, (pattern_id,)).fetchone() is not None
-
-    def head(self, file_path: str) -> str:
-        """The id of what the file at `file_path` held last; "" if it was never seen."""
-        return head_of(self._db, file_path)
-
-    def files_ending(self, path: str) -> list[str]:
-        """The recorded files whose last components are `path`."""
-        query = (
-            "SELECT DISTINCT file_path FROM occurrences "
-            "WHERE file_path = ? OR file_path LIKE ? ESCAPE '!'"
-        )
-        escaped = path.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-        return [row[0] for row in self._db.execute(query, (path, f"%/{escaped}"))]
-
-    def ancestors(self, pattern_id: str) -> list[str]:
-        """The ids that `pattern_id` came from, nearest first."""
-        return self._walk(pattern_id, "SELECT parent_id FROM edges WHERE child_id = ?")
-
-    def descendants(self, pattern_id: str) -> list[str]:
-        """The ids that came from `pattern_id`, nearest first."""
-        return self._walk(pattern_id, "SELECT child_id FROM edges WHERE parent_id = ?")
-
-    def _walk(self, start: str, query: str) -> list[str]:
-        """Breadth first; undoing an edit makes a cycle, so no id is visited twice."""
-        seen = {start: None}
-        level = [start]
-        while level:
-            found = [row[0] for node in level for row in self._db.execute(query, (node,))]
-            level = [node for node in dict.fromkeys(found) if node not in seen]
-            seen.update(dict.fromkeys(level))
-        return list(seen)[1:]
-
-    def events_of(self, pattern_ids: Iterable[str]) -> list[sqlite3.Row]:
-        """The events of those patterns, oldest first, with LOG_FIELDS."""
-        query = f"SELECT seq, {LOG_FIELDS} FROM events WHERE pattern_id = ? OR content_id = ?"
-        found = {
-            row["seq"]: row
-            for pattern_id in pattern_ids
-            for row in self._db.execute(query, (pattern_id, pattern_id))
-        }
-        return [found[seq] for seq in sorted(found)]
-
-    def names(self) -> dict[str, str]:
-        """The name of each pattern."""
-        return dict(self._db.execute("SELECT pattern_id, pattern_name FROM patterns").fetchall())
 
 
 def _count(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:

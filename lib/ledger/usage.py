@@ -1,7 +1,7 @@
 """Figures over the ledger: how much, of what, where, and how often it is used again."""
 
 from datetime import datetime, time, timedelta, timezone
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lib.ledger.history import History
 
@@ -18,28 +18,52 @@ class Series(NamedTuple):
         return sum(self.by_day)
 
 
+class Reused(NamedTuple):
+    """A pattern that stands in several files now, with their sorted paths."""
+
+    pattern_id: str
+    pattern_name: str | None
+    files: list[str]
+
+
+class Figures(NamedTuple):
+    """What the ledger holds since its first event, and the edits of some days."""
+
+    patterns: int
+    files: int
+    events: int
+    since: str | None
+    days: list[str]
+    types: dict[str, int]
+    languages: list[Series]
+    paths: list[Series]
+    reused: list[Reused]
+
+
 class Stats(History):
     """The ledger counted. Days are local ones; every method may raise sqlite3.Error."""
 
-    def totals(self) -> dict[str, Any]:
-        """Counts of patterns, files and events, and the time of the first event, None without."""
+    def figures(self, days: list[str]) -> Figures:
+        """Count everything, and edits on `days`: those of a type, a language, a file."""
         query = (
-            "SELECT (SELECT count(*) FROM patterns) AS patterns, "
-            "(SELECT count(DISTINCT file_path) FROM occurrences) AS files, "
-            "count(*) AS events, min(timestamp) AS since FROM events WHERE implied = 0"
+            "SELECT (SELECT count(*) FROM patterns), "
+            "(SELECT count(DISTINCT file_path) FROM occurrences), "
+            "count(*), min(timestamp) FROM events WHERE implied = 0"
         )
-        return dict(self._db.execute(query).fetchone())
+        patterns, files, events, since = self._db.execute(query).fetchone()
+        languages, paths = (self._edits(column, days) for column in ("language", "file_path"))
+        types, reused = self._by_type(days), self._reused()
+        return Figures(patterns, files, events, since, days, types, languages, paths, reused)
 
-    def by_type(self, days: list[str]) -> dict[str, int]:
-        """How many events of each type there were on `days`."""
+    def _by_type(self, days: list[str]) -> dict[str, int]:
         query = (
             "SELECT event_type, count(*) FROM events WHERE implied = 0 AND timestamp >= ? "
             "GROUP BY event_type ORDER BY 2 DESC, 1"
         )
         return dict(self._db.execute(query, (_begin(days),)).fetchall())
 
-    def edits(self, column: str, days: list[str]) -> list[Series]:
-        """The edits on `days` by "language" or "file_path", the most edited first."""
+    def _edits(self, column: str, days: list[str]) -> list[Series]:
+        """Count by the values of `column`, the most edited first."""
         query = (
             f"SELECT coalesce({column}, '') AS name, date(timestamp, 'localtime') AS day, "
             "count(*) FROM events WHERE implied = 0 AND timestamp >= ? GROUP BY name, day"
@@ -52,11 +76,8 @@ class Stats(History):
         series = [Series(name, by_day) for name, by_day in found.items()]
         return sorted(series, key=lambda one: (-one.total, one.name))
 
-    def reused(self) -> list[dict[str, Any]]:
-        """The patterns that stand in several files now, those in the most files first.
-
-        Each with pattern_id, pattern_name and the sorted paths of its files.
-        """
+    def _reused(self) -> list[Reused]:
+        """Find what stands in several files, that in the most first."""
         query = (
             "SELECT pattern_id, file_path FROM "
             "(SELECT file_path, pattern_id, max(last_seq) FROM occurrences GROUP BY file_path)"
@@ -66,11 +87,9 @@ class Stats(History):
             files.setdefault(pattern_id, []).append(path)
         names = self.names()
         several = [
-            {"pattern_id": p, "pattern_name": names.get(p), "files": sorted(paths)}
-            for p, paths in files.items()
-            if len(paths) > 1
+            Reused(p, names.get(p), sorted(paths)) for p, paths in files.items() if len(paths) > 1
         ]
-        return sorted(several, key=lambda one: (-len(one["files"]), one["pattern_id"]))
+        return sorted(several, key=lambda one: (-len(one.files), one.pattern_id))
 
 
 def last_days(count: int) -> list[str]:

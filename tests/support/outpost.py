@@ -5,7 +5,8 @@ from typing import Any
 
 from lib.capture.payload import capture
 from lib.flusher.process import Flusher
-from lib.ledger.store import FILE_NAME, Ledger
+from lib.ledger.history import History
+from lib.ledger.store import FILE_NAME
 from lib.spool import inbox, outbox
 from lib.system import state
 from lib.system.settings import Settings
@@ -73,8 +74,8 @@ class Outpost:
     def section(self, name: str) -> dict[str, Any]:
         return state.StateFile(f"{self.directory}/{state.FILE_NAME}").section(name)
 
-    def ledger(self) -> Ledger:
-        return Ledger(f"{self.directory}/{FILE_NAME}")
+    def ledger(self) -> History:
+        return History(f"{self.directory}/{FILE_NAME}")
 
     def recorded(self) -> int:
         """How many captured events the ledger holds."""
