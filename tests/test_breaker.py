@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.delivery.breaker import LEASE, SUCCESS_INTERVAL
 from lib.delivery.circuit import Permit
 from lib.resilience import CircuitBreaker, MemoryStorage, SharedStorage, Storage
-from lib.resilience.breaker import LEASE, SUCCESS_INTERVAL
 from lib.resilience.testing import FakeClock
 from lib.system.state import State
 
@@ -640,7 +640,7 @@ def test_any_stored_state_is_survived_and_overcome(stored: State) -> None:
 def test_looking_costs_no_heavy_import() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from lib.resilience.breaker import CircuitBreaker;"
+        "from lib.resilience.circuit_breaker import CircuitBreaker;"
         "from lib.system.storage import SharedStorage;"
         "CircuitBreaker(storage=SharedStorage('/nowhere/state.json')).try_acquire();"
         "from lib.resilience.health import Phase4HealthChecker;"

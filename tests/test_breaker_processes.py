@@ -12,7 +12,8 @@ from typing import IO
 
 import pytest
 
-from lib.resilience.breaker import LEASE, CircuitBreaker
+from lib.delivery.breaker import LEASE
+from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.resilience.testing import FakeClock
 from lib.system.clock import Clock
 from lib.system.storage import SharedStorage
@@ -23,7 +24,7 @@ PATIENCE = 30
 # Forks a herd that starts all at once. Each prints one word; their parent prints nothing.
 HERD = """
 import asyncio, http.client, os, sys
-from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.system.storage import SharedStorage
 
 task, path, size, argument = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -79,7 +80,7 @@ for _ in range(size):
 
 PROBER = """
 import sys
-from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.system.storage import SharedStorage
 permit = CircuitBreaker(3, 60, storage=SharedStorage(sys.argv[1])).try_acquire()
 print("trial" if permit and permit.trial else "none", flush=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.resilience.testing import FakeClock
 from lib.system import clock as clock_module
 from lib.system.clock import LONG_AGO, Clock, wall_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.system.storage import SharedStorage
 from tests.support.bundle import INTERPRETER, ROOT
 from tests.support.outpost import Outpost

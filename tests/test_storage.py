@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.resilience.breaker import CircuitBreaker
+from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.resilience.testing import FakeClock
 from lib.system.lock import Lock
 from lib.system.state import MAX_BYTES, State, StateFile

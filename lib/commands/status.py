@@ -8,18 +8,17 @@ from typing import Any
 from lib.commands import glance
 from lib.commands.common import has_ledger, print_json, spool_directory
 from lib.delivery.backoff import SECTION, Backoff
+from lib.delivery.breaker import shared_breaker
 from lib.flusher import mending, plugin_environment
 from lib.ledger.history import History
 from lib.ledger.recording import KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED, FILE_NAME, Ledger
-from lib.resilience.breaker import CircuitBreaker
 from lib.spool import outbox, tally, wake
 from lib.spool.books import totals
 from lib.system import packages
 from lib.system.settings import Settings
 from lib.system.state import FILE_NAME as STATE_FILE
 from lib.system.state import StateFile
-from lib.system.storage import SharedStorage
 from lib.system.timestamps import timestamp
 
 # What can become of a captured event that is neither delivered nor waiting.
@@ -47,11 +46,7 @@ def gather(directory: str) -> dict[str, Any]:
     flusher = state.section("flusher")
     settings = Settings(os.environ)
     waiting = outbox.pending(directory)
-    breaker = CircuitBreaker(
-        settings.failure_threshold,
-        settings.breaker_timeout,
-        storage=SharedStorage(state, "breaker"),
-    )
+    breaker = shared_breaker(settings, state)
     return {
         "enabled": settings.enabled,
         "pending": len(waiting),

@@ -51,16 +51,10 @@ def _circuit(directory: str, settings: Settings) -> str:
     """What there is to say of the circuit; "" while it is closed."""
     if not _was_ever_open(f"{directory}/{STATE_FILE}"):
         return ""
+    from lib.delivery.breaker import shared_breaker
     from lib.delivery.circuit import CLOSED, OPEN
-    from lib.resilience.breaker import CircuitBreaker
-    from lib.system.storage import SharedStorage
 
-    breaker = CircuitBreaker(
-        settings.failure_threshold,
-        settings.breaker_timeout,
-        storage=SharedStorage(f"{directory}/{STATE_FILE}"),
-    )
-    state = breaker.get_state()
+    state = shared_breaker(settings, f"{directory}/{STATE_FILE}").get_state()
     if state["state"] == CLOSED:
         return ""
     if state["state"] == OPEN:

@@ -12,14 +12,13 @@ from lib.delivery.answers import Answer, Verdict
 from lib.delivery.approval import Approvals, Destination, Refused
 from lib.delivery.backoff import SECTION, Backoff
 from lib.delivery.batches import Delivery, Failed
+from lib.delivery.breaker import shared_breaker
 from lib.delivery.gate import Gate
 from lib.ledger.store import Ledger
-from lib.resilience.breaker import CircuitBreaker
 from lib.system import packages
 from lib.system.clock import Clock
 from lib.system.settings import Settings
 from lib.system.state import State, StateFile
-from lib.system.storage import SharedStorage
 
 if TYPE_CHECKING:
     from lib.delivery.http import Service
@@ -64,12 +63,7 @@ class Dispatch:
         self._clock = clock or Clock()
         self._stored = state.section(SECTION)
         self._backoff = Backoff(dict(self._stored), self._clock)
-        breaker = CircuitBreaker(
-            settings.failure_threshold,
-            settings.breaker_timeout,
-            storage=SharedStorage(state, "breaker"),
-            clock=self._clock,
-        )
+        breaker = shared_breaker(settings, state, self._clock)
         self._gate = Gate(self._backoff, breaker, self._clock, forced)
         self._destination = self._find(approvals or Approvals())
         self._service: Any = None

@@ -2,8 +2,8 @@
 
 from lib.delivery.answers import FAILURES, Answer, Verdict
 from lib.delivery.backoff import Backoff
+from lib.delivery.breaker import Breaker
 from lib.delivery.circuit import CLOSED, Permit
-from lib.resilience.breaker import CircuitBreaker
 from lib.system.clock import Clock
 from lib.system.timestamps import timestamp
 
@@ -21,7 +21,7 @@ class Gate:
     """
 
     def __init__(
-        self, backoff: Backoff, breaker: CircuitBreaker, clock: Clock, forced: bool = False
+        self, backoff: Backoff, breaker: Breaker, clock: Clock, forced: bool = False
     ) -> None:
         self.backoff = backoff
         self._breaker = breaker

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from lib.capture.identity import is_valid_id
 from lib.ledger import earlier_identity
 from lib.privacy import user_rules
 from lib.privacy.ignore import Ignores
@@ -39,6 +40,8 @@ class Intake:
         `ignore.NotYet`.
         """
         event = outbox.read(self._directory, name)
+        if not is_valid_id(event.get("pattern_id")):
+            raise outbox.Damaged("pattern_id is not a pattern id")
         if not recorded and self.is_ignored(event):
             raise Ignored(name)
         if self._notes_earlier and not recorded:

@@ -15,7 +15,8 @@ from lib.delivery.approval import Approvals
 from lib.delivery.dispatch import Dispatch
 from lib.flusher import hook_image
 from lib.flusher.drain import Drain
-from lib.ledger.store import FILE_NAME, Ledger, open_ledger
+from lib.flusher.marker_files import write_marker_files
+from lib.ledger.store import Ledger, open_ledger
 from lib.spool import inbox, outbox, retention, wake
 from lib.spool.books import Accounts
 from lib.system import bundle, files, packages
@@ -36,17 +37,6 @@ LINGER_SECONDS = 1.5
 POLL_SECONDS = 0.1
 # Keeping the bounds looks at every file that waits.
 TIDY_SECONDS = 5.0
-
-_ABOUT = """This directory belongs to pattern-tracker, a hook bundle for Claude Code.
-
-pending_*.json  events that wait for delivery, one file each
-quarantine/     files that could not be delivered, each with its reason
-ledger.db       the delivered events: the history of your code patterns
-state.json      what the last run of the flusher found; flusher.log says more
-
-Ask it with `pattern-tracker status`. Deleting the directory loses the history and nothing else.
-"""
-_CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
 
 
 def main(directory: str, data: str = "", mend: str = "") -> None:
@@ -196,7 +186,7 @@ class Flusher:
                 quiet_until = time.monotonic() + LINGER_SECONDS
 
     def _drain(self) -> None:
-        _furnish(self.directory)
+        write_marker_files(self.directory)
         self._failed, before = "", self.delivered
         for warning in self.settings.warnings:
             log(self.directory, warning)
@@ -257,20 +247,3 @@ class Flusher:
             return
         if dropped:
             log(self.directory, f"dropped undelivered: {dropped}")
-
-
-def _furnish(directory: str) -> None:
-    """Say what the directory is to people, to git and to backup programs."""
-    try:
-        files.make_private(directory)
-        for name in (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"):
-            if os.path.exists(f"{directory}/{name}"):
-                os.chmod(f"{directory}/{name}", 0o600)
-    except OSError:  # a file system without modes; whether it is private was asked before
-        pass
-    signs = {"README": _ABOUT, ".gitignore": "*\n", "CACHEDIR.TAG": _CACHE_TAG}
-    for name, text in signs.items():
-        path = f"{directory}/{name}"
-        if not os.path.lexists(path):
-            with open(path, "x", encoding="utf-8") as file:
-                file.write(text)

@@ -6,8 +6,8 @@ Each name is loaded when it is first asked for: who needs the breaker does not p
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lib.resilience.breaker import CircuitBreaker
     from lib.resilience.cache import PatternCache
+    from lib.resilience.circuit_breaker import CircuitBreaker
     from lib.resilience.client import ResilientAPIClient, TrackingError
     from lib.resilience.decorator import graceful_tracking
     from lib.resilience.executor import ResilientExecutor
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "CircuitBreaker": "lib.resilience.breaker",
+    "CircuitBreaker": "lib.resilience.circuit_breaker",
     "MemoryStorage": "lib.system.storage",
     "PatternCache": "lib.resilience.cache",
     "Phase4HealthChecker": "lib.resilience.health",

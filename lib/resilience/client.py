@@ -19,8 +19,8 @@ from lib.flusher.intake import Intake
 from lib.ledger.store import Ledger, Taken, open_ledger
 from lib.privacy.ignore import NotYet
 from lib.privacy.user_rules import Unusable
-from lib.resilience.breaker import CircuitBreaker
 from lib.resilience.cache import PatternCache, wrap
+from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.resilience.executor import ResilientExecutor
 from lib.resilience.health import DEFAULT_URL, Phase4HealthChecker
 from lib.resilience.plain import plain

@@ -6,15 +6,23 @@ drops are its counters; a long tally is folded into them.
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from lib.ledger.store import Ledger
 from lib.spool import tally
 
 OLD = "tally.old"
 # A tally is folded when it is longer than this, in bytes, and no hook that had it open lives.
 LIMIT = 256 * 1024
 OLD_SECONDS = 60
+
+
+class Counters(Protocol):
+    """What keeps counts for good: the ledger."""
+
+    def counters(self) -> dict[str, int]: ...
+
+    def fold(self, counts: Mapping[str, int], mark: str) -> None: ...
 
 
 class Accounts:
@@ -57,7 +65,7 @@ class Accounts:
         """Whether there is something to fold, or to set aside for the next time."""
         return os.path.exists(f"{self._directory}/{OLD}") or self._seen > LIMIT
 
-    def fold(self, ledger: Ledger, present: Iterable[str]) -> None:
+    def fold(self, ledger: Counters, present: Iterable[str]) -> None:
         """Move what a long tally says into the ledger's counters; raises sqlite3.Error too.
 
         First the tally is set aside; a later call, when no hook that had it open lives, folds it.

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from lib.capture import identity
 from lib.spool import inbox, tally
 from lib.system import files, json_codec
 from lib.system.lock import NO_FLOCK, try_lock
@@ -128,8 +127,6 @@ def _checked(event: object) -> Event:
     for field in ("event_id", "timestamp", "event_type"):
         if not isinstance(event.get(field), str) or not event[field]:
             raise Damaged(f"{field} is missing")
-    if not identity.is_valid_id(event.get("pattern_id")):
-        raise Damaged("pattern_id is not a pattern id")
     if not isinstance(event.get("event_data"), dict):
         raise Damaged("event_data is missing")
     return event

@@ -19,16 +19,14 @@ from lib.delivery.circuit import CLOSED, HALF_OPEN, OPEN, Permit
 from lib.system import logger
 from lib.system.clock import Clock, wall_of
 from lib.system.settings import Settings
-from lib.system.storage import MemoryStorage, Storage, count
+from lib.system.storage import MemoryStorage, SharedStorage, Storage, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from typing import Any, TypeVar
+    from collections.abc import Callable
+    from typing import Any
 
-    from lib.system.state import State
-
-    T = TypeVar("T")
+    from lib.system.state import State, StateFile
 
 LEASE = 30.0
 # Successes in a row are counted in memory and stored this often, in seconds.
@@ -37,16 +35,15 @@ SUCCESS_INTERVAL = 10.0
 ROUNDING = 1e-6
 
 
-class CircuitBreaker:
-    """Stops calling what keeps failing, and finds out by single trials when it works again.
+class Breaker:
+    """Tells whether to call what may fail, and hears how it went; calls nothing itself.
 
     Args:
-        failure_threshold: failures in a row that open the circuit; None:
-            CIRCUIT_BREAKER_FAILURE_THRESHOLD, else 3.
-        timeout: seconds the circuit stays open; None: CIRCUIT_BREAKER_TIMEOUT, else 60.
+        failure_threshold: failures in a row that open the circuit.
+        timeout: seconds the circuit stays open.
         half_open_max_calls: trial calls at a time.
         storage: where the state lives; None: in memory.
-        clock: what time is measured by; `lib.resilience.testing.FakeClock` in tests.
+        clock: what time is measured by.
         lease: seconds after which a trial without an outcome is given up.
 
     All of them but `storage` and `clock` are attributes that may be changed at any time. Nothing
@@ -55,21 +52,14 @@ class CircuitBreaker:
 
     def __init__(
         self,
-        failure_threshold: int | None = None,
-        timeout: float | None = None,
+        failure_threshold: int,
+        timeout: float,
         half_open_max_calls: int = 1,
         *,
         storage: Storage | None = None,
         clock: Clock | None = None,
         lease: float = LEASE,
     ) -> None:
-        if failure_threshold is None or timeout is None:
-            settings = Settings(os.environ)
-            logger.once(settings.warnings)
-            if failure_threshold is None:
-                failure_threshold = settings.failure_threshold
-            if timeout is None:
-                timeout = settings.breaker_timeout
         self.failure_threshold = failure_threshold
         self.timeout = timeout
         self.half_open_max_calls = half_open_max_calls
@@ -79,30 +69,6 @@ class CircuitBreaker:
         self._clock = clock or Clock()
         self._successes = 0
         self._last_success: object = None
-
-    async def call(self, func: "Callable[[], Awaitable[T]] | Awaitable[T]") -> "T | None":
-        """The result of `func()`, or None if the circuit is open or the call failed.
-
-        `func` is an async function without parameters; an ordinary one and a coroutine do too.
-        Only what is no Exception passes through: cancellation, KeyboardInterrupt, SystemExit.
-        """
-        permit = self.try_acquire()
-        if permit is None:
-            _discard(func)
-            return None
-        try:
-            result: Any = func() if callable(func) else func
-            if hasattr(result, "__await__"):
-                result = await result
-        except Exception as error:
-            self.record_failure(permit)
-            logger.warning("a call through the circuit breaker failed: %r", error)
-            return None
-        except BaseException:
-            self.release(permit)
-            raise
-        self.record_success(permit)
-        return result  # type: ignore[no-any-return]
 
     def try_acquire(self) -> Permit | None:
         """Leave to make a call, None while the circuit is open or under trial.
@@ -267,13 +233,14 @@ class CircuitBreaker:
         return True
 
 
+def shared_breaker(
+    settings: Settings, state: "StateFile | str", clock: Clock | None = None
+) -> Breaker:
+    """Make the breaker of the flusher's service, whose state is in the file `state` for all."""
+    threshold, timeout = settings.failure_threshold, settings.breaker_timeout
+    return Breaker(threshold, timeout, storage=SharedStorage(state, "breaker"), clock=clock)
+
+
 def _left(total: float, passed: float) -> float:
     left = total - passed
     return left if left > ROUNDING else 0.0
-
-
-def _discard(func: object) -> None:
-    """A coroutine that will not run is closed, lest the interpreter complain."""
-    close = getattr(func, "close", None)
-    if hasattr(func, "__await__") and callable(close):
-        close()

@@ -1,0 +1,37 @@
+"""What the spool directory says of itself, and to whom it is open."""
+
+import os
+
+from lib.ledger.store import FILE_NAME
+from lib.system import files
+
+_ABOUT = """This directory belongs to pattern-tracker, a hook bundle for Claude Code.
+
+pending_*.json  events that wait for delivery, one file each
+quarantine/     files that could not be delivered, each with its reason
+ledger.db       the delivered events: the history of your code patterns
+state.json      what the last run of the flusher found; flusher.log says more
+
+Ask it with `pattern-tracker status`. Deleting the directory loses the history and nothing else.
+"""
+_CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
+
+
+def write_marker_files(directory: str) -> None:
+    """Write what tells people, git and backup programs what `directory` is; keep it private.
+
+    Raises OSError.
+    """
+    try:
+        files.make_private(directory)
+        for name in (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"):
+            if os.path.exists(f"{directory}/{name}"):
+                os.chmod(f"{directory}/{name}", 0o600)
+    except OSError:  # a file system without modes; whether it is private was asked before
+        pass
+    signs = {"README": _ABOUT, ".gitignore": "*\n", "CACHEDIR.TAG": _CACHE_TAG}
+    for name, text in signs.items():
+        path = f"{directory}/{name}"
+        if not os.path.lexists(path):
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(text)
