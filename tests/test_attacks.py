@@ -17,7 +17,7 @@ import pytest
 from lib.capture import identity
 from lib.capture.payload import capture
 from lib.privacy.redaction import redact
-from lib.registration.entries import command
+from lib.registration.hook_command import command
 from lib.spool import inbox
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 from tests.support.outpost import Outpost

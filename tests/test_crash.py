@@ -17,7 +17,8 @@ from lib.capture.payload import capture
 from lib.commands.status import gather
 from lib.flusher import hook_image
 from lib.flusher.process import Flusher
-from lib.registration.entries import SCRIPTS, register, unregister
+from lib.registration.entries import register, unregister
+from lib.registration.hook_command import SCRIPTS
 from lib.spool import books, inbox, outbox, tally
 from lib.system import files
 from lib.system.settings import Settings

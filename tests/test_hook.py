@@ -185,7 +185,7 @@ def test_a_changed_source_is_never_served_from_the_image(bundle: Bundle, tmp_pat
 def test_half_a_bundle_is_silent(bundle: Bundle, tmp_path: Path, victim: str) -> None:
     copy = _copy_of_bundle(tmp_path, imaged=True)
     subprocess.run(["rm", "-rf", str(copy / victim)], check=True)
-    from lib.registration.entries import command
+    from lib.registration.hook_command import command
 
     # Without a PATH not even `cat` is there.
     for stage, path in itertools.product(("pre", "post"), (os.environ["PATH"], "")):

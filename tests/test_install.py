@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.commands.setup import staging
-from lib.registration.entries import SCRIPTS, command
+from lib.registration.hook_command import SCRIPTS, command
 from tests.support.bundle import (
     INTERPRETER,
     ROOT,

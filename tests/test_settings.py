@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from lib.registration import json_text, settings_file
-from lib.registration.entries import MATCHER, SCRIPTS, command, is_ours, register, unregister
+from lib.registration.entries import register, unregister
+from lib.registration.hook_command import SCRIPTS, command
+from lib.registration.hook_groups import MATCHER, is_ours
 from lib.registration.settings_file import SettingsError
 from tests.support.bundle import ROOT
 

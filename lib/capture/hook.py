@@ -86,7 +86,9 @@ def _commit(directory: str, keep_content: bool, data: bytes, tail: bytes, size: 
     """The key of the committed event, "" if it waits there already."""
     captured_ns = time.time_ns()
     if tail:
-        made = payload.capture_oversize(data[:CHUNK], tail, size, captured_ns)
+        from lib.capture.oversize import capture_oversize
+
+        made = capture_oversize(data[:CHUNK], tail, size, captured_ns)
     else:
         made = payload.capture(json_codec.loads(data.decode("utf-8")), captured_ns)
     if not keep_content:

@@ -4,13 +4,10 @@ Builtins only: the hook path imports this. A payload is somebody else's data: ev
 missing or of the wrong type, and then there is no event rather than a wrong one.
 """
 
-from lib.capture import event, identity
+from lib.capture import event
 from lib.capture.event import Content
-from lib.capture.languages import base_name
 from lib.capture.secret_names import holds_secrets
-from lib.system import json_codec
 from lib.system.calls import posix
-from lib.system.digest import hex_digest
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PATH = 4096
@@ -50,7 +47,7 @@ def capture(payload: object, captured_ns: int) -> "dict[str, object]":
     if not isinstance(payload, dict):
         raise Refused("unreadable")
     tool = payload.get("tool_name")
-    reader = _READERS.get(tool) if isinstance(tool, str) else None
+    reader = READERS.get(tool) if isinstance(tool, str) else None
     if reader is None or _failed(payload):
         raise Refused("other")
     given, answer = payload.get("tool_input"), payload.get("tool_response")
@@ -108,7 +105,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _path(value: object) -> str:
+def path_in(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_PATH:
         raise Refused("unreadable")
     if holds_secrets(value):
@@ -117,7 +114,7 @@ def _path(value: object) -> str:
 
 
 def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
-    path = _path(given.get("file_path"))
+    path = path_in(given.get("file_path"))
     content = given.get("content")
     if not isinstance(content, str):
         raise Refused("unreadable")
@@ -128,7 +125,7 @@ def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
 
 
 def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
-    path = _path(given.get("file_path"))
+    path = path_in(given.get("file_path"))
     several = given.get("edits")
     edits: list[object] = several if isinstance(several, list) else []
     if not isinstance(several, list):
@@ -149,7 +146,7 @@ def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
 
 
 def _notebook(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
-    path = _path(given.get("notebook_path"))
+    path = path_in(given.get("notebook_path"))
     before, after = answer.get("original_file"), answer.get("updated_file")
     if not isinstance(after, str):
         after = _on_disk(path)
@@ -210,44 +207,4 @@ def _is_regular(mode: int) -> bool:
     return S_ISREG(mode)
 
 
-_READERS = {"Write": _write, "Edit": _edit, "MultiEdit": _edit, "NotebookEdit": _notebook}
-
-
-def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "dict[str, object]":
-    """The event of a payload of `size` bytes, too large to parse: metadata, and no content.
-
-    `head` and `tail` are its first and last bytes. A quote inside a JSON string is escaped, so a
-    field's name in plain quotes can only be a field. Raises Refused if nothing can be told.
-    """
-    tool = _field(head, "tool_name")
-    if tool not in _READERS or _field(head, "hook_event_name") not in ("", "PostToolUse"):
-        raise Refused("other")
-    path = _path(_field(head, "file_path") or _field(head, "notebook_path"))
-    content = Content("", path, pattern_type="oversize")
-    content.pattern_id = f"{content.language}-oversize-{hex_digest(path)[: identity.DIGITS]}"
-    content.pattern_name = base_name(path)[: identity.MAX_ID]
-    made = event.build(
-        "pattern_created",
-        content,
-        path=path,
-        tool_name=tool,
-        session_id=_field(head, "session_id"),
-        tool_use_id=_field(tail, "tool_use_id") or _field(head, "tool_use_id"),
-        captured_ns=captured_ns,
-    )
-    made["event_data"]["reason"] = f"a payload of {size} bytes, too large to capture"  # type: ignore[index]
-    return made
-
-
-def _field(data: bytes, name: str) -> str:
-    """The string value of the first field called `name` in a piece of JSON; "" if none."""
-    text = data.decode("utf-8", "replace")
-    rest = text.partition(f'"{name}":')[2].lstrip()[: 6 * MAX_PATH]
-    end = 1
-    while end < len(rest) and rest[end] != '"':
-        end += 2 if rest[end] == "\\" else 1
-    try:
-        value = json_codec.loads(rest[: end + 1])
-    except ValueError:
-        return ""
-    return value if isinstance(value, str) else ""
+READERS = {"Write": _write, "Edit": _edit, "MultiEdit": _edit, "NotebookEdit": _notebook}

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from lib.delivery import wire
 from lib.delivery.answers import FAILURES, Answer, Verdict
+from lib.delivery.parcels import Item, Parcel, event_id, halves, parts
 from lib.delivery.wire import Body
 from lib.ledger.store import Ledger
 
@@ -24,29 +25,6 @@ class Sender(Protocol):
     url: str
 
     def send(self, bodies: list[Body], batch: bool) -> list[Answer]: ...
-
-
-class Parcel:
-    """An event on its way: the name of its file, and how many bodies are still to be delivered."""
-
-    __slots__ = ("left", "name", "several")
-
-    def __init__(self, name: str, left: int, several: bool) -> None:
-        self.name = name
-        self.left = left
-        self.several = several
-
-
-class Item:
-    """One body to send; `parcel` is None for a creation that others presuppose. `healed`: it was
-    sent again already because the service lacked what it presupposes."""
-
-    __slots__ = ("body", "healed", "parcel")
-
-    def __init__(self, body: Body, parcel: Parcel | None) -> None:
-        self.body = body
-        self.parcel = parcel
-        self.healed = False
 
 
 class Failed(Exception):
@@ -125,8 +103,8 @@ class Delivery:
         bodies = wire.bodies(event, resolved) if resolved else []
         several = len(bodies) > 1
         if several:  # some of them may have been delivered by a run that failed on the others
-            done = self._ledger.known_at(self._sender.url, map(_event_id, bodies))
-            bodies = [body for body in bodies if _event_id(body) not in done]
+            done = self._ledger.known_at(self._sender.url, map(event_id, bodies))
+            bodies = [body for body in bodies if event_id(body) not in done]
         if not bodies:
             self.delivered.append(name)
         parcel = Parcel(name, len(bodies), several)
@@ -153,10 +131,10 @@ class Delivery:
         if first.verdict is Verdict.BROKEN and self._is_divisible():
             self._broken += 1
             if batch:
-                return _halves(group)
+                return halves(group)
             return []  # kept for another run
         if batch and first.verdict in (Verdict.BAD, Verdict.TOO_LARGE):
-            return _parts(group, first.culprit)
+            return parts(group, first.culprit)
         return self._settle(group, answers)
 
     def _is_divisible(self) -> bool:
@@ -182,7 +160,7 @@ class Delivery:
             if answer.verdict is Verdict.DELIVERED:
                 told.append(item.body["pattern_id"])
                 if item.parcel is not None and item.parcel.several:
-                    told.append(_event_id(item.body))
+                    told.append(event_id(item.body))
                 self._complete(item)
             elif answer.verdict is Verdict.MISSING:
                 again += self._heal(item)
@@ -247,21 +225,3 @@ class Delivery:
                 creation = wire.creation(need, self._ledger.creation_of(need))
                 made += [*self._creations(creation, told), Item(creation, None)]
         return made
-
-
-def _event_id(body: Body) -> str:
-    return str(body["pattern_data"]["event_id"])
-
-
-def _halves(group: list[Item]) -> list[list[Item]]:
-    middle = len(group) // 2
-    return [group[:middle], group[middle:]]
-
-
-def _parts(group: list[Item], culprit: int | None) -> list[list[Item]]:
-    """What is to be sent of a refused batch: halves, or what is before, at and behind the event
-    that the refusal names."""
-    if culprit is None or not 0 <= culprit < len(group):
-        return _halves(group)
-    parts = [group[:culprit], group[culprit : culprit + 1], group[culprit + 1 :]]
-    return [part for part in parts if part]

@@ -5,11 +5,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from lib.registration import json_text, settings_backup
-from lib.registration.hook_command import SCRIPTS, command, scripts_in
-from lib.registration.json_text import Node
+from lib.registration import settings_backup
+from lib.registration.hook_command import SCRIPTS, command
+from lib.registration.hook_groups import add, group_of, places_of, remove
 from lib.registration.settings_backup import Record
 from lib.registration.settings_file import (
     UNTOUCHED,
@@ -23,8 +22,6 @@ from lib.registration.settings_file import (
 from lib.system import files
 from lib.system.lock import patient_lock
 
-MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
-TIMEOUT_SECONDS = 10
 LISTS = ("hooks", *SCRIPTS)
 LOCK_SECONDS = 60
 # How often the file is read again if somebody else writes it just then.
@@ -102,24 +99,16 @@ def _difference(shown: str, before: bytes | None, after: bytes | None) -> str:
 
 def _by_hand(root: str, interpreter: str) -> str:
     hooks = {
-        event: [_group(command(root, interpreter, script))] for event, script in SCRIPTS.items()
+        event: [group_of(command(root, interpreter, script))] for event, script in SCRIPTS.items()
     }
     return "To add by hand:\n" + json.dumps({"hooks": hooks}, indent=2)
-
-
-def _group(run: str) -> dict[str, object]:
-    return {"matcher": MATCHER, "hooks": [_entry(run)]}
-
-
-def _entry(run: str) -> dict[str, object]:
-    return {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS}
 
 
 def _with_hooks(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
     """The settings with our hooks in them; `before` is the file, None where there is none."""
     text, mark = text_of(before, shown)
     for event, script in SCRIPTS.items():
-        text = _add(text, event, command(root, interpreter, script), root, shown)
+        text = add(text, event, command(root, interpreter, script), root, shown)
     return bytes_of(text, mark)
 
 
@@ -144,7 +133,7 @@ def unregister(settings_path: str, root: str) -> bool:
 
 def _is_registered(data: bytes, shown: str, root: str) -> bool:
     text, _ = text_of(data, shown)
-    return any(next(_places(text, event, root), None) for event in SCRIPTS)
+    return any(next(places_of(text, event, root), None) for event in SCRIPTS)
 
 
 def _without_hooks(before: bytes, shown: str, root: str) -> bytes | None:
@@ -155,7 +144,7 @@ def _without_hooks(before: bytes, shown: str, root: str) -> bytes | None:
         return record.original()
     text, mark = text_of(before, shown)
     for event in SCRIPTS:
-        text = _remove(text, event, root, (record.made(event), record.made("hooks")))
+        text = remove(text, event, root, (record.made(event), record.made("hooks")))
     return bytes_of(text, mark)
 
 
@@ -178,83 +167,3 @@ def lock_path(root: str) -> str:
 def installing_path(root: str) -> str:
     """The lock of those who change the bundle at `root` itself."""
     return f"{os.path.dirname(root)}/.pattern-tracker.installing"
-
-
-def is_ours(hook: object, root: str) -> bool:
-    """Whether a hook entry runs one of our scripts from `root`, however it was written."""
-    text = hook.get("command") if isinstance(hook, dict) else None
-    if not isinstance(text, str):
-        return False
-    for python, path in scripts_in(text):
-        if _is_script(os.path.expanduser(os.path.expandvars(path)), root):
-            return not python or os.path.basename(python).startswith("python")
-    return False
-
-
-def _is_script(path: str, root: str) -> bool:
-    """Whether `path` is one of our scripts, by whichever links it leads to `root`."""
-    found = next((s for s in SCRIPTS.values() if path.endswith(f"/hooks/{s}")), "")
-    bundle = path.removesuffix(f"/hooks/{found}")
-    return bool(found) and os.path.realpath(bundle) == os.path.realpath(root)
-
-
-def _add(text: str, event: str, run: str, root: str, shown: str) -> str:
-    """`text` with our entry in the list of `event`: once, and as it should be."""
-    _check_shape(text, event, shown)
-    ours = list(_places(text, event, root))
-    if len(ours) == 1 and _value(text, ours[0][1]).get("matcher") == MATCHER:
-        hook = ours[0][2]
-        if _value(text, hook) == _entry(run):
-            return text
-        return json_text.replace(text, hook, _entry(run))
-    text = _remove(text, event, root, (False, False))
-    group = _group(run)
-    top = json_text.parse(text)
-    hooks = top.get("hooks")
-    if hooks is None:
-        return json_text.append(text, top, {event: [group]}, "hooks")
-    groups = hooks.get(event)
-    if groups is None:
-        return json_text.append(text, hooks, [group], event)
-    return json_text.append(text, groups, group)
-
-
-def _remove(text: str, event: str, root: str, alone: tuple[bool, bool]) -> str:
-    """`text` without our entries of `event`, nor the groups, and where we are `alone` the lists,
-    that they leave empty."""
-    while place := next(_places(text, event, root), None):
-        groups, group, hook = place
-        hooks = group.get("hooks")
-        if hooks is not None and len(hooks.children) > 1:
-            text = json_text.remove(text, hooks, hooks.index(hook))
-        else:
-            text = json_text.remove(text, groups, groups.index(group))
-    for key, may_go in ((event, alone[0]), ("hooks", alone[1])):
-        top = json_text.parse(text)
-        parent = top if key == "hooks" else top.get("hooks")
-        found = parent.get(key) if parent else None
-        if may_go and parent and found and not found.children:
-            text = json_text.remove(text, parent, parent.index(found))
-    return text
-
-
-def _places(text: str, event: str, root: str) -> Iterator[tuple[Node, Node, Node]]:
-    """Where our entries of `event` are: the list of groups, the group, the entry."""
-    hooks = json_text.parse(text).get("hooks")
-    groups = hooks.get(event) if hooks else None
-    for _, group in groups.children if groups else []:
-        entries = group.get("hooks")
-        for _, entry in entries.children if entries else []:
-            if groups and is_ours(_value(text, entry), root):
-                yield groups, group, entry
-
-
-def _value(text: str, node: Node) -> Any:
-    return json.loads(text[node.start : node.end])
-
-
-def _check_shape(text: str, event: str, shown: str) -> None:
-    """Raises SettingsError where "hooks" is not what the client documents."""
-    hooks = json.loads(text).get("hooks", {})
-    if not isinstance(hooks, dict) or not isinstance(hooks.get(event, []), list):
-        raise SettingsError(f"{shown}: 'hooks' has an unexpected shape; {UNTOUCHED}")

@@ -1,0 +1,51 @@
+"""The event of a payload that is too large to parse.
+
+Builtins only: the hook path imports this, where it meets one.
+"""
+
+from lib.capture import event, identity
+from lib.capture.event import Content
+from lib.capture.languages import base_name
+from lib.capture.payload import MAX_PATH, READERS, Refused, path_in
+from lib.system import json_codec
+from lib.system.digest import hex_digest
+
+
+def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "dict[str, object]":
+    """The event of a payload of `size` bytes, too large to parse: metadata, and no content.
+
+    `head` and `tail` are its first and last bytes. A quote inside a JSON string is escaped, so a
+    field's name in plain quotes can only be a field. Raises Refused if nothing can be told.
+    """
+    tool = _field(head, "tool_name")
+    if tool not in READERS or _field(head, "hook_event_name") not in ("", "PostToolUse"):
+        raise Refused("other")
+    path = path_in(_field(head, "file_path") or _field(head, "notebook_path"))
+    content = Content("", path, pattern_type="oversize")
+    content.pattern_id = f"{content.language}-oversize-{hex_digest(path)[: identity.DIGITS]}"
+    content.pattern_name = base_name(path)[: identity.MAX_ID]
+    made = event.build(
+        "pattern_created",
+        content,
+        path=path,
+        tool_name=tool,
+        session_id=_field(head, "session_id"),
+        tool_use_id=_field(tail, "tool_use_id") or _field(head, "tool_use_id"),
+        captured_ns=captured_ns,
+    )
+    made["event_data"]["reason"] = f"a payload of {size} bytes, too large to capture"  # type: ignore[index]
+    return made
+
+
+def _field(data: bytes, name: str) -> str:
+    """The string value of the first field called `name` in a piece of JSON; "" if none."""
+    text = data.decode("utf-8", "replace")
+    rest = text.partition(f'"{name}":')[2].lstrip()[: 6 * MAX_PATH]
+    end = 1
+    while end < len(rest) and rest[end] != '"':
+        end += 2 if rest[end] == "\\" else 1
+    try:
+        value = json_codec.loads(rest[: end + 1])
+    except ValueError:
+        return ""
+    return value if isinstance(value, str) else ""

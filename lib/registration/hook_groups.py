@@ -1,0 +1,105 @@
+"""Our entries in the text of settings.json: how they look, where they are, in and out.
+
+Nothing else in the text changes.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from lib.registration import json_text
+from lib.registration.hook_command import SCRIPTS, scripts_in
+from lib.registration.json_text import Node
+from lib.registration.settings_file import UNTOUCHED, SettingsError
+
+MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
+TIMEOUT_SECONDS = 10
+
+
+def group_of(run: str) -> dict[str, object]:
+    return {"matcher": MATCHER, "hooks": [_entry(run)]}
+
+
+def _entry(run: str) -> dict[str, object]:
+    return {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS}
+
+
+def is_ours(hook: object, root: str) -> bool:
+    """Whether a hook entry runs one of our scripts from `root`, however it was written."""
+    text = hook.get("command") if isinstance(hook, dict) else None
+    if not isinstance(text, str):
+        return False
+    for python, path in scripts_in(text):
+        if _is_script(os.path.expanduser(os.path.expandvars(path)), root):
+            return not python or os.path.basename(python).startswith("python")
+    return False
+
+
+def _is_script(path: str, root: str) -> bool:
+    """Whether `path` is one of our scripts, by whichever links it leads to `root`."""
+    found = next((s for s in SCRIPTS.values() if path.endswith(f"/hooks/{s}")), "")
+    bundle = path.removesuffix(f"/hooks/{found}")
+    return bool(found) and os.path.realpath(bundle) == os.path.realpath(root)
+
+
+def add(text: str, event: str, run: str, root: str, shown: str) -> str:
+    """`text` with our entry in the list of `event`: once, and as it should be."""
+    _check_shape(text, event, shown)
+    ours = list(places_of(text, event, root))
+    if len(ours) == 1 and _value(text, ours[0][1]).get("matcher") == MATCHER:
+        hook = ours[0][2]
+        if _value(text, hook) == _entry(run):
+            return text
+        return json_text.replace(text, hook, _entry(run))
+    text = remove(text, event, root, (False, False))
+    group = group_of(run)
+    top = json_text.parse(text)
+    hooks = top.get("hooks")
+    if hooks is None:
+        return json_text.append(text, top, {event: [group]}, "hooks")
+    groups = hooks.get(event)
+    if groups is None:
+        return json_text.append(text, hooks, [group], event)
+    return json_text.append(text, groups, group)
+
+
+def remove(text: str, event: str, root: str, alone: tuple[bool, bool]) -> str:
+    """`text` without our entries of `event`, nor the groups, and where we are `alone` the lists,
+    that they leave empty."""
+    while place := next(places_of(text, event, root), None):
+        groups, group, hook = place
+        hooks = group.get("hooks")
+        if hooks is not None and len(hooks.children) > 1:
+            text = json_text.remove(text, hooks, hooks.index(hook))
+        else:
+            text = json_text.remove(text, groups, groups.index(group))
+    for key, may_go in ((event, alone[0]), ("hooks", alone[1])):
+        top = json_text.parse(text)
+        parent = top if key == "hooks" else top.get("hooks")
+        found = parent.get(key) if parent else None
+        if may_go and parent and found and not found.children:
+            text = json_text.remove(text, parent, parent.index(found))
+    return text
+
+
+def places_of(text: str, event: str, root: str) -> Iterator[tuple[Node, Node, Node]]:
+    """Where our entries of `event` are: the list of groups, the group, the entry."""
+    hooks = json_text.parse(text).get("hooks")
+    groups = hooks.get(event) if hooks else None
+    for _, group in groups.children if groups else []:
+        entries = group.get("hooks")
+        for _, entry in entries.children if entries else []:
+            if groups and is_ours(_value(text, entry), root):
+                yield groups, group, entry
+
+
+def _value(text: str, node: Node) -> Any:
+    return json.loads(text[node.start : node.end])
+
+
+def _check_shape(text: str, event: str, shown: str) -> None:
+    """Raises SettingsError where "hooks" is not what the client documents."""
+    hooks = json.loads(text).get("hooks", {})
+    if not isinstance(hooks, dict) or not isinstance(hooks.get(event, []), list):
+        raise SettingsError(f"{shown}: 'hooks' has an unexpected shape; {UNTOUCHED}")
