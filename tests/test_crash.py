@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lib.capture.payload import capture
-from lib.commands.status import gather
+from lib.commands.facts import gather
 from lib.flusher import hook_image
 from lib.flusher.process import Flusher
 from lib.registration.entries import register, unregister

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lib.commands.status import gather
+from lib.commands.facts import gather
 from tests.support.bundle import INTERPRETER, ROOT
 from tests.support.outpost import Outpost
 from tests.support.service_app import BATCH, TRACK, Outage, Reply, Request

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
-from lib.commands.doctor_checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source, age
+from lib.commands.doctor_checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source
+from lib.commands.facts import Facts, age
 from lib.ledger.schema import VERSION
 from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, write_payload
@@ -292,10 +293,13 @@ def test_a_strangers_command_is_not_ours(command: str, found: tuple[str, str]) -
     assert client_settings.parse(command, "post_tool_use.py") == found
 
 
-STATUS: dict[str, Any] = {
-    "captured": 3, "pending": 2, "quarantined": 0, "dropped": {}, "skipped": {},
-    "oldest_pending": None, "last_capture": None, "service": {"url": None, "problem": None},
-    "flusher": {"last_run": None, "last_error": None},
+STATUS: Facts = {
+    "enabled": True, "captured": 3, "pending": 2, "quarantined": 0, "delivered": 0,
+    "dropped": {}, "skipped": {}, "oldest_pending": None, "last_capture": None,
+    "service": {"url": None, "problem": None, "last_delivery": None, "next_attempt_in": 0.0},
+    "flusher": {"running": False, "last_run": None, "last_error": None, "last_delivery": None},
+    "environment": {"state": "ready"}, "circuit_breaker": {}, "health": {}, "cache_dir": "",
+    "ledgers_put_aside": 0,
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lib.commands.status import gather
+from lib.commands.facts import gather
 from lib.flusher.process import Flusher
 from lib.spool import books, inbox, outbox, retention, tally
 from lib.spool.books import Accounts

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from lib.capture.payload import capture
-from lib.commands.status import gather
+from lib.commands.facts import gather
 from lib.ledger.store import Ledger
 from lib.spool import books, inbox, outbox, tally
 from tests.support.books import assert_whole, balance

@@ -4,11 +4,12 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lib.commands import cli, glance
+from lib.commands import cli
+from lib.commands.facts import Facts
+from lib.commands.status import show
 from tests.support.outpost import Outpost
 from tests.support.service_double import Fault, ServiceDouble
 
@@ -84,7 +85,7 @@ def test_the_worst_of_it_fits_one_screen(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-    worst: dict[str, Any] = {
+    worst: Facts = {
         "enabled": False, "captured": 12345, "last_capture": now, "delivered": 12000,
         "pending": 345, "oldest_pending": now, "quarantined": 7,
         "dropped": dict.fromkeys(("expired", "overflow", "discarded", "removed"), 1000),
@@ -101,9 +102,10 @@ def test_the_worst_of_it_fits_one_screen(
             "problem": "unwell: HTTP 503: \x9b31m" * 4, "next_attempt_in": 42.0,
         },
         "circuit_breaker": {"state": "open", "available_in": 31.0},
+        "ledgers_put_aside": 0, "health": {},
         "cache_dir": "/home/somebody/" + "long/" * 20,
     }  # fmt: skip
-    glance.show(worst)
+    show(worst)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 32
     assert max(map(len, lines)) <= int(columns)

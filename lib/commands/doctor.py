@@ -5,42 +5,41 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from lib.commands.common import print_json
 from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
-from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
-from lib.commands.status import gather
+from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site, Unread
+from lib.commands.facts import Facts, gather
 from lib.commands.terminal import Cell, print_rows, shortened
 from lib.system import bundle, files
 from lib.system.logger import LOGGER
 from lib.system.settings import Settings
 
 # In the order of an event's way: what comes first explains what follows.
-CHECKS: tuple[Callable[[Site], Finding], ...] = (
-    hook_entries.tracking,
-    hook_entries.policy,
-    hook_entries.registration,
-    hook_entries.interpreter,
-    hook_entries.versions,
-    hook_entries.variables,
-    kept_data.cache,
-    kept_data.disk,
-    reachability.clock,
-    reachability.capture,
-    reachability.packages,
-    reachability.flusher,
-    reachability.service,
-    kept_data.ledger,
-    kept_data.quarantine,
-    kept_data.dropped,
-)
+CHECKS: dict[str, Callable[[Site], Finding]] = {
+    "tracking": hook_entries.tracking,
+    "policy": hook_entries.policy,
+    "hooks": hook_entries.registration,
+    "interpreter": hook_entries.interpreter,
+    "version": hook_entries.versions,
+    "variables": hook_entries.variables,
+    "cache": kept_data.cache,
+    "disk": kept_data.disk,
+    "clock": reachability.clock,
+    "capture": reachability.capture,
+    "packages": reachability.packages,
+    "flusher": reachability.flusher,
+    "service": reachability.service,
+    "ledger": kept_data.ledger,
+    "quarantine": kept_data.quarantine,
+    "dropped": kept_data.dropped,
+}
 STYLES = {OK: "green", WARNING: "yellow", SERIOUS: "bold red", UNKNOWN: "dim"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb: nothing of its own."""
+    """Take nothing of its own after the verb."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,17 +47,18 @@ def run(options: argparse.Namespace) -> int:
     # What the library would log is said by the findings.
     logging.getLogger(LOGGER).addHandler(logging.NullHandler())
     site = look()
-    found = [examine(site, check) for check in CHECKS]
-    serious = sum(finding.level == SERIOUS for finding in found)
+    found = {name: examine(site, check) for name, check in CHECKS.items()}
+    serious = sum(finding.level == SERIOUS for finding in found.values())
     if options.json:
-        print_json({"serious": serious, "checks": [finding._asdict() for finding in found]})
+        checks = [{"name": name, **finding._asdict()} for name, finding in found.items()]
+        print_json({"serious": serious, "checks": checks})
     else:
         _print(found)
     return 1 if serious else 0
 
 
 def look() -> Site:
-    """What there is to check, with the variables that the client hands to the hooks."""
+    """Find what there is to check, with the variables that the client hands to the hooks."""
     root = bundle.root()
     config_dir = Settings(os.environ).config_dir
     project = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
@@ -78,7 +78,7 @@ def look() -> Site:
     )
 
 
-def _status(directory: str) -> Mapping[str, Any] | None:
+def _status(directory: str) -> Facts | None:
     if not directory or files.refusal(directory):
         return None
     try:
@@ -88,29 +88,28 @@ def _status(directory: str) -> Mapping[str, Any] | None:
 
 
 def examine(site: Site, check: Callable[[Site], Finding]) -> Finding:
-    """What `check` finds; a check that fails itself says so, and hides nothing else."""
+    """Make a check; one that fails itself says so, and hides nothing else."""
     try:
         return check(site)
+    except Unread as error:
+        return Finding(UNKNOWN, str(error))
     except Exception as error:
-        problem = f"could not be checked: {type(error).__name__}: {error}"
-        return Finding(check.__name__, UNKNOWN, problem)
+        return Finding(UNKNOWN, f"could not be checked: {type(error).__name__}: {error}")
 
 
-def _print(found: list[Finding]) -> None:
+def _print(found: dict[str, Finding]) -> None:
     rows: list[tuple[Cell, Cell, Cell]] = []
-    for finding in found:
-        style = STYLES[finding.level]
-        rows.append(((finding.level, style), (finding.name, ""), (shortened(finding.text), "")))
-        if finding.fix:
-            rows.append((("", ""), ("", ""), (f"-> {shortened(finding.fix)}", style)))
+    for name, (level, text, fix) in found.items():
+        style = STYLES[level]
+        rows.append(((level, style), (name, ""), (shortened(text), "")))
+        if fix:
+            rows.append((("", ""), ("", ""), (f"-> {shortened(fix)}", style)))
     print_rows(rows)
-    print(f"\n{_verdict(found)}")
+    print(f"\n{_verdict([finding.level for finding in found.values()])}")
 
 
-def _verdict(found: list[Finding]) -> str:
-    counts = {level: sum(f.level == level for f in found) for level in (SERIOUS, WARNING)}
-    if counts[SERIOUS]:
-        return f"{counts[SERIOUS]} serious, {counts[WARNING]} to look at"
-    if counts[WARNING]:
-        return f"nothing serious, {counts[WARNING]} to look at"
-    return "nothing found"
+def _verdict(levels: list[str]) -> str:
+    serious, warnings = levels.count(SERIOUS), levels.count(WARNING)
+    if not serious and not warnings:
+        return "nothing found"
+    return f"{serious or 'nothing'} serious, {warnings} to look at"

@@ -1,122 +1,122 @@
 """`pattern-tracker status`: is it on, what waits, what was delivered, what was dropped and why."""
 
 import argparse
-import os
-from collections.abc import Iterable
+import time
 from typing import Any
 
-from lib.commands import glance
-from lib.commands.common import has_ledger, print_json, spool_directory
-from lib.delivery.backoff import SECTION, Backoff
-from lib.delivery.breaker import shared_breaker
-from lib.flusher import mending, plugin_environment
-from lib.ledger.history import History
-from lib.ledger.recording import KNOWN, UNCHANGED
-from lib.ledger.store import DELIVERED, FILE_NAME, Ledger
-from lib.spool import outbox, tally, wake
-from lib.spool.books import totals
-from lib.system import packages
-from lib.system.settings import Settings
-from lib.system.state import FILE_NAME as STATE_FILE
-from lib.system.state import StateFile
-from lib.system.timestamps import timestamp
+from lib.commands import facts
+from lib.commands.common import print_json, spool_directory
+from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts, age, ago, since
+from lib.commands.terminal import Cell, print_rows, shortened
+from lib.delivery.circuit import CLOSED
+from lib.flusher.plugin_environment import FAILED
 
-# What can become of a captured event that is neither delivered nor waiting.
-DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)
+# How long it is told that another Python took over.
+SHOWN_SECONDS = 30 * 86_400.0
+GOOD, BAD, WORSE, PLAIN, FAINT = "green", "yellow", "bold red", "", "dim"
+# What a cause of a drop or of no capture means.
+WORDS = {
+    "expired": "waited too long",
+    "overflow": "too much waited",
+    "discarded": "dropped by command",
+    "removed": "files deleted by hand",
+    "unchanged": "changed nothing",
+    "known": "recorded before",
+    "duplicate": "seen twice",
+    "failed": "could not be written",
+    "unreadable": "not understood",
+    "oversize": "too large",
+    "secret": "by name a secret",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb: nothing of its own."""
+    """Take nothing of its own after the verb."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status."""
-    found = gather(spool_directory())
+    """Print the status: a line a question, the worst in colour."""
+    found = facts.gather(spool_directory())
     if options.json:
         print_json(found)
     else:
-        glance.show(found)
+        show(found)
     return 0
 
 
-def gather(directory: str) -> dict[str, Any]:
-    """All that is known of the spool at `directory`."""
-    counters = _counters(directory)
-    state = StateFile(f"{directory}/{STATE_FILE}")
-    flusher = state.section("flusher")
-    settings = Settings(os.environ)
-    waiting = outbox.pending(directory)
-    breaker = shared_breaker(settings, state)
-    return {
-        "enabled": settings.enabled,
-        "pending": len(waiting),
-        "last_capture": _last_capture(directory, waiting),
-        "oldest_pending": timestamp(waiting[0].captured_ns) if waiting else None,
-        "quarantined": outbox.quarantined(directory),
-        "delivered": counters.get(DELIVERED, 0),
-        "dropped": _some(counters, DROPPED),
-        "captured": counters.get("captured", 0),
-        "skipped": _some(counters, tally.SKIPPED),
-        "ledgers_put_aside": counters.get("damaged_ledger", 0),
-        "cache_dir": directory,
-        "circuit_breaker": breaker.get_state(),
-        "health": state.section("health"),
-        "service": _service(state),
-        "environment": _environment(state),
-        "interpreter": state.section(mending.SECTION),
-        "flusher": {
-            "running": wake.is_running(directory) if os.path.isdir(directory) else False,
-            "last_run": flusher.get("last_run"),
-            "last_error": flusher.get("last_error"),
-            "last_delivery": flusher.get("last_delivery"),
-        },
-    }
+def show(found: Facts) -> None:
+    """Print what was gathered, for people."""
+    now = time.time()
+    last_run, packages = found["flusher"], facts.environment(found["environment"], now)
+    rows: list[tuple[str, Cell]] = [
+        (
+            "tracking",
+            ("on", GOOD) if found["enabled"] else ("off (PATTERN_TRACKING_ENABLED)", WORSE),
+        ),
+        ("captured", _plain(facts.counted(found["captured"], found["last_capture"], now))),
+        ("delivered", _plain(facts.counted(found["delivered"], last_run["last_delivery"], now))),
+        ("waiting", _waiting(found, now)),
+        ("dropped", _causes(found["dropped"])),
+        ("not captured", _causes(found["skipped"])),
+        ("quarantine", _quarantine(found["quarantined"])),
+        ("flusher", _plain(facts.flusher(last_run, now), bool(last_run["last_error"]))),
+        *([("packages", (packages, BAD))] if packages else []),
+        *_interpreter(found["interpreter"], now),
+        *_service(found, now),
+        ("kept in", (shortened(found["cache_dir"]), PLAIN)),
+    ]
+    print_rows([((name, "bold"), value) for name, value in rows])
 
 
-def _last_capture(directory: str, waiting: list[outbox.Waiting]) -> str | None:
-    """When the newest event was captured, of those that wait or are recorded."""
-    newest = timestamp(waiting[-1].captured_ns) if waiting else None
-    if has_ledger(directory):
-        history = History(f"{directory}/{FILE_NAME}")
-        recorded = history.last_capture()
-        history.close()
-        newest = max(filter(None, (newest, recorded)), default=None)
-    return newest
+def _plain(text: str, is_bad: bool = False) -> Cell:
+    return text, WORSE if is_bad else FAINT if text == NEVER else PLAIN
 
 
-def _service(state: StateFile) -> dict[str, Any]:
-    """What is known of the service; `problem` is None while there is none."""
-    known = state.section(SECTION)
-    verdict = known.get("verdict")
-    reason = known.get("reason")
-    return {
-        "url": known.get("url"),
-        "last_delivery": known.get("last_delivery"),
-        "problem": f"{verdict}: {reason}" if verdict else None,
-        "next_attempt_in": round(Backoff(known).wait(), 1),
-    }
+def _waiting(found: Facts, now: float) -> Cell:
+    if not found["pending"]:
+        return "nothing", GOOD
+    return f"{found['pending']}, the oldest for {age(since(found['oldest_pending'], now))}", BAD
 
 
-def _environment(state: StateFile) -> dict[str, Any]:
-    """How it stands with the packages: READY; MISSING; or what the preparation of a plugin's says,
-    with `since` and `reason`."""
-    if not packages.missing():
-        return {"state": plugin_environment.READY}
-    told = state.section(plugin_environment.SECTION)
-    if told.get("state") in (plugin_environment.PREPARING, plugin_environment.FAILED):
-        return {name: told.get(name) for name in ("state", "since", "reason")}
-    return {"state": plugin_environment.MISSING}
+def _causes(counts: dict[str, int]) -> Cell:
+    text = ", ".join(f"{n} {cause} ({WORDS.get(cause, cause)})" for cause, n in counts.items())
+    return text or "nothing", PLAIN if counts.keys().isdisjoint(LOSSES) else BAD
 
 
-def _counters(directory: str) -> dict[str, int]:
-    counters: dict[str, int] = {}
-    if has_ledger(directory):
-        ledger = Ledger(f"{directory}/{FILE_NAME}")
-        counters = ledger.counters()
-        ledger.close()
-    return totals(directory, counters)
+def _quarantine(count: int) -> Cell:
+    return (f"{count}: pattern-tracker quarantine list", BAD) if count else ("empty", PLAIN)
 
 
-def _some(counters: dict[str, int], causes: Iterable[str]) -> dict[str, int]:
-    """Those of `causes` that came up, in their order."""
-    return {cause: counters[cause] for cause in causes if counters.get(cause)}
+def _interpreter(told: dict[str, Any], now: float) -> list[tuple[str, Cell]]:
+    """Tell for a while that a Python took over from another that is no more, else nothing."""
+    if told.get("state") == FAILED:
+        return [("interpreter", (f"could not be registered anew: {told['reason']}", WORSE))]
+    if told.get("was") and since(told["since"], now) < SHOWN_SECONDS:
+        text = f"{shortened(told['was'])} {told['fault']}, {shortened(told['is'])} took over"
+        return [("interpreter", (f"{text} {ago(told['since'], now)}", PLAIN))]
+    return []
+
+
+def _service(found: Facts, now: float) -> list[tuple[str, Cell]]:
+    service = found["service"]
+    if not service["url"]:
+        return [("service", (NO_SERVICE, PLAIN))]
+    last = service["last_delivery"]
+    rows: list[tuple[str, Cell]] = [
+        ("service", (service["url"], PLAIN)),
+        ("delivered to it", _plain(f"the last {ago(last, now)}" if last else NEVER)),
+    ]
+    if service["problem"]:
+        wait = service["next_attempt_in"]
+        again = f"; asked again in {age(wait)} at the earliest" if wait else ""
+        rows.append(("problem", (f"{service['problem']}{again}", WORSE)))
+    return [*rows, ("circuit", _circuit(found["circuit_breaker"]))]
+
+
+def _circuit(breaker: dict[str, Any]) -> Cell:
+    wait = breaker["available_in"]
+    state = str(breaker["state"]).replace("_", "-")
+    if state == CLOSED:
+        return state, GOOD
+    until = time.strftime("%H:%M:%S", time.localtime(time.time() + wait))
+    return (f"{state} until {until}, {age(wait)} more" if wait else state), WORSE

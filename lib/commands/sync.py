@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lib.commands.common import CommandError, print_json, printable, spool_directory
-from lib.commands.status import gather
+from lib.commands.facts import gather
 from lib.flusher.process import DEADLINE_SECONDS, Flusher
 from lib.system import files
 from lib.system.lock import patient_lock

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lib.commands.status import gather
+from lib.commands.facts import gather
 from lib.spool import outbox
 
 

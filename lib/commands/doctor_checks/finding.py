@@ -1,12 +1,15 @@
 """What a check is given, and what it finds."""
 
-import time
+import subprocess
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from lib.commands.facts import Facts
 from lib.system.settings import Settings
 
 OK, WARNING, SERIOUS, UNKNOWN = "ok", "warning", "serious", "unknown"
+PROBE_SECONDS = 20.0
+INSTALL = "run ./install.sh in the repository"
 
 
 class Finding(NamedTuple):
@@ -17,10 +20,13 @@ class Finding(NamedTuple):
     there is nothing.
     """
 
-    name: str
     level: str
     text: str
     fix: str = ""
+
+
+class Unread(Exception):
+    """A check needs facts that could not be gathered."""
 
 
 class Entry(NamedTuple):
@@ -58,7 +64,7 @@ class Site(NamedTuple):
     settings: Settings
     sources: list[Source]
     entries: list[Entry]
-    status: Mapping[str, Any] | None
+    status: Facts | None
     now: float
 
     @property
@@ -66,27 +72,21 @@ class Site(NamedTuple):
         """The spool, "" if there is nowhere to put it."""
         return self.settings.cache_dir
 
-
-def age(seconds: float) -> str:
-    """A length of time for people: "42 s", "5 min", "3 h", "2 days"."""
-    seconds = max(0.0, seconds)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 2 * 86_400:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86_400:.0f} days"
+    @property
+    def facts(self) -> Facts:
+        """What `pattern-tracker status` gathered. Raises Unread."""
+        if self.status is None:
+            raise Unread("the status could not be read")
+        return self.status
 
 
-def since(timestamp: object, now: float | None = None) -> float:
-    """Seconds since an ISO 8601 time in UTC, negative for one in the future; NaN for nonsense."""
-    from datetime import datetime, timezone
-
+def probe(*command: str) -> tuple[int, str]:
+    """Run a program; its exit code, -1 if it does not start or end, and what it printed."""
     try:
-        found = datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
-    except ValueError:
-        return float("nan")
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=timezone.utc)
-    return (time.time() if now is None else now) - found.timestamp()
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=PROBE_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return -1, ""
+    return done.returncode, done.stdout

@@ -6,83 +6,74 @@ import shutil
 import subprocess
 
 from lib.commands.doctor_checks import client_settings
-from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Entry, Finding, Site
+from lib.commands.doctor_checks.finding import (
+    INSTALL,
+    OK,
+    SERIOUS,
+    UNKNOWN,
+    WARNING,
+    Entry,
+    Finding,
+    Site,
+)
 from lib.flusher import plugin_environment
 from lib.registration import hook_command
 from lib.system.pythons import defect
 
 TOOLS = ("Write", "Edit", "NotebookEdit")
 TAKEOVER_SECONDS = 60.0
-INSTALL = "run ./install.sh in the repository"
 
 
 def tracking(site: Site) -> Finding:
     """Is it switched on?"""
     if site.settings.enabled:
-        return Finding("tracking", OK, "on")
-    where = next(
-        (
-            s.path
-            for s in reversed(site.sources)
-            if "PATTERN_TRACKING_ENABLED" in client_settings.environment([s])
-        ),
-        "the environment",
-    )
-    return Finding(
-        "tracking",
-        SERIOUS,
-        f"off: PATTERN_TRACKING_ENABLED is false in {where}",
-        "take the variable away, or set it to true",
-    )
+        return Finding(OK, "on")
+    name = "PATTERN_TRACKING_ENABLED"
+    where = [s.path for s in site.sources if name in client_settings.environment([s])] or [
+        "the environment"
+    ]
+    text = f"off: {name} is false in {where[-1]}"
+    return Finding(SERIOUS, text, "take the variable away, or set it to true")
 
 
 def policy(site: Site) -> Finding:
     """Does the client run anybody's hooks?"""
     setting, path = client_settings.policy(site.sources)
     if not setting:
-        return Finding("policy", OK, "the client's settings let hooks run")
+        return Finding(OK, "the client's settings let hooks run")
     fix = f"ask who looks after {path}" if "managed" in path else f"take it out of {path}"
-    return Finding("policy", SERIOUS, f"{setting} keeps the hooks from running", fix)
+    return Finding(SERIOUS, f"{setting} keeps the hooks from running", fix)
 
 
 def registration(site: Site) -> Finding:
     """Is each hook registered, once, for all tools?"""
-    name = "hooks"
     for source in site.sources:
         if source.problem:
-            return Finding(name, SERIOUS, f"{source.path}: {source.problem}", "correct that file")
+            return Finding(SERIOUS, f"{source.path}: {source.problem}", "correct that file")
     missing = set(hook_command.SCRIPTS) - {entry.event for entry in site.entries}
     if len(missing) == len(hook_command.SCRIPTS):
-        return Finding(name, SERIOUS, "not registered: nothing is captured", INSTALL)
+        return Finding(SERIOUS, "not registered: nothing is captured", INSTALL)
     if missing:
         level = SERIOUS if "PostToolUse" in missing else WARNING
-        return Finding(name, level, f"no {missing.pop()} hook is registered", INSTALL)
+        return Finding(level, f"no {missing.pop()} hook is registered", INSTALL)
     for entry in site.entries:
         script = f"{entry.root}/hooks/{hook_command.SCRIPTS[entry.event]}"
         if not os.path.exists(script):
-            return Finding(name, SERIOUS, f"{script} is gone", INSTALL)
-    return _once(site) or _for_all_tools(site) or _where(site)
+            return Finding(SERIOUS, f"{script} is gone", INSTALL)
+    return _of_edits([entry for entry in site.entries if entry.event == "PostToolUse"])
 
 
-def _once(site: Site) -> Finding | None:
-    post = [entry.where for entry in site.entries if entry.event == "PostToolUse"]
-    if len(post) < 2:
-        return None
-    return Finding(
-        "hooks",
-        WARNING,
-        f"registered {len(post)} times: {', '.join(post)}; still one event a call",
-        "take all but one out: each costs time at every edit",
-    )
-
-
-def _for_all_tools(site: Site) -> Finding | None:
-    for entry in site.entries:
-        missed = [tool for tool in TOOLS if not _matches(entry.matcher, tool)]
-        if missed and entry.event == "PostToolUse":
-            text = f"the matcher in {entry.where} leaves out {', '.join(missed)}"
-            return Finding("hooks", WARNING, text, INSTALL)
-    return None
+def _of_edits(entries: list[Entry]) -> Finding:
+    """Look at the hooks that capture: once, and for all tools."""
+    if len(entries) > 1:
+        where = ", ".join(entry.where for entry in entries)
+        text = f"registered {len(entries)} times: {where}; still one event a call"
+        return Finding(WARNING, text, "take all but one out: each costs time at every edit")
+    missed = [tool for tool in TOOLS if not _matches(entries[0].matcher, tool)]
+    if missed:
+        text = f"the matcher in {entries[0].where} leaves out {', '.join(missed)}"
+        return Finding(WARNING, text, INSTALL)
+    return Finding(OK, f"registered in {entries[0].where}")
 
 
 def _matches(matcher: str, tool: str) -> bool:
@@ -92,15 +83,10 @@ def _matches(matcher: str, tool: str) -> bool:
         return False
 
 
-def _where(site: Site) -> Finding:
-    return Finding("hooks", OK, f"registered in {site.entries[0].where}")
-
-
 def interpreter(site: Site) -> Finding:
     """Is the Python that the hooks were registered with there, and recent enough?"""
-    name = "interpreter"
     if not site.entries:
-        return Finding(name, UNKNOWN, "no hook is registered")
+        return Finding(UNKNOWN, "no hook is registered")
     found = {entry.interpreter: entry for entry in site.entries}
     for word, entry in found.items():
         path = shutil.which(word, path=site.environ.get("PATH")) if word else None
@@ -110,15 +96,15 @@ def interpreter(site: Site) -> Finding:
         is_path = entry.takes_over and os.path.isabs(word)
         if is_path and not hook_command.is_marked(entry.root, word):
             text = f"{word} is not what it was: each hook looks for a Python first"
-            return Finding(name, WARNING, text, _mended(site))
-    return Finding(name, OK, ", ".join(found))
+            return Finding(WARNING, text, _mended(site))
+    return Finding(OK, ", ".join(found))
 
 
 def _faulty(site: Site, entry: Entry, text: str) -> Finding:
     other = _takes_over(site, entry) if entry.takes_over else ""
     if not other:
-        return Finding("interpreter", SERIOUS, f"{text}: no hook runs", INSTALL)
-    return Finding("interpreter", WARNING, f"{text}: {other} takes over", _mended(site))
+        return Finding(SERIOUS, f"{text}: no hook runs", INSTALL)
+    return Finding(WARNING, f"{text}: {other} takes over", _mended(site))
 
 
 def _takes_over(site: Site, entry: Entry) -> str:
@@ -137,7 +123,7 @@ def _takes_over(site: Site, entry: Entry) -> str:
 
 def _mended(site: Site) -> str:
     """What mends the registration, or why that did not succeed."""
-    told = (site.status or {}).get("interpreter") or {}
+    told = site.status["interpreter"] if site.status else {}
     if told.get("state") == plugin_environment.FAILED:
         return f"that could not be mended, and is tried again hourly: {told['reason']}"
     return f"the next edit mends that; or {INSTALL}"
@@ -145,16 +131,15 @@ def _mended(site: Site) -> str:
 
 def versions(site: Site) -> Finding:
     """Is what runs at every edit what this command belongs to?"""
-    name = "version"
     here = _version(site.root)
     others = {entry.root for entry in site.entries} - {site.root}
     differing = sorted(f"{_version(root)} in {root}" for root in others if _version(root) != here)
     if differing:
         text = f"this is {here}, and the hooks run {', '.join(differing)}"
-        return Finding(name, WARNING, text, INSTALL)
+        return Finding(WARNING, text, INSTALL)
     if others:
-        return Finding(name, OK, f"{here}, as the hooks in {', '.join(sorted(others))}")
-    return Finding(name, OK, here)
+        return Finding(OK, f"{here}, as the hooks in {', '.join(sorted(others))}")
+    return Finding(OK, here)
 
 
 def _version(root: str) -> str:
@@ -163,13 +148,12 @@ def _version(root: str) -> str:
 
 def variables(site: Site) -> Finding:
     """Do the variables make sense, and does this shell have those of the hooks?"""
-    name = "variables"
     warnings = site.settings.warnings
     if warnings:
-        return Finding(name, WARNING, "; ".join(warnings), "correct or unset it")
+        return Finding(WARNING, "; ".join(warnings), "correct or unset it")
     ours = {n for n in client_settings.environment(site.sources) if n.startswith("PATTERN_")}
     elsewhere = sorted(n for n in ours if os.environ.get(n) != site.environ.get(n))
     if elsewhere:
         text = f"the client's settings set {', '.join(elsewhere)}, and this shell does not"
-        return Finding(name, WARNING, text, "set it in both, or commands look elsewhere")
-    return Finding(name, OK, "all understood")
+        return Finding(WARNING, text, "set it in both, or commands look elsewhere")
+    return Finding(OK, "all understood")

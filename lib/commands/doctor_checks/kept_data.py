@@ -5,6 +5,7 @@ import os
 import sqlite3
 
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
+from lib.commands.facts import LOSSES
 from lib.ledger.schema import VERSION
 from lib.ledger.store import FILE_NAME
 from lib.system import files
@@ -15,16 +16,16 @@ TOO_LITTLE_BYTES = 1024 * 1024
 
 def cache(site: Site) -> Finding:
     """May and can the spool be written to?"""
-    name, directory = "cache", site.directory
+    directory = site.directory
     if not directory:
-        return Finding(name, SERIOUS, "no home directory", "set HOME or PATTERN_CACHE_DIR")
+        return Finding(SERIOUS, "no home directory", "set HOME or PATTERN_CACHE_DIR")
     refusal = files.refusal(directory)
     if refusal:
-        return Finding(name, SERIOUS, f"{directory} is not used: {refusal}", _remedy(directory))
+        return Finding(SERIOUS, f"{directory} is not used: {refusal}", _remedy(directory))
     exposed = _exposed(directory)
     if exposed:
         text = f"others may replace the cache: they may write to {exposed}"
-        return Finding(name, WARNING, text, f"chmod go-w {exposed}")
+        return Finding(WARNING, text, f"chmod go-w {exposed}")
     return _tried(directory)
 
 
@@ -61,10 +62,10 @@ def _tried(directory: str) -> Finding:
         os.unlink(path)
     except OSError as error:
         fix = "make room on that disk" if error.errno == errno.ENOSPC else f"chmod u+w {existing}"
-        return Finding("cache", SERIOUS, f"{existing}: {error.strerror}", fix)
+        return Finding(SERIOUS, f"{existing}: {error.strerror}", fix)
     if existing != directory:
-        return Finding("cache", UNKNOWN, f"{directory} was not needed yet")
-    return Finding("cache", OK, directory)
+        return Finding(UNKNOWN, f"{directory} was not needed yet")
+    return Finding(OK, directory)
 
 
 def _existing(directory: str) -> str:
@@ -75,44 +76,39 @@ def _existing(directory: str) -> str:
 
 def disk(site: Site) -> Finding:
     """Is there room?"""
-    name = "disk"
     if not site.directory:
-        return Finding(name, UNKNOWN, "nowhere to look")
+        return Finding(UNKNOWN, "nowhere to look")
     status = os.statvfs(_existing(site.directory))
     free = status.f_bavail * status.f_frsize
     text = f"{free / 1024**3:.1f} GB free" if free > 1024**3 else f"{free / 1024**2:.0f} MB free"
     if status.f_files and not status.f_favail:
-        return Finding(name, SERIOUS, "no inode is free", "remove some files")
+        return Finding(SERIOUS, "no inode is free", "remove some files")
     if free < TOO_LITTLE_BYTES:
-        return Finding(name, SERIOUS, f"full: {text}", "make room")
-    return Finding(name, WARNING if free < LITTLE_BYTES else OK, text, _room(free))
-
-
-def _room(free: int) -> str:
-    return "make room" if free < LITTLE_BYTES else ""
+        return Finding(SERIOUS, f"full: {text}", "make room")
+    return Finding(WARNING, text, "make room") if free < LITTLE_BYTES else Finding(OK, text)
 
 
 def ledger(site: Site) -> Finding:
     """Can the ledger be read, and by this version?"""
-    name, path = "ledger", f"{site.directory}/{FILE_NAME}"
+    path = f"{site.directory}/{FILE_NAME}"
     if not site.directory or not os.path.exists(path):
-        return Finding(name, UNKNOWN, "never observed: nothing was delivered yet")
+        return Finding(UNKNOWN, "never observed: nothing was delivered yet")
     try:
         version, events = _looked(path)
     except sqlite3.OperationalError as error:
-        return Finding(name, SERIOUS, f"{path}: {error}", f"chmod -R u+rw {site.directory}")
+        return Finding(SERIOUS, f"{path}: {error}", f"chmod -R u+rw {site.directory}")
     except sqlite3.DatabaseError as error:
         fix = "pattern-tracker sync puts it aside and starts a new one"
-        return Finding(name, SERIOUS, f"damaged: {error}", fix)
+        return Finding(SERIOUS, f"damaged: {error}", fix)
     if version > VERSION:
         text = f"made by a newer version (schema {version}, this one knows {VERSION})"
-        return Finding(name, SERIOUS, text, "install the newer version everywhere")
+        return Finding(SERIOUS, text, "install the newer version everywhere")
     aside = _put_aside(site.directory)
     if aside:
         text = f"{len(aside)} damaged before and put aside: {aside[-1]}"
-        return Finding(name, WARNING, text, "delete it, or recover it with sqlite3's .recover")
+        return Finding(WARNING, text, "delete it, or recover it with sqlite3's .recover")
     size = os.path.getsize(path) / 1024**2
-    return Finding(name, OK, f"{events} events, {size:.1f} MB")
+    return Finding(OK, f"{events} events, {size:.1f} MB")
 
 
 def _looked(path: str) -> tuple[int, int]:
@@ -136,29 +132,24 @@ def _put_aside(directory: str) -> list[str]:
 
 def quarantine(site: Site) -> Finding:
     """Is anything there that could not be delivered?"""
-    if site.status is None:
-        return Finding("quarantine", UNKNOWN, "the status could not be read")
-    count = site.status["quarantined"]
+    count = site.facts["quarantined"]
     if not count:
-        return Finding("quarantine", OK, "empty")
+        return Finding(OK, "empty")
     text = f"{count} file{'s' * (count != 1)} could not be delivered"
-    return Finding("quarantine", WARNING, text, "pattern-tracker quarantine list")
+    return Finding(WARNING, text, "pattern-tracker quarantine list")
 
 
 def dropped(site: Site) -> Finding:
     """Was anything lost on the way, and why?"""
-    if site.status is None:
-        return Finding("dropped", UNKNOWN, "the status could not be read")
-    counted = {**site.status["dropped"], **site.status["skipped"]}
-    lost = {cause: count for cause, count in counted.items() if cause in _LOSSES}
+    counted = {**site.facts["dropped"], **site.facts["skipped"]}
+    lost = {cause: count for cause, count in counted.items() if cause in LOSSES}
     if not lost:
-        return Finding("dropped", OK, "nothing was lost")
+        return Finding(OK, "nothing was lost")
     text = ", ".join(f"{count} {cause}" for cause, count in lost.items())
-    return Finding("dropped", WARNING, text, "; ".join(_LOSSES[cause] for cause in lost))
+    return Finding(WARNING, text, "; ".join(_REMEDIES[cause] for cause in lost))
 
 
-# The other causes are as they should be: secrets, duplicates, edits that changed nothing.
-_LOSSES = {
+_REMEDIES = {
     "expired": "deliver sooner, or raise PATTERN_CACHE_MAX_AGE_DAYS",
     "overflow": "deliver sooner, or raise PATTERN_CACHE_MAX_SIZE_MB",
     "failed": "see cache and disk above: events could not be written",

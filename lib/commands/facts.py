@@ -1,0 +1,206 @@
+"""What is known of a spool, and the words for what both `status` and `doctor` tell of it."""
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from math import isnan
+from typing import Any, TypedDict
+
+from lib.delivery.backoff import SECTION, Backoff
+from lib.delivery.breaker import shared_breaker
+from lib.flusher import mending, plugin_environment
+from lib.ledger.history import History
+from lib.ledger.recording import KNOWN, UNCHANGED
+from lib.ledger.store import DELIVERED, FILE_NAME
+from lib.spool import outbox, tally, wake
+from lib.spool.books import totals
+from lib.system import packages
+from lib.system.settings import Settings
+from lib.system.state import FILE_NAME as STATE_FILE
+from lib.system.state import StateFile
+from lib.system.timestamps import timestamp
+
+# What can become of a captured event that is neither delivered nor waiting.
+DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)
+# The causes that are nobody's wish.
+LOSSES = ("expired", "overflow", "failed", "removed")
+NEVER = "never observed"
+NO_SERVICE = "none: the embedded ledger only"
+
+
+class Service(TypedDict):
+    """`problem` is None while there is none; `next_attempt_in` is in seconds."""
+
+    url: str | None
+    last_delivery: str | None
+    problem: str | None
+    next_attempt_in: float
+
+
+class Environment(TypedDict, total=False):
+    """How it stands with the packages: READY, MISSING, or what a plugin's preparation says."""
+
+    state: str
+    since: str | None
+    reason: str | None
+
+
+class Flusher(TypedDict):
+    """The detached process, now and at the end of its last run."""
+
+    running: bool
+    last_run: str | None
+    last_error: str | None
+    last_delivery: str | None
+
+
+class Facts(TypedDict):
+    """All that is known of a spool, as `status --json` prints it. Times are ISO 8601 in UTC."""
+
+    enabled: bool
+    pending: int
+    last_capture: str | None
+    oldest_pending: str | None
+    quarantined: int
+    delivered: int
+    dropped: dict[str, int]
+    captured: int
+    skipped: dict[str, int]
+    ledgers_put_aside: int
+    cache_dir: str
+    circuit_breaker: dict[str, Any]
+    health: dict[str, Any]
+    service: Service
+    environment: Environment
+    interpreter: dict[str, Any]
+    flusher: Flusher
+
+
+def gather(directory: str) -> Facts:
+    """Gather what is known of the spool at `directory`. Raises OSError, sqlite3.Error."""
+    settings = Settings(os.environ)
+    state = StateFile(f"{directory}/{STATE_FILE}")
+    waiting = outbox.pending(directory)
+    counters, recorded = _read_ledger(f"{directory}/{FILE_NAME}")
+    counters = totals(directory, counters)
+    captures = [recorded, *(timestamp(item.captured_ns) for item in waiting[-1:])]
+    run = state.section("flusher")
+    return {
+        "enabled": settings.enabled,
+        "pending": len(waiting),
+        "last_capture": max(filter(None, captures), default=None),
+        "oldest_pending": timestamp(waiting[0].captured_ns) if waiting else None,
+        "quarantined": outbox.quarantined(directory),
+        "delivered": counters.get(DELIVERED, 0),
+        "dropped": _some(counters, DROPPED),
+        "captured": counters.get("captured", 0),
+        "skipped": _some(counters, tally.SKIPPED),
+        "ledgers_put_aside": counters.get("damaged_ledger", 0),
+        "cache_dir": directory,
+        "circuit_breaker": shared_breaker(settings, state).get_state(),
+        "health": state.section("health"),
+        "service": _service(state),
+        "environment": _environment(state),
+        "interpreter": state.section(mending.SECTION),
+        "flusher": {
+            "running": os.path.isdir(directory) and wake.is_running(directory),
+            "last_run": run.get("last_run"),
+            "last_error": run.get("last_error"),
+            "last_delivery": run.get("last_delivery"),
+        },
+    }
+
+
+def _read_ledger(path: str) -> tuple[dict[str, int], str | None]:
+    """Read its counters, and when the newest event was captured that is recorded."""
+    if not os.path.exists(path):
+        return {}, None
+    with closing(History(path)) as history:
+        return history.counters(), history.last_capture()
+
+
+def _service(state: StateFile) -> Service:
+    known = state.section(SECTION)
+    verdict = known.get("verdict")
+    return {
+        "url": known.get("url"),
+        "last_delivery": known.get("last_delivery"),
+        "problem": f"{verdict}: {known.get('reason')}" if verdict else None,
+        "next_attempt_in": round(Backoff(known).wait(), 1),
+    }
+
+
+def _environment(state: StateFile) -> Environment:
+    if not packages.missing():
+        return {"state": plugin_environment.READY}
+    told = state.section(plugin_environment.SECTION)
+    if told.get("state") in (plugin_environment.PREPARING, plugin_environment.FAILED):
+        return {"state": told["state"], "since": told.get("since"), "reason": told.get("reason")}
+    return {"state": plugin_environment.MISSING}
+
+
+def _some(counters: dict[str, int], causes: Iterable[str]) -> dict[str, int]:
+    """Choose those of `causes` that came up, in their order."""
+    return {cause: counters[cause] for cause in causes if counters.get(cause)}
+
+
+def counted(number: int, last: str | None, now: float) -> str:
+    """Tell how often something happened, and when it did last."""
+    if not number and not last:
+        return NEVER
+    return f"{number}, the last {ago(last, now)}" if last else str(number)
+
+
+def environment(known: Environment, now: float) -> str:
+    """Tell what keeps the packages away; "" where they are there."""
+    state, when = known["state"], known.get("since")
+    if state == plugin_environment.PREPARING:
+        waited = age(since(when, now))
+        return f"being made in the background for {waited}; events are kept"
+    if state == plugin_environment.FAILED:
+        return f"could not be made {ago(when, now)}, tried again hourly: {known['reason']}"
+    missing = "missing: events are recorded, but no service gets them"
+    return missing if state == plugin_environment.MISSING else ""
+
+
+def flusher(known: Flusher, now: float) -> str:
+    """Tell what the flusher does, or how its last run went."""
+    if known["last_error"]:
+        return f"its last run failed: {known['last_error']}"
+    if known["running"]:
+        return "at work"
+    return f"last run {ago(known['last_run'], now)}" if known["last_run"] else NEVER
+
+
+def age(seconds: float) -> str:
+    """A length of time for people: "42 s", "5 min", "3 h", "2 days"."""
+    seconds = max(0.0, seconds)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 2 * 86_400:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86_400:.0f} days"
+
+
+def since(timestamp: object, now: float | None = None) -> float:
+    """Seconds since an ISO 8601 time in UTC, negative for one in the future; NaN for nonsense."""
+    from datetime import datetime, timezone
+
+    try:
+        found = datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
+    except ValueError:
+        return float("nan")
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=timezone.utc)
+    return (time.time() if now is None else now) - found.timestamp()
+
+
+def ago(timestamp: str | None, now: float) -> str:
+    """How long ago a time of ours was; one from the future is said to be that."""
+    seconds = since(timestamp, now)
+    if isnan(seconds):
+        return str(timestamp)
+    return f"{age(-seconds)} ahead of the clock" if seconds < -1 else f"{age(seconds)} ago"
