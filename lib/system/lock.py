@@ -135,11 +135,14 @@ def take_soft(path: str, timeout: float = 0.0) -> "Any":
     except ImportError:
         raise OSError(errno.ENOLCK, "no flock there, and filelock is not installed", path) from None
     lock = SoftFileLock(path + SOFT_SUFFIX, mode=0o600)
-    try:
-        lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
-    except Timeout:
-        return None
-    return lock
+    # What a killed process left is cleared at one try, and taken at the next.
+    for wait in (0.0, 0.0, timeout):
+        try:
+            lock.acquire(timeout=wait, poll_interval=POLL_SECONDS)
+            return lock
+        except Timeout:
+            continue
+    return None
 
 
 def is_held(path: str) -> bool:
