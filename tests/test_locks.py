@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lib.spool import wake
-from lib.system.lock import NO_FLOCK, SOFT_SUFFIX, Lock, PackageLock, is_held
+from lib.system import soft_lock
+from lib.system.lock import NO_FLOCK, Lock, PackageLock, is_held
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload
 from tests.support.tracing import STRACE, needs_strace
 
@@ -25,7 +27,16 @@ HOLD = (
     "input()\n"
     "lock.release()\n"
 )
-WITHOUT_FLOCK = [STRACE, "-f", "-qq", "-o", "/dev/null", "-e", "inject=flock:error=ENOLCK"]
+# What flock answers, and whether two names can be exchanged there.
+WITHOUT = {
+    "ENOLCK": ["-e", "inject=flock:error=ENOLCK"],
+    "ENOSYS": ["-e", "inject=flock:error=ENOSYS"],
+    "a network mount": [
+        "-e", "inject=flock:error=EOPNOTSUPP", "-e", "inject=renameat2:error=EINVAL"
+    ],
+}  # fmt: skip
+TRACED = [STRACE, "-f", "-qq", "-o", "/dev/null"]
+WITHOUT_FLOCK = [*TRACED, *WITHOUT["ENOLCK"]]
 
 
 def program(kind: str, path: Path, timeout: float) -> list[str]:
@@ -67,24 +78,68 @@ def test_each_kind_keeps_the_other_out(holder: str, contender: str, tmp_path: Pa
 
 
 @needs_strace()
+@pytest.mark.parametrize("without", WITHOUT.values(), ids=WITHOUT.keys())
 @pytest.mark.parametrize("contender", KINDS)
 @pytest.mark.parametrize("holder", KINDS)
-def test_so_it_does_where_there_is_no_flock(holder: str, contender: str, tmp_path: Path) -> None:
+def test_so_it_does_where_there_is_no_flock(
+    holder: str, contender: str, without: list[str], tmp_path: Path
+) -> None:
     path = tmp_path / "a.lock"
-    with holding(holder, path, *WITHOUT_FLOCK):
-        assert Path(f"{path}{SOFT_SUFFIX}").exists()
-        assert not taken(contender, path, *WITHOUT_FLOCK)
-    assert taken(contender, path, *WITHOUT_FLOCK)
+    path.touch(0o600)  # as a run before left it
+    with holding(holder, path, *TRACED, *without):
+        assert Path(f"{path}{soft_lock.SUFFIX}").exists()
+        assert not taken(contender, path, *TRACED, *without)
+    assert taken(contender, path, *TRACED, *without)
 
 
 @needs_strace()
+@pytest.mark.parametrize("without", WITHOUT.values(), ids=WITHOUT.keys())
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_killed_holder_keeps_no_lock_where_there_is_no_flock(kind: str, tmp_path: Path) -> None:
+def test_a_killed_holder_keeps_no_lock_where_there_is_no_flock(
+    kind: str, without: list[str], tmp_path: Path
+) -> None:
     path = tmp_path / "a.lock"
     code = program(kind, path, 5)[-1].replace("input()", "import os; os.kill(os.getpid(), 9)")
-    subprocess.run([*WITHOUT_FLOCK, sys.executable, "-I", "-c", code], check=False)
-    assert Path(f"{path}{SOFT_SUFFIX}").exists()
-    assert taken(kind, path, *WITHOUT_FLOCK)
+    subprocess.run([*TRACED, *without, sys.executable, "-I", "-c", code], check=False)
+    assert Path(f"{path}{soft_lock.SUFFIX}").exists()
+    assert not soft_lock.is_held(str(path))
+    assert taken(kind, path, *TRACED, *without)
+    assert [item.name for item in tmp_path.iterdir()] == ["a.lock"]
+
+
+def test_what_a_machine_left_that_is_gone_is_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    marker = Path(f"{path}{soft_lock.SUFFIX}")
+    marker.write_text("1\nanother-machine\n")
+    assert soft_lock.is_held(str(path))
+    assert soft_lock.take(str(path)) is None
+    long_ago = time.time() - soft_lock.LEFT_SECONDS - 60
+    os.utime(marker, (long_ago, long_ago))
+    assert not soft_lock.is_held(str(path))
+    lock = soft_lock.take(str(path))
+    assert lock is not None
+    assert soft_lock.is_held(str(path))
+    lock.release()
+    assert not soft_lock.is_held(str(path))
+
+
+def test_a_lock_that_another_took_over_meanwhile_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.lock"
+    marker = Path(f"{path}{soft_lock.SUFFIX}")
+    marker.write_text("1\nanother-machine\n")
+
+    def found_left(marker: str) -> bool:
+        os.unlink(marker)
+        Path(marker).write_text(f"{os.getpid()}\n{os.uname().nodename}\n")
+        return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(soft_lock, "_is_left", found_left)
+        assert soft_lock.take(str(path)) is None
+    assert marker.read_text().startswith(f"{os.getpid()}\n")
+    assert [item.name for item in tmp_path.iterdir()] == [marker.name]
 
 
 @pytest.mark.parametrize("kind", [Lock, PackageLock])

@@ -3,14 +3,15 @@
 The same lock that the `filelock` package takes on Unix, so either side can wait for the other:
 importing that package costs a flusher run more than everything else it does (it loads asyncio), so
 the flusher takes it here, and `patient_lock` is for those who have the time. Where a file system
-has no flock (some network mounts), both use that package's soft lock: a file whose existence
-is the lock, with its owner in it, so that one left by a killed process is taken over.
+has no flock (some network mounts), both use `soft_lock`.
 """
 
 import errno
 import fcntl
 import os
 import time
+
+from lib.system import soft_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
         def release(self) -> None: ...
 
 
-POLL_SECONDS = 0.01
 # What a file system without flock answers.
 NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-SOFT_SUFFIX = ".soft"
 
 
 class Lock:
@@ -48,7 +47,7 @@ class Lock:
         while not self._try():
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(POLL_SECONDS)
+            time.sleep(soft_lock.POLL_SECONDS)
         return True
 
     def _try(self) -> bool:
@@ -60,7 +59,7 @@ class Lock:
         except OSError as error:
             if error.errno not in NO_FLOCK:
                 raise
-            self._soft = take_soft(self.path)
+            self._soft = soft_lock.take(self.path)
         finally:
             if self._fd != fd:
                 os.close(fd)
@@ -85,7 +84,8 @@ class PackageLock:
         from filelock import FileLock
 
         self.path = path
-        self._lock: Any = FileLock(path, mode=0o600)
+        # Of its own accord it would make the lock file itself the soft lock, on some errors only.
+        self._lock: Any = FileLock(path, mode=0o600, fallback_to_soft=False)
         self._soft: Any = None
 
     def acquire(self, timeout: float = 0.0) -> bool:
@@ -96,13 +96,13 @@ class PackageLock:
         from filelock import Timeout
 
         try:
-            self._lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
+            self._lock.acquire(timeout=timeout, poll_interval=soft_lock.POLL_SECONDS)
         except Timeout:
             return False
         except OSError as error:
             if error.errno not in NO_FLOCK:
                 raise
-            self._soft = take_soft(self.path, timeout)
+            self._soft = soft_lock.take(self.path, timeout)
             return self._soft is not None
         return True
 
@@ -122,29 +122,6 @@ def patient_lock(path: str) -> "AnyLock":
         return Lock(path)
 
 
-def take_soft(path: str, timeout: float = 0.0) -> "Any":
-    """The soft lock for `path`, held, to be released; None if another held it throughout.
-
-    Raises OSError where the package is missing.
-    """
-    from lib.system import packages
-
-    packages.find()
-    try:
-        from filelock import SoftFileLock, Timeout
-    except ImportError:
-        raise OSError(errno.ENOLCK, "no flock there, and filelock is not installed", path) from None
-    lock = SoftFileLock(path + SOFT_SUFFIX, mode=0o600)
-    # What a killed process left is cleared at one try, and taken at the next.
-    for wait in (0.0, 0.0, timeout):
-        try:
-            lock.acquire(timeout=wait, poll_interval=POLL_SECONDS)
-            return lock
-        except Timeout:
-            continue
-    return None
-
-
 def is_held(path: str) -> bool:
     """Whether a process holds the lock on `path` now."""
     try:
@@ -157,7 +134,7 @@ def is_held(path: str) -> bool:
     except OSError as error:
         if error.errno not in NO_FLOCK:
             raise
-        return os.path.lexists(path + SOFT_SUFFIX)
+        return soft_lock.is_held(path)
     finally:
         os.close(fd)
 
