@@ -2,15 +2,22 @@
 
 import asyncio
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pyfakefs.fake_filesystem import FakeFilesystem
 
+from lib.ledger.history import History
+from lib.ledger.store import open_ledger
 from lib.pattern_tracker import PatternTracker
-from lib.resilience import CircuitBreaker, PatternCache, SharedStorage
+from lib.resilience import CircuitBreaker, PatternCache, ResilientAPIClient, SharedStorage
 from lib.resilience.testing import FakeClock
+from tests.support.bundle import ROOT
 
 SPOOL = "/home/author/spool"
 CREATED = {"event_type": "pattern_created", "pattern_id": "python-code-1", "pattern_name": "one"}
@@ -87,11 +94,93 @@ def test_the_circuit_is_kept_on_the_authors_disk(disk: FakeFilesystem) -> None:
     assert not is_on_the_real_disk(disk, "/home/author/s.json")
 
 
-def test_a_tracked_pattern_waits_on_the_authors_disk(disk: FakeFilesystem) -> None:
-    """SQLite knows no disk but the real one: the ledger is not made, and the event waits."""
-    tracker = PatternTracker(base_url="")
-    done = asyncio.run(tracker.track_pattern_creation("x = 1\n", {"file_path": "/p/a.py"}))
-    assert done["success"] is False
-    assert done["cached"] is True
-    assert len(list(Path(SPOOL).glob("pending_*.json"))) == 1
+def test_what_waits_is_delivered_when_the_service_is_back(disk: FakeFilesystem) -> None:
+    cache = PatternCache(SPOOL)
+    asyncio.run(cache.cache_pattern_event(CREATED))
+    service = Recorder(failures=1)
+    assert asyncio.run(cache.sync_cached_events(service))["failed"] == 1
+    (file,) = Path(SPOOL).glob("pending_*.json")
+    assert '"retry_count":1' in file.read_text()
+    assert asyncio.run(cache.sync_cached_events(service))["synced"] == 1
+    assert [event["pattern_id"] for event in service.got] == ["python-code-1"]
+    assert not list(Path(SPOOL).glob("pending_*.json"))
+
+
+def test_a_client_delivers_what_it_could_not_before(disk: FakeFilesystem) -> None:
+    async def story() -> None:
+        first = await client.track_pattern_resilient("pattern_created", "python-code-1")
+        assert (first["success"], first["cached"]) == (False, True)
+        answers.append(200)
+        second = await client.track_pattern_resilient("pattern_created", "python-code-2")
+        assert (second["success"], second["cached"]) == (True, False), second
+        assert await client.executor.wait_for_completion()
+
+    answers = [503]
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(answers[-1], json={"success": True})
+    )
+    client = ResilientAPIClient("http://service", clock=FakeClock(), transport=transport)
+    asyncio.run(story())
+    assert client.cache.get_stats()["pending_events"] == 0
+    assert "breaker" in Path(SPOOL, "state.json").read_text()
     assert not is_on_the_real_disk(disk, SPOOL)
+
+
+@pytest.fixture
+def in_use(tmp_path: Path) -> Iterator[Path]:
+    """A spool and a ledger of a machine where the product is at work; no test may touch them."""
+    directory = tmp_path / "patterns"
+    directory.mkdir(0o700)
+    open_ledger(str(directory)).close()
+    yield directory
+    assert [item.name for item in directory.iterdir()] == ["ledger.db"]
+    ledger = History(f"{directory}/ledger.db")
+    assert not list(ledger.events())
+    ledger.close()
+
+
+def test_a_pattern_that_a_test_tracks_is_in_no_real_ledger(
+    in_use: Path, disk: FakeFilesystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite knows no disk but the real one: the ledger is in memory."""
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(in_use))
+    tracker = PatternTracker(base_url="")
+    made = asyncio.run(tracker.track_pattern_creation("x = 1\n", {"file_path": "/p/a.py"}))
+    assert made["success"] is True
+    assert (in_use / "tally").exists()
+    assert not list(in_use.glob("pending_*.json"))
+    assert not (in_use / "ledger.db").exists()
+
+
+LATE = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+
+
+def test_late(fs):
+    from lib.resilience import PatternCache
+    assert asyncio.run(PatternCache("/spool").cache_pattern_event({event!r}))
+    assert len(list(Path("/spool").glob("pending_*.json"))) == 1
+
+
+def test_without():
+    from lib.resilience import PatternCache
+    assert asyncio.run(PatternCache({real!r}).cache_pattern_event({event!r}))
+    assert len(list(Path({real!r}).glob("pending_*.json"))) == 1
+"""
+
+
+@pytest.mark.parametrize("chosen", ["", "test_late", "test_without"])
+def test_it_does_not_matter_when_the_library_is_imported(tmp_path: Path, chosen: str) -> None:
+    real = tmp_path / "spool"
+    code = LATE.format(root=str(ROOT), event=CREATED, real=str(real))
+    (tmp_path / "test_late.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
+        + [f"test_late.py::{chosen}" if chosen else "test_late.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert not os.path.lexists("/spool")
+    assert real.exists() == (chosen != "test_late")
