@@ -1,10 +1,13 @@
 """From the client's payloads to events."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lib.capture.payload import Refused, capture
+from lib.capture.named_file import Refused
+from lib.capture.payload import capture
 from tests.support.bundle import PAYLOADS, payload
 
 WHEN = 1_800_000_000_000_000_000
@@ -112,6 +115,68 @@ def test_the_same_content_or_another_comment_is_no_event() -> None:
 def test_files_named_after_secrets_are_not_captured(path: str) -> None:
     given = {"file_path": path, "content": "hunter2"}
     assert refusal("01-write-create-js-marker.post", tool_input=given) == "secret"
+
+
+SECRET_NAMES = (
+    "id_rsa.bak terraform.tfstate.backup prod.tfvars.json .dev.vars secret.yaml credentials.csv "
+    ".docker/config.json .cargo/credentials.toml .bash_history passwords.txt id_ed25519.old "
+    "id_rsa~ .id_rsa.swp .netrc.1 db-secrets.yml secrets.prod.yaml server.key.orig .env.bak "
+    ".psql_history ConsoleHost_history.txt credentials.json.save .m2/settings.xml "
+    "wp-config.php.bak .npmrc.bak terraform.tfstate.1700000000.backup #.pgpass# "
+    "service-account-prod.json.old x.keytab"
+).split()
+PLAIN_NAMES = (
+    "secrets.py credentials.ts token.go passwords.md tokens.css password_reset_email.txt "
+    "history.py environment.ts key.rs secretary.txt id_rsa.pub config.json settings.xml a.bak "
+    "1.1 keys.txt docs/secrets/index.md hosts.yml"
+).split()
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_a_copy_or_another_format_of_such_a_file_is_one_too(name: str) -> None:
+    given = {"file_path": "/p/" + name, "content": "hunter2"}
+    assert refusal("01-write-create-js-marker.post", tool_input=given) == "secret"
+
+
+@pytest.mark.parametrize("name", PLAIN_NAMES)
+def test_a_file_with_a_name_like_it_is_captured(name: str) -> None:
+    assert event("01-write-create-js-marker.post", tool_input={
+        "file_path": "/p/" + name, "content": "x = 1\n"})  # fmt: skip
+
+
+def test_a_link_is_judged_by_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("hunter2")
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("hunter2")
+    (tmp_path / "plain.txt").write_text("x = 1\n")
+    (tmp_path / "notes.txt").symlink_to(".env")
+    (tmp_path / "twice.txt").symlink_to("notes.txt")
+    (tmp_path / "here").symlink_to(".ssh")
+    (tmp_path / "other.txt").symlink_to("plain.txt")
+    for name, cause in (("notes.txt", "secret"), ("twice.txt", "secret"), ("here/config", "secret"),
+                        ("here", "unreadable")):  # fmt: skip
+        given = {"file_path": str(tmp_path / name), "old_string": "a", "new_string": "b"}
+        assert refusal("09-edit-crlf.post", tool_input=given, tool_response={}) == cause
+        written = {"file_path": str(tmp_path / name), "content": "hunter2"}
+        assert refusal("01-write-create-js-marker.post", tool_input=written) == cause
+    given["file_path"] = str(tmp_path / "other.txt")
+    assert event("09-edit-crlf.post", tool_input=given, tool_response={})
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="no /proc")
+def test_what_a_kernel_tells_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").symlink_to("/proc/self/environ")
+    os.mkfifo(tmp_path / "pipe.txt")
+    for path, cause in (
+        ("/proc/self/environ", "secret"),
+        (f"{tmp_path}/notes.txt", "secret"),
+        (f"{tmp_path}/../../proc/../proc/self/environ", "secret"),
+        ("/etc/../proc/self/environ", "secret"),
+        (f"{tmp_path}/pipe.txt", "unreadable"),
+    ):
+        given = {"file_path": path, "old_string": "a", "new_string": "b"}
+        if os.path.exists(path):
+            assert refusal("09-edit-crlf.post", tool_input=given, tool_response={}) == cause
 
 
 def test_failed_calls_and_other_tools_make_no_event() -> None:

@@ -178,7 +178,8 @@ def test_it_does_not_matter_when_the_library_is_imported(tmp_path: Path, chosen:
     (tmp_path / "test_late.py").write_text(code)
     which = f"test_late.py::{chosen}" if chosen else "test_late.py"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", which],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly",
+         which],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

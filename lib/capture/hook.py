@@ -4,7 +4,7 @@ import posix
 import sys
 import time
 
-from lib.capture import event, payload
+from lib.capture import event, named_file, payload
 from lib.spool import inbox, tally
 from lib.spool.wake import Stale, is_held_off, wake
 from lib.system import files, json_codec
@@ -36,7 +36,7 @@ def post_tool_use(root: str) -> None:
     try:
         key = _commit(directory, settings.keep_content, data, tail, size)
         outcome = "captured" if key else "duplicate"
-    except payload.Refused as refused:
+    except named_file.Refused as refused:
         outcome = refused.cause
     except (ValueError, RecursionError):
         outcome = "unreadable"
@@ -100,7 +100,7 @@ def _read_payload() -> "tuple[bytes, bytes, int]":
     """Standard input to its end: all of it, or its first and last bytes if it is oversize."""
     chunks: list[bytes] = []
     size = 0
-    while size <= payload.MAX_BYTES:
+    while size <= named_file.MAX_BYTES:
         chunk = posix.read(0, CHUNK)
         if not chunk:
             return b"".join(chunks), b"", size

@@ -6,7 +6,8 @@ Builtins only: the hook path imports this, where it meets one.
 from lib.capture import event, identity
 from lib.capture.event import Content
 from lib.capture.languages import base_name
-from lib.capture.payload import MAX_PATH, READERS, Refused, path_in
+from lib.capture.named_file import Refused
+from lib.capture.payload import MAX_PATH, READERS, path_in
 from lib.system import json_codec
 from lib.system.digest import hex_digest
 

@@ -4,24 +4,14 @@ Builtins only: the hook path imports this. A payload is somebody else's data: ev
 missing or of the wrong type, and then there is no event rather than a wrong one.
 """
 
-from lib.capture import event
+from lib.capture import event, named_file
 from lib.capture.event import Content
-from lib.capture.secret_names import holds_secrets
-from lib.system.calls import posix
+from lib.capture.named_file import MAX_BYTES, Refused
 
-MAX_BYTES = 8 * 1024 * 1024
 MAX_PATH = 4096
 MAX_EDITS = 10_000
 # Each edit copies the text: characters, of all edits of a call together.
 MAX_COPIED = 256 * 1024 * 1024
-
-
-class Refused(Exception):
-    """The payload makes no event; `cause` says why, for the tally."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
 
 
 class Change:
@@ -108,8 +98,7 @@ def _text(value: object) -> str:
 def path_in(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_PATH:
         raise Refused("unreadable")
-    if holds_secrets(value):
-        raise Refused("secret")
+    named_file.look(value)
     return value
 
 
@@ -132,14 +121,14 @@ def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
         edits = [{**given, "old_string": answer.get("oldString", given.get("old_string"))}]
     before = answer.get("originalFile")
     if not isinstance(before, str):
-        return Change(path, _on_disk(path), None, before_known="originalFile" in answer)
+        return Change(path, named_file.read(path), None, before_known="originalFile" in answer)
     if not before and answer.get("oldString") == "":  # an edit of nothing makes the file
         return Change(path, _apply(before, edits), None)
     if answer.get("oldString", given.get("old_string")) != given.get("old_string"):
         # The client matched curly quotes for straight ones, and curled the new ones likewise;
         # only the file has those.
         try:
-            return Change(path, _on_disk(path), before)
+            return Change(path, named_file.read(path), before)
         except Refused:
             pass
     return Change(path, _apply(before, edits), before)
@@ -149,7 +138,7 @@ def _notebook(given: "dict[str, object]", answer: "dict[str, object]") -> Change
     path = path_in(given.get("notebook_path"))
     before, after = answer.get("original_file"), answer.get("updated_file")
     if not isinstance(after, str):
-        after = _on_disk(path)
+        after = named_file.read(path)
     if isinstance(before, str):
         return Change(path, after, before)
     return Change(path, after, None, before_known=False)
@@ -181,30 +170,6 @@ def _replaced(text: str, old: str, new: str, everywhere: bool) -> str:
     if len(text) + times * (len(new) - len(old)) > MAX_BYTES:
         raise Refused("oversize")
     return text.replace(old, new, times)
-
-
-def _on_disk(path: str) -> str:
-    """What the file at `path` holds now, for payloads that do not tell."""
-    try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
-        try:
-            status = posix.fstat(fd)
-            if not _is_regular(status.st_mode) or status.st_size > MAX_BYTES:
-                raise Refused("unreadable")
-            data = posix.read(fd, MAX_BYTES)
-        finally:
-            posix.close(fd)
-        # By its mark; the client reads and writes both back as it found them.
-        is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        return data.decode("utf-16" if is_wide else "utf-8")
-    except (OSError, ValueError):
-        raise Refused("unreadable") from None
-
-
-def _is_regular(mode: int) -> bool:
-    from _stat import S_ISREG
-
-    return S_ISREG(mode)
 
 
 READERS = {"Write": _write, "Edit": _edit, "MultiEdit": _edit, "NotebookEdit": _notebook}

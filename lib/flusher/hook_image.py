@@ -28,6 +28,7 @@ MODULES = (
     "lib.capture.identity",
     "lib.capture.event",
     "lib.capture.secret_names",
+    "lib.capture.named_file",
     "lib.capture.payload",
     "lib.system.files",
     "lib.spool.tally",

@@ -1,0 +1,81 @@
+"""The file that a payload names: what it really is, and what it holds now.
+
+Builtins only: the hook path imports this. A name can be a link to another: the file behind it is
+judged, once it is open, so that nobody can change the link in between.
+"""
+
+from lib.capture.secret_names import holds_secrets
+from lib.system.calls import posix
+
+MAX_BYTES = 8 * 1024 * 1024
+# To look at what a file is without reading it, or waiting for it.
+_READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC
+_LOOK = getattr(posix, "O_PATH", posix.O_RDONLY | posix.O_NONBLOCK) | posix.O_CLOEXEC
+_KIND, _REGULAR = 0o170000, 0o100000
+_MAX_LINKS = 40
+
+
+class Refused(Exception):
+    """The payload makes no event; `cause` says why, for the tally."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def look(path: str) -> None:
+    """Raise Refused if `path` may not be captured by its name, or by what it is or leads to."""
+    if holds_secrets(path):
+        raise Refused("secret")
+    try:
+        fd = posix.open(path, _LOOK)
+    except (OSError, ValueError):
+        return  # no file: nothing that a link could lead to
+    try:
+        _size(fd, path)
+    finally:
+        posix.close(fd)
+
+
+def read(path: str) -> str:
+    """What the file at `path` holds now. Raises Refused."""
+    try:
+        fd = posix.open(path, _READ)
+        try:
+            size = _size(fd, path)
+            data = posix.read(fd, MAX_BYTES) if size <= MAX_BYTES else b""
+        finally:
+            posix.close(fd)
+        # Where there is something in a file of no size, a kernel writes it.
+        if bool(data) != bool(size):
+            raise Refused("unreadable")
+        # By its mark; the client reads and writes both back as it found them.
+        is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        return data.decode("utf-16" if is_wide else "utf-8")
+    except (OSError, ValueError):
+        raise Refused("unreadable") from None
+
+
+def _size(fd: int, path: str) -> int:
+    """The size in bytes of the open file `fd`, which the harmless `path` led to. Raises Refused."""
+    status = posix.fstat(fd)
+    if status.st_mode & _KIND != _REGULAR:
+        raise Refused("unreadable")
+    try:
+        name = posix.readlink(f"/proc/self/fd/{fd}")
+    except OSError:  # not Linux
+        name = _followed(path)
+    if name != path and holds_secrets(name):
+        raise Refused("secret")
+    return status.st_size
+
+
+def _followed(path: str) -> str:
+    """Where `path` leads if it is a link, without those among its directories."""
+    for _ in range(_MAX_LINKS):
+        try:
+            target = posix.readlink(path)
+        except OSError:
+            break
+        path = target if target[:1] == "/" else path.rpartition("/")[0] + "/" + target
+    return path
