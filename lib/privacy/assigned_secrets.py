@@ -1,76 +1,86 @@
 """Secrets without a format of their own: what is assigned to a name such as `db_password`.
 
-The value decides: a placeholder, a variable, a sentence or an identifier is none. All searches
+From a word of the name to the end of the name, over what may stand between a name and its value
+(an operator, a type, another line, a call, a default), to the value, which decides. All searches
 are bounded, so that each word costs a bounded number of steps.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from math import log2
 
-# The words that names hold, each with the kind of secret that it means.
-WORDS = {
-    "pass": "password",
-    "pwd": "password",
-    "secret": "secret",
-    "token": "token",
-    "cred": "credential",
-    "auth": "credential",
-    "key": "key",
-}
+from lib.privacy.secret_values import is_code, is_secret_value
+from lib.privacy.telling_names import WORDS, kind_of
+
 _MAX_VALUE = 1000
 _MAX_NAME = 100
-# What makes a key of some kind a secret one.
-_KEY_OF = tuple(
-    "api access secret private auth encryption encrypt crypt signing signature account master "
-    "service app subscription shared sharedaccess storage hmac jwt session admin license deploy "
-    "client consumer rsa aes cipher integration ingest webhook write read project".split()
-)
-_PASSWORDS = ("word", "wd", "phrase", "code", "")
-# The rest of the name, up to where its value begins.
-_OPERATOR = re.compile(
-    r"""([\w.-]{0,40})                        # the rest of the name
-        (\\{0,3}["'`])?\]?[ \t]{0,20}         # its closing quote or bracket
-        (?: (:[ \t]{0,4}[A-Za-z&*][\w.|?*&'\[\] ]{0,40}=(?!=))     # : type =
-          | ([A-Za-z]{2,10}[ \t]=(?!=))       # type =, as in Go
-          | (:=|=>|={1,3}|!={1,2}|:|,|\(|>|[ ])
-        )
-        [ \t]{0,20}(?:[bBrRfFuULn@$]{1,2}(?=\\{0,3}["'`]))?""",
+_PASSWORDS = ("password", "passwd", "passphrase", "passcode", "pass", "pwd")
+_REST = re.compile(r"[\w.-]{0,40}")
+_BEFORE = re.compile(r"[\w.:$-]{0,40}\Z")
+# From the end of a name to its value, in one step: what is in group 1 tells how sure it is.
+_QUOTE = r"\\{0,3}[\"'`]"
+_LINK = re.compile(
+    rf"""({_QUOTE})?[\])]{{0,2}}\*{{0,2}}[ \t]{{0,20}}
+        (?: (?:\[\w{{0,20}}\][ \t]{{0,4}}|\*[ \t]?)=(?!=)                       # char x[] =
+          | :[ \t]{{0,4}}(?:&'[a-z]{{1,9}}[ ])?[A-Za-z*&][\w.|?*&<>\[\] ]{{0,40}}[ \t]=(?![=>])
+          | [A-Za-z][A-Za-z0-9]{{1,10}}[ \t]{{1,4}}=(?!=)                        # x type =
+          | \{{[ \t]?get;[^}}]{{0,20}}\}}[ \t]?=                                 # a property
+          | ,?\s{{0,80}}-?[ \t]?{_QUOTE}?[A-Za-z]{{0,9}}[vV]alue{_QUOTE}?[ \t]{{0,9}}[:=]
+          | </\w{{1,20}}>\s{{0,40}}(<\w{{1,20}}>)                                # <key>..<string>
+          | (?<=["'])(?:[ ][^<>\n]{{0,40}})?(>)(?:<value>)?
+          | (>)<!\[CDATA\[
+          | \{{\s(?=[^{{}}]{{0,300}}\bdefault)[^{{}}]{{0,300}}?\bdefault[ \t]{{0,9}}=  # Terraform
+          | (?i:is|as|by)[ ] | \|[ ]
+          | (?:,[ ]\w{{1,20}}=[\w.]{{1,30}}){{0,3}},[ ]default(?:_value)?[ ]?=     # argparse
+          | (:=|=>|\|\|=|\?\?=|\?=|->|={{1,3}}|!={{1,2}}|<<<|\|\||\?\?|\?:|:-|:(?!:)|,|\(|\{{|>
+             |or[ ]|\.(?:unwrap_or|orElse|getOrElse|or|or_else|valueOr)\(|(?<=[ ])(?=\S))
+        )[ \t]{{0,20}}""",
     re.VERBOSE,
 )
-_STRING = {
-    '"': re.compile(r'"((?:[^"\\\r\n]|\\.){0,1000})"'),
-    "'": re.compile(r"'((?:[^'\\\r\n]|\\.){0,1000})'"),
-    "`": re.compile(r"`((?:[^`\\\r\n]|\\.){0,1000})`"),
-}
-_TRIPLE = re.compile(r'"""|\'\'\'')
-_BARE = re.compile(r"[^\s\"'`<>(){}\[\],;&|\\]{6,300}")
-_AFTER_BARE = re.compile(r"[ \t]*(?:\Z|[\r\n;\"'`&<|]|\\|#|//)")
-_NAME_BEFORE = re.compile(r"[\w.-]{0,40}\Z")
-_PLACEHOLDER = re.compile(
-    r"""your[-_ .]|change[-_ ]?(?:me|it)|place[-_ ]?holder|x{4}|\*{3}|\.{3}|\[REDACTED|\$\{
-        |\{\{|<[^>]{0,60}>|%\(|%[sdr]\b|\$\(|^\$\w|^\{[\w.!:\[\]()]{0,60}\}$|^@
-        |insert[-_ ]|replace[-_ ]|_here\b
+# What may stand before the value then, any number of times up to a bound.
+_WRAP = re.compile(
+    r"""[ \t]{1,40}
+        | \\?\r?\n[ \t]{0,80}(?:-[ \t])?(?:value:|default:|<value>)?
+        | (?:\|[+-]?|>[+-]?)(?=\r?\n)
+        | \[\](?:byte|rune)\(
+        | [(\[{](?![(\[{])
+        | !!?\w{1,10}[ ] | &\w{1,20}[ ]
+        | (?:new[ ])?[A-Za-z_][\w.:<>]{0,60}!?\(
+        | (?:default|default_value|fallback|value|\"value\")[ \t]{0,4}[=:]
+        | [\w.$\[\]:]{2,60}[ \t]{0,4}(?:\|\||\?\?|\?:|\bor\b)
+        | (?:ConvertTo-SecureString|await|return)[ ]
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
-_DULL = frozenset(
-    "none null nil true false undefined default empty string secret password passwd pass token "
-    "username user root admin test testing foo bar baz foobar example sample dummy fake hidden "
-    "required optional disabled enabled basic bearer digest plain plaintext prompt ignore".split()
-)
-_PARTS = re.compile(r"[-_./: @]+")
-_WORD = re.compile(r"[A-Za-z]+\d{0,2}\Z|\d{1,4}\Z")
-_DOTTED = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*[!?]?\Z")
-# Names of what is told about a secret.
-_OF_TYPE = re.compile(
-    r"\w{0,40}?(?:type|name|url|uri|path|file|field|id|label|hint|regex|pattern|endpoint|length|size"
-    r"|count)s?\Z"
+_RESOURCE = re.compile(r"::|:\d{12}:")
+_SEPARATORS = re.compile(r"[\W_]+")
+# Behind these there is an expression.
+_CALLS = ("(", "[", "{", "||", "??", "?:", " or")
+# What an argument is rather than a password.
+_LABEL = re.compile(r"[a-z]+\d?\Z")
+# What ends a bare value in code.
+_IN_CODE = tuple(";,).")
+_MAX_WRAPS, _MAX_LINES = 8, 3
+_PREFIX = re.compile(r"(?:[bBrRfFuULnN@$#]{1,2}#{0,2})?(?=\\{0,3}[\"'`])")
+_STRING = {
+    quote: re.compile(
+        rf"{quote}([^{quote}\\\r\n]{{0,1000}}(?:\\.[^{quote}\\\r\n]{{0,1000}}){{0,40}}){quote}"
+    )
+    for quote in "\"'`"
+}
+_TRIPLE = re.compile(r"(\"\"\"|''')\s{0,80}(\S[^\r\n]{0,1000}?)\s{0,80}\1")
+_SCHEME = re.compile(r"(?i:(?:bearer|token|basic|apikey|key|bot)[ ](?:token=)?)(?=\S{8})")
+_BARE = re.compile(r"[^\s\"'`<>(){}\[\],;&|\\]{6,1000}")
+_TO_THE_END = re.compile(r"([^\s\"'`<\\,;]{12,1000})[ \t]*(?:[\r\n]|\Z|[ ]#)")
+_IN_TAGS = re.compile(r"[^<\r\n]{6,1000}(?=<|\]\]>)")
+_END = re.compile(r"[ \t]*(?:\Z|[\r\n;\"'`&<|,})\]]|\\|#|//|\*/|--)")
+_OPTION = re.compile(r"(?:^|[\s\"'\[(])--?[\w.-]{0,40}\Z")
+_COMMAND = re.compile(
+    r"(?:^|\s)(?:ENV|ARG|setx|#[ ]?define|[Pp]assword|PASSWORD|login|machine|BY|by)\s"
+    r"[\s\w.@-]{0,80}\Z"
 )
 
 
-def find(text: str, lowered: str, word: str) -> "Iterator[tuple[int, int, str]]":
+def find(text: str, lowered: str, word: str) -> Iterator[tuple[int, int, str]]:
     """The secrets assigned to names with `word`: where each starts and ends, and its kind.
 
     `lowered`: `text` in lower case, of the same length.
@@ -84,62 +94,95 @@ def find(text: str, lowered: str, word: str) -> "Iterator[tuple[int, int, str]]"
 
 
 def _assigned(text: str, lowered: str, word: str, at: int) -> "tuple[int, int, str] | None":
-    if word == "key" and not lowered[max(0, at - 14) : at].rstrip("-_ ").endswith(_KEY_OF):
+    stop = _REST.match(lowered, at + len(word)).end()  # type: ignore[union-attr]
+    rest = lowered[at + len(word) : stop].rstrip(".-")
+    stop = at + len(word) + len(rest)
+    link = _LINK.match(text, stop)
+    if not link:
         return None
-    match = _OPERATOR.match(text, at + len(word))
-    kind = _kind_of(word, match[1].lower()) if match else ""
-    if not match or not kind:
+    kind, sure = kind_of(text, lowered, word, rest, at)
+    if not kind:
         return None
-    operator = match[5] or "="
-    misread = (operator == " " and not _takes_argument(text, at)) or (
-        operator == "," and not match[2]
-    )
-    return None if misread else _value(text, match.end(), kind, match[1].lower(), operator)
+    start = _BEFORE.search(text, max(0, at - 40), at).start()  # type: ignore[union-attr]
+    name = text[start:stop]
+    # A path, a type, a resource.
+    if (text[start - 1 : start] == "/" and name[0].isalnum()) or _RESOURCE.search(name):
+        return None
+    operator = link[5] if link[5] is not None else link[2] or link[3] or link[4] or "default"
+    place = _Place(text, at, name, operator or " ", bool(link[1]))
+    return _value(place, link.end(), kind, sure)
 
 
-def _value(
-    text: str, start: int, kind: str, rest: str, operator: str
+class _Place:
+    """Where a secret may stand: the `text`, the `name` at `at`, the `operator` behind it."""
+
+    def __init__(self, text: str, at: int, name: str, operator: str, quoted: bool) -> None:
+        self.text = text
+        self.at = at
+        self.name = name
+        self.operator = operator
+        # Whether the name itself is a string.
+        self.quoted = quoted
+        self.lines = 0
+
+    def is_told_by(self, expression: "re.Pattern[str]") -> bool:
+        """Whether what stands before the name fits `expression`."""
+        return bool(expression.search(self.text, max(0, self.at - 90), self.at))
+
+    def repeats(self, value: str) -> bool:
+        """Whether `value` only says the name again."""
+        one, other = (_SEPARATORS.sub("", t).lower() for t in (self.name, value[:_MAX_NAME]))
+        return one.endswith(other) or other.endswith(one) or other.startswith(one)
+
+
+def _value(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, str] | None":
+    """The secret that begins at `start`, or behind what may stand before it."""
+    text = place.text
+    called = place.operator in (",", "(", "{") or place.operator[0] == "."
+    for _ in range(_MAX_WRAPS):
+        wrap = _WRAP.match(text, start)
+        if not wrap or place.lines > _MAX_LINES:
+            break
+        start = wrap.end()
+        place.lines += "\n" in wrap[0]
+        called = called or wrap[0].rstrip().endswith(_CALLS)
+    scheme = _SCHEME.match(text, start)
+    start = scheme.end() if scheme else start
+    prefix = _PREFIX.match(text, start)
+    if prefix:
+        return _quoted(place, prefix.end(), kind, sure, called)
+    return None if called else _bare(place, start, kind, sure)
+
+
+def _quoted(
+    place: _Place, start: int, kind: str, sure: bool, called: bool
 ) -> "tuple[int, int, str] | None":
-    """The secret that begins at `start`, behind `operator`."""
-    is_argument = operator in (",", "(")
-    span = _literal(text, start)
-    if span:
-        # Letters alone are no password among arguments.
-        named = operator if is_argument else rest
-        return (*span, kind) if _is_secret(kind, text[span[0] : span[1]], named) else None
-    if is_argument or _TRIPLE.match(text, start):
+    """The secret in the string literal that begins at `start`; `called`: it is an argument."""
+    span = _literal(place.text, start)
+    if not span:
         return None
-    return _bare(text, start, kind, text[start - 1] in " \t" and operator not in ": ")
-
-
-def _kind_of(word: str, rest: str) -> str:
-    """What a name is that holds `word` and then `rest`; "" for none that keeps a secret."""
-    kind = WORDS[word]
-    if word == "pass":
-        for ending in _PASSWORDS:
-            if rest.startswith(ending):
-                rest = rest[len(ending) :]
-                break
-        # "passed", "passive", "passage"
-        if rest[:1].isalpha():
-            return ""
-    if word == "auth" and rest[:5] in ("or", "ors", "ority", "orize"):
-        return ""
-    return "" if _OF_TYPE.match(rest) else kind
-
-
-def _takes_argument(text: str, at: int) -> bool:
-    """Whether the name at `at` is an option (`--password x`) or a word of a .netrc."""
-    line = text[max(0, at - 120) : at].rpartition("\n")[2]
-    name = _NAME_BEFORE.search(line)
-    option = bool(name) and name[0].startswith("--") if name else False
-    return option or (" login " in f" {line}" or "machine " in line)
+    if place.operator == " " and not (place.is_told_by(_COMMAND) or place.name == "PASSWORD"):
+        return None
+    scheme = _SCHEME.match(place.text, *span)
+    begin = scheme.end() if scheme else span[0]
+    value = place.text[begin : span[1]]
+    # A word is a password only where it is assigned to nothing else.
+    if place.operator == "," and _LABEL.match(value):
+        return None
+    word = place.operator[-1] == "=" and not (called or place.quoted) and value.islower()
+    word = word and place.name.lower().endswith(_PASSWORDS)
+    if place.repeats(value) or not is_secret_value(value, kind, sure=sure, word=word):
+        return None
+    return begin, span[1], kind
 
 
 def _literal(text: str, start: int) -> "tuple[int, int] | None":
     """Where the text of the string literal that begins at `start` begins and ends."""
     quote = text[start : start + 1]
-    if quote in _STRING and text[start : start + 3] != quote * 3:
+    if quote in _STRING and quote:
+        if text[start : start + 3] == quote * 3:
+            match = _TRIPLE.match(text, start)
+            return match.span(2) if match else None
         match = _STRING[quote].match(text, start)
         return match.span(1) if match else None
     if quote == "\\":  # code inside a JSON string
@@ -152,55 +195,35 @@ def _literal(text: str, start: int) -> "tuple[int, int] | None":
     return None
 
 
-def _bare(text: str, start: int, kind: str, spaced: bool) -> "tuple[int, int, str] | None":
+def _bare(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, str] | None":
     """An unquoted value, as in YAML, .ini files, shells and connection strings."""
-    match = _BARE.match(text, start)
-    if not match or not _AFTER_BARE.match(text, match.end()):
+    text, operator = place.text, place.operator
+    command = operator == " " and (place.is_told_by(_OPTION) or place.is_told_by(_COMMAND))
+    if operator == " " and not command:
         return None
-    value = match[0]
-    if not any(c.isdigit() for c in value) and not any(c in "!@#$%^&*+" for c in value[1:]):
-        return None
-    # Beside an operator with spaces it is a variable rather than a word.
-    is_variable = bool(_DOTTED.match(value)) and (spaced or "." in value)
-    if is_variable and not (len(value) >= 32 and has_entropy(value, 4.0)):
-        return None
-    secret = _is_secret(kind, value, "") and (kind == "password" or _entropy(value) >= 3.0)
-    return (*match.span(), kind) if secret else None
-
-
-def _is_secret(kind: str, value: str, rest: str) -> bool:
-    lowered = value.lower()
-    if len(value) < 6 or " " in value or lowered in _DULL or _PLACEHOLDER.search(value):
-        return False
-    if "://" in value or value.startswith(("/", "./", "../", "~/", "--", "#")):
-        return False
-    if kind == "password":
-        return _is_password(value, lowered, rest)
-    if len(value) < 12 or not any(c.isdigit() for c in value):
-        return len(value) >= 20 and _is_mixed(value) and _entropy(value) >= 3.8
-    return not _is_words(value) and _entropy(value) >= 2.8
-
-
-def _is_password(value: str, lowered: str, rest: str) -> bool:
-    if any(c.isdigit() for c in value) or not value.replace("_", "").replace("-", "").isalpha():
-        return not (_is_words(value) and len(_PARTS.split(value)) > 1)
-    # Letters only: a weak password, if the name is just that, or the name of something.
-    return rest in _PASSWORDS and value.isalpha() and "pass" not in lowered and "pwd" not in lowered
-
-
-def _is_words(value: str) -> bool:
-    """Whether `value` reads as an identifier, a path or a date."""
-    return all(_WORD.match(part) for part in _PARTS.split(value.strip("-_./: @")))
-
-
-def _is_mixed(value: str) -> bool:
-    return value.isalnum() and not value.islower() and not value.isupper()
-
-
-def _entropy(text: str) -> float:
-    """Bits a character, by how often each occurs."""
-    size = len(text)
-    return -sum(n / size * log2(n / size) for n in Counter(text).values())
+    tight = command or text[start - 1] not in " \t"
+    for expression in (_IN_TAGS,) if operator[-1] == ">" else (_TO_THE_END, _BARE):
+        match = expression.match(text, start)
+        if not match:
+            continue
+        value = match[match.lastindex or 0].rstrip(",;")
+        if expression is _BARE and not tight and not _END.match(text, match.end()):
+            continue
+        # Beside an operator with spaces, or among code, it is a variable rather than a word.
+        behind = text[match.end() : match.end() + 1]
+        strict = behind in _IN_CODE and not (tight and operator == "=" and behind == ";")
+        spaced = strict or not (tight or operator == ":")
+        code = expression is not _IN_TAGS and is_code(
+            value, strict=strict, spaced=spaced or command
+        )
+        if code or place.repeats(value):
+            continue
+        weak = any(c.isdigit() for c in value) or any(c in "!@#$%^&*+" for c in value[1:])
+        if (not value.isdigit() or len(value) > 14) and is_secret_value(
+            value, kind, sure=sure and weak
+        ):
+            return start, start + len(value), kind
+    return None
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -212,14 +235,3 @@ def is_secret(name: str, value: str) -> bool:
         return False
     lowered += line[len(name) :]
     return any(word in lowered and any(find(line, lowered, word)) for word in WORDS)
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether `value` only stands for a secret."""
-    return value.lower() in _DULL or bool(_PLACEHOLDER.search(value))
-
-
-def has_entropy(text: str, bits: float) -> bool:
-    """Whether `text` has at least `bits` a character, and is of upper and lower case and digits."""
-    mixed = any(c.isdigit() for c in text) and not text.isupper() and not text.islower()
-    return mixed and _entropy(text) >= bits

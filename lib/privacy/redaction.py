@@ -13,9 +13,9 @@ NOTED = "redacted"
 UNCHECKED = "unchecked"
 CUSTOM = "custom"
 MIN_TEXT = 8
-# Looking at a place takes some 10 microseconds: of so many, a few seconds, which a flusher has. The
-# standard library has one in a thousand characters, its densest file one in forty: 8 MB of it pass.
-LARGE, MAX_CANDIDATES = 1024 * 1024, 200_000
+# Looking at a place takes up to 25 microseconds: of so many, a second and a half, which a flusher
+# has. Code has one in 300 characters: 8 MB of it pass, and twice that.
+LARGE, MAX_CANDIDATES = 1024 * 1024, 60_000
 # Fields that say which event it is, and no more.
 IDS = frozenset(
     "event_id timestamp captured_at session_id tool_use_id agent_id pattern_id content_pattern_id "

@@ -5,22 +5,23 @@ tokens are or hold, and a few words that the other rules need; only rules that m
 Every step is bounded, so the time is linear in the text, whatever it holds.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 
-from lib.privacy import assigned_secrets
-from lib.privacy.assigned_secrets import is_placeholder
-from lib.privacy.secret_rules import (
-    AWS_SECRET,
-    BY_BEGINNING,
+from lib.privacy import assigned_secrets, private_keys
+from lib.privacy.phrase_rules import AWS_SECRET, BY_WORD, JWK, LOGINS
+from lib.privacy.randomness import is_random, is_word
+from lib.privacy.rules_by_parts import (
     BY_CHARACTER_BEFORE,
     BY_CHARACTER_BEHIND,
     BY_CONTENT,
-    BY_WORD,
-    INNER,
-    JWK,
-    Rule,
+    BY_HEAD,
+    BY_NECK,
 )
+from lib.privacy.secret_rules import BY_BEGINNING, KEY, Rule, reads_random
+from lib.privacy.secret_values import is_placeholder
+from lib.privacy.telling_names import WORDS
 
 # Where a secret starts and ends, and the name of its rule.
 Span = tuple[int, int, str]
@@ -29,42 +30,65 @@ MIN_RUN = 16
 _IN_RUN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _SHAPES = bytes(120 if code in _IN_RUN else 32 for code in range(256))
 _LONG = b"x" * MIN_RUN
-_DIGIT = re.compile("[0-9]")
+_LONG_RUNS = re.compile(b"x{%d,}" % MIN_RUN)
 # What a token of several parts may have before a run, read backwards.
-_PART = re.compile(r"[\w.~:-]+")
-_REACH = 24
+_PART = re.compile(r"[\w.~:/|!-]+")
+_REACH = 48
+_DIGIT = re.compile("[0-9]")
+_MAX_RUN = 2000
+# Of so many characters is what has one of the contents, and a token without any digit.
+_LONG_RUN = 34
+# What stands in base64: a token may have begun before it.
+_IN_BASE64 = "+/=%"
+_BORDER = re.compile("[=/]")
+_BASE64 = re.compile(r"[\w+/=%-]+")
+# Behind these a token may begin inside a run, as behind an escaped newline.
+_SEPARATOR = re.compile("[_-]")
+# A token of an issuer that no rule knows: some short words, then what only a generator makes.
+_MARKED = re.compile(
+    r"((?:[A-Za-z][A-Za-z0-9]{1,14}[_-]){1,4}?)([A-Za-z0-9]{20,120}|[\w-]{24,120})(?![\w-])"
+)
+_NO_TOKENS = tuple(
+    "sha1- sha256- sha384- sha512- md5- toolu_ msg_ req_ file_ run_ batch_ sesn_ uprof_ vcrd_ cus_ "
+    "ch_ pi_ price_ prod_ sub_ in_ evt_ acct_".split()
+)
 _AWS_NEAR = 400
-_PEM = re.compile(r"-----(BEGIN|END) (?:[A-Z0-9]{1,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 # How far a "kty" may be from a private member of its key.
 _JWK_REACH = 4000
-_MAX_PEM = 64 * 1024
-_PEM_LINE = re.compile(r"(?:\\r)?(?:\\n|\r?\n)?[ \t\"'+,\\>*#/|-]{0,40}[A-Za-z0-9+/=]{16,100}")
-_PEM_BODY = re.compile(r"[A-Za-z0-9+/=]{24}")
 _UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+_CALLED = frozenset((*BY_WORD, *LOGINS, *WORDS))
 
 
 def find(text: str) -> list[Span]:
     """The secrets in `text`, in no order; some may overlap."""
     lowered = _lower(text)
     spans = list(_tokens(text))
+    present = {word for word in _CALLED if word in lowered}
     for word, rules in BY_WORD.items():
-        if word in lowered:
+        if word in present:
             for rule in rules:
+                spans += _matches(rule, text, lowered, word)
+    for gate, logins in LOGINS.items():
+        if gate in present:
+            for word, rule in logins.items():
                 spans += _matches(rule, text, lowered, word)
     if "kty" in lowered:
         spans += _key_members(text)
-    if "-----" in text:
-        spans += _private_keys(text)
-    for word in assigned_secrets.WORDS:
-        if word in lowered:
+    if "KEY" in text:
+        spans += private_keys.find(text)
+    for word in WORDS:
+        if word in present:
             spans += assigned_secrets.find(text, lowered, word)
     return spans
 
 
 def candidates(text: str) -> int:
-    """How many words there are in `text` that rules look at."""
+    """How many places there are in `text` that rules look at."""
     lowered = _lower(text)
-    return sum(lowered.count(word) for word in (*BY_WORD, *assigned_secrets.WORDS))
+    runs = sum(1 for _ in _LONG_RUNS.finditer(_shape(text)))
+    return runs + 2 * sum(lowered.count(word) for word in _CALLED)
 
 
 def _lower(text: str) -> str:
@@ -85,9 +109,14 @@ def _matches(rule: Rule, text: str, lowered: str, word: str) -> Iterator[Span]:
         at = lowered.find(word, max(at + 1, match.end() if match else 0))
 
 
+def _shape(text: str) -> bytes:
+    """`text` with an x for each character of a run."""
+    return text.encode("ascii", "replace").translate(_SHAPES)
+
+
 def _tokens(text: str) -> Iterator[Span]:
     """The tokens with a format of their own."""
-    shape = text.encode("ascii", "replace").translate(_SHAPES) + b" "
+    shape = _shape(text) + b" "
     start = shape.find(_LONG)
     done = 0
     while start >= 0:
@@ -107,57 +136,97 @@ def _tokens_of_run(text: str, start: int, end: int) -> Iterator[Span]:
     )
     if found:
         yield found
-    elif (_DIGIT.search(text, start, end) and not text[start:end].isalnum()) or _is_escaped(
-        text, start
-    ):
-        for inner in INNER.pattern.finditer(text, start + 1, end):
-            found = _beginning(text, inner.start(), end)
-            if found:
-                yield found
-                return
+        return
+    if not _DIGIT.search(text, start, end) and end - start < _LONG_RUN:
+        return
+    escaped = (start + 1,) if text[start - 1 : start] == "\\" else ()
+    separators = _SEPARATOR.finditer(text, start, min(end, start + _MAX_RUN))
+    for at in itertools.chain(escaped, (separator.end() for separator in separators)):
+        found = _beginning(text, at, end)
+        if found:
+            yield found
+            return
+    yield from _marked(text, start, end)
 
 
-def _is_escaped(text: str, start: int) -> bool:
-    return text[start - 1 : start] == "\\"
+def _marked(text: str, start: int, end: int) -> Iterator[Span]:
+    match = _MARKED.match(text, start, end)
+    if not match or match.end() != end or text.startswith(_NO_TOKENS, start):
+        return
+    body = match[2]
+    mixed = not body.isupper() and not body.islower() and any(c.isdigit() for c in body)
+    if mixed and reads_random(body) and is_random(body, 20, 1.5) and is_word(match[1]):
+        yield start, end, "token"
 
 
 def _beginning(text: str, start: int, end: int) -> Span | None:
     """A token that starts at `start`, in a run that ends at `end`."""
-    for rule in BY_BEGINNING.get(text[start : start + 3], ()):
+    for rule in BY_BEGINNING.get(text[start : start + KEY], ()):
         match = rule.pattern.match(text, start)
-        if match:
+        if match and rule.check(match[match.lastindex or 0]):
             return start, max(match.end(), end) if rule.whole_run else match.end(), rule.name
     return None
 
 
 def _reaching(text: str, start: int, end: int) -> Span | None:
     """A token of several parts, one of which is the run."""
-    rules = BY_CHARACTER_BEFORE.get(text[start - 1 : start])
-    if rules and start:
-        before = _PART.match(text[max(0, start - _REACH) : start][::-1])
-        origin = start - (before.end() if before else 0)
-    else:
-        rules, origin = BY_CHARACTER_BEHIND.get(text[end : end + 1], ()), start
+    rules = BY_CHARACTER_BEHIND.get(text[end : end + 1], ())
+    found = _first(rules, text, start, start, end) if rules else None
+    if found or not start:
+        return found
+    if text[start - 1] in _IN_BASE64:
+        found = _in_base64(text, start, end)
+    if found or text[start - 1] not in BY_CHARACTER_BEFORE:
+        return found
+    rules = BY_CHARACTER_BEFORE[text[start - 1]]
+    before = _PART.match(text[max(0, start - _REACH) : start][::-1])
+    origin = start - (before.end() if before else 0)
+    if text[start - 1] == ".":
+        head, _, rest = text[origin : start - 1].partition(".")
+        head = head.rpartition("/")[2].rpartition(":")[2]
+        origin = max(origin, text.find(head, origin))
+        rules = (
+            *BY_HEAD.get(head, ()),
+            *BY_NECK.get(rest.rpartition(".")[2], ()),
+            *rules,
+        )
+    return _first(rules, text, origin, start, end)
+
+
+def _in_base64(text: str, start: int, end: int) -> Span | None:
+    """A token of base64 that began before the run, which is a part of it."""
+    before = _BASE64.match(text[max(0, start - _REACH) : start][::-1])
+    origin = start - (before.end() if before else 0)
+    for at in (origin, *(found.end() for found in _BORDER.finditer(text, origin, start))):
+        found = _beginning(text, at, end) if at < start else None
+        if found and found[1] > start:
+            return found
+    return None
+
+
+def _first(rules: tuple[Rule, ...], text: str, origin: int, start: int, end: int) -> Span | None:
     for rule in rules:
         match = rule.pattern.match(text, origin)
-        if match and match.end() > start:
+        if match and match.end() > start and rule.check(match[match.lastindex or 0]):
             return match.start(match.lastindex or 0), max(match.end(), end), rule.name
     return None
 
 
 def _holding(text: str, start: int, end: int) -> Span | None:
     """A token that is told by something inside it."""
+    if end - start < _LONG_RUN:
+        return None
     for part, rule in BY_CONTENT.items():
         if text.find(part, start, end) >= 0:
-            match = rule.pattern.search(text, start, end)
-            if match:
-                return match.start(), end, rule.name
+            match = rule.pattern.search(text, start, end + _REACH)
+            if match and match.start() < end:
+                return match.start(), max(match.end(), end), rule.name
     return None
 
 
 def _aws_secrets(text: str, start: int, end: int) -> Iterator[Span]:
     for match in AWS_SECRET.pattern.finditer(text, start, end):
-        if assigned_secrets.has_entropy(match[0], 3.5):
+        if is_random(match[0]):
             yield (*match.span(), AWS_SECRET.name)
 
 
@@ -169,24 +238,3 @@ def _key_members(text: str) -> Iterator[Span]:
         ends = text.find("}", match.end(), right)
         if "kty" in text[left : ends if ends >= 0 else right]:
             yield (*match.span(1), JWK.name)
-
-
-def _private_keys(text: str) -> Iterator[Span]:
-    """What stands between the BEGIN and the END of private keys, and behind a BEGIN without one."""
-    begin = -1
-    for match in _PEM.finditer(text):
-        if begin >= 0:
-            yield from _private_key(text, begin, match.start(), match[1] == "END")
-        begin = match.end() if match[1] == "BEGIN" else -1
-    if begin >= 0:
-        yield from _private_key(text, begin, len(text), False)
-
-
-def _private_key(text: str, begin: int, end: int, closed: bool) -> Iterator[Span]:
-    if not closed or end - begin > _MAX_PEM:
-        stop = begin
-        while line := _PEM_LINE.match(text, stop, end):
-            stop = line.end()
-        end = stop
-    if _PEM_BODY.search(text, begin, end):
-        yield begin, end, "private-key"

@@ -1,0 +1,173 @@
+"""Whether a value that stands where a secret may stand is one.
+
+It is none if it only stands for a secret, by its shape: `${VAR}`, `<your-key>`, `%(name)s`; nor
+is a word, a sentence, a path, a translation. The name and the place say how much has to be shown.
+"""
+
+import re
+
+from lib.privacy.randomness import is_random, is_word
+
+# What a template puts something else in for.
+_REFERENCE = re.compile(
+    r"""\$\{[^{}]{0,200}\} | \{\$[^{}]{0,200}\} | \#\{[^{}]{0,200}\} | \{\{[^{}]{0,200}\}\}
+        | \{%[^{}]{0,200}%\} | \$\([^()]{0,200}\) | %\(\w{1,60}\)[sdr]? | \$\w{1,60}\b
+        | %[A-Za-z_]\w{1,60}% | %[-+\#0-9.]{0,5}[sdrvqxfiT@](?![\w%])
+        | \{[\w.!:,\[\]() -]{0,80}\} | <[A-Za-z_/][\w\s.,:|/-]{0,80}> | @[A-Za-z_]{2,60}@
+        | \[%?[A-Za-z_][\w\s:.,-]{2,80}%?\] | \([A-Za-z_ ]{2,60}\) | __[A-Z_]{3,60}__
+        | \\\([\w.]{1,60}\)
+    """,
+    re.VERBOSE,
+)
+# One of these is in each.
+_REFERRING = re.compile(r"[$%{<@\[(\\]|__")
+_STANDS_FOR = re.compile(
+    r"""\byour?[-_ .] | change[-_ ]?(?:me|it|this) | place[-_ ]?holder | x{4} | \*{3} | \.{3}
+        | \[REDACTED | \b(?:insert|replace|enter|todo|fixme)[-_ ] | [-_ ](?:here|goes)\b
+        | \u2026 | \u2022{2}
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_DULL = frozenset(
+    "x-oauth-basic none null nil true false undefined default empty string secret password "
+    "passwd pass token username user root admin test testing foo bar baz foobar example sample "
+    "dummy fake hidden required optional disabled enabled basic bearer digest plain plaintext "
+    "prompt ignore invalid unknown missing wrong".split()
+)
+_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}|x[0-9a-fA-F]{2})")
+_NO_WORD = re.compile(r"[^A-Za-z0-9]+")
+_NO_SIGNS = re.compile(r"[\w./: \\-]+")
+_PARTS = re.compile(r"[-_./:@\s]+")
+_WORD = re.compile(r"[A-Za-z]+\d{0,2}\Z|\d{1,4}\Z")
+_DOTTED = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::|\\)[A-Za-z_$][\w$]*)*\??\Z")
+_OPERATORS = re.compile(r"[-+*/%]")
+_PATH = re.compile(
+    r"(?:[.~@]{0,2}/|--|data:|[\w{}$: -]{1,40}\\{1,2}[\w{}$: -]{2})[\w@.,:/\\*+=?{}$ -]*\Z"
+)
+_COLOR_OR_NUMBER = re.compile(r"(?:#|0[xX])[0-9a-fA-F]{1,16}\Z|\d{4}-\d\d-\d\d(?:[T ]|\Z)")
+_REGEX = re.compile(r"\[\^?[aA0]-[zZ9]|\\[sdwb]|\.\*|\(\?[:=!<]")
+_EXPRESSION = re.compile(
+    r"""[:=]" | @\{ | \w\(\w*\) | \)\. | -> | \]\. | \w\[[-$]?\w*\] | \[\$\w | && | \+\s?["']""",
+    re.VERBOSE,
+)
+# At the ends of a label: "Password:".
+_PUNCTUATION = " :?!.,*\u2026"
+_MIN, _MIN_RANDOM = 6, 12
+# A value says by so many characters what it is.
+_LOOKED_AT = 100
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether `value` only stands for a secret."""
+    if value.lower() in _DULL or _STANDS_FOR.search(value[:_LOOKED_AT]):
+        return True
+    value = value[:_LOOKED_AT]
+    if not _REFERRING.search(value):
+        return False
+    if any(is_random(part, _MIN_RANDOM) for part in _NO_WORD.split(value)):
+        return False
+    rest = _REFERENCE.sub(_without, _REFERENCE.sub(_without, value))
+    return rest != value and not (is_random(rest, _MIN) or _is_generated(rest, 3, 8))
+
+
+def _without(match: "re.Match[str]") -> str:
+    """Nothing for a reference, itself for what only begins like one: `$nz9xg`."""
+    return match[0] if match[0][1:].isalnum() and not is_word(match[0]) else ""
+
+
+def is_secret_value(value: str, kind: str, *, sure: bool, word: bool = False) -> bool:
+    """Whether `value` is a secret of that `kind`.
+
+    `sure`: the name and the place leave no doubt that there is one, so that a weak password is
+    taken for one. `word`: even one that is a word.
+    """
+    if len(value) < _MIN or "://" in value or is_placeholder(value):
+        return False
+    value = _ESCAPE.sub("\u00e9", value[:_LOOKED_AT])
+    if _is_other(value) or not (value.isascii() or (sure and _is_typed(value))):
+        return False
+    digits = any(map(str.isdigit, value))
+    if is_random(value, _MIN_RANDOM):
+        return digits or not _DOTTED.match(value) or len(value) >= (16 if sure else 20)
+    if _is_generated(value):
+        return True
+    return sure and (
+        (digits and is_random(value, 8, 2.0))
+        or any(is_random(part, 20) for part in _NO_WORD.split(value))
+        or (value.isdigit() and len(value) >= 10 and not _is_sequence(value))
+        or (kind == "password" and _is_password(value, word))
+    )
+
+
+def _is_other(value: str) -> bool:
+    """Whether `value` is a resource, a color, a number, a date, a path, an expression."""
+    if value.startswith(("arn:", "urn:")) or _COLOR_OR_NUMBER.match(value):
+        return True
+    if _REGEX.search(value) and not _is_generated(value, 10, 40):
+        return True
+    if _EXPRESSION.search(value) and not _is_generated(value, 3, 50 if " " in value else 12):
+        return True
+    return bool(_PATH.match(value)) and not (is_random(value, 20, 2.0) or _is_generated(value, 3))
+
+
+def is_code(value: str, strict: bool, spaced: bool) -> bool:
+    """Whether an unquoted `value` is a variable or an expression.
+
+    `strict`: it stands among code, so that much is needed for another belief; `spaced`: it may.
+    """
+    if value[:1] in "([{":
+        return True
+    if not all(_DOTTED.match(part) or part.isdigit() for part in _OPERATORS.split(value)):
+        return False
+    if not spaced and "." not in value:
+        return False
+    return not is_random(value, 16, 2.0 if strict or not value.isalnum() else 1.0)
+
+
+def _is_sequence(digits: str) -> bool:
+    """Whether `digits` were typed from left to right, or are all one."""
+    return len(set(digits)) < 4 or "12345" in digits or "98765" in digits
+
+
+def _is_typed(value: str) -> bool:
+    """Whether `value`, which is not all ASCII, is a word with digits in it and mostly ASCII."""
+    plain = sum(c.isascii() and c.isalnum() for c in value)
+    digits = any(map(str.isdigit, value))
+    return digits and plain >= len(value) / 2 and not re.search(r"[\s$:]", value)
+
+
+def _is_generated(value: str, least: int = 1, length: int = _MIN_RANDOM) -> bool:
+    """Whether `value` has letters, digits and signs mixed, as from a password generator.
+
+    `least`: so many signs; `length`: so many characters.
+    """
+    if len(value) < length:
+        return False
+    words = sum(len(part) for part in _PARTS.split(value) if len(part) > 3 and part.isalpha())
+    signs = len(_NO_SIGNS.sub("", value))
+    lower, upper = any(map(str.islower, value)), any(map(str.isupper, value))
+    digits = any(map(str.isdigit, value))
+    if words >= len(value) / 2 or signs < least or lower + upper + digits < 2:
+        return False
+    if " " in value:
+        dense = signs >= max(4, len(value) / 8) and words < len(value) / 3
+        return digits and (dense or is_random(value.replace(" ", ""), 16))
+    if signs == 1:
+        return digits and is_random(value, length)
+    return digits or signs > 2
+
+
+def _is_password(value: str, word: bool) -> bool:
+    bare = value.strip(_PUNCTUATION)
+    if " " in value or len(bare) < _MIN - 1 or ("." in value and _DOTTED.match(value)):
+        return False
+    if bare.isalpha() or not any(c.isdigit() for c in value):
+        if bare.replace("_", "").replace("-", "").isalpha():
+            return bare == value and bare.isalpha() and (is_random(bare, 8, 0.5) or word)
+        return value.isascii() and sum(not c.isalnum() for c in bare) > 1 and not _is_words(bare)
+    return not (_is_words(value) and len(_PARTS.split(value)) > 1)
+
+
+def _is_words(value: str) -> bool:
+    """Whether `value` reads as an identifier, a path or a date."""
+    return all(_WORD.match(part) for part in _PARTS.split(value.strip("-_./: @")))
