@@ -1,4 +1,6 @@
-"""What redaction costs: `python -m benchmarks.redaction [ROUNDS]`.
+"""What redaction leaves and what it costs: `python -m benchmarks.redaction [ROUNDS]`.
+
+First the secrets that it leaves, as `secret_misses` says, then its cost:
 
 Pieces of 4 KB of ordinary code, which is that of the standard library, and pieces in which a
 twentieth of the lines hold a secret. Each figure is the median of rounds that take turns, with
@@ -15,6 +17,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import secret_misses
 from lib.privacy.redaction import redact
 from tests.support.canaries import canaries
 
@@ -24,6 +27,7 @@ PIECES, SIZE, ROUNDS = 500, 4096, 15
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    secret_misses.main()
     ordinary = _ordinary()
     cases: dict[str, Callable[[], object]] = {
         "SHA-256 and zlib": lambda: [_keep(piece) for piece in ordinary],
