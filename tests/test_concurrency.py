@@ -208,7 +208,7 @@ def test_where_no_flusher_can_start_the_hook_keeps_the_bounds(tmp_path: Path) ->
     root.mkdir()
     for part in ("hooks", "lib"):
         subprocess.run(["cp", "-RPp", str(ROOT / part), str(root)], check=True)
-    (root / "lib" / "flusher.py").write_text("raise SystemExit\n")
+    (root / "lib" / "flusher" / "process.py").write_text("raise SystemExit\n")
     bundle = Bundle(tmp_path / "home", root)
     bundle.environ |= {"PATTERN_CACHE_DIR": str(directory), "PATTERN_CACHE_MAX_SIZE_MB": "0.1"}
     for number in range(40):
