@@ -315,7 +315,7 @@ def test_a_damaged_installation_is_mended_by_installing_again(installed: Bundle)
     assert done.returncode == 0, done.stderr
     for torn in (installed.root / "lib" / "__pycache__").glob("hook*"):
         torn.write_bytes(torn.read_bytes()[:-9])
-    for torn in (installed.root / "lib" / "__pycache__").glob("*.pyc"):
+    for torn in (installed.root / "lib").rglob("*.pyc"):
         torn.write_bytes(torn.read_bytes()[:-9])
     done = run_install(installed.home)
     assert done.returncode == 0, done.stderr
