@@ -24,7 +24,7 @@ def _is_password(text: str) -> bool:
 
 
 def _varies(text: str) -> bool:
-    return not text.isalpha() or (not text.islower() and len(set(text)) > 12)
+    return is_random(text, 16, 0.5)
 
 
 # The last of some arguments, an option's value, a word of a shell.

@@ -25,7 +25,17 @@ _COMMON, _RARE, _DIGIT_BESIDE_LETTER, _INNER_CAPITAL = -1.0, 1.7, 1.5, 0.5
 _PER_CHARACTER = 0.22
 _LOOKED_AT = 80
 _HEX = frozenset("0123456789abcdef")
-_SEQUENCES = ("012345", "123456", "abcdef", "456789", "987654", "qwerty", "deadbeef")
+_SEQUENCES = (
+    "012345",
+    "123456",
+    "abcdef",
+    "456789",
+    "987654",
+    "qwerty",
+    "deadbeef",
+    "112233",
+    "aabbcc",
+)
 _MIN_KINDS = 6
 
 

@@ -61,12 +61,18 @@ def is_placeholder(value: str) -> bool:
     """Whether `value` only stands for a secret."""
     if value.lower() in _DULL or _STANDS_FOR.search(value[:_LOOKED_AT]):
         return True
-    value = value[:_LOOKED_AT]
+    if len(value) > _LOOKED_AT:  # without what was cut in two
+        head, brace, tail = value[:_LOOKED_AT].rpartition("{")
+        value = head.rstrip("{$#") if brace and "}" not in tail else value[:_LOOKED_AT]
+        if not value:
+            return True
     if not _REFERRING.search(value):
         return False
     if any(is_random(part, _MIN_RANDOM) for part in _NO_WORD.split(value)):
         return False
     rest = _REFERENCE.sub(_without, _REFERENCE.sub(_without, value))
+    if rest != value and _PATH.match(rest) and not is_random(rest, 20, 2.0):
+        return True
     return rest != value and not (is_random(rest, _MIN) or _is_generated(rest, 3, 8))
 
 
@@ -87,15 +93,22 @@ def is_secret_value(value: str, kind: str, *, sure: bool, word: bool = False) ->
     if _is_other(value) or not (value.isascii() or (sure and _is_typed(value))):
         return False
     digits = any(map(str.isdigit, value))
-    if is_random(value, _MIN_RANDOM):
+    if " " not in value and is_random(value, _MIN_RANDOM):
         return digits or not _DOTTED.match(value) or len(value) >= (16 if sure else 20)
     if _is_generated(value):
         return True
     return sure and (
         (digits and is_random(value, 8, 2.0))
-        or any(is_random(part, 20) for part in _NO_WORD.split(value))
+        or _holds_random(value)
         or (value.isdigit() and len(value) >= 10 and not _is_sequence(value))
         or (kind == "password" and _is_password(value, word))
+    )
+
+
+def _holds_random(value: str) -> bool:
+    """Whether a part of `value` is random, and has a digit."""
+    return any(
+        is_random(part, 16) and any(map(str.isdigit, part)) for part in _NO_WORD.split(value)
     )
 
 
@@ -115,7 +128,7 @@ def is_code(value: str, strict: bool, spaced: bool) -> bool:
 
     `strict`: it stands among code, so that much is needed for another belief; `spaced`: it may.
     """
-    if value[:1] in "([{":
+    if value[:1] in "([{" or _EXPRESSION.search(value):
         return True
     if not all(_DOTTED.match(part) or part.isdigit() for part in _OPERATORS.split(value)):
         return False
@@ -150,8 +163,8 @@ def _is_generated(value: str, least: int = 1, length: int = _MIN_RANDOM) -> bool
     if words >= len(value) / 2 or signs < least or lower + upper + digits < 2:
         return False
     if " " in value:
-        dense = signs >= max(4, len(value) / 8) and words < len(value) / 3
-        return digits and (dense or is_random(value.replace(" ", ""), 16))
+        dense = signs >= max(4, len(value) / 8) and value.count(" ") <= len(value) / 12
+        return digits and (dense or _holds_random(value))
     if signs == 1:
         return digits and is_random(value, length)
     return digits or signs > 2
@@ -163,7 +176,9 @@ def _is_password(value: str, word: bool) -> bool:
         return False
     if bare.isalpha() or not any(c.isdigit() for c in value):
         if bare.replace("_", "").replace("-", "").isalpha():
-            return bare == value and bare.isalpha() and (is_random(bare, 8, 0.5) or word)
+            # Else it can be the word for a password, in any language.
+            mixed = not bare[1:].islower() and not bare.isupper() and is_random(bare, 8, 0.5)
+            return bare == value and bare.isalpha() and (mixed or word)
         return value.isascii() and sum(not c.isalnum() for c in bare) > 1 and not _is_words(bare)
     return not (_is_words(value) and len(_PARTS.split(value)) > 1)
 

@@ -154,7 +154,10 @@ def _marked(text: str, start: int, end: int) -> Iterator[Span]:
     if not match or match.end() != end or text.startswith(_NO_TOKENS, start):
         return
     body = match[2]
-    mixed = not body.isupper() and not body.islower() and any(c.isdigit() for c in body)
+    mixed = any(
+        len(part) > 7 and not part.isupper() and not part.islower() and _DIGIT.search(part)
+        for part in _SEPARATOR.split(body)
+    )
     if mixed and reads_random(body) and is_random(body, 20, 1.5) and is_word(match[1]):
         yield start, end, "token"
 

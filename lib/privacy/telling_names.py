@@ -54,7 +54,7 @@ _OTHERS = {
     "key": re.compile(r"(?:board|down|up|press|word|frame|code|note|stroke|space|pad|ring|hole)"),
     "token": re.compile(r"iz|is"),
     "salt": re.compile(r"[a-z]"),
-    "cred": re.compile(r"it(?!s|\b|_)|o|ib"),
+    "cred": re.compile(r"it|o|ib"),
     "secret": re.compile(r"ar|ion"),
     "identified": re.compile(r"(?! (?:by|with))"),
 }

@@ -116,7 +116,7 @@ jina-key W50-80 jina_
 langchain-key W40-80 lsv2_ ls__
 langfuse-key W36-40 sk-lf- pk-lf-
 launchdarkly-key W36-40? api- sdk- mob-
-lichess-token W15-70 lip_
+lichess-token W15-70? lip_
 linear-key A32-80 lin_api_ lin_oauth_
 liveblocks-key W40-120 sk_prod_ sk_dev_
 llamacloud-key A40-60 llx-
