@@ -180,8 +180,9 @@ def ask_health(url: str, timeout: float) -> tuple[str, str]:
 
     Returns one of the states of `lib.delivery.diagnosis`, and why it is DEAD. Never raises.
     """
-    deadline = time.monotonic() + timeout
     service = Service(url)
+    # From here on: what it took to get ready is not the service's.
+    deadline = time.monotonic() + timeout
     try:
         with service.get(diagnosis.HEALTH_PATH, timeout) as got:
             answered = Answered(got, deadline, diagnosis.MAX_ANSWER)

@@ -8,8 +8,6 @@ import errno
 import os
 import time
 
-from lib.system import packages
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -26,6 +24,8 @@ def take(path: str, timeout: float = 0.0) -> "Any":
 
     Waits up to `timeout` seconds. Raises OSError, also where the package is missing.
     """
+    from lib.system import packages
+
     packages.find()
     try:
         from filelock import SoftFileLock, Timeout
