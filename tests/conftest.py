@@ -1,5 +1,6 @@
 """Fixtures: nothing touches the real home directory."""
 
+import gc
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(LONG_SECONDS))
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Collect what other tests left before one in which each warning is an error.
+
+    Since Python 3.13 a connection to SQLite warns when it is collected without having been closed.
+    """
+    if item.get_closest_marker("filterwarnings"):
+        gc.collect()
+    yield
 
 
 @pytest.fixture

@@ -377,7 +377,7 @@ def test_defaults_and_one_line_about_a_bad_setting(
     assert [r.name for r in caplog.records if "THRESHOLD" in r.getMessage()] == ["pattern_tracker"]
 
 
-@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.filterwarnings("error")
 def test_an_ordinary_function_and_a_coroutine_can_be_called(breaker: CircuitBreaker) -> None:
     ordinary: Any = lambda: 3  # noqa: E731
     assert asyncio.run(breaker.call(ordinary)) == 3

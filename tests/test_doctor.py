@@ -298,8 +298,8 @@ STATUS: Facts = {
     "dropped": {}, "skipped": {}, "oldest_pending": None, "last_capture": None,
     "service": {"url": None, "problem": None, "last_delivery": None, "next_attempt_in": 0.0},
     "flusher": {"running": False, "last_run": None, "last_error": None, "last_delivery": None},
-    "environment": {"state": "ready"}, "circuit_breaker": {}, "health": {}, "cache_dir": "",
-    "ledgers_put_aside": 0,
+    "environment": {"state": "ready"}, "interpreter": {}, "circuit_breaker": {}, "health": {},
+    "cache_dir": "", "ledgers_put_aside": 0,
 }  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def test_tasks_are_held_while_they_run() -> None:
     assert executor.get_stats()["active_tasks"] == 0
 
 
-@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.filterwarnings("error")
 def test_a_cancelled_task_is_neither_success_nor_error() -> None:
     executor = ResilientExecutor()
 

@@ -392,8 +392,7 @@ def test_an_injected_transport_is_used_and_left_open() -> None:
     assert not watched.closed
 
 
-@pytest.mark.filterwarnings("error:unclosed (?!database)")
-@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("error")
 def test_the_connection_is_closed_when_the_answer_is_read() -> None:
     async def main() -> None:
         async with serving(saying(WELL)) as service:

@@ -18,15 +18,15 @@ GOOD, BAD, WORSE, PLAIN, FAINT = "green", "yellow", "bold red", "", "dim"
 WORDS = {
     "expired": "waited too long",
     "overflow": "too much waited",
-    "discarded": "dropped by command",
-    "removed": "files deleted by hand",
+    "discarded": "by command",
+    "removed": "by hand",
     "unchanged": "changed nothing",
     "known": "recorded before",
     "duplicate": "seen twice",
-    "failed": "could not be written",
+    "failed": "not written",
     "unreadable": "not understood",
     "oversize": "too large",
-    "secret": "by name a secret",
+    "secret": "by its name",
 }
 
 

@@ -11,7 +11,6 @@ from lib.system import files, packages
 
 # In an environment that is whole: which Python and which lock it was made for.
 MARK = ".complete"
-VENV_SECONDS = 120.0
 PROBE_SECONDS = 30.0
 # Where a tool is looked for: not on PATH, which a cloned repository can set.
 TOOLS = f"{os.path.expanduser('~')}/.local/bin:/usr/local/bin:/usr/bin:/opt/homebrew/bin"
