@@ -49,9 +49,13 @@ def test_the_figures_add_up(told: Outpost, capsys: pytest.CaptureFixture[str]) -
 def test_reuse_is_what_stands_in_several_files_now(
     told: Outpost, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    code = "def f(given):\n    return [one for one in given if one is not None and one != 5]\n"
+    for name in ("/p/one.py", "/p/two.py"):
+        told.write(name, code)
+    told.flush()
     (reused,) = stats(capsys, "--json")["reused"]
-    assert reused["files"] == ["/p/a.py", "/p/copy.py"]
-    told.write("/p/copy.py", "z = 3\n", "def f():\n    return 5\n")
+    assert reused["files"] == ["/p/one.py", "/p/two.py"]
+    told.write("/p/two.py", "z = 3\n", code)
     told.flush()
     assert stats(capsys, "--json")["reused"] == []
 

@@ -23,16 +23,19 @@ class Refused(Exception):
         self.cause = cause
 
 
-def look(path: str) -> None:
-    """Raise Refused if `path` may not be captured by its name, or by what it is or leads to."""
+def look(path: str) -> str:
+    """Return the name of the file that `path` leads to, `path` where it leads nowhere.
+
+    Raises Refused if it may not be captured by its name, or by what it is or leads to.
+    """
     if holds_secrets(path):
         raise Refused("secret")
     try:
         fd = posix.open(path, _LOOK)
     except (OSError, ValueError):
-        return  # no file: nothing that a link could lead to
+        return path
     try:
-        _size(fd, path)
+        return _judged(fd, path)[1]
     finally:
         posix.close(fd)
 
@@ -42,7 +45,7 @@ def read(path: str) -> str:
     try:
         fd = posix.open(path, _READ)
         try:
-            size = _size(fd, path)
+            size = _judged(fd, path)[0]
             data = posix.read(fd, MAX_BYTES) if size <= MAX_BYTES else b""
         finally:
             posix.close(fd)
@@ -56,8 +59,11 @@ def read(path: str) -> str:
         raise Refused("unreadable") from None
 
 
-def _size(fd: int, path: str) -> int:
-    """The size in bytes of the open file `fd`, which the harmless `path` led to. Raises Refused."""
+def _judged(fd: int, path: str) -> "tuple[int, str]":
+    """The size in bytes and the name of the open file `fd`, which the harmless `path` led to.
+
+    Raises Refused.
+    """
     status = posix.fstat(fd)
     if status.st_mode & _KIND != _REGULAR:
         raise Refused("unreadable")
@@ -67,7 +73,8 @@ def _size(fd: int, path: str) -> int:
         name = _followed(path)
     if name != path and holds_secrets(name):
         raise Refused("secret")
-    return status.st_size
+    # A file that was removed or lies outside of this process's root has no name of its own.
+    return status.st_size, name if status.st_nlink and name[:1] == "/" else path
 
 
 def _followed(path: str) -> str:

@@ -21,7 +21,8 @@ def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "
     tool = _field(head, "tool_name")
     if tool not in READERS or _field(head, "hook_event_name") not in ("", "PostToolUse"):
         raise Refused("other")
-    path = path_in(_field(head, "file_path") or _field(head, "notebook_path"))
+    named = _field(head, "file_path") or _field(head, "notebook_path")
+    path = path_in(named)
     content = Content("", path, pattern_type="oversize")
     content.pattern_id = f"{content.language}-oversize-{hex_digest(path)[: identity.DIGITS]}"
     content.pattern_name = base_name(path)[: identity.MAX_ID]
@@ -35,6 +36,8 @@ def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "
         captured_ns=captured_ns,
     )
     made["event_data"]["reason"] = f"a payload of {size} bytes, too large to capture"  # type: ignore[index]
+    if named != path:
+        made["named"] = named
     return made
 
 

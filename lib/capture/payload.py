@@ -17,6 +17,7 @@ MAX_COPIED = 256 * 1024 * 1024
 class Change:
     """One file's content after a tool call, and before it where the payload tells.
 
+    `path` is the file's own, where the payload names a link to it.
     `before` is None for a new file; `before_known` is False where an older client sent nothing
     about it, and the ledger has to decide.
     """
@@ -44,7 +45,11 @@ def capture(payload: object, captured_ns: int) -> "dict[str, object]":
     if not isinstance(given, dict):
         raise Refused("unreadable")
     change = reader(given, answer if isinstance(answer, dict) else {})
-    return _event_of(change, payload, captured_ns)
+    made = _event_of(change, payload, captured_ns)
+    named = given.get("file_path") or given.get("notebook_path")
+    if named != change.path:
+        made["named"] = named
+    return made
 
 
 def _failed(payload: "dict[str, object]") -> bool:
@@ -98,8 +103,7 @@ def _text(value: object) -> str:
 def path_in(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_PATH:
         raise Refused("unreadable")
-    named_file.look(value)
-    return value
+    return named_file.look(value)
 
 
 def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:

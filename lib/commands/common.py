@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from lib.ledger.store import FILE_NAME, Ledger
 from lib.system import files
+from lib.system.places import real
 from lib.system.settings import Settings
 
 L = TypeVar("L", bound=Ledger)
@@ -47,3 +48,9 @@ def print_json(value: object) -> None:
 def printable(text: str | None) -> str:
     """`text` without what could drive a terminal: control characters become escapes."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text or "")
+
+
+def names_of(path: str) -> list[str]:
+    """The names that the file at `path` may be recorded by: without links, and with them."""
+    full = os.path.abspath(path)
+    return list(dict.fromkeys([real(full), full]))

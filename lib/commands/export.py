@@ -10,6 +10,7 @@ from typing import IO, Any
 from lib.commands.common import CommandError, require
 from lib.ledger.agent_trace import record
 from lib.ledger.history import Event, Filter, History
+from lib.system.places import real
 
 FORMATS = ("jsonl", "agent-trace")
 # Rows are read so many at a time: a ledger may be larger than memory.
@@ -85,9 +86,11 @@ def _traces(history: History, root: str) -> Iterator[dict[str, Any]]:
     for row in _rows(history):
         if row.implied or not row.file_path:
             continue
-        before = _before(history, row, previous.get(row.file_path))
-        made = record(row, root, before, history.snapshot(row.snapshot))
-        previous[row.file_path] = row
+        # Earlier versions recorded a file by the name of a link to it.
+        path = real(row.file_path)
+        before = _before(history, row, previous.get(path))
+        made = record(row, path, root, before, history.snapshot(row.snapshot))
+        previous[path] = row
         if made:
             yield made
 
@@ -108,7 +111,7 @@ def _before(history: History, row: Event, previous: Event | None) -> str | None:
 def _repository(given: str | None) -> str:
     """The directory that the records' paths start from. Raises CommandError without one."""
     if given:
-        return os.path.abspath(given)
+        return os.path.realpath(given)
     here = os.getcwd()
     while not any(os.path.exists(f"{here}/{name}") for name in (".git", ".hg", ".jj", ".svn")):
         if here == os.path.dirname(here):

@@ -1,10 +1,9 @@
 """`pattern-tracker lineage`: where a pattern came from and what became of it."""
 
 import argparse
-import os
 from typing import Any
 
-from lib.commands.common import CommandError, print_json, printable, require
+from lib.commands.common import CommandError, names_of, print_json, printable, require
 from lib.commands.terminal import Cell, console, is_bounded, print_line, relative
 from lib.commands.when import local
 from lib.ledger.diff import unified
@@ -47,9 +46,9 @@ def resolve(history: History, target: str) -> str:
     """The pattern id that `target` means: itself, or what the file of that name held last."""
     if history.knows(target):
         return target
-    exact = history.head(os.path.abspath(target))
+    exact = list(filter(None, map(history.head, names_of(target))))
     if exact:
-        return exact
+        return exact[0]
     files = history.files_ending(target)
     if len(files) > 1:
         raise CommandError(f"{printable(target)} may be any of: {', '.join(map(printable, files))}")

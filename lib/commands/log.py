@@ -7,7 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from lib.commands.common import CommandError, has_ledger, print_json, printable, spool_directory
+from lib.commands.common import (
+    CommandError,
+    has_ledger,
+    names_of,
+    print_json,
+    printable,
+    spool_directory,
+)
 from lib.commands.terminal import UNBOUNDED, console, cropped_left, print_line, relative
 from lib.commands.when import instant, local
 from lib.ledger.history import Event, Filter, History
@@ -51,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 def chosen_by(options: argparse.Namespace) -> Filter:
     """The filter that the command line asks for. Raises CommandError for a time that is none."""
     return Filter(
-        file=_file(options.file),
+        files=_files(options.file),
         session=options.session,
         event_type=f"pattern_{options.type}" if options.type else "",
         since=instant(options.since) if options.since else "",
@@ -59,9 +66,11 @@ def chosen_by(options: argparse.Namespace) -> Filter:
     )
 
 
-def _file(path: str) -> str:
-    """What is there by that name, else the path as it was given: it may be gone since."""
-    return os.path.abspath(path) if path and os.path.exists(path) else path
+def _files(path: str) -> tuple[str, ...]:
+    """What is there by that name, else the path as it was given too: it may be gone since."""
+    if not path:
+        return ()
+    return (*names_of(path), *([] if os.path.exists(path) else [path]))
 
 
 def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from lib.privacy.redaction import redact, redact_event
 from lib.spool import outbox
 from lib.system import files, json_codec
 from lib.system.logs import log
+from lib.system.places import real
 from lib.system.private_file import Refused, bounded, open_regular
 
 Event = dict[str, Any]
@@ -44,10 +45,11 @@ class Intake:
             raise outbox.Damaged("pattern_id is not a pattern id")
         if not recorded and self.is_ignored(event):
             raise Ignored(name)
+        is_link = not recorded and _follow(event)
         if self._notes_earlier and not recorded:
             earlier_identity.note(event)
         clean = self.clean(event)
-        if clean is not event:
+        if clean is not event or is_link:
             self._rewrite(name, clean)
         return clean
 
@@ -64,11 +66,14 @@ class Intake:
         return redact_event(event, self._rules)
 
     def is_ignored(self, event: Event) -> bool:
-        """Whether a .patternignore excludes the file of `event`. Raises NotYet."""
-        path, cwd = event["event_data"].get("file_path"), event.get("cwd")
-        found = isinstance(path, str) and self._ignores.excludes(
-            path, cwd if isinstance(cwd, str) else ""
-        )
+        """Whether a .patternignore excludes the file of `event`, by its own name or by that of a
+        link to it. Raises NotYet."""
+        cwd = event.get("cwd")
+        cwd = cwd if isinstance(cwd, str) else ""
+        names = [event["event_data"].get("file_path"), event.get("named")]
+        names = [name for name in names if isinstance(name, str)]
+        places = [(n, cwd) for n in names] + [(real(n), real(cwd)) for n in names]
+        found = any(self._ignores.excludes(*place) for place in dict.fromkeys(places))
         while self._ignores.problems:
             log(self._directory, self._ignores.problems.pop())
         return found
@@ -97,3 +102,11 @@ class Intake:
         if names:
             data = clean.replace("\n", "\\n").encode("utf-8", "surrogateescape")
             files.replace(path, data, sync=True, mtime_ns=captured_ns)
+
+
+def _follow(event: Event) -> bool:
+    """Name the file of `event` by its own path, without links; whether it had another name."""
+    named = event["event_data"].get("file_path")
+    if isinstance(named, str):
+        event["event_data"]["file_path"] = real(named)
+    return bool(named != event["event_data"].get("file_path"))

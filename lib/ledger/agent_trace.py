@@ -14,14 +14,15 @@ NAMESPACE = uuid.UUID("6f1d5c3e-8f0b-5a55-9a57-0e6b8f3d7a11")
 METADATA = "dev.pattern-tracker"
 
 
-def record(event: Event, root: str, before: str | None, after: str | None) -> dict[str, Any] | None:
+def record(
+    event: Event, path: str, root: str, before: str | None, after: str | None
+) -> dict[str, Any] | None:
     """The record of one event, None where it attributes no line.
 
     Args:
-        root: the repository's directory; a file outside it has no record.
+        path, root: the file's and the repository's, without links; a file outside has no record.
         before, after: the code; `before` is None for a new file, `after` where none was kept.
     """
-    path = event.file_path or ""
     inside = os.path.relpath(path, root) if path.startswith(f"{root.rstrip('/')}/") else ""
     if not inside or after is None:
         return None

@@ -55,13 +55,14 @@ class Edge(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Which events; "" and None do not narrow the choice.
+    """Which events; "" and () do not narrow the choice.
 
-    `file` is an absolute path, of a file or of a directory above it, or a path's last components;
+    One of `files` is an absolute path, of a file or of a directory above it, or a path's last
+    components;
     `since` and `until` are ISO 8601 in UTC, as the ledger's own times.
     """
 
-    file: str = ""
+    files: tuple[str, ...] = ()
     session: str = ""
     event_type: str = ""
     since: str = ""
@@ -73,12 +74,12 @@ class Filter(NamedTuple):
         """The filter as SQL with its parameters."""
         terms: list[str] = ["seq > ?"]
         values: list[object] = [self.after_seq]
-        if self.file:
-            terms.append(
-                "(file_path = ? OR file_path LIKE ? ESCAPE '!' OR file_path LIKE ? ESCAPE '!')"
-            )
-            path = escaped(self.file.rstrip("/"))
-            values += [self.file, f"%/{path.lstrip('/')}", f"{path}/%"]
+        one = "file_path = ? OR file_path LIKE ? ESCAPE '!' OR file_path LIKE ? ESCAPE '!'"
+        if self.files:
+            terms.append(f"({' OR '.join([one] * len(self.files))})")
+        for file in self.files:
+            path = escaped(file.rstrip("/"))
+            values += [file, f"%/{path.lstrip('/')}", f"{path}/%"]
         for term, value in (
             ("session_id = ?", self.session), ("event_type = ?", self.event_type),
             ("seq <= ?", self.up_to_seq),

@@ -8,7 +8,10 @@ from lib.capture import identity
 from lib.capture.event import UNKNOWN
 from lib.ledger.earlier_identity import FIELD
 from lib.system.digest import hex_digest
+from lib.system.places import in_any_worktree
 
+# How the id of code ends in which there is none.
+_NOTHING = f"-{hex_digest('')[: identity.DIGITS]}"
 RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
 
 
@@ -66,8 +69,13 @@ class Recording:
             self._type, self._parents, self._edge = "pattern_modified", [head], "modified_from"
 
     def _stands_elsewhere(self) -> bool:
-        query = "SELECT 1 FROM occurrences WHERE pattern_id = ? AND file_path != ?"
-        return self._db.execute(query, (self._subject, self._path)).fetchone() is not None
+        """Whether another file holds the same code: not nothing, nor this file in a worktree."""
+        if is_nothing(self._subject):
+            return False
+        query = "SELECT file_path FROM occurrences WHERE pattern_id = ? AND file_path != ?"
+        here = in_any_worktree(self._path)
+        others = self._db.execute(query, (self._subject, self._path))
+        return any(in_any_worktree(path) != here for (path,) in others)
 
     def _imply_parents(self) -> None:
         snapshots = self._event.get("parents")
@@ -194,6 +202,11 @@ class Recording:
 def creation_event_id(pattern_id: str) -> str:
     """The id of a creation that nobody saw: the same wherever and whenever it is told."""
     return hex_digest(f"creation\0{pattern_id}")[:32]
+
+
+def is_nothing(pattern_id: str) -> bool:
+    """Whether it is the id of an empty file, or of one with comments alone."""
+    return pattern_id.endswith(_NOTHING)
 
 
 def unpack(packed: bytes) -> str:

@@ -1,9 +1,18 @@
 """Figures over the ledger: how much, of what, where, and how often it is used again."""
 
+import re
 from datetime import datetime, time, timedelta, timezone
+from itertools import islice
 from typing import NamedTuple
 
+from lib.capture.identity import normalise
 from lib.ledger.history import History
+from lib.ledger.recording import is_nothing
+from lib.system.places import in_any_worktree
+
+# That shorter code is the same says nothing.
+USEFUL_TOKENS = 20
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 class Series(NamedTuple):
@@ -19,7 +28,10 @@ class Series(NamedTuple):
 
 
 class Reused(NamedTuple):
-    """A pattern that stands in several files now, with their sorted paths."""
+    """A pattern that stands in several files now, with their sorted paths.
+
+    A file counts once, in however many worktrees of its repository it stands.
+    """
 
     pattern_id: str
     pattern_name: str | None
@@ -86,10 +98,23 @@ class Stats(History):
         for pattern_id, path in self._db.execute(query):
             files.setdefault(pattern_id, []).append(path)
         names = self.names()
-        several = [
-            Reused(p, names.get(p), sorted(paths)) for p, paths in files.items() if len(paths) > 1
-        ]
+        several = []
+        for pattern_id, paths in files.items():
+            if len(paths) > 1 and self._is_useful(pattern_id):
+                once = {in_any_worktree(path): path for path in sorted(paths, reverse=True)}
+                several.append(Reused(pattern_id, names.get(pattern_id), sorted(once.values())))
+        several = [one for one in several if len(one.files) > 1]
         return sorted(several, key=lambda one: (-len(one.files), one.pattern_id))
+
+    def _is_useful(self, pattern_id: str) -> bool:
+        """Whether there is enough of a pattern to be reused; of code that was not kept, it is."""
+        code = self.code_of(pattern_id)
+        if code is None:
+            return not is_nothing(pattern_id)
+        query = "SELECT language FROM patterns WHERE pattern_id = ?"
+        (language,) = self._db.execute(query, (pattern_id,)).fetchone()
+        found = _TOKEN.finditer(normalise(code, language or ""))
+        return sum(1 for _ in islice(found, USEFUL_TOKENS)) == USEFUL_TOKENS
 
 
 def last_days(count: int) -> list[str]:

@@ -1,0 +1,42 @@
+"""Where a file lies: behind links, and in which repository."""
+
+import os
+
+from lib.system.private_file import Refused, bounded, open_regular
+
+# git writes one line, with a path in it.
+_MAX_BYTES = 8192
+
+
+def real(path: str) -> str:
+    """Return an absolute path without the links in it, and a relative one as it is."""
+    try:
+        return os.path.realpath(path) if path.startswith("/") else path
+    except ValueError:  # no file can have that name
+        return path
+
+
+def in_any_worktree(path: str) -> str:
+    """Return a name for the file at `path` that is the same in all worktrees of its repository."""
+    path = real(path)
+    above = os.path.dirname(path)
+    while above != os.path.dirname(above) and "\0" not in path:
+        if os.path.lexists(f"{above}/.git"):
+            return f"{_repository(f'{above}/.git')}\0{path[len(above) + 1 :]}"
+        above = os.path.dirname(above)
+    return path
+
+
+def _repository(git: str) -> str:
+    """Where the repository is kept that `git`, a directory or a worktree's file, belongs to."""
+    try:
+        own = _line(git).removeprefix("gitdir:").strip()
+        own = os.path.join(os.path.dirname(git), own)
+        return os.path.realpath(os.path.join(own, _line(f"{own}/commondir")))
+    except (OSError, Refused, ValueError):
+        return os.path.realpath(git)
+
+
+def _line(path: str) -> str:
+    with open_regular(path) as file:
+        return os.fsdecode(bounded(file, _MAX_BYTES)).rstrip("\n")
