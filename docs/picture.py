@@ -84,6 +84,8 @@ def main() -> None:
 def _edit(app: Path, directory: str, environ: dict[str, str]) -> None:
     for number, (days, name, before, after) in enumerate(EDITS):
         then = time.time_ns() - int(days * DAY * 10**9)
+        (app / name).parent.mkdir(exist_ok=True)
+        (app / name).write_text(after)
         payload = {
             "hook_event_name": "PostToolUse", "session_id": "picture", "tool_name": "Write",
             "tool_use_id": str(number), "cwd": str(app),

@@ -72,14 +72,15 @@ def levels(checks: dict[str, dict[str, str]]) -> dict[str, str]:
 def test_all_is_well(well: Bundle) -> None:
     code, checks = examine(well)
     assert (code, levels(checks)) == (0, {})
-    assert len(checks) == 16
+    assert len(checks) == 17
 
 
 def test_nothing_is_green_before_anything_was_observed(bundle: Bundle) -> None:
     configure(bundle, registered())
     code, checks = examine(bundle)
     assert code == 0
-    assert levels(checks) == dict.fromkeys(("cache", "capture", "flusher", "ledger"), "unknown")
+    unknown = ("cache", "capture", "flusher", "ledger", "files")
+    assert levels(checks) == dict.fromkeys(unknown, "unknown")
     assert not bundle.spool.exists()
 
 

@@ -15,7 +15,7 @@ from lib.ledger.graph import AGAIN, UNDONE, draw
 from lib.ledger.history import Edge
 from tests.support.outpost import Outpost
 
-PATH = "/p/a.py"
+PATH = "a.py"
 
 
 def code(number: int) -> str:
@@ -71,11 +71,15 @@ def test_a_thousand_steps_are_no_deeper_than_one() -> None:
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outpost:
     """A file that was changed 40 times, then once more and back again, and a copy of it."""
     outpost = Outpost(tmp_path / "spool")
-    outpost.write(PATH, code(0))
+    monkeypatch.chdir(tmp_path)
+    path, copy = (tmp_path / name for name in (PATH, "copy.py"))
+    path.write_text(code(40))
+    copy.write_text(code(40))
+    outpost.write(str(path), code(0))
     for number in range(1, 42):
-        outpost.write(PATH, code(number), code(number - 1))
-    outpost.write(PATH, code(40), code(41))
-    outpost.write("/p/copy.py", "# a copy\n" + code(40))
+        outpost.write(str(path), code(number), code(number - 1))
+    outpost.write(str(path), code(40), code(41))
+    outpost.write(str(copy), "# a copy\n" + code(40))
     outpost.flush()
     monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
     monkeypatch.delenv("COLUMNS", raising=False)
@@ -96,7 +100,7 @@ def test_a_pipe_gets_every_step(told: Outpost, capsys: pytest.CaptureFixture[str
     assert drawn[0].endswith(PATH)
     assert drawn[40].startswith(f"● {id_of(40)}  modified  ")
     assert "f  <- asked for" in drawn[40]
-    assert drawn[41] == "    also in /p/copy.py"
+    assert drawn[41] == "    also in copy.py"
     assert drawn[43] == f"↺ {id_of(40)}  modified  undone: back to it"
 
 
@@ -120,13 +124,15 @@ def test_the_other_files_of_the_same_code_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outpost = Outpost(tmp_path / "spool")
-    for name in (PATH, "/p/copy.py", "/p/b.py", PATH, "/p/c.py", "/p/d.py"):
-        outpost.write(name, code(0))
+    monkeypatch.chdir(tmp_path)
+    for name in (PATH, "copy.py", "b.py", PATH, "c.py", "d.py"):
+        (tmp_path / name).write_text(code(0))
+        outpost.write(f"{tmp_path}/{name}", code(0))
     outpost.flush()
     monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
-    (drawn, uses) = lineage(capsys, "/p/copy.py")
+    (drawn, uses) = lineage(capsys, "copy.py")
     assert PATH in drawn
-    assert uses == "    also in /p/copy.py, /p/b.py, /p/c.py and 1 more"
+    assert uses == "    also in copy.py, b.py, c.py and 1 more"
 
 
 def test_the_diff_of_each_step(told: Outpost, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,15 +47,17 @@ def test_the_figures_add_up(told: Outpost, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_reuse_is_what_stands_in_several_files_now(
-    told: Outpost, capsys: pytest.CaptureFixture[str]
+    told: Outpost, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     code = "def f(given):\n    return [one for one in given if one is not None and one != 5]\n"
-    for name in ("/p/one.py", "/p/two.py"):
+    one, two = f"{tmp_path}/one.py", f"{tmp_path}/two.py"
+    for name in (one, two):
+        Path(name).write_text(code)
         told.write(name, code)
     told.flush()
     (reused,) = stats(capsys, "--json")["reused"]
-    assert reused["files"] == ["/p/one.py", "/p/two.py"]
-    told.write("/p/two.py", "z = 3\n", code)
+    assert reused["files"] == [one, two]
+    told.write(two, "z = 3\n", code)
     told.flush()
     assert stats(capsys, "--json")["reused"] == []
 

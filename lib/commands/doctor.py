@@ -8,7 +8,13 @@ import time
 from collections.abc import Callable
 
 from lib.commands.common import print_json
-from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
+from lib.commands.doctor_checks import (
+    client_settings,
+    hook_entries,
+    kept_data,
+    reachability,
+    recorded_files,
+)
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site, Unread
 from lib.commands.facts import Facts, gather
 from lib.commands.terminal import Cell, print_rows, shortened
@@ -32,6 +38,7 @@ CHECKS: dict[str, Callable[[Site], Finding]] = {
     "flusher": reachability.flusher,
     "service": reachability.service,
     "ledger": kept_data.ledger,
+    "files": recorded_files.files,
     "quarantine": kept_data.quarantine,
     "dropped": kept_data.dropped,
 }

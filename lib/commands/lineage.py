@@ -1,14 +1,16 @@
 """`pattern-tracker lineage`: where a pattern came from and what became of it."""
 
 import argparse
-from typing import Any
+from typing import Any, NamedTuple
 
+from lib.commands import on_disk
 from lib.commands.common import CommandError, names_of, print_json, printable, require
 from lib.commands.terminal import Cell, console, is_bounded, print_line, relative
 from lib.commands.when import local
 from lib.ledger.diff import unified
 from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, draw
 from lib.ledger.history import Edge, History
+from lib.system.places import is_gone
 
 # What one screen holds beside the prompt.
 LINES = 24
@@ -16,7 +18,20 @@ NARROW = 80
 # So many of the other files that apply a pattern are named.
 USES = 3
 NOTES = {UNDONE: "undone: back to it", AGAIN: "see above"}
+COPIED = "copied"
+STATES = {
+    on_disk.DIFFERS: "is not as it was recorded last: something else has changed it since",
+    on_disk.GONE: "is gone: this is what it held last",
+    COPIED: "was not recorded by that name: this is the code that it holds",
+}
 DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+class File(NamedTuple):
+    """A file that was asked for, and how it stands to the record: COPIED, or as `on_disk` says."""
+
+    path: str
+    state: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,32 +44,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the lineage. Raises CommandError for an id or file that was never recorded."""
     history = require(History)
-    pattern_id = resolve(history, options.target)
+    pattern_id, file = resolve(history, options.target)
     ancestors, descendants = history.ancestors(pattern_id), history.descendants(pattern_id)
     nodes = [pattern_id, *ancestors, *descendants]
     edges = history.edges_among(nodes)
     if options.json:
         found = {"pattern_id": pattern_id, "ancestors": ancestors, "descendants": descendants}
         events = [event.public() for event in history.events_of(nodes)]
-        print_json({**found, "events": events, "edges": _told(history, edges, options.diff)})
+        told = {"events": events, "edges": _told(history, edges, options.diff)}
+        print_json({**found, **told, "file": file and file._asdict()})
     else:
         Drawing(history, pattern_id, nodes, options.diff).show(edges, options.all)
+        if file and file.state in STATES:
+            note = f"{relative(file.path)} {STATES[file.state]}"
+            print_line(console(), [(note, "yellow")])
     return 0
 
 
-def resolve(history: History, target: str) -> str:
-    """The pattern id that `target` means: itself, or what the file of that name held last."""
+def resolve(history: History, target: str) -> tuple[str, File | None]:
+    """The pattern id that `target` means, and the file that it names, None for an id.
+
+    A file means what was recorded of it last; one that was not, what it holds. Raises CommandError.
+    """
     if history.knows(target):
-        return target
-    exact = list(filter(None, map(history.head, names_of(target))))
-    if exact:
-        return exact[0]
+        return target, None
+    names = names_of(target)
+    for path in filter(history.head, names):
+        return history.head(path), File(path, on_disk.state(history, path))
+    held = on_disk.id_of(names[0])
+    if held and history.knows(held):
+        return held, File(names[0], COPIED)
     files = history.files_ending(target)
     if len(files) > 1:
         raise CommandError(f"{printable(target)} may be any of: {', '.join(map(printable, files))}")
     if not files:
         raise CommandError(f"nothing is known of {printable(target)}")
-    return history.head(files[0])
+    return history.head(files[0]), File(files[0], on_disk.state(history, files[0]))
 
 
 def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, Any]]:
@@ -152,7 +177,7 @@ class Drawing:
         """Where else the same code stands."""
         row = self._first.get(node)
         first = row and row.file_path
-        others = [relative(path) for path in self._history.applied_in(node) if path != first]
+        others = [_still(path) for path in self._history.applied_in(node) if path != first]
         if others:
             more = f" and {len(others) - USES} more" if len(others) > USES else ""
             print_line(self._out, [(f"    also in {', '.join(others[:USES])}{more}", "cyan")])
@@ -164,3 +189,8 @@ class Drawing:
         for line in lines[2:] or lines:
             style = DIFF_STYLES.get(line[:1], "dim")
             print_line(self._out, [("    ", ""), (line.expandtabs(4), style)])
+
+
+def _still(path: str) -> str:
+    """Name a file, and say so if it is gone."""
+    return f"{relative(path)}{' (gone)' * is_gone(path)}"

@@ -143,6 +143,12 @@ class History(Ledger):
         query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
         return self._db.execute(query, (pattern_id,)).fetchone() is not None
 
+    def words_of(self, pattern_id: str) -> tuple[str, str]:
+        """The language and the type of a pattern, "" where it has none."""
+        query = "SELECT language, pattern_type FROM patterns WHERE pattern_id = ?"
+        language, pattern_type = self._db.execute(query, (pattern_id,)).fetchone() or ("", "")
+        return language or "", pattern_type or ""
+
     def head(self, file_path: str) -> str:
         """The id of what the file at `file_path` held last; "" if it was never seen."""
         return head_of(self._db, file_path)
@@ -154,6 +160,15 @@ class History(Ledger):
             "WHERE file_path = ? OR file_path LIKE ? ESCAPE '!'"
         )
         return [row[0] for row in self._db.execute(query, (path, f"%/{escaped(path)}"))]
+
+    def newest_files(self, number: int, below: str = "") -> list[str]:
+        """The `number` files that were recorded last, of those in the directory `below`."""
+        query = (
+            "SELECT file_path FROM occurrences WHERE file_path LIKE ? ESCAPE '!' "
+            "GROUP BY file_path ORDER BY max(last_seq) DESC LIMIT ?"
+        )
+        rows = self._db.execute(query, (f"{escaped(below.rstrip('/'))}/%", number))
+        return [row[0] for row in rows]
 
     def ancestors(self, pattern_id: str) -> list[str]:
         """The ids that `pattern_id` came from, nearest first."""

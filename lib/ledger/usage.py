@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lib.capture.identity import normalise
 from lib.ledger.history import History
 from lib.ledger.recording import is_nothing
-from lib.system.places import in_any_worktree
+from lib.system.places import in_any_worktree, is_gone
 
 # That shorter code is the same says nothing.
 USEFUL_TOKENS = 20
@@ -101,7 +101,8 @@ class Stats(History):
         several = []
         for pattern_id, paths in files.items():
             if len(paths) > 1 and self._is_useful(pattern_id):
-                once = {in_any_worktree(path): path for path in sorted(paths, reverse=True)}
+                there = [path for path in sorted(paths, reverse=True) if not is_gone(path)]
+                once = {in_any_worktree(path): path for path in there}
                 several.append(Reused(pattern_id, names.get(pattern_id), sorted(once.values())))
         several = [one for one in several if len(one.files) > 1]
         return sorted(several, key=lambda one: (-len(one.files), one.pattern_id))
@@ -111,9 +112,7 @@ class Stats(History):
         code = self.code_of(pattern_id)
         if code is None:
             return not is_nothing(pattern_id)
-        query = "SELECT language FROM patterns WHERE pattern_id = ?"
-        (language,) = self._db.execute(query, (pattern_id,)).fetchone()
-        found = _TOKEN.finditer(normalise(code, language or ""))
+        found = _TOKEN.finditer(normalise(code, self.words_of(pattern_id)[0]))
         return sum(1 for _ in islice(found, USEFUL_TOKENS)) == USEFUL_TOKENS
 
 

@@ -16,6 +16,17 @@ def real(path: str) -> str:
         return path
 
 
+def is_gone(path: str) -> bool:
+    """Whether no file is at an absolute path; of a relative one nobody knows."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return path.startswith("/")
+    except (OSError, ValueError):
+        pass
+    return False
+
+
 def in_any_worktree(path: str) -> str:
     """Return a name for the file at `path` that is the same in all worktrees of its repository."""
     path = real(path)

@@ -1,0 +1,38 @@
+"""What a recorded file is now: as it was recorded, changed by others, or gone."""
+
+from lib.capture.event import Content
+from lib.capture.named_file import Refused, read
+from lib.ledger.earlier_identity import earlier_id
+from lib.ledger.history import History
+from lib.system.places import is_gone
+
+SAME, DIFFERS, GONE, UNREAD = "same", "differs", "gone", "unread"
+
+
+def state(history: History, path: str) -> str:
+    """Tell how the file at `path` stands to what was recorded of it last.
+
+    UNREAD: it cannot be compared. Raises sqlite3.Error.
+    """
+    if is_gone(path):
+        return GONE
+    recorded = history.head(path)
+    language, pattern_type = history.words_of(recorded)
+    if not path.startswith("/") or not recorded or pattern_type == "oversize":
+        return UNREAD
+    try:
+        code = read(path)
+    except Refused:
+        return UNREAD
+    ids = [Content(code, path, language, pattern_type).pattern_id]
+    if history.has_earlier_ids():
+        ids.append(earlier_id(code, language, pattern_type))
+    return SAME if recorded in ids else DIFFERS
+
+
+def id_of(path: str) -> str:
+    """The id of the code that the file at `path` holds, "" if it cannot be told."""
+    try:
+        return Content(read(path), path).pattern_id
+    except Refused:
+        return ""
