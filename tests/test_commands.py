@@ -75,9 +75,72 @@ def test_before_anything_happened(bundle: Bundle) -> None:
         "last_delivery": None,
     }
     assert "never observed" in bundle.command("status").stdout
-    done = bundle.command("log")
-    assert (done.returncode, done.stderr) == (1, "pattern-tracker: nothing was recorded yet\n")
     assert bundle.json("sync")["synced"] == 0
+
+
+@pytest.mark.parametrize("ledger", ["missing", "empty"])
+@pytest.mark.parametrize(
+    ("arguments", "for_machines"),
+    [
+        (["log"], ""),
+        (["log", "--session", "x", "--file", "a.py"], ""),
+        (["stats"], "[]\n"),
+        (["lineage", "a.py"], "[]\n"),
+        (["quarantine"], ""),
+        (["quarantine", "show", "--all"], ""),
+        (["quarantine", "retry", "--all"], '{"retry": []}\n'),
+    ],
+)
+def test_before_the_first_event_there_is_an_answer(
+    bundle: Bundle, arguments: list[str], for_machines: str, ledger: str
+) -> None:
+    if ledger == "empty":
+        bundle.command("sync")
+    done = bundle.command(*arguments)
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+    assert done.stdout.startswith(("no event with --session x --file a.py\n", "nothing "))
+    done = bundle.command(*arguments, "--json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, for_machines, "")
+
+
+def test_an_empty_export_says_so_aside(bundle: Bundle, tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    for arguments in ([], ["-o", str(target)], ["--format", "agent-trace", "--root", "/p"]):
+        done = bundle.command("export", *arguments)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == "pattern-tracker: nothing was recorded yet\n"
+    assert target.read_bytes() == b""
+    bundle.post(write_payload("/q/a.py", "x = 1\n", "1"))
+    bundle.wait_delivered()
+    done = bundle.command("export", "--format", "agent-trace", "--root", "/p")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "pattern-tracker: nothing that was recorded lies in /p\n"
+
+
+def test_an_id_may_be_given_by_its_beginning(edited: Bundle) -> None:
+    ids = [e["pattern_id"] for e in edited.log()]
+    for pattern_id in ids:
+        beginning = pattern_id.removesuffix(pattern_id[-8:])
+        assert edited.json("lineage", beginning)["pattern_id"] == pattern_id
+    done = edited.command("lineage", "python-code-")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert all(pattern_id in done.stderr for pattern_id in ids)
+
+
+def test_a_session_may_be_given_by_its_beginning(edited: Bundle) -> None:
+    session = edited.log()[0]["session_id"]
+    for known in (session, session[:8], session[:1]):
+        assert len(edited.command("log", "--session", known).stdout.splitlines()) == 3
+    done = edited.command("log", "--session", session[1:])
+    assert (done.returncode, done.stdout) == (0, f"no event with --session {session[1:]}\n")
+
+
+def test_log_shows_all_unless_told_how_many(edited: Bundle) -> None:
+    assert len(edited.command("log").stdout.splitlines()) == 3
+    assert len(edited.command("log", "-n", "2").stdout.splitlines()) == 2
+    assert edited.command("log", "-n", "0").stdout == ""
+    assert edited.command("log", "-n", "-1").returncode == 2
+    assert "default: all" in " ".join(edited.command("log", "--help").stdout.split())
 
 
 def test_without_a_home_there_is_a_clear_line(bundle: Bundle) -> None:

@@ -10,6 +10,7 @@ from lib.system.places import real
 from lib.system.settings import Settings
 
 L = TypeVar("L", bound=Ledger)
+NOTHING = "nothing was recorded yet"
 
 
 class CommandError(Exception):
@@ -32,12 +33,26 @@ def has_ledger(directory: str) -> bool:
     return os.path.exists(f"{directory}/{FILE_NAME}")
 
 
-def require(reader: type[L]) -> L:
-    """Open the ledger of the environment's spool. Raises CommandError where none was made yet."""
+def opened(reader: type[L]) -> L | None:
+    """Open the ledger of the environment's spool; None where nothing was recorded yet.
+
+    Raises CommandError, OSError, sqlite3.Error.
+    """
     directory = spool_directory()
     if not has_ledger(directory):
-        raise CommandError("nothing was recorded yet")
-    return reader(f"{directory}/{FILE_NAME}")
+        return None
+    ledger = reader(f"{directory}/{FILE_NAME}")
+    if ledger.has_events():
+        return ledger
+    ledger.close()
+    return None
+
+
+def say_nothing(as_json: bool, text: str = NOTHING, json_text: str = "") -> int:
+    """Say that there is nothing to show, in a line for people or `json_text` for machines; 0."""
+    if json_text or not as_json:
+        print(json_text if as_json else text)
+    return 0
 
 
 def print_json(value: object) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
-from lib.commands.common import CommandError, require
+from lib.commands.common import NOTHING, CommandError, opened, printable
 from lib.ledger.agent_trace import record
 from lib.ledger.history import Event, Filter, History
 from lib.system.places import real
@@ -29,34 +29,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the events, or write them to a file. Raises CommandError."""
-    history = require(History)
-    if options.format == "agent-trace":
-        lines = _traces(history, _repository(options.root))
+    root = _repository(options.root) if options.format == "agent-trace" else ""
+    history = opened(History)
+    if history is None:
+        lines: Iterator[dict[str, Any]] = iter(())
+    elif root:
+        lines = _traces(history, root)
     else:
         lines = _events(history, options.code)
-    if options.output:
-        _write(lines, options.output)
-    else:
-        _print(lines, sys.stdout)
+    count = _write(lines, options.output) if options.output else _print(lines, sys.stdout)
+    if not count:
+        text = f"nothing that was recorded lies in {printable(root)}" if history else NOTHING
+        print(f"pattern-tracker: {text}", file=sys.stderr)
     return 0
 
 
-def _write(lines: Iterator[dict[str, Any]], path: str) -> None:
+def _write(lines: Iterator[dict[str, Any]], path: str) -> int:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         raise CommandError(f"{path} exists; nothing was written") from None
     try:
         with open(fd, "w", encoding="ascii") as file:
-            _print(lines, file)
+            return _print(lines, file)
     except BaseException:
         os.unlink(path)
         raise
 
 
-def _print(lines: Iterator[dict[str, Any]], file: IO[str]) -> None:
+def _print(lines: Iterator[dict[str, Any]], file: IO[str]) -> int:
+    count = 0
     for line in lines:
         file.write(json.dumps(line) + "\n")
+        count += 1
+    return count
 
 
 def _rows(history: History) -> Iterator[Event]:

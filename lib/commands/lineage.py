@@ -4,7 +4,7 @@ import argparse
 from typing import Any, NamedTuple
 
 from lib.commands import on_disk
-from lib.commands.common import CommandError, names_of, print_json, printable, require
+from lib.commands.common import CommandError, names_of, opened, print_json, printable, say_nothing
 from lib.commands.terminal import Cell, console, is_bounded, print_line, relative
 from lib.commands.when import local
 from lib.ledger.diff import unified
@@ -17,6 +17,8 @@ LINES = 24
 NARROW = 80
 # So many of the other files that apply a pattern are named.
 USES = 3
+# And so many of the patterns whose ids begin alike.
+ALTERNATIVES = 10
 NOTES = {UNDONE: "undone: back to it", AGAIN: "see above"}
 COPIED = "copied"
 STATES = {
@@ -36,14 +38,16 @@ class File(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the verb."""
-    parser.add_argument("target", help="a pattern id, or a file")
+    parser.add_argument("target", help="a pattern id, how one begins, or a file")
     parser.add_argument("--diff", action="store_true", help="what each step changed")
     parser.add_argument("--all", action="store_true", help="every step, however many there are")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the lineage. Raises CommandError for an id or file that was never recorded."""
-    history = require(History)
+    history = opened(History)
+    if history is None:
+        return say_nothing(options.json, json_text="[]")
     pattern_id, file = resolve(history, options.target)
     ancestors, descendants = history.ancestors(pattern_id), history.descendants(pattern_id)
     nodes = [pattern_id, *ancestors, *descendants]
@@ -75,10 +79,13 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
     if held and history.knows(held):
         return held, File(names[0], COPIED)
     files = history.files_ending(target)
-    if len(files) > 1:
-        raise CommandError(f"{printable(target)} may be any of: {', '.join(map(printable, files))}")
-    if not files:
+    found = files or history.ids_beginning(target, ALTERNATIVES)
+    if len(found) > 1:
+        raise CommandError(f"{printable(target)} may be any of: {', '.join(map(printable, found))}")
+    if not found:
         raise CommandError(f"nothing is known of {printable(target)}")
+    if not files:
+        return found[0], None
     return history.head(files[0]), File(files[0], on_disk.state(history, files[0]))
 
 

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 
 from lib.commands.common import (
-    CommandError,
+    NOTHING,
     has_ledger,
     names_of,
     print_json,
     printable,
+    say_nothing,
     spool_directory,
 )
 from lib.commands.terminal import UNBOUNDED, console, cropped_left, print_line, relative
@@ -31,10 +32,13 @@ WIDE = 100
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the verb."""
-    parser.add_argument("-n", type=int, metavar="N", help="only the newest N events")
+    text = f"only the newest N events (default: all; with -f, {FOLLOWED})"
+    parser.add_argument("-n", type=_number, metavar="N", help=text)
     parser.add_argument("-f", "--follow", action="store_true", help="go on with those to come")
     parser.add_argument("--file", default="", metavar="PATH", help="of a file or a directory")
-    parser.add_argument("--session", default="", metavar="ID", help="of a session of Claude Code")
+    parser.add_argument(
+        "--session", default="", metavar="ID", help="of a session, or how it begins"
+    )
     parser.add_argument("--type", default="", choices=TYPES, help="of one type")
     parser.add_argument("--since", default="", metavar="TIME", help="2h, 3d or ISO 8601")
     parser.add_argument("--until", default="", metavar="TIME")
@@ -43,16 +47,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the events. Raises CommandError."""
     directory = spool_directory()
-    if not options.follow and not has_ledger(directory):
-        raise CommandError("nothing was recorded yet")
     chosen = chosen_by(options)
     show = _print_json if options.json else _printer()
     newest = options.n if options.n is not None else (FOLLOWED if options.follow else -1)
+    row = None
     for row in _events(directory, chosen, newest, options.follow):
         show(row)
         if options.follow:
             sys.stdout.flush()
-    return 0
+    return 0 if row or newest == 0 else say_nothing(options.json, _none_of(options))
+
+
+def _number(text: str) -> int:
+    """Raises ValueError for what counts nothing."""
+    if not text.isdecimal():
+        raise ValueError
+    return int(text)
+
+
+def _none_of(options: argparse.Namespace) -> str:
+    """What to say where no event is as asked for."""
+    asked = ("session", "file", "type", "since", "until")
+    told = [f"--{name} {printable(getattr(options, name))}" for name in asked]
+    told = [text for text in told if not text.endswith(" ")]
+    return f"no event with {' '.join(told)}" if told else NOTHING
 
 
 def chosen_by(options: argparse.Namespace) -> Filter:

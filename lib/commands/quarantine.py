@@ -2,7 +2,7 @@
 
 import argparse
 
-from lib.commands.common import CommandError, print_json, printable, spool_directory
+from lib.commands.common import CommandError, print_json, printable, say_nothing, spool_directory
 from lib.spool import outbox
 from lib.system.private_file import Refused, open_regular
 
@@ -21,6 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """List, show, retry or drop. Raises CommandError for a name that is not there."""
     directory = spool_directory()
+    nothing_there = not outbox.quarantined_names(directory)
+    if nothing_there and (options.action == "list" or options.all):
+        json_text = "" if options.action in ("list", "show") else f'{{"{options.action}": []}}'
+        return say_nothing(options.json, "nothing is in quarantine", json_text)
     if options.action == "list":
         return _list(directory, options.json)
     names = _chosen(directory, options)

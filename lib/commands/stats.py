@@ -2,7 +2,7 @@
 
 import argparse
 
-from lib.commands.common import CommandError, print_json, printable, require
+from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
 from lib.commands.terminal import Cell, console, cropped_left, print_line, relative
 from lib.commands.when import local
 from lib.ledger.usage import Figures, Series, Stats, last_days
@@ -26,7 +26,10 @@ def run(options: argparse.Namespace) -> int:
     """Print the figures. Raises CommandError."""
     if not 1 <= options.days <= MOST_DAYS:
         raise CommandError(f"--days must be from 1 to {MOST_DAYS}")
-    found = require(Stats).figures(last_days(options.days))
+    ledger = opened(Stats)
+    if ledger is None:
+        return say_nothing(options.json, json_text="[]")
+    found = ledger.figures(last_days(options.days))
     if options.json:
         series = {"languages": _told(found.languages), "paths": _told(found.paths)}
         reused = [one._asdict() for one in found.reused]

@@ -58,8 +58,8 @@ class Filter(NamedTuple):
     """Which events; "" and () do not narrow the choice.
 
     One of `files` is an absolute path, of a file or of a directory above it, or a path's last
-    components;
-    `since` and `until` are ISO 8601 in UTC, as the ledger's own times.
+    components; `session` is how the id of a session begins; `since` and `until` are ISO 8601 in
+    UTC, as the ledger's own times.
     """
 
     files: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class Filter(NamedTuple):
             path = escaped(file.rstrip("/"))
             values += [file, f"%/{path.lstrip('/')}", f"{path}/%"]
         for term, value in (
-            ("session_id = ?", self.session), ("event_type = ?", self.event_type),
+            ("instr(session_id, ?) = 1", self.session), ("event_type = ?", self.event_type),
             ("seq <= ?", self.up_to_seq),
             ("timestamp >= ?", self.since), ("timestamp <= ?", self.until),
         ):  # fmt: skip
@@ -148,6 +148,11 @@ class History(Ledger):
         query = "SELECT language, pattern_type FROM patterns WHERE pattern_id = ?"
         language, pattern_type = self._db.execute(query, (pattern_id,)).fetchone() or ("", "")
         return language or "", pattern_type or ""
+
+    def ids_beginning(self, prefix: str, number: int) -> list[str]:
+        """At most `number` ids of patterns that begin with `prefix`."""
+        query = "SELECT pattern_id FROM patterns WHERE instr(pattern_id, ?) = 1 LIMIT ?"
+        return [row[0] for row in self._db.execute(query, (prefix, number))]
 
     def head(self, file_path: str) -> str:
         """The id of what the file at `file_path` held last; "" if it was never seen."""

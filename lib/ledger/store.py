@@ -185,6 +185,10 @@ class Ledger:
         """All counters."""
         return {row["name"]: row["count"] for row in self._db.execute("SELECT * FROM counters")}
 
+    def has_events(self) -> bool:
+        """Whether anything was recorded."""
+        return self._db.execute("SELECT 1 FROM events LIMIT 1").fetchone() is not None
+
     def has_earlier_ids(self) -> bool:
         """Whether it holds ids that were given by the rules of an earlier version."""
         query = "SELECT 1 FROM facts WHERE name = ?"
