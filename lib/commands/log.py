@@ -16,7 +16,7 @@ from lib.commands.common import (
     say_nothing,
     spool_directory,
 )
-from lib.commands.terminal import UNBOUNDED, console, cropped_left, print_line, relative
+from lib.commands.terminal import UNBOUNDED, console, cropped_left, padded, print_line, relative
 from lib.commands.when import instant, local
 from lib.ledger.history import Event, Filter, History
 from lib.ledger.store import FILE_NAME
@@ -143,8 +143,8 @@ def _printer() -> Callable[[Event], None]:
         cells = [
             (f"{when}  ", "dim"),
             (f"{kind:<8}  ", STYLES.get(kind, "")),
-            (f"{cropped_left(path, path_width):<{path_width}}  ", ""),
-            (f"{name:<14}  " if width >= WIDE else name, "bold"),
+            (f"{padded(cropped_left(path, path_width), path_width)}  ", ""),
+            (f"{padded(name, 14)}  " if width >= WIDE else name, "bold"),
         ]
         if width >= WIDE:
             cells.append((event.pattern_id, "dim"))

@@ -3,7 +3,7 @@
 import argparse
 
 from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
-from lib.commands.terminal import Cell, console, cropped_left, print_line, relative
+from lib.commands.terminal import Cell, console, cropped_left, padded, print_line, relative
 from lib.commands.when import local
 from lib.ledger.usage import Figures, Series, Stats, last_days
 
@@ -90,7 +90,7 @@ class Sheet:
         name = cropped_left(label, self._width)
         bars = sparkline(series.by_day, self._cells)
         self._line(
-            [(f"{name:<{self._width}}", style), (f"{series.total:>6}  ", ""), (bars, "cyan")]
+            [(padded(name, self._width), style), (f"{series.total:>6}  ", ""), (bars, "cyan")]
         )
 
     def _show_reused(self) -> None:

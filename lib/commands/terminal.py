@@ -3,7 +3,9 @@
 import os
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from lib.commands.common import printable
@@ -55,14 +57,37 @@ def relative(path: str) -> str:
 
 def cropped_left(path: str, width: int) -> str:
     """The end of `path`, which tells most, in `width` columns; all of it for 0."""
-    return path if not width or len(path) <= width else f"…{path[1 - width :]}"
+    if not width or columns(path) <= width:
+        return path
+    return f"…{cropped(path[::-1], width - 1)[::-1]}"
+
+
+def cropped(text: str, width: int) -> str:
+    """The beginning of `text`, in `width` columns."""
+    if text.isascii():
+        return text[:width]
+    left = accumulate(map(columns, text))
+    return "".join(c for c, taken in zip(text, left, strict=True) if taken <= width)
+
+
+def padded(text: str, width: int) -> str:
+    """`text` with spaces behind it, in `width` columns at least."""
+    return text + " " * (width - columns(text))
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: two for each wide character, as of Chinese."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
 
 
 def print_line(out: "Console | Plain", cells: Iterable[Cell]) -> None:
     """Print `cells` on one line, cropped at the right edge, without what could drive a terminal."""
     if isinstance(out, Plain):
         text = "".join(printable(content) for content, _ in cells).rstrip()
-        print(text if len(text) <= out.width else f"{text[: out.width - 1]}…")
+        print(text if columns(text) <= out.width else f"{cropped(text, out.width - 1)}…")
         return
     from rich.text import Text
 
@@ -94,7 +119,6 @@ def print_rows(rows: Sequence[Sequence[Cell]]) -> None:
 
 def _print_plain(rows: Sequence[Sequence[Cell]]) -> None:
     cells = [[printable(content) for content, _ in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(padded).rstrip())
+        print("  ".join(map(padded, row, widths)).rstrip())
