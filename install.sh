@@ -4,8 +4,10 @@
 # Finds a Python; lib/commands/setup/install.py does the rest.
 set -eu
 umask 077
+# `cd` would look there first, and print where it went.
+unset CDPATH
 
-source=$(cd "$(dirname "$0")" && pwd -P)
+source=$(cd -- "$(dirname -- "$0")" && pwd -P)
 
 # A version manager's shim costs more at each start than everything the hooks do, and `python3` in
 # an active virtual environment goes when that environment goes: ask for the interpreter behind.

@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 from lib import __version__
+from lib.commands import streams
 from lib.commands.common import CommandError
 from lib.system import packages
 
@@ -26,19 +27,21 @@ VERBS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that `arguments` (None: the process's own) name; its exit code."""
     os.umask(0o077)
+    streams.secure()
     options = _parser().parse_args(arguments)
     try:
         code: int = import_module(f"lib.commands.{options.verb}").run(options)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The reader has seen enough; the interpreter must not complain at its end either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # The reader has seen enough.
+        streams.abandon()
         return 0
     except KeyboardInterrupt:
         return 130
     except (CommandError, packages.Missing, OSError, sqlite3.Error) as error:
         print(f"pattern-tracker: {error}", file=sys.stderr)
+        streams.abandon()
         return 1
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from lib.ledger.store import FILE_NAME, Ledger
 from lib.system import files
-from lib.system.places import real
+from lib.system.places import here, real
 from lib.system.settings import Settings
 
 L = TypeVar("L", bound=Ledger)
@@ -67,5 +67,5 @@ def printable(text: str | None) -> str:
 
 def names_of(path: str) -> list[str]:
     """The names that the file at `path` may be recorded by: without links, and with them."""
-    full = os.path.abspath(path)
+    full = os.path.normpath(os.path.join(here(), path))
     return list(dict.fromkeys([real(full), full]))

@@ -20,6 +20,7 @@ from lib.commands.facts import Facts, gather
 from lib.commands.terminal import Cell, print_rows, shortened
 from lib.system import bundle, files
 from lib.system.logger import LOGGER
+from lib.system.places import here
 from lib.system.settings import Settings
 
 # In the order of an event's way: what comes first explains what follows.
@@ -68,7 +69,7 @@ def look() -> Site:
     """Find what there is to check, with the variables that the client hands to the hooks."""
     root = bundle.root()
     config_dir = Settings(os.environ).config_dir
-    project = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
+    project = os.environ.get("CLAUDE_PROJECT_DIR") or here()
     sources = client_settings.sources(config_dir, project)
     entries = client_settings.entries(sources, config_dir)
     environ = {**os.environ, **client_settings.environment(sources)}

@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from lib.commands.common import printable
+from lib.system.places import here
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +52,8 @@ def shortened(path: str) -> str:
 
 def relative(path: str) -> str:
     """`path` from the working directory if it lies there, else from the home directory."""
-    here = os.getcwd().rstrip("/") + "/"
-    return path[len(here) :] if path.startswith(here) else shortened(path)
+    start = f"{here().rstrip('/')}/"
+    return path[len(start) :] if path.startswith(start) and here() else shortened(path)
 
 
 def cropped_left(path: str, width: int) -> str:

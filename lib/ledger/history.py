@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from lib.ledger.recording import head_of, unpack
+from lib.ledger.recording import head_of, storable, unpack
 from lib.ledger.store import Ledger
 
 
@@ -77,12 +77,12 @@ class Filter(NamedTuple):
         one = "file_path = ? OR file_path LIKE ? ESCAPE '!' OR file_path LIKE ? ESCAPE '!'"
         if self.files:
             terms.append(f"({' OR '.join([one] * len(self.files))})")
-        for file in self.files:
+        for file in map(storable, self.files):
             path = escaped(file.rstrip("/"))
             values += [file, f"%/{path.lstrip('/')}", f"{path}/%"]
         for term, value in (
-            ("instr(session_id, ?) = 1", self.session), ("event_type = ?", self.event_type),
-            ("seq <= ?", self.up_to_seq),
+            ("instr(session_id, ?) = 1", storable(self.session)),
+            ("event_type = ?", self.event_type), ("seq <= ?", self.up_to_seq),
             ("timestamp >= ?", self.since), ("timestamp <= ?", self.until),
         ):  # fmt: skip
             if value:
@@ -141,7 +141,7 @@ class History(Ledger):
     def knows(self, pattern_id: str) -> bool:
         """Whether the pattern is recorded."""
         query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
-        return self._db.execute(query, (pattern_id,)).fetchone() is not None
+        return self._db.execute(query, (storable(pattern_id),)).fetchone() is not None
 
     def words_of(self, pattern_id: str) -> tuple[str, str]:
         """The language and the type of a pattern, "" where it has none."""
@@ -152,11 +152,11 @@ class History(Ledger):
     def ids_beginning(self, prefix: str, number: int) -> list[str]:
         """At most `number` ids of patterns that begin with `prefix`."""
         query = "SELECT pattern_id FROM patterns WHERE instr(pattern_id, ?) = 1 LIMIT ?"
-        return [row[0] for row in self._db.execute(query, (prefix, number))]
+        return [row[0] for row in self._db.execute(query, (storable(prefix), number))]
 
     def head(self, file_path: str) -> str:
         """The id of what the file at `file_path` held last; "" if it was never seen."""
-        return head_of(self._db, file_path)
+        return head_of(self._db, storable(file_path))
 
     def files_ending(self, path: str) -> list[str]:
         """The recorded files whose last components are `path`."""
@@ -164,6 +164,7 @@ class History(Ledger):
             "SELECT DISTINCT file_path FROM occurrences "
             "WHERE file_path = ? OR file_path LIKE ? ESCAPE '!'"
         )
+        path = storable(path)
         return [row[0] for row in self._db.execute(query, (path, f"%/{escaped(path)}"))]
 
     def newest_files(self, number: int, below: str = "") -> list[str]:
@@ -172,7 +173,7 @@ class History(Ledger):
             "SELECT file_path FROM occurrences WHERE file_path LIKE ? ESCAPE '!' "
             "GROUP BY file_path ORDER BY max(last_seq) DESC LIMIT ?"
         )
-        rows = self._db.execute(query, (f"{escaped(below.rstrip('/'))}/%", number))
+        rows = self._db.execute(query, (f"{escaped(storable(below).rstrip('/'))}/%", number))
         return [row[0] for row in rows]
 
     def ancestors(self, pattern_id: str) -> list[str]:

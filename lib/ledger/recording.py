@@ -22,15 +22,15 @@ class Recording:
         self._db = db
         self._event = event
         self._data: dict[str, Any] = event["event_data"]
-        self._type = _text(event["event_type"])
+        self._type = storable(event["event_type"])
         self._subject = str(event["pattern_id"])
-        self._content_id = _text(event.get("content_pattern_id")) or self._subject
+        self._content_id = storable(event.get("content_pattern_id")) or self._subject
         parents = self._data.get("parent_pattern_ids")
         self._parents = (
             [p for p in parents if identity.is_valid_id(p)] if isinstance(parents, list) else []
         )
-        self._edge = _text(self._data.get("edge_type")) or "derived_from"
-        self._path = _text(self._data.get("file_path"))
+        self._edge = storable(self._data.get("edge_type")) or "derived_from"
+        self._path = storable(self._data.get("file_path"))
         details = self._data.get("pattern_data")
         self._details: dict[str, Any] = details if isinstance(details, dict) else {}
         self._snapshot: str | None = None
@@ -60,7 +60,7 @@ class Recording:
 
     def _is_known(self) -> bool:
         query = "SELECT 1 FROM events WHERE event_id = ?"
-        found = self._db.execute(query, (_text(self._event["event_id"]),)).fetchone()
+        found = self._db.execute(query, (storable(self._event["event_id"]),)).fetchone()
         return found is not None
 
     def _resolve_before(self) -> None:
@@ -85,7 +85,7 @@ class Recording:
                 known[parent["pattern_id"]] = parent
         for parent_id in self._parents:
             parent = known.get(parent_id, {})
-            self._imply(parent_id, parent.get("code"), _text(parent.get("pattern_name")))
+            self._imply(parent_id, parent.get("code"), storable(parent.get("pattern_name")))
 
     def _imply(self, pattern_id: str, code: object, name: str) -> None:
         """Record the creation of a pattern that was never seen: lineage has no loose ends."""
@@ -103,7 +103,7 @@ class Recording:
     def _earlier(self, pattern_id: str) -> list[str]:
         """Find the pattern that a new one's code was by an earlier version's rules."""
         noted = self._event.get(FIELD)
-        earlier = _text(noted.get(pattern_id)) if isinstance(noted, dict) else ""
+        earlier = storable(noted.get(pattern_id)) if isinstance(noted, dict) else ""
         return [earlier] if earlier and self._knows(earlier) and not self._knows(pattern_id) else []
 
     def _knows(self, pattern_id: str) -> bool:
@@ -120,17 +120,17 @@ class Recording:
 
     def _add_edge(self, parent: str, child: str, edge_type: str) -> None:
         if parent != child:
-            values = (child, parent, edge_type, _text(self._event["event_id"]))
+            values = (child, parent, edge_type, storable(self._event["event_id"]))
             self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?)", values)
 
     def _add_pattern(self, pattern_id: str, name: str, snapshot: str | None) -> None:
         values = (
             pattern_id,
             name,
-            _text(self._data.get("pattern_type")),
-            _text(self._data.get("language")),
+            storable(self._data.get("pattern_type")),
+            storable(self._data.get("language")),
             snapshot,
-            _text(self._event["timestamp"]),
+            storable(self._event["timestamp"]),
         )
         self._db.execute("INSERT OR IGNORE INTO patterns VALUES (?, ?, ?, ?, ?, ?)", values)
 
@@ -145,7 +145,7 @@ class Recording:
         return digest
 
     def _add_event(self) -> None:
-        event_id = _text(self._event["event_id"])
+        event_id = storable(self._event["event_id"])
         parents = self._parents
         seq = self._insert_event(
             event_id, self._type, self._subject, self._name(), parents, self._snapshot
@@ -174,18 +174,18 @@ class Recording:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 event_id,
-                _text(self._event["timestamp"]),
+                storable(self._event["timestamp"]),
                 event_type,
                 pattern_id,
                 name,
-                _text(self._data.get("language")),
+                storable(self._data.get("language")),
                 self._path or None,
-                _text(self._data.get("tool_name")) or None,
-                _text(self._details.get("session_id")) or None,
+                storable(self._data.get("tool_name")) or None,
+                storable(self._details.get("session_id")) or None,
                 " ".join(parents),
                 content_id,
                 snapshot,
-                _text(self._data.get("reason")) or None,
+                storable(self._data.get("reason")) or None,
                 implied,
                 self._edge if parents else None,
             ),
@@ -196,7 +196,7 @@ class Recording:
         return self._details.get("code")
 
     def _name(self) -> str:
-        return _text(self._data.get("pattern_name"))
+        return storable(self._data.get("pattern_name"))
 
 
 def creation_event_id(pattern_id: str) -> str:
@@ -227,7 +227,7 @@ def head_of(db: sqlite3.Connection, file_path: str) -> str:
     return str(found[0]) if found else ""
 
 
-def _text(value: object) -> str:
+def storable(value: object) -> str:
     """A string that SQLite takes: lone surrogates become escapes."""
     if not isinstance(value, str):
         return ""

@@ -16,6 +16,14 @@ def real(path: str) -> str:
         return path
 
 
+def here() -> str:
+    """Return the working directory, "" where somebody removed it."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
+
+
 def is_gone(path: str) -> bool:
     """Whether no file is at an absolute path; of a relative one nobody knows."""
     try:

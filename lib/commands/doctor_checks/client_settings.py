@@ -17,11 +17,17 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 def sources(config_dir: str, project: str, managed: str = MANAGED) -> list[Source]:
-    """The settings files that are there, weakest first, as the client reads them."""
-    paths = [
-        ("user", f"{config_dir}/settings.json"),
+    """The settings files that are there, weakest first, as the client reads them.
+
+    `project` is "" where there is none.
+    """
+    own = [
         ("project", f"{project}/.claude/settings.json"),
         ("local", f"{project}/.claude/settings.local.json"),
+    ]
+    paths = [
+        ("user", f"{config_dir}/settings.json"),
+        *(own if project else []),
         ("managed", f"{managed}/managed-settings.json"),
         *(("managed", path) for path in _drop_ins(f"{managed}/managed-settings.d")),
     ]

@@ -7,7 +7,7 @@ from lib.commands import on_disk
 from lib.commands.doctor_checks.finding import OK, UNKNOWN, WARNING, Finding, Site
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
-from lib.system.places import is_gone
+from lib.system.places import here, is_gone, real
 
 # So many are looked at, those that were recorded last.
 NEWEST = 200
@@ -18,7 +18,10 @@ def files(site: Site) -> Finding:
     path = f"{site.directory}/{FILE_NAME}"
     if not site.directory or not os.path.exists(path):
         return Finding(UNKNOWN, "never observed: nothing was recorded yet")
-    root = _root(os.path.realpath(site.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()))
+    project = real(site.environ.get("CLAUDE_PROJECT_DIR") or here())
+    if not project.startswith("/"):
+        return Finding(UNKNOWN, "in no project: the working directory is gone")
+    root = _root(project)
     with closing(History(path)) as history:
         states = {p: on_disk.state(history, p) for p in history.newest_files(NEWEST, root)}
         strangers = [p for p in history.newest_files(NEWEST) if p not in states and is_gone(p)]

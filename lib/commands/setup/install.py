@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lib import __version__
+from lib.commands import streams
 from lib.commands.common import CommandError, printable
 from lib.commands.setup import staging
 from lib.commands.setup.plan import Plan
@@ -45,6 +46,7 @@ def main(source: str, interpreter: str, arguments: list[str]) -> int:
     it by the path that lives longest.
     """
     os.umask(0o077)
+    streams.secure()
     try:
         plan = Plan(source, longest_lived(interpreter), arguments)
         if plan.options.dry_run:

@@ -5,6 +5,7 @@ import os
 from typing import NoReturn
 
 from lib.commands.common import CommandError
+from lib.system.places import here
 
 
 class Plan:
@@ -25,7 +26,9 @@ class Plan:
         self.config = _config_directory()
         self.root = f"{self.config}/hooks/pattern-tracker"
         _refuse_root_elsewhere(self.config)
-        project = f"{os.getcwd()}/.claude/settings.json" if self.options.project else ""
+        if self.options.project and not here():
+            raise CommandError("the working directory is gone, and so is its project")
+        project = f"{here()}/.claude/settings.json" if self.options.project else ""
         self.settings = project or f"{self.config}/settings.json"
 
 
