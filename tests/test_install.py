@@ -225,6 +225,16 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
     assert left == ["mine"]
 
 
+@pytest.mark.parametrize("order", [("--uninstall", "--purge"), ("--purge", "--uninstall")])
+def test_to_uninstall_and_to_purge_is_to_purge(installed: Bundle, order: tuple[str, str]) -> None:
+    fire(installed, "1")
+    installed.wait_delivered()
+    done = run_install(installed.home, *order)
+    assert done.returncode == 0, done.stderr
+    assert not installed.spool.exists()
+    assert not installed.root.exists()
+
+
 def test_a_directory_with_more_than_ours_is_not_purged(tmp_path: Path) -> None:
     from lib.commands.setup.removal import is_spool
 

@@ -273,3 +273,38 @@ def test_where_nothing_makes_environments_an_earlier_installation_stays(
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert Bundle(home, home / ".claude" / "hooks" / "pattern-tracker").json("doctor")
+
+
+@needs_mounts()
+@pytest.mark.parametrize("was_there", [(), (".claude",), (".claude/hooks",)])
+@pytest.mark.parametrize("verbs", [["--purge"], ["--uninstall", "--purge"]])
+def test_what_was_there_stays_and_what_was_made_goes(
+    tmp_path: Path, was_there: tuple[str, ...], verbs: list[str]
+) -> None:
+    """Directories that the installer found are left, though they are empty."""
+    for name in was_there:
+        (tmp_path / name).mkdir(parents=True)
+    # The client's directory only: a place for programs may be anybody's.
+    before = [".claude"] if was_there else []
+    assert install(tmp_path, HIDE + HIDE_PIP).returncode == 0
+    bundle = Bundle(tmp_path)
+    bundle.post(payload("01-write-create-js-marker.post"))
+    bundle.wait_flushed()
+    for verb in verbs:
+        # What is recorded is kept by the first of two, and all of it is gone after the last.
+        assert install(tmp_path, "", ROOT / "install.sh", verb).returncode == 0
+        assert bundle.spool.exists() == (verb != "--purge")
+    left = [path.name for path in tmp_path.iterdir() if path.name != "nothing"]
+    assert left == before
+
+
+@needs_mounts()
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_projects_directory_goes_if_it_was_made(home: Path, was_there: bool) -> None:
+    project = home / "project"
+    (project / ".claude" if was_there else project).mkdir(parents=True)
+    done = install(home, f"cd {project}\n{HIDE + HIDE_PIP}", ROOT / "install.sh", "--project")
+    assert done.returncode == 0, done.stderr
+    assert (project / ".claude" / "settings.json").exists()
+    assert install(home, "", ROOT / "install.sh", "--uninstall").returncode == 0
+    assert list(project.rglob("*")) == ([project / ".claude"] if was_there else [])

@@ -361,3 +361,19 @@ def rebuilt(text: str, node: json_text.Node) -> Any:
     if text[node.start] == "[":
         return [rebuilt(text, child) for _, child in node.children]
     return json.loads(text[node.start : node.end])
+
+
+@pytest.mark.parametrize("name", ["a$HOME b", "$USER", "${HOME}", "~", "$(id)", "`id`", "a'b$1"])
+def test_a_directory_may_be_called_what_a_shell_would_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USER", "somebody")
+    root = tmp_path / name / "hooks" / "pattern-tracker"
+    root.mkdir(parents=True)
+    path = tmp_path / "settings.json"
+    assert register(str(path), str(root), sys.executable)
+    assert not register(str(path), str(root), sys.executable)
+    assert register(str(path), str(root), "/usr/bin/python3")
+    assert [len(groups) for groups in json.loads(path.read_text())["hooks"].values()] == [1, 1]
+    assert unregister(str(path), str(root))
+    assert not path.exists()

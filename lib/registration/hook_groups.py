@@ -31,7 +31,8 @@ def is_ours(hook: object, root: str) -> bool:
     if not isinstance(text, str):
         return False
     for python, path in scripts_in(text):
-        if _is_script(os.path.expanduser(os.path.expandvars(path)), root):
+        # As it is written, for a directory may be called "$x"; and as a shell may read it.
+        if any(_is_script(p, root) for p in (path, os.path.expanduser(os.path.expandvars(path)))):
             return not python or os.path.basename(python).startswith("python")
     return False
 

@@ -6,6 +6,7 @@ Kept beside the bundle, not in it: it is what gives the file back as it was when
 import json
 import os
 import shutil
+from collections.abc import Iterable
 
 from lib.registration import settings_file
 from lib.system import files
@@ -25,6 +26,24 @@ def places(root: str) -> list[str]:
     names = sorted(os.listdir(kept)) if os.path.isdir(kept) else []
     found = [settings_file.read(f"{kept}/{name}/{PATH}") for name in names]
     return [os.fsdecode(path) for path in found if path]
+
+
+def note_made(root: str, made: Iterable[str]) -> None:
+    """Keep which directories are there because of the bundle at `root`. Raises OSError."""
+    paths = dict.fromkeys([*made_directories(root), *made])
+    if paths:
+        files.make_private_directory(os.path.dirname(_made(root)))
+        settings_file.put(_made(root), os.fsencode("\0".join(paths)))
+
+
+def made_directories(root: str) -> list[str]:
+    """The directories that `note_made` was told of, those above first."""
+    kept = settings_file.read(_made(root)) or b""
+    return [os.fsdecode(path) for path in kept.split(b"\0") if path]
+
+
+def _made(root: str) -> str:
+    return f"{directory(root)}/made/directories"
 
 
 class Record:

@@ -93,12 +93,13 @@ def _install(plan: Plan) -> None:
         _vet(url)
     # Whatever cannot be done with the settings is said before anything is made.
     preview(plan.settings, plan.root, plan.interpreter)
-    with _alone(plan), Steps() as steps:
+    with _alone(plan) as made, Steps() as steps:
         settings_backup.directory(plan.root)
         if _is_installed(plan) and _is_sound(plan, steps):
             changed = register(plan.settings, plan.root, plan.interpreter)
         else:
             changed = _replace(plan, steps)
+        settings_backup.note_made(plan.root, made)
         steps.begin(
             f"{'registered both hooks' if changed else 'both hooks are registered'}"
             f" in {shortened(plan.settings)}"
@@ -185,6 +186,7 @@ def _check(plan: Plan, root: str, steps: Steps) -> None:
 
 def _uninstall(plan: Plan) -> None:
     with _alone(plan):
+        made = settings_backup.made_directories(plan.root)
         places = dict.fromkeys([plan.settings, *settings_backup.places(plan.root)])
         taken = [place for place in places if unregister(place, plan.root)]
         purges = plan.options.verb == "purge"
@@ -200,17 +202,23 @@ def _uninstall(plan: Plan) -> None:
         purge(plan.root)
     elif kept(plan.root):
         print(f"Kept: {', '.join(kept(plan.root))}. To remove that too: ./install.sh --purge")
-    _remove_empty(plan.config, f"{plan.config}/hooks")
+        # For who does.
+        settings_backup.note_made(plan.root, made)
+    _remove_empty(*made, f"{plan.config}/hooks")
 
 
 @contextmanager
-def _alone(plan: Plan) -> Iterator[None]:
-    """One installer at a time. What it finds missing and leaves empty is missing afterwards."""
-    hooks = os.path.dirname(plan.root)
-    made = [path for path in (plan.config, hooks) if not os.path.isdir(path)]
-    if made and plan.options.verb != "install":
+def _alone(plan: Plan) -> Iterator[list[str]]:
+    """One installer at a time. What it finds missing and leaves empty is missing afterwards.
+
+    Yields those of the directories, those above first.
+    """
+    hooks, project = os.path.dirname(plan.root), os.path.dirname(plan.settings)
+    wanted = dict.fromkeys([plan.config, hooks, project])
+    made = [path for path in wanted if not os.path.isdir(path)]
+    if not os.path.isdir(hooks) and plan.options.verb != "install":
         # Nothing to wait for, and nowhere to say so.
-        yield
+        yield []
         return
     files.make_private_directory(hooks)
     path = installing_path(plan.root)
@@ -219,7 +227,7 @@ def _alone(plan: Plan) -> Iterator[None]:
         raise CommandError("another installer is at work; nothing was changed")
     try:
         staging.sweep(plan.root)
-        yield
+        yield made
     finally:
         for name in (path, lock_path(plan.root)):
             if not os.path.isdir(plan.root) and os.path.lexists(name):

@@ -21,6 +21,9 @@ class Plan:
         self.source = source
         self.interpreter = interpreter
         self.options = _parser().parse_args(arguments)
+        # Who asks for both wants all gone.
+        asked = [verb for verb in ("purge", "uninstall") if getattr(self.options, verb)]
+        self.options.verb = asked[0] if asked else "install"
         if self.options.service_url is not None and self.options.verb != "install":
             raise CommandError("--service-url goes with an installation")
         self.config = _config_directory()
@@ -44,13 +47,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="CLAUDE_CONFIG_DIR names Claude Code's directory if it is not ~/.claude.",
         allow_abbrev=False,
     )
-    verbs = parser.add_mutually_exclusive_group()
     for name, text in (
         ("uninstall", "take out what it put in; the recorded data stays"),
         ("purge", "take out everything, the recorded data too"),
     ):
-        verbs.add_argument(f"--{name}", dest="verb", action="store_const", const=name, help=text)
-    parser.set_defaults(verb="install")
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     parser.add_argument(
         "--service-url", metavar="URL", help="deliver there: a service on this machine, or https"
     )
