@@ -1,9 +1,11 @@
 """The environment: made whole, or a line that says why not, and nothing left."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,54 @@ def test_no_variable_makes_pip_install_something_else(
     assert "PIP_INDEX_URL" in lines[0]
     assert "PIP_REQUIREMENT" not in lines[0]
     assert "PIP_CONFIG_FILE" not in lines[0]
+
+
+def wheels(directory: Path) -> str:
+    """Make a wheel of an empty module for each of our packages; the path of a lock of them."""
+    lines = []
+    for name in packages.NAMES:
+        path = directory / f"{name}-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(path, "w") as wheel:
+            files = {
+                f"{name}.py": "",
+                f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\n"
+                "Version: 1.0\n",
+                f"{name}-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"
+                "Tag: py3-none-any\n",
+                f"{name}-1.0.dist-info/RECORD": "",
+            }
+            for file, text in files.items():
+                wheel.writestr(file, text)
+        lines.append(f"{name}==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n")
+    (directory / "lock").write_text("".join(lines))
+    return str(directory / "lock")
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "[install]\nuser = true",
+        "[install]\ntarget = {}/elsewhere",
+        "[global]\nprefix = {}/elsewhere",
+        "[global]\nno-binary = :all:\n[install]\nroot = {}/elsewhere\nrequire-virtualenv = 1",
+    ],
+)
+def test_of_a_configuration_of_pip_only_the_index_counts(
+    tmp_path: Path, section: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where to get packages is the user's to say, and where to put them ours."""
+    lock = wheels(tmp_path)
+    config = tmp_path / "home" / ".config" / "pip" / "pip.conf"
+    config.parent.mkdir(parents=True)
+    where = f"[global]\nno-index = true\nfind-links = {tmp_path}\n"
+    text = section.format(tmp_path)
+    head, _, rest = text.partition("\n")
+    config.write_text(f"{where}{rest}\n" if head == "[global]" else f"{where}{text}\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in [name for name in os.environ if name.startswith(("PIP_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    made = tmp_path / "made"
+    environment.build(str(made), lock, INTERPRETER)
+    assert environment.works(str(made))
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "home" / ".local").exists()

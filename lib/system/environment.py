@@ -1,11 +1,12 @@
 """The bundle's own virtual environment: what requirements.lock pins, checked before it is used."""
 
+import ast
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from lib.system import files, packages
 
@@ -156,6 +157,7 @@ def _make(environment: str, lock: str, interpreter: str, say: Callable[[str], No
     failed = _run(
         [*install, "--require-hashes", "-r", lock],
         lambda line: say(f"installing the packages: {_name(line)}") if _name(line) else None,
+        {} if "--no-config" in install else _configured(install[: install.index("pip") + 1]),
     )
     if failed:
         raise BuildError(_pip_said(failed))
@@ -193,17 +195,36 @@ def _prepare(environment: str, interpreter: str) -> list[str]:
     )
 
 
+def _configured(pip: list[str]) -> dict[str, str]:
+    """What pip's configuration says of where packages come from, as variables; nothing else of it
+    counts then. A "user", "target" or "prefix" in it would put them elsewhere."""
+    lines: list[str] = []
+    _run([*pip, "config", "list"], lines.append)
+    said = {"PIP_CONFIG_FILE": os.devnull}
+    for line in sorted(lines):  # "global.NAME='VALUE'" before "install.NAME='VALUE'"
+        name, _, value = line.partition("=")
+        section, _, name = name.partition(".")
+        variable = f"PIP_{name.upper().replace('-', '_')}"
+        if section in ("global", "install") and variable in VARIABLES:
+            said[variable] = str(ast.literal_eval(value))
+    return said
+
+
 def _try(command: list[str]) -> list[str]:
     return _run(command, lambda line: None)
 
 
-def _run(command: list[str], meet: Callable[[str], None]) -> list[str]:
-    """Run `command`, each line that it prints to `meet`; if it fails, all of them, at least one."""
-    environ = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PIP_", "UV_", "VIRTUALENV_")) or name in VARIABLES
-    }
+def _run(
+    command: list[str], meet: Callable[[str], None], said: Mapping[str, str] | None = None
+) -> list[str]:
+    """Run `command`, each line that it prints to `meet`; if it fails, all of them, at least one.
+
+    `said` are variables for it where the environment has no others.
+    """
+    environ = dict(said or {})
+    for name, value in os.environ.items():
+        if not name.startswith(("PIP_", "UV_", "VIRTUALENV_")) or name in VARIABLES:
+            environ[name] = value
     lines: list[str] = []
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
