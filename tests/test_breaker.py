@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,20 @@ def test_circuit_breaker_opens_after_failures(breaker: CircuitBreaker) -> None:
     assert state["failure_count"] == 3
     assert state["times_opened"] == 1
     assert asyncio.run(breaker.call(succeed)) is None
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_timeout_may_be_a_timedelta(clock: FakeClock, later: bool) -> None:
+    breaker = CircuitBreaker(1, 5 if later else timedelta(minutes=2), clock=clock)
+    if later:
+        breaker.timeout = timedelta(minutes=2)  # type: ignore[assignment]
+    assert asyncio.run(breaker.call(fail)) is None
+    assert breaker.get_state()["state"] == "open"
+    clock.advance(119)
+    assert asyncio.run(breaker.call(succeed)) is None
+    clock.advance(1)
+    assert asyncio.run(breaker.call(succeed)) == "result"
+    assert (breaker.timeout, breaker.get_state()["state"]) == (120.0, "closed")
 
 
 def test_circuit_breaker_half_open_transition(breaker: CircuitBreaker, clock: FakeClock) -> None:

@@ -96,6 +96,22 @@ def test_an_object_that_is_called_needs_no_name(caplog: pytest.LogCaptureFixture
     assert "Tracker" in caplog.text
 
 
+def test_a_plain_function_keeps_its_result() -> None:
+    def double(number: int) -> int:
+        if number < 0:
+            raise ValueError
+        return 2 * number
+
+    plain: Any = double
+    for track in (graceful_tracking(fallback_return=-1)(plain), graceful_tracking(plain)):
+        assert asyncio.run(track(2)) == 4
+    assert asyncio.run(graceful_tracking(fallback_return=-1)(plain)(-5)) == -1
+    assert asyncio.run(graceful_tracking(plain)(-5)) is None
+    # What gives something to wait for is waited for.
+    later: Any = lambda: asyncio.sleep(0, "late")  # noqa: E731
+    assert asyncio.run(graceful_tracking(later)()) == "late"
+
+
 @pytest.mark.parametrize("error", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])
 def test_what_is_no_exception_passes(error: type[BaseException]) -> None:
     @graceful_tracking

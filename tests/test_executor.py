@@ -3,6 +3,7 @@ import gc
 import inspect
 import logging
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -68,6 +69,17 @@ def test_fire_and_forget_error_handling(caplog: pytest.LogCaptureFixture) -> Non
     assert stats["success_rate"] == pytest.approx(1 / 3)
     assert {record.name for record in caplog.records} == {"pattern_tracker"}
     assert "ValueError('broken')" in caplog.text
+
+
+def test_the_wait_may_be_a_timedelta() -> None:
+    async def main() -> None:
+        executor = ResilientExecutor()
+        task = executor.fire_and_forget(asyncio.Event().wait())
+        assert not await executor.wait_for_completion(timedelta(milliseconds=1))
+        task.cancel()
+        assert await executor.wait_for_completion(timedelta(seconds=10))
+
+    asyncio.run(main())
 
 
 def test_executor_wait_for_completion() -> None:

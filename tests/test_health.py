@@ -8,6 +8,7 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,23 @@ def test_health_checker_unhealthy_api() -> None:
         assert "ConnectError" in status["last_error"]
         assert status["components"] == {}
         assert status["last_health_data"] is None
+
+    asyncio.run(main())
+
+
+def test_lengths_of_time_may_be_timedeltas() -> None:
+    async def main() -> None:
+        async with serving(saying(WELL)) as service:
+            clock = FakeClock()
+            half_a_minute = timedelta(seconds=30)
+            checker = Phase4HealthChecker(service.url, half_a_minute, timedelta(10), clock=clock)
+            assert await checker.check_health()
+            clock.advance(29)
+            assert await checker.check_health()
+            assert len(service.requests) == 1
+            clock.advance(1)
+            assert await checker.check_health()
+            assert len(service.requests) == 2
 
     asyncio.run(main())
 

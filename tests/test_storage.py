@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,25 @@ def test_fields_that_anybody_may_have_written() -> None:
     state: State = {"n": 3, "minus": -3, "word": "w"}
     assert [count(state, key) for key in ("n", "minus", "word", "none")] == [3, 0, 0, 0]
     assert [text(state, key) for key in ("word", "n", "none")] == ["w", "", ""]
+
+
+def test_a_path_may_be_given_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "mine" / "state.json"
+    path.parent.mkdir()
+    SharedStorage(path).update(lambda state: state.update(count=7))
+    for given in (str(path), "~/mine/state.json", Path("~/mine/state.json"), "mine/state.json"):
+        assert SharedStorage(given).read() == {"count": 7}
+    SharedStorage("~/mine/state.json").update(lambda state: state.update(count=8))
+    assert SharedStorage(path).read() == {"count": 8}
+    assert [found.name for found in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_length_of_time_may_be_a_timedelta(path: Path) -> None:
+    lock = Lock(str(path.with_suffix(".lock")))
+    assert lock.acquire(1)
+    storage = SharedStorage(path, lock_timeout=timedelta(milliseconds=1))
+    with pytest.raises(TimeoutError):
+        storage.update(lambda state: None)
+    lock.release()

@@ -4,13 +4,14 @@ import os
 
 from lib.delivery.breaker import LEASE, Breaker
 from lib.system import logger
-from lib.system.clock import Clock
+from lib.system.clock import Clock, seconds
 from lib.system.settings import Settings
 from lib.system.storage import Storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import timedelta
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -22,7 +23,8 @@ class CircuitBreaker(Breaker):
     Args:
         failure_threshold: failures in a row that open the circuit; None:
             CIRCUIT_BREAKER_FAILURE_THRESHOLD, else 3.
-        timeout: seconds the circuit stays open; None: CIRCUIT_BREAKER_TIMEOUT, else 60.
+        timeout: seconds, or a timedelta, that the circuit stays open; None:
+            CIRCUIT_BREAKER_TIMEOUT, else 60.
         half_open_max_calls: trial calls at a time.
         storage: where the state lives; None: in memory.
         clock: what time is measured by; `lib.resilience.testing.FakeClock` in tests.
@@ -35,12 +37,12 @@ class CircuitBreaker(Breaker):
     def __init__(
         self,
         failure_threshold: int | None = None,
-        timeout: float | None = None,
+        timeout: "float | timedelta | None" = None,
         half_open_max_calls: int = 1,
         *,
         storage: Storage | None = None,
         clock: Clock | None = None,
-        lease: float = LEASE,
+        lease: "float | timedelta" = LEASE,
     ) -> None:
         if failure_threshold is None or timeout is None:
             settings = Settings(os.environ)
@@ -50,9 +52,12 @@ class CircuitBreaker(Breaker):
             if timeout is None:
                 timeout = settings.breaker_timeout
         super().__init__(
-            failure_threshold, timeout, half_open_max_calls,
-            storage=storage, clock=clock, lease=lease,
+            failure_threshold, seconds(timeout), half_open_max_calls,
+            storage=storage, clock=clock, lease=seconds(lease),
         )  # fmt: skip
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, seconds(value))
 
     async def call(self, func: "Callable[[], Awaitable[T]] | Awaitable[T]") -> "T | None":
         """The result of `func()`, or None if the circuit is open or the call failed.

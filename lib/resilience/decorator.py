@@ -28,22 +28,24 @@ def graceful_tracking(
 def graceful_tracking(fallback_return: Any = None, log_errors: bool = True) -> Any:
     """Decorate an async function so that an error gives `fallback_return` instead.
 
+    A plain function becomes an async one.
     Every Exception is logged, unless `log_errors` is False; CancelledError, KeyboardInterrupt
     and SystemExit pass through. Each call gets its own copy of a mutable fallback. Without
     arguments the parentheses may be left out: `@graceful_tracking`.
     """
-    if inspect.iscoroutinefunction(fallback_return):
+    if inspect.isroutine(fallback_return) or inspect.iscoroutinefunction(fallback_return):
         return _guard(fallback_return, None, log_errors)
     return lambda func: _guard(func, fallback_return, log_errors)
 
 
 def _guard(
-    func: Callable[P, Awaitable[R]], fallback: F, log_errors: bool
+    func: Callable[P, Awaitable[R] | R], fallback: F, log_errors: bool
 ) -> Callable[P, Coroutine[Any, Any, R | F]]:
     @functools.wraps(func)
     async def guarded(*args: P.args, **kwargs: P.kwargs) -> R | F:
         try:
-            return await func(*args, **kwargs)
+            result = func(*args, **kwargs)
+            return await result if inspect.isawaitable(result) else result
         except Exception as error:
             if log_errors:
                 name = getattr(func, "__qualname__", repr(func))

@@ -3,9 +3,13 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lib.system import logger
+from lib.system.clock import seconds
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 T = TypeVar("T")
 
@@ -52,14 +56,15 @@ class ResilientExecutor:
             "success_rate": self._succeeded / ended if ended else 0.0,
         }
 
-    async def wait_for_completion(self, timeout: float | None = 5.0) -> bool:
-        """Wait up to `timeout` seconds (None: as long as it takes); True if nothing is left.
+    async def wait_for_completion(self, timeout: "float | timedelta | None" = 5.0) -> bool:
+        """Wait up to `timeout`, seconds or a timedelta (None: as long as it takes); True if nothing
+        is left.
 
         What these tasks start meanwhile is waited for too; nothing is cancelled. Called from a
         background task, it does not wait for that one.
         """
         loop = asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
+        deadline = None if timeout is None else loop.time() + seconds(timeout)
         while tasks := {task for task in self._others() if task.get_loop() is loop}:
             left = None if deadline is None else max(0.0, deadline - loop.time())
             await asyncio.wait(tasks, timeout=left)

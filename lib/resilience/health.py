@@ -8,13 +8,14 @@ import os
 from lib.delivery import diagnosis
 from lib.delivery.diagnosis import DEAD, HEALTHY, MAX_WORD, UNKNOWN
 from lib.system import logger
-from lib.system.clock import Clock, wall_of
+from lib.system.clock import Clock, seconds, wall_of
 from lib.system.settings import Settings
 from lib.system.storage import MemoryStorage, Storage, count, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from datetime import timedelta
     from typing import Any
 
     import httpx
@@ -29,8 +30,9 @@ class Phase4HealthChecker:
 
     Args:
         base_url: the service, without the path.
-        check_interval: seconds a result is reused; None: HEALTH_CHECK_INTERVAL, else 30.
-        timeout: seconds for the whole request; None: HEALTH_CHECK_TIMEOUT, else 1.0.
+        check_interval: seconds, or a timedelta, that a result is reused; None:
+            HEALTH_CHECK_INTERVAL, else 30.
+        timeout: the same for the whole request; None: HEALTH_CHECK_TIMEOUT, else 1.0.
         storage: where the last result lives; None: in memory.
         clock: what time is measured by; `lib.resilience.testing.FakeClock` in tests.
         transport: what httpx sends the request through, `httpx.MockTransport` in tests;
@@ -42,8 +44,8 @@ class Phase4HealthChecker:
     def __init__(
         self,
         base_url: str = DEFAULT_URL,
-        check_interval: float | None = None,
-        timeout: float | None = None,
+        check_interval: "float | timedelta | None" = None,
+        timeout: "float | timedelta | None" = None,
         *,
         storage: Storage | None = None,
         clock: Clock | None = None,
@@ -57,8 +59,8 @@ class Phase4HealthChecker:
             if timeout is None:
                 timeout = settings.health_timeout
         self.base_url = base_url.rstrip("/")
-        self.check_interval = check_interval
-        self.timeout = timeout
+        self.check_interval: float = seconds(check_interval)
+        self.timeout: float = seconds(timeout)
         self.storage_errors = 0
         self._storage = storage or MemoryStorage()
         self._clock = clock or Clock()
@@ -66,6 +68,9 @@ class Phase4HealthChecker:
         self._last: State = {}
         self._answer: object = None
         self._request: asyncio.Task[bool] | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, seconds(value))
 
     async def check_health(self, force: bool = False) -> bool:
         """True if the service said within the last `check_interval` seconds that all is well.

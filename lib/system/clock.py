@@ -13,7 +13,12 @@ CLOCK_BOOTTIME; its manual says that it runs on during sleep. That has not been 
 Builtins only, so that the hook path may ask.
 """
 
+import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 UPTIME_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -74,6 +79,12 @@ def wall_of(instant: object) -> float | None:
     """The wall time of a stored instant, seconds since 1970; None where there is none."""
     wall = _number(instant.get("wall")) if isinstance(instant, dict) else None
     return wall if wall is not None and abs(wall) < LONG_AGO else None
+
+
+def seconds(length: "Any") -> "Any":
+    """Return a timedelta in seconds, and what is none as it is."""
+    module = sys.modules.get("datetime")
+    return length.total_seconds() if module and isinstance(length, module.timedelta) else length
 
 
 def _number(value: object) -> float:

@@ -1,13 +1,16 @@
 """Where a breaker or a health checker keeps what it knows: in memory or in a shared file."""
 
+import os
 from _thread import allocate_lock
 
+from lib.system.clock import seconds
 from lib.system.lock import patient_lock
 from lib.system.state import LOCK_TIMEOUT, State, StateFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
 
 class Storage:
@@ -55,19 +58,25 @@ class SharedStorage(Storage):
     """State that all processes share and that survives them: one section of a state file.
 
     Args:
-        file: a path, or a `StateFile` that several storages share.
+        file: a path, which may begin with "~", or a `StateFile` that several storages share.
         section: "breaker" or "health", after who uses it.
-        lock_timeout: seconds to wait at most until a change is let in; the event loop waits too.
+        lock_timeout: seconds, or a timedelta, to wait at most until a change is let in; the event
+            loop waits too.
 
     `update` raises OSError; TimeoutError if the lock was not to be had.
     """
 
     def __init__(
-        self, file: "str | StateFile", section: str = "breaker", lock_timeout: float = LOCK_TIMEOUT
+        self,
+        file: "str | os.PathLike[str] | StateFile",
+        section: str = "breaker",
+        lock_timeout: "float | timedelta" = LOCK_TIMEOUT,
     ) -> None:
-        self._file = file if isinstance(file, StateFile) else StateFile(file, patient_lock)
+        if not isinstance(file, StateFile):
+            file = StateFile(os.path.expanduser(os.fspath(file)), patient_lock)
+        self._file = file
         self._section = section
-        self._lock_timeout = lock_timeout
+        self._lock_timeout: float = seconds(lock_timeout)
 
     @property
     def warnings(self) -> int:
