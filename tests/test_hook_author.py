@@ -153,6 +153,40 @@ def test_a_pattern_that_a_test_tracks_is_in_no_real_ledger(
     assert not (spool / "ledger.db").exists()
 
 
+@pytest.fixture
+def untouched(tmp_path: Path) -> Iterator[Path]:
+    """A home directory on the real disk, with what the library may keep there."""
+    (tmp_path / ".claude" / "hooks").mkdir(parents=True)
+    (tmp_path / "project").mkdir()
+    before = [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))]
+    yield tmp_path
+    assert [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))] == before
+
+
+@pytest.mark.parametrize("url", ["", None, "http://127.0.0.1:9"])
+def test_nothing_that_the_library_offers_touches_the_real_disk(
+    untouched: Path, disk: FakeFilesystem, monkeypatch: pytest.MonkeyPatch, url: str | None
+) -> None:
+    async def story(tracker: PatternTracker) -> None:
+        context = {"file_path": f"{untouched}/project/a.py"}
+        first = await tracker.track_pattern_creation("x = 1\n", context)
+        await tracker.track_pattern_modification(first["pattern_id"], "x = 2\n", context)
+        await tracker.track_pattern_application(first["pattern_id"], context)
+        assert (await tracker.sync_offline_events())["sync_stats"]["skipped"] == 0
+        await tracker.api_client.cache.cleanup_old_events()
+        await tracker.api_client.health_checker.check_health(force=True)
+        assert (await tracker.get_tracker_stats())["tracker"]["cached_patterns"] == (
+            3 if url else 0
+        )
+        assert await tracker.api_client.executor.wait_for_completion()
+
+    disk.create_dir(f"{untouched}/.claude/hooks")
+    monkeypatch.setenv("HOME", str(untouched))
+    monkeypatch.delenv("PATTERN_CACHE_DIR")
+    asyncio.run(story(PatternTracker(base_url=url)))
+    assert Path(untouched, ".claude", "hooks", ".cache", "patterns", "tally").exists()
+
+
 LATE = """
 import asyncio, sys
 from pathlib import Path
