@@ -62,7 +62,9 @@ def print_json(value: object) -> None:
 
 def printable(text: str | None) -> str:
     """`text` without what could drive a terminal: control characters become escapes."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text or "")
+    if not text or text.isprintable():
+        return text or ""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def names_of(path: str) -> list[str]:

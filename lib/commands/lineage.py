@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from lib.commands import on_disk
 from lib.commands.common import CommandError, names_of, opened, print_json, printable, say_nothing
-from lib.commands.terminal import Cell, console, is_bounded, print_line, relative
+from lib.commands.terminal import Cell, is_bounded, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.diff import unified
 from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, draw
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         Drawing(history, pattern_id, nodes, options.diff).show(edges, options.all)
         if file and file.state in STATES:
             note = f"{relative(file.path)} {STATES[file.state]}"
-            print_line(console(), [(note, "yellow")])
+            print_line(screen(), [(note, "yellow")])
     return 0
 
 
@@ -120,7 +120,7 @@ class Drawing:
         self._order = sorted(nodes, key=self._seq)
         self._id_width = 0
         self._path = ""
-        self._out = console()
+        self._out = screen()
 
     def show(self, edges: list[Edge], everything: bool) -> None:
         """Print it, the middle of a long one left out unless `everything` is asked for."""

@@ -16,7 +16,7 @@ from lib.commands.common import (
     say_nothing,
     spool_directory,
 )
-from lib.commands.terminal import UNBOUNDED, console, cropped_left, padded, print_line, relative
+from lib.commands.terminal import UNBOUNDED, cropped_left, padded, print_line, relative, screen
 from lib.commands.when import instant, local
 from lib.ledger.history import Event, Filter, History
 from lib.ledger.store import FILE_NAME
@@ -131,7 +131,7 @@ def _print_json(event: Event) -> None:
 
 
 def _printer() -> Callable[[Event], None]:
-    out = console()
+    out = screen()
     width = out.width
     path_width = 0 if width >= UNBOUNDED else max(22, min(48, width - 76))
 

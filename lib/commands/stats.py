@@ -3,7 +3,7 @@
 import argparse
 
 from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
-from lib.commands.terminal import Cell, console, cropped_left, padded, print_line, relative
+from lib.commands.terminal import Cell, cropped_left, padded, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.usage import Figures, Series, Stats, last_days
 
@@ -48,7 +48,7 @@ class Sheet:
 
     def __init__(self, found: Figures) -> None:
         self._found = found
-        self._out = console()
+        self._out = screen()
         self._cells = min(CELLS, len(found.days))
         self._width = min(48, max(20, self._out.width - self._cells - BESIDE))
 
