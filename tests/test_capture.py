@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lib.capture.many_edits import apply
 from lib.capture.named_file import Refused
-from lib.capture.payload import capture
+from lib.capture.payload import _replaced, capture
 from tests.support.bundle import PAYLOADS, payload
 
 WHEN = 1_800_000_000_000_000_000
@@ -229,6 +232,53 @@ def test_edits_that_would_copy_a_large_text_often_are_refused() -> None:
     assert refusal("03-edit-py.post", **call(5000)) == "oversize"
     made = event("03-edit-py.post", **call(50))["event_data"]["pattern_data"]["code"]
     assert made == "a" * 1_000_000 + "end" + "." * 50
+
+
+def multi(before: str, edits: list[tuple[str, str]]) -> Any:
+    """What a MultiEdit makes of `before`."""
+    given = [{"old_string": old, "new_string": new} for old, new in edits]
+    made = event(
+        "03-edit-py.post",
+        tool_name="MultiEdit",
+        tool_input={"file_path": "/x.py", "edits": given},
+        tool_response={"originalFile": before},
+    )
+    return made["event_data"]["pattern_data"]["code"]
+
+
+@pytest.mark.parametrize("order", ["down", "up", "mixed"])
+def test_many_edits_of_a_large_file_are_made_in_any_order(order: str) -> None:
+    """Refused until their work no longer grew with the product of both."""
+    lines = [f"value_{n:05} = {n}\n" for n in range(60_000)]
+    numbers = list(range(0, 60_000, 10))
+    if order == "up":
+        numbers.reverse()
+    if order == "mixed":
+        # Ten places, each of which has a run of edits downwards.
+        numbers = [n for start in range(10) for n in numbers[start::10]]
+    edits = [(lines[n].strip(), f"value_{n:05} = None\nmore = {n}") for n in numbers]
+    changed = dict(zip(numbers, edits, strict=True))
+    after = "".join(f"{changed[n][1]}\n" if n in changed else line for n, line in enumerate(lines))
+    assert multi("".join(lines), edits) == after
+
+
+EDITS = st.lists(
+    st.tuples(st.text("abc\n", max_size=4), st.text("abxy\n", max_size=3), st.booleans()),
+    max_size=6,
+)
+
+
+@given(st.text("abc\n", max_size=14), EDITS)
+def test_edits_that_are_made_together_are_as_one_after_the_other(
+    before: str, edits: list[tuple[str, str, bool]]
+) -> None:
+    """Of those that the client makes: what is to be replaced is there once, or all of it is."""
+    expected, made = before, []
+    for old, new, everywhere in edits:
+        if old and (expected.count(old) == 1 or everywhere):
+            expected = _replaced(expected, old, new, everywhere)
+            made.append((old, new, everywhere))
+    assert apply(before, made, _replaced) == expected
 
 
 WRONG = [None, 1, 1.5, True, [], {}, "", [[]], {"a": 1}, "\ud800"]

@@ -10,8 +10,8 @@ from lib.capture.named_file import MAX_BYTES, Refused
 
 MAX_PATH = 4096
 MAX_EDITS = 10_000
-# Each edit copies the text: characters, of all edits of a call together.
-MAX_COPIED = 256 * 1024 * 1024
+# Each edit copies the text; from so many characters on, of all edits of a call, it may not.
+LONG = 4 * 1024 * 1024
 
 
 class Change:
@@ -152,16 +152,23 @@ def _apply(text: str, edits: "list[object]") -> str:
     """`text` after `edits`, done as the client does them."""
     if len(edits) > MAX_EDITS:
         raise Refused("unreadable")
-    if len(edits) * len(text) > MAX_COPIED:
-        raise Refused("oversize")
-    for edit in edits:
-        if not isinstance(edit, dict):
-            raise Refused("unreadable")
-        old, new = edit.get("old_string"), edit.get("new_string")
-        if not isinstance(old, str) or not isinstance(new, str):
-            raise Refused("unreadable")
-        text = _replaced(text, old, new, edit.get("replace_all") is True)
+    known = [_edit_in(edit) for edit in edits]
+    if len(edits) * len(text) > LONG:
+        from lib.capture.many_edits import apply
+
+        return apply(text, known, _replaced)
+    for edit in known:
+        text = _replaced(text, *edit)
     return text
+
+
+def _edit_in(edit: object) -> "tuple[str, str, bool]":
+    """What an edit replaces, what by, and whether wherever it is."""
+    if isinstance(edit, dict):
+        old, new = edit.get("old_string"), edit.get("new_string")
+        if isinstance(old, str) and isinstance(new, str):
+            return old, new, edit.get("replace_all") is True
+    raise Refused("unreadable")
 
 
 def _replaced(text: str, old: str, new: str, everywhere: bool) -> str:
