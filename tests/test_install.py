@@ -236,13 +236,13 @@ def test_to_uninstall_and_to_purge_is_to_purge(installed: Bundle, order: tuple[s
 
 
 def test_a_directory_with_more_than_ours_is_not_purged(tmp_path: Path) -> None:
-    from lib.commands.setup.removal import is_spool
+    from lib.system.own_directory import holds_only_ours
 
     for name in ("ledger.db", "ledger.db-wal", "tally", "pending_1.json", "README"):
         (tmp_path / name).touch()
-    assert is_spool(str(tmp_path))
+    assert holds_only_ours(os.listdir(tmp_path))
     (tmp_path / "thesis.tex").touch()
-    assert not is_spool(str(tmp_path))
+    assert not holds_only_ours(os.listdir(tmp_path))
 
 
 def bundle_in(home: Path) -> Bundle:

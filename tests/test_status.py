@@ -103,7 +103,8 @@ def test_the_worst_of_it_fits_one_screen(
         },
         "circuit_breaker": {"state": "open", "available_in": 31.0},
         "ledgers_put_aside": 0, "health": {},
-        "cache_dir": "/home/somebody/" + "long/" * 20,
+        "cache_dir": "/home/somebody/" + "long/" * 12,
+        "warnings": ["PATTERN_CACHE_DIR is not for you: \x1b[31m"],
     }  # fmt: skip
     show(worst)
     lines = capsys.readouterr().out.splitlines()

@@ -63,6 +63,7 @@ def test_what_is_not_there_is_not_green(tmp_path: Path, spool: Path) -> None:
 
 @pytest.mark.parametrize("state", ["", "{", "[]", '{"breaker": 3}', '{"breaker": {"opened": []}}'])
 def test_a_damaged_state_is_no_error(spool: Path, state: str) -> None:
+    (spool / "flusher.running").touch()
     (spool / "state.json").write_text(state)
     assert shown(spool).startswith("patterns: 0 waiting")
 

@@ -75,6 +75,7 @@ class Facts(TypedDict):
     environment: Environment
     interpreter: dict[str, Any]
     flusher: Flusher
+    warnings: list[str]
 
 
 def gather(directory: str) -> Facts:
@@ -109,6 +110,7 @@ def gather(directory: str) -> Facts:
             "last_error": run.get("last_error"),
             "last_delivery": run.get("last_delivery"),
         },
+        "warnings": settings.warnings,
     }
 
 

@@ -64,6 +64,7 @@ def show(found: Facts) -> None:
         *_interpreter(found["interpreter"], now),
         *_service(found, now),
         ("kept in", (shortened(found["cache_dir"]), PLAIN)),
+        *(("variables", (warning, BAD)) for warning in found["warnings"]),
     ]
     print_rows([((name, "bold"), value) for name, value in rows])
 

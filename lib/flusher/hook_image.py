@@ -9,10 +9,11 @@ it anew.
 import marshal
 import os
 import sys
-from importlib.util import find_spec
+from importlib.util import cache_from_source, find_spec
 from types import CodeType
 
 from lib.system import files
+from lib.system.logs import log
 
 # In the order of their imports, so that each finds what it needs when it is run.
 MODULES = (
@@ -33,6 +34,8 @@ MODULES = (
     "lib.system.files",
     "lib.spool.tally",
     "lib.spool.inbox",
+    "lib.system.origins",
+    "lib.system.own_directory",
     "lib.system.settings",
     "lib.spool.wake",
     "lib.capture.hook",
@@ -72,6 +75,18 @@ sys.modules["lib.hook"] = module
 def path_of(root: str) -> str:
     """Where the image of the bundle at `root` is kept for the running interpreter."""
     return f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image"
+
+
+def keep_compiled(root: str, directory: str) -> None:
+    """Make what hooks and flushers load, where it is missing or old; the log of the spool at
+    `directory` tells where that fails."""
+    try:
+        if ensure(root) or not os.path.exists(cache_from_source(__file__)):
+            from lib.system.bytecode import compile_all
+
+            compile_all(root)
+    except OSError as error:
+        log(directory, f"{type(error).__name__}: {error}")
 
 
 def ensure(root: str) -> bool:

@@ -4,8 +4,9 @@ import os
 
 from lib.ledger.store import FILE_NAME
 from lib.system import files
+from lib.system.own_directory import OWNER, is_foreign
 
-_ABOUT = """This directory belongs to pattern-tracker, a hook bundle for Claude Code.
+_ABOUT = f"""{OWNER}, a hook bundle for Claude Code.
 
 pending_*.json  events that wait for delivery, one file each
 quarantine/     files that could not be delivered, each with its reason
@@ -20,13 +21,16 @@ _CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
 def write_marker_files(directory: str) -> None:
     """Write what tells people, git and backup programs what `directory` is; keep it private.
 
-    Raises OSError.
+    Nothing is done to one that holds other people's files. Raises OSError.
     """
+    if is_foreign(directory):
+        return
     try:
         files.make_private(directory)
         for name in (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"):
-            if os.path.exists(f"{directory}/{name}"):
-                os.chmod(f"{directory}/{name}", 0o600)
+            path = f"{directory}/{name}"
+            if os.path.isfile(path) and not os.path.islink(path):
+                os.chmod(path, 0o600)
     except OSError:  # a file system without modes; whether it is private was asked before
         pass
     signs = {"README": _ABOUT, ".gitignore": "*\n", "CACHEDIR.TAG": _CACHE_TAG}

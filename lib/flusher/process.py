@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from importlib.util import cache_from_source
 from typing import TYPE_CHECKING
 
 from lib.delivery.approval import Approvals
@@ -19,7 +18,7 @@ from lib.flusher.marker_files import write_marker_files
 from lib.ledger.store import Ledger, open_ledger
 from lib.spool import inbox, outbox, retention, wake
 from lib.spool.books import Accounts
-from lib.system import bundle, files, packages
+from lib.system import bundle, files, origins, own_directory, packages
 from lib.system.lock import Lock
 from lib.system.logs import log
 from lib.system.settings import Settings
@@ -50,12 +49,15 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(DEADLINE_SECONDS + GRACE_SECONDS)
     root = bundle.root()
-    if files.refusal(directory):
+    # Other projects' events wait too: what the project of the hook chose is none of theirs.
+    origins.forget_project(os.environ, Settings(os.environ).config_dir)
+    os.chdir("/")
+    settings = Settings(os.environ)
+    is_chosen = directory != settings.cache_dir
+    if files.refusal(directory) or (is_chosen and own_directory.is_foreign(directory)):
         return
     try:
-        Flusher(directory, Settings(os.environ)).run_detached(
-            lambda: _keep_compiled(root, directory)
-        )
+        Flusher(directory, settings).run_detached(lambda: hook_image.keep_compiled(root, directory))
     except OSError as error:
         log(directory, f"{type(error).__name__}: {error}")
     if mend or not packages.are_at_home(root):
@@ -66,17 +68,6 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
         from lib.flusher.plugin_environment import ensure
 
         ensure(root, data, directory)
-
-
-def _keep_compiled(root: str, directory: str) -> None:
-    """Make what hooks and flushers load, where it is missing or old."""
-    try:
-        if hook_image.ensure(root) or not os.path.exists(cache_from_source(__file__)):
-            from lib.system.bytecode import compile_all
-
-            compile_all(root)
-    except OSError as error:
-        log(directory, f"{type(error).__name__}: {error}")
 
 
 class Flusher:

@@ -35,6 +35,7 @@ class Ledger:
     """The ledger in one database file. Every method may raise sqlite3.Error."""
 
     def __init__(self, path: str) -> None:
+        refuse_links(path)
         self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         prepare(self._db)
@@ -193,6 +194,14 @@ class Ledger:
         """Whether it holds ids that were given by the rules of an earlier version."""
         query = "SELECT 1 FROM facts WHERE name = ?"
         return self._db.execute(query, (EARLIER_IDS,)).fetchone() is not None
+
+
+def refuse_links(path: str) -> None:
+    """Raise sqlite3.OperationalError where the ledger at `path`, or a part of it, is a link: SQLite
+    would write to whatever it leads to."""
+    for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
+        if os.path.islink(name):
+            raise sqlite3.OperationalError(f"{name} is a link, and not followed")
 
 
 def _count(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:

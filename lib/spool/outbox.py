@@ -92,6 +92,9 @@ def quarantined_names(directory: str) -> list[str]:
 
 
 def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
+    """What is in `directory`; nothing for a link, which others may have put there."""
+    if os.path.islink(directory):
+        return
     try:
         with os.scandir(directory) as entries:
             yield from entries
@@ -170,6 +173,8 @@ def acknowledge(directory: str, name: str) -> None:
 def quarantine(directory: str, name: str, reason: str) -> None:
     """Put file `name` aside with the reason beside it, where a person finds both."""
     aside = f"{directory}/{QUARANTINE}"
+    if os.path.islink(aside):
+        os.rename(aside, f"{aside}.link-{time.time_ns()}")
     files.make_private_directory(aside)
     kept = name
     if os.path.lexists(f"{aside}/{name}"):

@@ -35,9 +35,9 @@ def wake(
 
     `root` is the bundle's directory, `data` that of a plugin's data, `mend` is not empty where this
     Python had to take over. The caller has committed its event already: whoever runs or left the
-    mark looks at the spool once more after that, so nothing is stranded. Changes the working
-    directory. Raises Stale after starting one in the place of another that never took its lock,
-    and OSError; either way the next try is STALE_NS away.
+    mark looks at the spool once more after that, so nothing is stranded. Raises Stale after
+    starting one in the place of another that never took its lock, and OSError; either way the next
+    try is STALE_NS away.
     """
     if is_running(spool):
         return False
@@ -146,13 +146,12 @@ def _leave_mark(mark: str) -> str:
 
 
 def _spawn(command: "list[str]", environ: "dict[bytes, bytes]") -> None:
-    """Run `command` in a session of its own, in "/", with nothing on 0-2 and no way back to us."""
+    """Run `command` in a session of its own, with nothing on 0-2 and no way back to us."""
     null = [
         (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDWR, 0),
         (posix.POSIX_SPAWN_DUP2, 0, 1),
         (posix.POSIX_SPAWN_DUP2, 0, 2),
     ]
-    posix.chdir("/")
     try:
         posix.posix_spawn(command[0], command, environ, file_actions=null, setsid=True)
     except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID

@@ -1,8 +1,12 @@
 """The environment, read in one place.
 
 Builtins only: the hook path imports this. Names and defaults are the public contract; a bad
-value means the default and a line in `Settings.warnings`, never an exception.
+value, or one that a project may not choose, means the default and a line in `Settings.warnings`,
+never an exception.
 """
+
+from lib.system import origins, own_directory
+from lib.system.calls import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +14,7 @@ if TYPE_CHECKING:
 
 TRUE_WORDS = ("true", "1", "yes", "on")
 FALSE_WORDS = ("false", "0", "no", "off")
+_ROOT = __file__[: -len("/lib/system/settings.py")]
 
 
 class Settings:
@@ -32,39 +37,83 @@ class Settings:
         """`environ`: variable names and their values, `os.environ` as a rule."""
         self.warnings: list[str] = []
         self._environ = environ
+        # The variables that a project chose: none until that is asked, None until it matters.
+        self._projects: set[str] | None = set()
+        self.config_dir = self._config_dir()
         self.enabled = self._flag("PATTERN_TRACKING_ENABLED", True)
         self.keep_content = self._choice("PATTERN_TRACKING_CONTENT", ("full", "none")) == "full"
-        self.config_dir = self._directory("CLAUDE_CONFIG_DIR", self._in_home(".claude"))
         default = self.config_dir and self.config_dir + "/hooks/.cache/patterns"
-        self.cache_dir = self._directory("PATTERN_CACHE_DIR", default)
+        self.cache_dir = self._spool("PATTERN_CACHE_DIR", default)
         self.max_age_days = self._number("PATTERN_CACHE_MAX_AGE_DAYS", 7.0)
         self.max_size_mb = self._number("PATTERN_CACHE_MAX_SIZE_MB", 50.0)
-        self.service_url = self._environ.get("INTELLIGENCE_SERVICE_URL", "").strip()
+        self.service_url = (self._value("INTELLIGENCE_SERVICE_URL") or "").strip()
         self.failure_threshold = self._count("CIRCUIT_BREAKER_FAILURE_THRESHOLD", 3)
         self.breaker_timeout = self._number("CIRCUIT_BREAKER_TIMEOUT", 60.0)
         self.health_interval = self._number("HEALTH_CHECK_INTERVAL", 30.0)
         self.health_timeout = self._number("HEALTH_CHECK_TIMEOUT", 1.0)
 
-    def _reject(self, name: str, why: str) -> None:
-        self.warnings.append(f"{name} {why}: the default is used")
+    def _config_dir(self) -> str:
+        """Claude Code's directory, where this code lies in it or no project chose it."""
+        own, given = origins.config_of(_ROOT), self._named_config()
+        if given and given == own:
+            self._projects = None
+            return given
+        self._projects = origins.chosen_by_project(self._environ, given)
+        misled = self._projects.intersection(origins.PLACES)
+        if not misled:
+            return given
+        self._overrule(misled, own)
+        return own or self._named_config()
+
+    def _named_config(self) -> str:
+        default = self._expand("~/.claude")
+        return self._directory("CLAUDE_CONFIG_DIR", default if default.startswith("/") else "")
+
+    def _value(self, name: str) -> "str | None":
+        """What the user, or somebody who may, gives the variable `name`."""
+        value = self._environ.get(name)
+        if value is None or origins.is_harmless(name, value):
+            return value
+        if self._projects is None:
+            self._projects = origins.chosen_by_project(self._environ, self.config_dir)
+        if name in self._projects:
+            self._overrule({name}, self.config_dir)
+        return self._environ.get(name)
+
+    def _overrule(self, names: "set[str]", config_dir: str) -> None:
+        """Give variables that a project chose the values of the user's own settings."""
+        self._environ = origins.without(self._environ, names, config_dir)
+        for name in sorted(names):
+            self._reject(name, "is not for a project's settings to choose", "your own is used")
+
+    def _spool(self, name: str, default: str) -> str:
+        found = self._directory(name, default)
+        if found == default or not own_directory.is_foreign(found):
+            return found
+        self._reject(name, f"names {found}, which holds files that are not ours")
+        return default
+
+    def _reject(self, name: str, why: str, instead: str = "the default is used") -> None:
+        self.warnings.append(f"{name} {why}: {instead}")
 
     def _expand(self, path: str) -> str:
         """`path` with a leading ~ replaced by the home directory, which HOME may not name."""
-        home = self._environ.get("HOME", "")
-        if path.startswith("~/") and home.startswith("/"):
-            return home.rstrip("/") + path[1:]
         if not path.startswith("~"):
             return path
-        from os.path import expanduser
+        user, slash, rest = path[1:].partition("/")
+        home = None if user else self._environ.get("HOME")
+        if home is None:
+            import pwd
 
-        return expanduser(path)
-
-    def _in_home(self, name: str) -> str:
-        path = self._expand("~/" + name)
-        return path if path.startswith("/") else ""
+            try:
+                found = pwd.getpwnam(user) if user else pwd.getpwuid(posix.getuid())
+            except KeyError:
+                return path
+            home = found.pw_dir
+        return home.rstrip("/") + slash + rest
 
     def _directory(self, name: str, default: str) -> str:
-        value = self._environ.get(name)
+        value = self._value(name)
         if value is None:
             return default
         path = self._expand(value)
@@ -75,7 +124,7 @@ class Settings:
         return default
 
     def _flag(self, name: str, default: bool) -> bool:
-        value = self._environ.get(name)
+        value = self._value(name)
         if value is None:
             return default
         word = value.strip().lower()
@@ -88,14 +137,15 @@ class Settings:
 
     def _choice(self, name: str, words: "tuple[str, ...]") -> str:
         """One of `words`, the first by default."""
-        word = self._environ.get(name, words[0]).strip().lower()
+        value = self._value(name)
+        word = words[0] if value is None else value.strip().lower()
         if word in words:
             return word
         self._reject(name, f"is none of {', '.join(words)}")
         return words[0]
 
     def _number(self, name: str, default: float) -> float:
-        value = self._environ.get(name)
+        value = self._value(name)
         if value is None:
             return default
         try:
@@ -108,7 +158,7 @@ class Settings:
         return default
 
     def _count(self, name: str, default: int) -> int:
-        value = self._environ.get(name)
+        value = self._value(name)
         if value is None:
             return default
         if value.strip().isdecimal() and 0 < len(value.strip()) < 10 and int(value) > 0:

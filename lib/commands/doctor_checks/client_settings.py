@@ -2,17 +2,14 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from lib.commands.doctor_checks.finding import Entry, Source
 from lib.registration.hook_command import SCRIPTS, TAKEOVER, scripts_in
+from lib.system.origins import MANAGED
 
 NAME = "pattern-tracker"
-MANAGED = (
-    "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
-)
 MAX_BYTES = 16 * 1024 * 1024
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.facts import LOSSES
 from lib.ledger.schema import VERSION
-from lib.ledger.store import FILE_NAME
+from lib.ledger.store import FILE_NAME, refuse_links
 from lib.system import files
 
 LITTLE_BYTES = 100 * 1024 * 1024
@@ -96,7 +96,9 @@ def ledger(site: Site) -> Finding:
     try:
         version, events = _looked(path)
     except sqlite3.OperationalError as error:
-        return Finding(SERIOUS, f"{path}: {error}", f"chmod -R u+rw {site.directory}")
+        is_link = "is a link" in str(error)
+        fix = "put the ledger itself there" if is_link else f"chmod -R u+rw {site.directory}"
+        return Finding(SERIOUS, f"{path}: {error}", fix)
     except sqlite3.DatabaseError as error:
         fix = "pattern-tracker sync puts it aside and starts a new one"
         return Finding(SERIOUS, f"damaged: {error}", fix)
@@ -113,6 +115,7 @@ def ledger(site: Site) -> Finding:
 
 def _looked(path: str) -> tuple[int, int]:
     """The schema's version and the number of events; nothing is changed."""
+    refuse_links(path)
     db = sqlite3.connect(path, timeout=1.0)
     try:
         db.execute("PRAGMA query_only = ON")

@@ -6,9 +6,7 @@ import shutil
 from lib.commands.common import CommandError, printable
 from lib.delivery.approval import SUFFIX, Approvals
 from lib.privacy.user_rules import SUFFIX as RULES
-from lib.spool.inbox import PREFIX
-from lib.system import files
-from lib.system.files import TEMPORARY
+from lib.system import files, own_directory
 from lib.system.settings import Settings
 
 
@@ -28,7 +26,7 @@ def purge(root: str) -> None:
         raise CommandError(f"{printable(directory)} was left: {problem}")
     if not os.path.isdir(directory):
         return
-    if not is_spool(directory):
+    if not own_directory.holds_only_ours(os.listdir(directory)):
         raise CommandError(f"{printable(directory)} was left: there is more than ours in it")
     shutil.rmtree(directory, ignore_errors=True)
     try:
@@ -38,13 +36,6 @@ def purge(root: str) -> None:
     print(f"Removed what was recorded in {directory}")
     if os.path.lexists(root + RULES):
         print(f"Left: {root}{RULES}, which you wrote")
-
-
-def is_spool(directory: str) -> bool:
-    """Whether all that is in it is of our making: PATTERN_CACHE_DIR may name any directory."""
-    ours = ("README", ".gitignore", "CACHEDIR.TAG", "quarantine")
-    starts = (PREFIX, TEMPORARY, "ledger.db", "state.", "tally", "flusher.")
-    return all(n in ours or n.startswith(starts) for n in os.listdir(directory))
 
 
 def _unlink(path: str) -> None:

@@ -25,7 +25,8 @@ def check(root: str, command: str) -> str:
         directory = f"{scratch}/spool"
         environ = {**os.environ, "PATTERN_CACHE_DIR": directory, "PATTERN_TRACKING_ENABLED": "true"}
         # The sample is nobody's pattern: no service hears of it.
-        environ.pop("INTELLIGENCE_SERVICE_URL", None)
+        for name in ("INTELLIGENCE_SERVICE_URL", "CLAUDE_PROJECT_DIR"):
+            environ.pop(name, None)
         files.make_private_directory(directory)
         running = wake.say_running(directory)
         try:
@@ -57,6 +58,8 @@ def _push(command: str, payload: dict[str, object], environ: dict[str, str]) -> 
         ["/bin/sh", "-c", command],
         input=json.dumps(payload).encode(),
         env=environ,
+        # Its project's settings have no say here.
+        cwd="/",
         capture_output=True,
         check=False,
     )

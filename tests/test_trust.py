@@ -1,0 +1,364 @@
+"""A cloned repository may turn its own tracking down or off, and nothing else.
+
+Each attack first on a naive version of the same step, where it works, or on what the user may do
+and a repository may not; then on ours.
+"""
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.registration.hook_command import command
+from lib.spool import outbox
+from tests.support.bundle import INTERPRETER, ROOT, Bundle, wait_for, write_payload
+from tests.support.outpost import Outpost
+from tests.support.service_double import ServiceDouble
+
+CODE = "def f():\n    return 1\n"
+
+
+class Session:
+    """The client at work in a cloned repository, whose settings it has merged with the user's."""
+
+    def __init__(self, bundle: Bundle, project: Path) -> None:
+        self.bundle = bundle
+        self.project = project
+        (project / ".claude").mkdir(parents=True)
+        (bundle.home / ".claude").mkdir(exist_ok=True)
+        self._edits = 0
+
+    def settings(
+        self, *, user: Any = None, project: Any = None, file: str = "settings.json"
+    ) -> None:
+        """Write the variables of the user's settings and of the project's."""
+        places = ((self.bundle.home, user, "settings.json"), (self.project, project, file))
+        for where, env, name in places:
+            if env is not None:
+                (where / ".claude" / name).write_text(json.dumps({"env": env}))
+
+    def edit(self, cwd: Path | None = None, **exported: str) -> None:
+        """Let the client write a file in `cwd`, with the variables of all settings."""
+        self._edits += 1
+        merged = dict(exported)
+        for path in (
+            self.bundle.home / ".claude" / "settings.json",
+            self.project / ".claude" / "settings.json",
+            self.project / ".claude" / "settings.local.json",
+        ):
+            try:
+                merged |= {
+                    n: str(v) for n, v in json.loads(path.read_text()).get("env", {}).items()
+                }
+            except (FileNotFoundError, ValueError):
+                pass
+        data = write_payload(
+            f"{self.project}/a{self._edits}.py", CODE * self._edits, str(self._edits)
+        )
+        done = subprocess.run(
+            [INTERPRETER, "-I", "-S", str(self.bundle.root / "hooks" / "post_tool_use.py")],
+            input=json.dumps(data).encode(), cwd=cwd or self.project, capture_output=True,
+            env={**self.bundle.environ, **merged, "CLAUDE_PROJECT_DIR": str(self.project)},
+            check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+    def recorded(self) -> int:
+        """How many events the ledger of the user has, once the flusher is done."""
+        self.bundle.wait_flushed()
+        return len(self.bundle.log())
+
+
+@pytest.fixture
+def session(bundle: Bundle, tmp_path: Path) -> Session:
+    """One with the hooks where an installation has them."""
+    root = bundle.home / ".claude" / "hooks" / "pattern-tracker"
+    root.parent.mkdir(parents=True)
+    root.symlink_to(ROOT)
+    bundle.root = root
+    return Session(bundle, tmp_path / "clone")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Where a repository would like to have the events."""
+    return tmp_path / "elsewhere"
+
+
+def test_a_project_does_not_say_where_events_are_kept(session: Session, elsewhere: Path) -> None:
+    # What the user exports is obeyed.
+    session.edit(PATTERN_CACHE_DIR=str(elsewhere))
+    wait_for(lambda: (elsewhere / "README").exists() and not list(elsewhere.glob("pending_*")))
+    own = Outpost(elsewhere)
+    wait_for(lambda: own.recorded() == 1 and not (elsewhere / "flusher.waking").exists())
+    shutil.rmtree(elsewhere)
+    session.settings(project={"PATTERN_CACHE_DIR": str(elsewhere)})
+    session.edit()
+    assert session.recorded() == 1
+    assert not elsewhere.exists()
+
+
+def test_the_users_own_settings_say_it_against_a_project(
+    session: Session, elsewhere: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    session.settings(user={"PATTERN_CACHE_DIR": str(own)})
+    session.edit()
+    session.settings(project={"PATTERN_CACHE_DIR": str(elsewhere)})
+    session.edit()
+    session.bundle.environ["PATTERN_CACHE_DIR"] = str(own)
+    session.bundle.spool = own
+    assert session.recorded() == 2
+    assert not elsewhere.exists()
+
+
+DISGUISES = {
+    "local settings": ("settings.local.json", '{"env": {"PATTERN_CACHE_DIR": "%s"}}'),
+    "an escape": ("settings.json", '{"env": {"PATTERN_CACHE\\u005fDIR": "%s"}}'),
+    "a mark at the beginning": ("settings.json", '\ufeff{"env": {"PATTERN_CACHE_DIR": "%s"}}'),
+    "a comment": ("settings.json", '{"env": {"PATTERN_CACHE_DIR": "%s"} /* JSON? */}'),
+    "an escape and a comment": ("settings.json", '{"env": {"PATTERN_\\u0043ACHE_DIR": "%s"}} //'),
+    "a key twice": ("settings.json", '{"env": {}, "env": {"PATTERN_CACHE_DIR": "%s"}}'),
+    "a large file": ("settings.json", '{"env": {"PATTERN_CACHE_DIR": "%s"}}' + " " * (1 << 20)),
+}
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_settings_that_a_naive_reader_misses(session: Session, elsewhere: Path, name: str) -> None:
+    file, text = DISGUISES[name]
+    (session.project / ".claude" / file).write_text(text % elsewhere)
+    session.edit(PATTERN_CACHE_DIR=str(elsewhere))
+    assert session.recorded() == 1
+    assert not elsewhere.exists()
+
+
+def test_settings_that_are_a_link(session: Session, elsewhere: Path) -> None:
+    hidden = session.project / "innocent.json"
+    hidden.write_text(json.dumps({"env": {"PATTERN_CACHE_DIR": str(elsewhere)}}))
+    (session.project / ".claude" / "settings.json").symlink_to("../innocent.json")
+    session.edit()
+    assert session.recorded() == 1
+    assert not elsewhere.exists()
+
+
+def test_the_working_directory_is_another_one(session: Session, elsewhere: Path) -> None:
+    """In a directory below, for clients that do not name the project; and outside of it."""
+    session.settings(project={"PATTERN_CACHE_DIR": str(elsewhere)})
+    below = session.project / "src" / "deep"
+    below.mkdir(parents=True)
+    session.edit(below, CLAUDE_PROJECT_DIR="")
+    session.edit(session.bundle.home)
+    assert session.recorded() == 2
+    assert not elsewhere.exists()
+
+
+def planted(directory: Path) -> dict[str, str]:
+    """What others have in `directory`, by its name; some of it reads like ours."""
+    directory.mkdir(exist_ok=True)
+    names = ("pending_order.json", "tmp_build", "README", "state.json", "thesis.tex")
+    for name in names:
+        (directory / name).write_text(f"their {name}\n")
+        os.utime(directory / name, (1, 1))
+    return held(directory)
+
+
+def held(directory: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in directory.iterdir() if path.is_file()}
+
+
+def test_a_directory_of_other_peoples_files_is_left_alone(
+    session: Session, elsewhere: Path
+) -> None:
+    """HOME, or another repository: whoever it was that named it."""
+    before = planted(elsewhere)
+    mode = elsewhere.stat().st_mode
+    session.bundle.environ["PATTERN_CACHE_DIR"] = str(elsewhere)
+    session.edit()
+    assert session.recorded() == 1
+    assert session.bundle.pending() == []
+    (warning,) = session.bundle.json("status")["warnings"]
+    assert warning.startswith(f"PATTERN_CACHE_DIR names {elsewhere}, which holds files")
+    assert warning in session.bundle.command("status").stdout
+    done = session.bundle.command("doctor", "--json")
+    (found,) = [c for c in json.loads(done.stdout)["checks"] if c["name"] == "variables"]
+    assert warning in found["text"]
+    # A flusher that is started for it all the same.
+    subprocess.run(
+        [INTERPRETER, "-I", "-S", "-B", "-c",
+         "import sys; sys.path.insert(0, sys.argv[1]); import lib.flusher.process as f; "
+         "f.main(sys.argv[2])", str(ROOT), str(elsewhere)],
+        env=session.bundle.environ, check=True,
+    )  # fmt: skip
+    session.bundle.command("sync")
+    assert held(elsewhere) == before
+    assert elsewhere.stat().st_mode == mode
+
+
+@pytest.mark.parametrize("text", ["empty", "sign", "events", "half an event", "readme"])
+def test_a_directory_of_ours_is_used(session: Session, elsewhere: Path, text: str) -> None:
+    """One that the user made, and the spools of earlier versions."""
+    elsewhere.mkdir()
+    if text == "sign":
+        (elsewhere / "flusher.running").touch()
+        (elsewhere / ".DS_Store").touch()
+    elif text == "events":
+        (elsewhere / f"pending_{'0' * 32}.json").write_text("{}")
+    elif text == "half an event":
+        (elsewhere / "tmp_12_3456").touch()
+    elif text == "readme":
+        (elsewhere / "README").write_text("This directory belongs to pattern-tracker, whatever\n")
+        (elsewhere / "other").touch()
+    session.edit(PATTERN_CACHE_DIR=str(elsewhere))
+    wait_for(lambda: (elsewhere / "ledger.db").exists() and Outpost(elsewhere).recorded() == 1)
+    wait_for(lambda: not (elsewhere / "flusher.waking").exists())
+    session.bundle.spool = elsewhere
+    assert (elsewhere / "CACHEDIR.TAG").exists()
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal"])
+def test_a_ledger_that_is_a_link(tmp_path: Path, name: str) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    outpost.write("/p/a.py", CODE)
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"")
+    victim.chmod(0o644)
+    (outpost.directory / name).symlink_to(victim)
+    assert not outpost.flush()
+    assert "is a link" in outpost.section("flusher")["last_error"]
+    assert victim.read_bytes() == b""
+    assert victim.stat().st_mode & 0o777 == 0o644
+    assert len(outpost.pending()) == 1
+
+
+def test_a_quarantine_that_is_a_link(tmp_path: Path) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    outpost.write("/p/a.py", CODE)
+    theirs = tmp_path / "theirs"
+    before = planted(theirs)
+    (outpost.directory / outbox.QUARANTINE).symlink_to(theirs)
+    (outpost.directory / "pending_bad.json").write_text("{")
+    outpost.run()
+    assert outpost.quarantined() == ["pending_bad.json"]
+    outbox.sweep(str(outpost.directory))
+    assert held(theirs) == before
+    assert outpost.recorded() == 1
+
+
+def test_the_files_behind_a_linked_quarantine_are_not_swept(tmp_path: Path) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    outpost.write("/p/a.py", CODE)
+    theirs = tmp_path / "theirs"
+    before = planted(theirs)
+    (outpost.directory / outbox.QUARANTINE).symlink_to(theirs)
+    outbox.sweep(str(outpost.directory))
+    assert outpost.quarantined() == []
+    outpost.run()
+    assert held(theirs) == before
+
+
+def test_a_lock_that_is_a_link(tmp_path: Path) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    outpost.write("/p/a.py", CODE)
+    (outpost.directory / outbox.LOCK_FILE).symlink_to(tmp_path / "made")
+    with pytest.raises(OSError, match="symbolic links"):
+        outpost.flush()
+    assert not (tmp_path / "made").exists()
+
+
+LIMITS = {"PATTERN_CACHE_MAX_SIZE_MB": "0.0000001", "PATTERN_CACHE_MAX_AGE_DAYS": "0.0000001"}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits_of_a_project_drop_nobodys_events(session: Session, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    session.settings(user={"INTELLIGENCE_SERVICE_URL": nowhere})
+    session.edit()
+    session.bundle.wait_flushed()
+    session.settings(project={name: float(LIMITS[name])})
+    session.edit()
+    session.bundle.wait_flushed()
+    assert len(session.bundle.pending()) == 2
+    # The user's own are kept, by the same flusher.
+    session.settings(project={})
+    session.edit(**{name: LIMITS[name]})
+    wait_for(lambda: session.bundle.json("status")["dropped"])
+
+
+def test_a_project_turns_its_tracking_off_and_not_on(session: Session) -> None:
+    session.settings(user={"PATTERN_TRACKING_ENABLED": "false"})
+    session.settings(project={"PATTERN_TRACKING_ENABLED": "true"})
+    session.edit()
+    assert not session.bundle.spool.exists()
+    session.settings(user={"PATTERN_TRACKING_ENABLED": "true"})
+    session.settings(project={"PATTERN_TRACKING_ENABLED": "false"})
+    session.edit()
+    assert not session.bundle.spool.exists()
+    session.settings(project={})
+    session.edit()
+    assert session.recorded() == 1
+
+
+def test_a_project_keeps_its_code_out_and_not_in(session: Session) -> None:
+    session.settings(user={"PATTERN_TRACKING_CONTENT": "none"})
+    session.settings(project={"PATTERN_TRACKING_CONTENT": "full"})
+    session.edit()
+    session.settings(user={"PATTERN_TRACKING_CONTENT": "full"})
+    session.settings(project={"PATTERN_TRACKING_CONTENT": "none"})
+    session.edit()
+    assert session.recorded() == 2
+    with closing(sqlite3.connect(session.bundle.spool / "ledger.db")) as db:
+        assert db.execute("SELECT count(*) FROM snapshots").fetchone() == (0,)
+
+
+def test_a_service_on_this_machine_that_a_project_names(
+    session: Session, server: ServiceDouble
+) -> None:
+    session.settings(project={"INTELLIGENCE_SERVICE_URL": server.url})
+    session.edit()
+    assert session.recorded() == 1
+    assert server.requests == []
+    session.settings(user={"INTELLIGENCE_SERVICE_URL": server.url}, project={})
+    session.edit()
+    wait_for(lambda: server.requests)
+
+
+@pytest.mark.parametrize("name", ["HOME", "CLAUDE_CONFIG_DIR"])
+def test_a_home_that_a_project_names(session: Session, elsewhere: Path, name: str) -> None:
+    # Settings of the project that pretend to be the user's.
+    value = session.project if name == "HOME" else session.project / ".claude"
+    evil = {name: str(value), "PATTERN_CACHE_DIR": str(elsewhere)}
+    session.settings(project=evil)
+    session.edit()
+    assert session.recorded() == 1
+    assert not elsewhere.exists()
+    assert not (session.project / ".claude" / "hooks").exists()
+    assert not (session.project / "hooks").exists()
+
+
+@pytest.mark.client
+@pytest.mark.usefixtures("client")
+def test_what_the_real_client_hands_on(bundle: Bundle, tmp_path: Path, elsewhere: Path) -> None:
+    """A naive hook believes what the same hooks of ours do not."""
+    session = Session(bundle, tmp_path / "clone")
+    seen = tmp_path / "seen"
+    naive = f'd="$PATTERN_CACHE_DIR"; mkdir -p "$d"; cat >"$d/a"; cp "$d/a" {seen}; rm -r "$d"'
+    hooks = [
+        {"type": "command", "command": naive},
+        {"type": "command", "command": command(str(ROOT), INTERPRETER, "post_tool_use.py")},
+    ]
+    session.settings(project={"PATTERN_CACHE_DIR": str(elsewhere / "spool")})
+    settings = {"hooks": {"PostToolUse": [{"matcher": "Write", "hooks": hooks}]}}
+    (bundle.home / ".claude" / "settings.json").write_text(json.dumps(settings))
+    call = ("Write", {"file_path": str(session.project / "a.py"), "content": CODE})
+    assert bundle.claude([[call]], session.project).returncode == 0
+    assert json.loads(seen.read_text())["tool_name"] == "Write"
+    assert session.recorded() == 1
+    assert not (elsewhere / "spool").exists()
