@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from lib.capture import event as events
 from lib.capture import identity
 from lib.capture.event import Content
-from lib.capture.secret_names import holds_secrets
+from lib.privacy.excluded import is_private
 from lib.resilience.client import ResilientAPIClient
 from lib.system import logger
 from lib.system.digest import hex_digest
@@ -54,6 +54,7 @@ class PatternTracker:
         settings = Settings(os.environ)
         self.enabled = enable_tracking and settings.enabled
         self._keep_content = settings.keep_content
+        self._config_dir = settings.config_dir
         self.api_client = api_client or ResilientAPIClient(base_url)
         self.base_url = self.api_client.base_url
         # Calls of this process, apart from those of any other.
@@ -143,8 +144,8 @@ class PatternTracker:
             parents = list(parent_pattern_ids)
             given = context if isinstance(context, dict) else {}
             known = {k: v for k, v in given.items() if isinstance(v, str)}
-            if holds_secrets(known.get("file_path", "")):
-                return _untracked("by its name, the file holds secrets")
+            if is_private(known.get("file_path", ""), "", self._config_dir):
+                return _untracked("by its name, the file holds secrets, or is Claude Code's own")
             content = _content(code, known)
             pattern_id = subject or content.pattern_id
             if not all(map(identity.is_valid_id, [pattern_id, *parents])):

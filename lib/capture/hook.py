@@ -34,7 +34,7 @@ def post_tool_use(root: str) -> None:
         return
     key = ""
     try:
-        key = _commit(directory, settings.keep_content, data, tail, size)
+        key = _commit(directory, settings, data, tail, size)
         outcome = "captured" if key else "duplicate"
     except named_file.Refused as refused:
         outcome = refused.cause
@@ -82,8 +82,8 @@ def _place() -> "tuple[str, Settings]":
     return directory, settings
 
 
-def _commit(directory: str, keep_content: bool, data: bytes, tail: bytes, size: int) -> str:
-    """The key of the committed event, "" if it waits there already."""
+def _commit(directory: str, settings: Settings, data: bytes, tail: bytes, size: int) -> str:
+    """The key of the committed event, "" if it waits there already. Raises Refused."""
     captured_ns = time.time_ns()
     if tail:
         from lib.capture.oversize import capture_oversize
@@ -91,7 +91,10 @@ def _commit(directory: str, keep_content: bool, data: bytes, tail: bytes, size: 
         made = capture_oversize(data[:CHUNK], tail, size, captured_ns)
     else:
         made = payload.capture(json_codec.loads(data.decode("utf-8")), captured_ns)
-    if not keep_content:
+    path = str(made["event_data"]["file_path"])  # type: ignore[index]
+    if named_file.lies_in(path, settings.config_dir):
+        raise named_file.Refused("client")
+    if not settings.keep_content:
         event.forget_content(made)
     return inbox.commit(directory, made, captured_ns)
 

@@ -77,6 +77,26 @@ def _judged(fd: int, path: str) -> "tuple[int, str]":
     return status.st_size, name if status.st_nlink and name[:1] == "/" else path
 
 
+def lies_in(path: str, directory: str) -> bool:
+    """Whether the file at `path` lies below `directory`, by its name or by where it leads."""
+    if not directory:
+        return False
+    return path.startswith(directory + "/") or _real(path).startswith(_real(directory) + "/")
+
+
+def _real(path: str) -> str:
+    try:
+        fd = posix.open(path, _LOOK)
+    except (OSError, ValueError):
+        return path
+    try:
+        return posix.readlink(f"/proc/self/fd/{fd}")
+    except OSError:  # not Linux
+        return _followed(path)
+    finally:
+        posix.close(fd)
+
+
 def _followed(path: str) -> str:
     """Where `path` leads if it is a link, without those among its directories."""
     for _ in range(_MAX_LINKS):

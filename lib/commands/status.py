@@ -27,6 +27,7 @@ WORDS = {
     "unreadable": "not understood",
     "oversize": "too large",
     "secret": "by its name",
+    "client": "Claude Code's own",
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from lib.capture.identity import is_valid_id
 from lib.ledger import earlier_identity
 from lib.privacy import user_rules
+from lib.privacy.excluded import is_private
 from lib.privacy.ignore import Ignores
 from lib.privacy.redaction import redact, redact_event
 from lib.spool import outbox
@@ -13,6 +14,7 @@ from lib.system import files, json_codec
 from lib.system.logs import log
 from lib.system.places import real
 from lib.system.private_file import Refused, bounded, open_regular
+from lib.system.settings import Settings
 
 Event = dict[str, Any]
 
@@ -33,6 +35,7 @@ class Intake:
         self._notes_earlier = notes_earlier
         self._rules = user_rules.load()
         self._ignores = Ignores()
+        self._config_dir = Settings(os.environ).config_dir
 
     def read(self, name: str, recorded: bool = False) -> Event:
         """The event in file `name`, without secrets.
@@ -66,14 +69,18 @@ class Intake:
         return redact_event(event, self._rules)
 
     def is_ignored(self, event: Event) -> bool:
-        """Whether a .patternignore excludes the file of `event`, by its own name or by that of a
-        link to it. Raises NotYet."""
+        """Whether the file of `event` is excluded, by its own name or by that of a link to it.
+
+        By a .patternignore, or because it is private. Raises NotYet.
+        """
         cwd = event.get("cwd")
         cwd = cwd if isinstance(cwd, str) else ""
         names = [event["event_data"].get("file_path"), event.get("named")]
         names = [name for name in names if isinstance(name, str)]
         places = [(n, cwd) for n in names] + [(real(n), real(cwd)) for n in names]
-        found = any(self._ignores.excludes(*place) for place in dict.fromkeys(places))
+        found = any(is_private(name, cwd, self._config_dir) for name in names) or any(
+            self._ignores.excludes(*place) for place in dict.fromkeys(places)
+        )
         while self._ignores.problems:
             log(self._directory, self._ignores.problems.pop())
         return found

@@ -160,7 +160,7 @@ class ResilientAPIClient:
             try:
                 intake = Intake(self.cache.cache_dir)
                 if intake.is_ignored(made):
-                    return _result(False, False, "a .patternignore excludes its file")
+                    return _result(False, False, "its file is excluded")
                 made = intake.clean(made)
             except (NotYet, Unusable) as problem:
                 return await self._leave(made, str(problem))

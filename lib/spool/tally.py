@@ -12,10 +12,17 @@ from lib.system.digest import hex_digest
 FILE = "tally"
 # What can happen to a captured event, other than that the ledger counts it: it was captured, and
 # was dropped for its age, for the spool's size, by a command, by somebody's own hand, or because
-# a .patternignore excludes its file.
+# its file is excluded.
 DROPPED = {"expired": "x", "overflow": "o", "discarded": "q", "removed": "r", "ignored": "i"}
 # Why a hook captured nothing.
-SKIPPED = {"duplicate": "d", "failed": "f", "unreadable": "u", "oversize": "z", "secret": "s"}
+SKIPPED = {
+    "duplicate": "d",
+    "failed": "f",
+    "unreadable": "u",
+    "oversize": "z",
+    "secret": "s",
+    "client": "n",
+}
 LETTERS = {"captured": "c", **DROPPED, **SKIPPED}
 _OUTCOMES = {letter: outcome for outcome, letter in LETTERS.items()}
 _KEY_DIGITS = 16
