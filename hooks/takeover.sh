@@ -6,8 +6,8 @@
 # Without SCRIPT it prints the Python that it found; it fails where there is none. Nothing has been
 # read from standard input yet, and nothing is before the script has it.
 #
-# PATH comes last, and never what it names inside the project: a cloned repository's settings can
-# set it.
+# PATH comes last, or where a plugin asks for `python3` first, and never what it names inside the
+# project: a cloned repository's settings can set it.
 registered=$1
 script=${2-}
 data=${3-}
@@ -23,10 +23,37 @@ is_apples() {
     [ "$1" = /usr/bin/python3 ] && [ -d /System/Library/CoreServices ]
 }
 
+# Whether the directory $1 is in the project, or in the repository around the working directory.
+is_in_project() {
+    here=$(pwd -P)
+    project=$(cd -P "${CLAUDE_PROJECT_DIR:-.}" && pwd -P) || return 0
+    top=$here
+    while [ -n "$top" ] && [ ! -e "$top/.git" ]; do
+        top=${top%/*}
+    done
+    case $1/ in
+        "$project"/* | "${top:-$here}"/*) return 0 ;;
+    esac
+    return 1
+}
+
+is_on_path() {
+    python=$(command -v python3)
+    case $python in
+        /*) is_apples "$python" && return 1 ;;
+        *) return 1 ;;
+    esac
+    # By whatever way PATH leads there.
+    place=$(cd -P "${python%/*}" && pwd -P) || return 1
+    is_in_project "$place" && return 1
+    is_recent "$python"
+}
+
 # A name without a path is for PATH, not for the working directory.
+first=
 case $registered in
     /*) ;;
-    *) registered= ;;
+    *) first=$registered registered= ;;
 esac
 
 find_python() {
@@ -42,17 +69,12 @@ find_python() {
             done
             ;;
     esac
+    [ -z "$first" ] || { is_on_path && return; }
     for python in "$registered" "$@" \
         /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3; do
         is_apples "$python" || { is_recent "$python" && return; }
     done
-    python=$(command -v python3)
-    case $python in
-        "$PWD"/* | "${CLAUDE_PROJECT_DIR:-$PWD}"/*) return 1 ;;
-        /*) is_apples "$python" && return 1 ;;
-        *) return 1 ;;
-    esac
-    is_recent "$python"
+    is_on_path
 }
 
 find_python || exit 1

@@ -18,6 +18,7 @@ import pytest
 
 from lib.registration.hook_command import command
 from lib.spool import outbox
+from lib.system import origins
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, wait_for, write_payload
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
@@ -362,3 +363,166 @@ def test_what_the_real_client_hands_on(bundle: Bundle, tmp_path: Path, elsewhere
     assert json.loads(seen.read_text())["tool_name"] == "Write"
     assert session.recorded() == 1
     assert not (elsewhere / "spool").exists()
+
+
+LOADED = """
+#include <fcntl.h>
+#include <unistd.h>
+__attribute__((constructor)) static void ran(void) { close(open("%s", O_CREAT | O_WRONLY, 0600)); }
+int OSSL_provider_init(void *a, void *b, void **c, void **d) { return 0; }
+"""
+CONFIGURATION = """
+openssl_conf = openssl_init
+config_diagnostics = 0
+[openssl_init]
+providers = provider_sect
+[provider_sect]
+evil = evil_sect
+[evil_sect]
+module = %s
+activate = 1
+"""
+
+
+def evil_openssl(directory: Path, ran: Path) -> Path:
+    """A configuration of OpenSSL's that makes it load a library of the repository."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler here")
+    source, library = directory / "evil.c", directory / "evil.so"
+    source.write_text(LOADED % ran)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    (directory / "openssl.cnf").write_text(CONFIGURATION % library)
+    return directory / "openssl.cnf"
+
+
+def test_a_library_that_openssl_would_load(
+    session: Session, server: ServiceDouble, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    conf = str(evil_openssl(session.project, ran))
+    subprocess.run(
+        [INTERPRETER, "-I", "-c", "import ssl; ssl.create_default_context()"],
+        env={"OPENSSL_CONF": conf}, check=False, capture_output=True,
+    )  # fmt: skip
+    if not ran.exists():
+        pytest.skip("this Python's OpenSSL does not read OPENSSL_CONF")
+    ran.unlink()
+    session.settings(user={"INTELLIGENCE_SERVICE_URL": server.url})
+    session.settings(project={"OPENSSL_CONF": conf})
+    session.edit()
+    wait_for(lambda: server.requests)
+    session.bundle.wait_delivered()
+    session.bundle.environ["OPENSSL_CONF"] = conf
+    assert session.bundle.command("sync").returncode == 0
+    assert not ran.exists()
+
+
+HOSTILE = (
+    "OPENSSL_CONF", "OPENSSL_MODULES", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "PYTHONPATH",
+    "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONINSPECT", "PYTHONPLATLIBDIR",
+    "SSLKEYLOGFILE", "GCONV_PATH", "LOCPATH", "PATH", "BASH_ENV", "ENV", "GIT_SSH_COMMAND",
+    "DYLD_INSERT_LIBRARIES", "MALLOC_TRACE", "GLIBC_TUNABLES", "NODE_OPTIONS", "ANTHROPIC_API_KEY",
+)  # fmt: skip
+USEFUL = {
+    "HOME", "TMPDIR", "LANG", "LC_ALL", "HTTPS_PROXY", "no_proxy", "SSL_CERT_FILE",
+    "SSL_CERT_DIR", "PIP_INDEX_URL", "CIRCUIT_BREAKER_TIMEOUT", "PATTERN_CACHE_MAX_SIZE_MB",
+}  # fmt: skip
+
+
+def test_what_reaches_the_flusher(session: Session, tmp_path: Path) -> None:
+    """Those of the user that it needs, and none that makes a program load or tell something."""
+    root, seen = tmp_path / "copy", tmp_path / "seen"
+    shutil.copytree(ROOT / "lib", root / "lib")
+    shutil.copytree(ROOT / "hooks", root / "hooks")
+    # In the place of its Python, what sees all that it is started with.
+    spy = root / ".venv" / "bin" / "python"
+    spy.parent.mkdir(parents=True)
+    spy.write_text(f"#!/bin/sh\ncommand -p env >{seen}.part\ncommand -p mv {seen}.part {seen}\n")
+    spy.chmod(0o755)
+    given = {name: "/elsewhere" for name in HOSTILE if not name.startswith(("LD_", "GLIBC"))}
+    given |= {name: "1" for name in USEFUL - {"HOME"}} | {"LD_LIBRARY_PATH": "/elsewhere"}
+    assert set(naive_child({**given, "HOME": "/h"})) >= given.keys()
+    session.bundle.root = root
+    session.edit(**given)
+    wait_for(seen.exists)
+    reached = {line.partition("=")[0] for line in seen.read_text().splitlines()}
+    assert reached >= USEFUL
+    # The shell sets some of its own.
+    assert not (reached - {"PATH"}).intersection(HOSTILE)
+    assert "PATH=/elsewhere" not in seen.read_text()
+
+
+def naive_child(environ: dict[str, str]) -> list[str]:
+    """What a child sees whose parent passes everything on."""
+    done = subprocess.run(["/usr/bin/env"], env=environ, capture_output=True, text=True, check=True)
+    return [line.partition("=")[0] for line in done.stdout.splitlines()]
+
+
+def test_what_a_project_names_is_not_the_flushers(session: Session, tmp_path: Path) -> None:
+    """Neither HOME, where it looks for tools and their settings, nor a certificate."""
+    evil = {"HOME": str(session.project), "SSL_CERT_FILE": "/evil", "TMPDIR": "/evil"}
+    own = {"SSL_CERT_FILE": "/own"}
+    config = session.bundle.home / ".claude"
+    session.settings(user=own, project=evil)
+    environ = {**evil, "LANG": "C.UTF-8", "CLAUDE_PROJECT_DIR": str(session.project)}
+    origins.forget_project(environ, str(config))
+    assert environ == {"LANG": "C.UTF-8", **own}
+
+
+PROGRAMS = ("dirname", "readlink", "python3", "python", "cat", "env", "sh", "basename", "uname")
+
+
+def evil_path(session: Session, ran: Path) -> str:
+    directory = session.project / "bin"
+    directory.mkdir()
+    for name in PROGRAMS:
+        (directory / name).write_text(f"#!/bin/sh\necho {name} >>{ran}\nexit 1\n")
+        (directory / name).chmod(0o755)
+    return str(directory)
+
+
+@pytest.mark.parametrize("way", ["", "/../bin", "/./", "a link"])
+def test_programs_that_path_names(session: Session, tmp_path: Path, way: str) -> None:
+    """The commands, through links too, the status line, and the hooks of a plugin."""
+    ran = tmp_path / "ran"
+    path = evil_path(session, ran)
+    (session.project / ".git").mkdir()
+    below = session.project / "src"
+    below.mkdir()
+    subprocess.run("dirname x; readlink x", shell=True, env={"PATH": path}, check=False)
+    assert ran.read_text() == "dirname\nreadlink\n"
+    ran.unlink()
+    if way == "a link":
+        (tmp_path / "tools").symlink_to(path)
+        environ = {"HOME": str(session.bundle.home), "PATH": str(tmp_path / "tools")}
+    else:
+        environ = {"HOME": str(session.bundle.home), "PATH": f"{path}{way}"}
+    for name in ("pattern-tracker", "statusline"):
+        link = tmp_path / name
+        link.symlink_to(ROOT / "bin" / name)
+        for command_line in ([link], ["/bin/sh", link], [ROOT / "bin" / name]):
+            done = subprocess.run(
+                [*command_line, "--version"],
+                cwd=below,
+                env=environ,
+                capture_output=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            assert done.stdout
+    hooks = json.loads((ROOT / "hooks" / "hooks.json").read_text())["hooks"]
+    # Of a version that has no environment yet.
+    root = tmp_path / "plugin"
+    shutil.copytree(ROOT / "lib", root / "lib")
+    shutil.copytree(ROOT / "hooks", root / "hooks")
+    environ |= {"CLAUDE_PLUGIN_ROOT": str(root), "CLAUDE_PLUGIN_DATA": ""}
+    for project in ({}, {"CLAUDE_PROJECT_DIR": str(session.project)}):
+        for event in ("PreToolUse", "PostToolUse"):
+            done = subprocess.run(
+                ["/bin/sh", "-c", hooks[event][0]["hooks"][0]["command"]],
+                input=json.dumps(write_payload("/p/a.py", CODE, f"{len(project)}")).encode(),
+                cwd=below, env={**environ, **project}, capture_output=True, check=False,
+            )  # fmt: skip
+            assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert not ran.exists(), ran.read_text()

@@ -22,6 +22,15 @@ class Stale(Exception):
     """The flusher that was started last never came to work."""
 
 
+# What of the environment reaches a flusher: a project's settings can set any variable, and some of
+# them make a program load code (OPENSSL_CONF), or tell what it should not (SSLKEYLOGFILE). Proxies
+# and certificates are for the packages of a plugin.
+_PASSED = frozenset(
+    b"HOME USER LOGNAME TMPDIR LANG SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE "
+    b"XDG_CACHE_HOME XDG_CONFIG_HOME CLAUDE_CONFIG_DIR CLAUDE_PROJECT_DIR "
+    b"INTELLIGENCE_SERVICE_URL".split()
+)
+_PREFIXES = (b"PATTERN_", b"CIRCUIT_BREAKER_", b"HEALTH_CHECK_", b"LC_", b"PIP_", b"UV_")
 _START = (
     "import sys;sys.path.insert(0,sys.argv[1]);import lib.flusher.process as f;"
     "f.main(*sys.argv[2:])"
@@ -47,7 +56,7 @@ def wake(
     # The environment's Python may be what kept the other from its work.
     mend = mend or ("mend" if left == "stale" else "")
     try:
-        _spawn(flush_command(root, spool, data, mend), environ)
+        _spawn(flush_command(root, spool, data, mend), _passed(environ))
     except OSError:
         if left != "stale":
             raise
@@ -112,6 +121,14 @@ def say_running(spool: str) -> int:
     except OSError:  # a file system without locks: hooks start more flushers than needed
         pass
     return fd
+
+
+def _passed(environ: "dict[bytes, bytes]") -> "dict[bytes, bytes]":
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in _PASSED or name.startswith(_PREFIXES) or name.lower().endswith(b"_proxy")
+    }
 
 
 def flush_command(root: str, spool: str, data: str = "", mend: str = "") -> "list[str]":

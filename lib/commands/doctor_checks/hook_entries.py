@@ -91,9 +91,11 @@ def interpreter(site: Site) -> Finding:
     for word, entry in found.items():
         path = shutil.which(word, path=site.environ.get("PATH")) if word else None
         fault = defect(path) if path else "is gone"
-        if fault:
+        # A plugin's is that of its environment, which "packages" looks at.
+        is_own = word.startswith(f"{entry.root}/")
+        if fault and not (is_own and _takes_over(site, entry)):
             return _faulty(site, entry, f"{path or word or 'none'} {fault}")
-        is_path = entry.takes_over and os.path.isabs(word)
+        is_path = entry.takes_over and os.path.isabs(word) and not is_own
         if is_path and not hook_command.is_marked(entry.root, word):
             text = f"{word} is not what it was: each hook looks for a Python first"
             return Finding(WARNING, text, _mended(site))
