@@ -10,6 +10,7 @@ from collections.abc import Callable
 from lib.commands.common import print_json
 from lib.commands.doctor_checks import (
     client_settings,
+    exclusions,
     hook_entries,
     kept_data,
     reachability,
@@ -35,6 +36,7 @@ CHECKS: dict[str, Callable[[Site], Finding]] = {
     "disk": kept_data.disk,
     "clock": reachability.clock,
     "capture": reachability.capture,
+    "ignored": exclusions.rules,
     "packages": reachability.packages,
     "flusher": reachability.flusher,
     "service": reachability.service,

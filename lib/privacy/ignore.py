@@ -1,84 +1,102 @@
 """`.patternignore`: which files of a project are not tracked, in the syntax of .gitignore.
 
-A project's file is somebody else's data. One that cannot be read, or whose patterns could take
-long, excludes everything below it: what it asks for is unknown, and that is the safe reading.
+A project's file is somebody else's data. One that cannot be read excludes everything below it: what
+it asks for is unknown, and that is the safe reading. A rule that is written wrongly does what git
+does with it, which is nothing as a rule; the others count.
 """
 
 import os
-import re
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from lib.privacy.gitignore import Rule, rules_in
 from lib.system import packages
 from lib.system.private_file import Refused, bounded, open_regular
 
 FILE_NAME = ".patternignore"
 MAX_BYTES = 64 * 1024
-MAX_PATTERNS = 1000
-MAX_LENGTH = 255
-# Each wildcard multiplies what a hostile path costs.
-MAX_WILDCARDS = 3
-MAX_COMPLEX = 50
-MAX_PATH = 512
+MAX_RULES = 5000
 MAX_LEVELS = 256
-# Of processor time, for all the matching that one object does.
+# Of processor time, for all the matching that one object does for a project: none takes it from
+# others.
 MAX_SECONDS = 1.0
-_WILDCARDS = re.compile(r"\*+")
 
 
-# Whether a path is excluded cannot be told before the installation is complete.
+# Nothing here raises it; those who ask for it may go.
 NotYet = packages.Missing
 
 
 class _Place(NamedTuple):
-    """A directory with a .patternignore; `spec` is None for one that excludes everything."""
+    """A directory with a .patternignore."""
 
     directory: str
-    spec: Any
+    rules: list[Rule]
 
 
 class Ignores:
     """The .patternignore files, each read once.
 
-    `problems` holds a line for each that could not be applied.
+    `problems` holds a line for each that could not be applied, `faults` one for each rule that is
+    written wrongly.
     """
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.faults: list[str] = []
         self._told: set[str] = set()
-        self._spent = 0.0
-        self._places: dict[tuple[str, str], list[_Place]] = {}
+        # Seconds by the project's root.
+        self._spent: dict[str, float] = {}
+        # The rules that count in a directory, those of the root first; None where all is excluded.
+        self._places: dict[tuple[str, str], list[_Place] | None] = {}
         self._read: dict[str, _Place | None] = {}
 
     def excludes(self, path: str, cwd: str = "") -> bool:
-        """Whether the file at `path`, seen from `cwd`, is not to be tracked. Raises NotYet.
+        """Whether the file at `path`, seen from `cwd`, is not to be tracked.
 
         The files count that lie between it and its project's root: the nearest directory with
-        a .git, else `cwd`, else its own directory. The nearest that says something decides.
+        a .git, else `cwd`, else its own directory. The nearest that says something decides, unless
+        a directory on the way is excluded.
         """
         full = os.path.normpath(os.path.join(cwd, path))
         if not path or not os.path.isabs(full) or "\0" in full:
             return False
         directory = os.path.dirname(full)
-        if (directory, cwd) not in self._places:
-            self._places[directory, cwd] = self._places_above(directory, cwd)
-        for place in self._places[directory, cwd]:
-            said = self._say(place, full[len(place.directory.rstrip("/")) + 1 :])
-            if said is not None:
-                return said
-        return False
+        root = _project(directory, cwd)[-1]
+        places = self._places_in(directory, root)
+        return places is None or self._is_excluded(places, full, root, is_directory=False)
 
-    def _say(self, place: _Place, within: str) -> bool | None:
-        """Whether `place` excludes the file at `within` it, None if it says nothing."""
-        if place.spec is None or len(within) > MAX_PATH:
-            return True
-        if self._spent > MAX_SECONDS:
-            self._problem(place.directory, f"matching took more than {MAX_SECONDS} s")
-            return True
-        start = time.process_time()
-        said: bool | None = place.spec.check_file(within).include
-        self._spent += time.process_time() - start
-        return said
+    def _places_in(self, directory: str, root: str) -> list[_Place] | None:
+        if (directory, root) not in self._places:
+            self._places[directory, root] = self._found_in(directory, root)
+        return self._places[directory, root]
+
+    def _found_in(self, directory: str, root: str) -> list[_Place] | None:
+        above: list[_Place] = []
+        if directory != root:
+            found = self._places_in(os.path.dirname(directory), root)
+            if found is None or self._is_excluded(found, directory, root, is_directory=True):
+                return None
+            above = found
+        try:
+            place = self._place(directory)
+        except (Refused, OSError) as error:
+            self._problem(directory, error)
+            return None
+        return [*above, place] if place else above
+
+    def _is_excluded(self, places: list[_Place], full: str, root: str, is_directory: bool) -> bool:
+        path = _bytes(full)
+        start = time.process_time() - self._spent.get(root, 0.0)
+        for place in reversed(places):
+            within = path[len(_bytes(place.directory.rstrip("/"))) + 1 :]
+            for rule in reversed(place.rules):
+                if rule.matches(within, is_directory):
+                    return rule.excludes
+                self._spent[root] = time.process_time() - start
+                if self._spent[root] > MAX_SECONDS:
+                    self._problem(place.directory, f"matching took more than {MAX_SECONDS} s")
+                    return True
+        return False
 
     def _problem(self, directory: str, why: object) -> None:
         line = f"{directory}/{FILE_NAME} excludes everything: {why}"
@@ -86,18 +104,15 @@ class Ignores:
             self._told.add(line)
             self.problems.append(line)
 
-    def _places_above(self, directory: str, cwd: str) -> list[_Place]:
-        found = (self._place(above) for above in _project(directory, cwd))
-        return [place for place in found if place is not None]
-
     def _place(self, directory: str) -> _Place | None:
+        """The directory with its rules, None without any. Raises Refused, OSError."""
         if directory not in self._read:
-            try:
-                text = _text(f"{directory}/{FILE_NAME}")
-                self._read[directory] = (text and _Place(directory, _spec(text))) or None
-            except (Refused, OSError, ValueError) as error:
-                self._problem(directory, error)
-                self._read[directory] = _Place(directory, None)
+            path = f"{directory}/{FILE_NAME}"
+            rules, faults = rules_in(_data(path))
+            if len(rules) > MAX_RULES:
+                raise Refused(f"it has more than {MAX_RULES} rules")
+            self.faults += [f"{path}:{n}: {text}: {reason}" for n, text, reason in faults]
+            self._read[directory] = _Place(directory, rules) if rules else None
         return self._read[directory]
 
 
@@ -113,26 +128,17 @@ def _project(directory: str, cwd: str) -> list[str]:
     return above[: above.index(root) + 1] if root in above else above[:1]
 
 
-def _text(path: str) -> str:
-    """The text of the file at `path`, "" if there is none."""
+def _data(path: str) -> bytes:
+    """What the file at `path` holds, nothing if there is none."""
     try:
         with open_regular(path) as file:
-            return bounded(file, MAX_BYTES).decode("utf-8")
+            return bounded(file, MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
-        return ""
+        return b""
 
 
-def _spec(text: str) -> Any:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if len(lines) > MAX_PATTERNS:
-        raise Refused(f"it has more than {MAX_PATTERNS} patterns")
-    wildcards = [len(_WILDCARDS.findall(line)) for line in lines]
-    if max(wildcards, default=0) > MAX_WILDCARDS:
-        raise Refused(f"a pattern has more than {MAX_WILDCARDS} wildcards")
-    if max(map(len, lines), default=0) > MAX_LENGTH:
-        raise Refused(f"a pattern is longer than {MAX_LENGTH} characters")
-    if sum(number > 1 for number in wildcards) > MAX_COMPLEX:
-        raise Refused(f"more than {MAX_COMPLEX} patterns have several wildcards")
-    # Not by whichever engine happens to be installed: they differ in what they take.
-    spec = packages.load("pathspec").GitIgnoreSpec
-    return spec.from_lines(lines, backend="simple")
+def _bytes(path: str) -> bytes:
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:  # no file can have that name
+        return path.encode("utf-8", "surrogatepass")

@@ -1,0 +1,34 @@
+"""Do the `.patternignore` files say what they were meant to?"""
+
+import os
+from contextlib import closing
+
+from lib.commands.doctor_checks.finding import OK, WARNING, Finding, Site
+from lib.ledger.history import History
+from lib.ledger.store import FILE_NAME
+from lib.privacy.ignore import Ignores
+
+# So many of the newest events tell which files count besides those of this project.
+NEWEST = 500
+SHOWN = 5
+
+
+def rules(site: Site) -> Finding:
+    """Is every file read, and every rule written so that git would understand it?"""
+    project = site.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
+    ignores = Ignores()
+    for path in (f"{project}/x", *_recent(site.directory)):
+        ignores.excludes(path, project)
+    if ignores.problems:
+        return Finding(WARNING, "; ".join(ignores.problems[:SHOWN]), "correct or remove that file")
+    if ignores.faults:
+        return Finding(WARNING, "; ".join(ignores.faults[:SHOWN]), "correct it; other rules count")
+    return Finding(OK, "all understood")
+
+
+def _recent(directory: str) -> set[str]:
+    path = f"{directory}/{FILE_NAME}"
+    if not directory or not os.path.exists(path):
+        return set()
+    with closing(History(path)) as history:
+        return {event.file_path for event in history.events(newest=NEWEST) if event.file_path}
