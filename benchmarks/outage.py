@@ -58,8 +58,8 @@ def main() -> None:
     for name, found in costs.items():
         median, low, high = ratios(found, base)
         print(f"{name:<22} {median:5.2f}  ({low:.2f} - {high:.2f})")
-    found = statistics.median(c.wall for c in costs["hanging"])
-    print(f"hanging / healthy: {found / statistics.median(c.wall for c in costs['healthy']):.3f}")
+    hung = statistics.median(c.wall for c in costs["hanging"])
+    print(f"hanging / healthy: {hung / statistics.median(c.wall for c in costs['healthy']):.3f}")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ The baseline is an interpreter that reads the same to its end and does nothing e
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.hook import INTERPRETER, ROOT
@@ -33,7 +34,7 @@ def main() -> None:
             script = str(ROOT / "hooks" / "post_tool_use.py")
             return run([INTERPRETER, "-I", "-S", script], data, environ)
 
-        cases = {
+        cases: dict[str, Callable[[int], Cost]] = {
             "reading it": lambda number: run([INTERPRETER, "-I", "-S", "-c", READ], data, environ),
             "the hook": hook,
         }

@@ -34,8 +34,13 @@ def test_the_delay_doubles_up_to_a_bound_with_full_jitter() -> None:
         delays.append(made.state["delay"])
     assert delays[:4] == [2, 4, 8, 16]
     assert delays[-1] == backoff.MAX_SECONDS
-    asked = []
-    Backoff({}, FakeClock(), lambda low, high: asked.append((low, high)) or low).failed("x", "y")
+    asked: list[tuple[float, float]] = []
+
+    def least(low: float, high: float) -> float:
+        asked.append((low, high))
+        return low
+
+    Backoff({}, FakeClock(), least).failed("x", "y")
     assert asked == [(0.0, 2.0)]
 
 

@@ -281,7 +281,7 @@ def test_edits_that_are_made_together_are_as_one_after_the_other(
     assert apply(before, made, _replaced) == expected
 
 
-WRONG = [None, 1, 1.5, True, [], {}, "", [[]], {"a": 1}, "\ud800"]
+WRONG: list[Any] = [None, 1, 1.5, True, [], {}, "", [[]], {"a": 1}, "\ud800"]
 
 
 @pytest.mark.parametrize("name", ["01-write", "03-edit-py.post", "15-"])

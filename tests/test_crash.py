@@ -2,6 +2,7 @@
 
 import json
 import os
+import posix
 import shutil
 import subprocess
 import sys
@@ -317,7 +318,7 @@ def test_a_flusher_any_of_whose_calls_fail_loses_nothing(
 def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No disk can be told to take less; so the call is replaced by one that takes 7 bytes."""
     write = os.write
-    monkeypatch.setattr(files, "posix", Short(files.posix, lambda fd, data: write(fd, data[:7])))
+    monkeypatch.setattr(files, "posix", Short(posix, lambda fd, data: write(fd, data[:7])))
     now = time.time_ns()
     event = capture(write_payload("/p/a.py", "x = 1\n" * 99, "use-1"), now)
     tally.add(str(tmp_path), "captured", inbox.commit(str(tmp_path), event, now))

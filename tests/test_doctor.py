@@ -14,8 +14,9 @@ import pytest
 
 from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
 from lib.commands.doctor_checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source
-from lib.commands.facts import Facts, age
+from lib.commands.facts import Facts, Service, age
 from lib.ledger.schema import VERSION
+from lib.registration.hook_command import SCRIPTS
 from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, write_payload
 from tests.support.service_double import Fault, ServiceDouble
@@ -24,7 +25,7 @@ from tests.support.service_double import Fault, ServiceDouble
 def registered(root: Path = ROOT, python: str = INTERPRETER, **more: Any) -> dict[str, Any]:
     """Settings in which our hooks are registered."""
     hooks = {}
-    for event, script in client_settings.SCRIPTS.items():
+    for event, script in SCRIPTS.items():
         text = f"{{ {python} -I -S {root}/hooks/{script} || cat; }} >/dev/null 2>&1 || :"
         group = {
             "matcher": "Write|Edit|MultiEdit|NotebookEdit",
@@ -132,7 +133,7 @@ def plugin_too(bundle: Bundle) -> None:
 def older_copy(bundle: Bundle) -> None:
     root = bundle.home / "old" / "pattern-tracker"
     (root / "hooks").mkdir(parents=True)
-    for script in client_settings.SCRIPTS.values():
+    for script in SCRIPTS.values():
         (root / "hooks" / script).write_text("")
     (root / "plugin.json").write_text('{"name": "pattern-tracker", "version": "0.0.1"}')
     configure(bundle, registered(root))
@@ -356,7 +357,8 @@ def test_a_broken_environment_is_serious_only_for_a_service(tmp_path: Path) -> N
     entry = Entry("PostToolUse", "", "python3", str(root), "here")
     broken = site(tmp_path, bundle=str(root), entries=[entry])
     assert reachability.packages(broken).level == WARNING
-    served = {**STATUS, "service": {"url": "http://localhost:1", "problem": None}}
+    service: Service = {**STATUS["service"], "url": "http://localhost:1"}
+    served: Facts = {**STATUS, "service": service}
     assert reachability.packages(broken._replace(status=served)).level == SERIOUS
 
 

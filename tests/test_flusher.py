@@ -173,8 +173,8 @@ def test_what_is_too_old_or_too_much_goes_oldest_first(tmp_path: Path) -> None:
     dropped, left = retention.expire(str(tmp_path), Accounts(str(tmp_path)), 7, 0.7)
     assert dropped == {"expired": 1, "overflow": 2}
     assert 0 <= left < 0.3 * 1024 * 1024
-    left = [outbox.read(str(tmp_path), w.name) for w in outbox.pending(str(tmp_path))]
-    assert [e["event_data"]["file_path"] for e in left] == ["/p/2.py", "/p/3.py"]
+    kept = [outbox.read(str(tmp_path), w.name) for w in outbox.pending(str(tmp_path))]
+    assert [e["event_data"]["file_path"] for e in kept] == ["/p/2.py", "/p/3.py"]
 
 
 def test_orphan_temporaries_are_swept_and_young_ones_kept(tmp_path: Path, monkeypatch: Any) -> None:
@@ -231,7 +231,7 @@ def test_an_event_committed_while_sync_ends_is_not_stranded(tmp_path: Path) -> N
     assert outbox.pending(str(tmp_path)) == []
 
 
-WRONG = [
+WRONG: list[Any] = [
     None,
     1,
     1.5,

@@ -120,7 +120,7 @@ def test_a_service_that_may_not_be_used_is_refused(installed_home: Path) -> None
 
 def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Path) -> None:
     config = tmp_path / "elsewhere with 'quotes' and spaces"
-    environ = {"CLAUDE_CONFIG_DIR": str(config)}
+    environ: Any = {"CLAUDE_CONFIG_DIR": str(config)}
     seed(config / "hooks" / "pattern-tracker")
     assert run_install(tmp_path, **environ).returncode == 0
     assert not (tmp_path / ".claude").exists()
@@ -160,7 +160,7 @@ def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Pa
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    tmp_path: Path, arguments: list[str], environ: dict[str, str], message: str
+    tmp_path: Path, arguments: list[str], environ: Any, message: str
 ) -> None:
     done = run_install(tmp_path, *arguments, **environ)
     assert done.returncode == 1

@@ -93,7 +93,7 @@ def works(python: str) -> bool:
     return done.returncode == 0
 
 
-@pytest.fixture(params=SHELLS.values(), ids=SHELLS.keys())
+@pytest.fixture(params=list(SHELLS.values()), ids=list(SHELLS))
 def shell(request: pytest.FixtureRequest) -> list[str]:
     command: list[str] = request.param
     return command if shutil.which(command[0]) else pytest.skip(f"there is no {command[0]}")
@@ -464,9 +464,17 @@ def old_in_disguise(loose: Loose) -> None:
     os.utime(loose.python, (dated, dated))
 
 
+def in_turn(*changes: Callable[[Loose], object]) -> Callable[[Loose], object]:
+    def do(loose: Loose) -> None:
+        for change in changes:
+            change(loose)
+
+    return do
+
+
 STATES: dict[str, tuple[Callable[[Loose], object], int]] = {
     "well": (lambda b: None, 1),
-    "without marks": (lambda b: [p.unlink() for p in b.root.glob("lib/__pycache__/python.*")], 1),
+    "without marks": (lambda b: set(map(Path.unlink, b.root.glob("lib/__pycache__/python.*"))), 1),
     "dangling": (dangling, 1),
     "a directory": (directory, 1),
     "3.9": (old, 1),
@@ -474,7 +482,7 @@ STATES: dict[str, tuple[Callable[[Loose], object], int]] = {
     "3.9 with the same date": (old_in_disguise, 1),
     "fails": (script("#!/bin/sh\nexit 2\n"), 1),
     "fails, and is older": (
-        lambda b: [script("#!/bin/sh\nexit 2\n")(b), os.utime(b.python, (1, 1))], 1,
+        in_turn(script("#!/bin/sh\nexit 2\n"), lambda b: os.utime(b.python, (1, 1))), 1,
     ),
     "fails after reading": (script("#!/bin/sh\ncat; echo hello; exit 2\n"), 1),
     "no hook": (lambda b: (b.root / "hooks" / "post_tool_use.py").unlink(), 0),
@@ -482,10 +490,11 @@ STATES: dict[str, tuple[Callable[[Loose], object], int]] = {
     "no library": (lambda b: shutil.rmtree(b.root / "lib"), 0),
     "no bundle": (lambda b: shutil.rmtree(b.root), 0),
     "no takeover, and gone": (
-        lambda b: [dangling(b), (b.root / "hooks" / "takeover.sh").unlink()], 0,
+        in_turn(dangling, lambda b: (b.root / "hooks" / "takeover.sh").unlink()), 0,
     ),
     "a torn takeover, and gone": (
-        lambda b: [dangling(b), (b.root / "hooks" / "takeover.sh").write_text("case x in\n(")], 0,
+        in_turn(dangling, lambda b: (b.root / "hooks" / "takeover.sh").write_text("case x in\n(")),
+        0,
     ),
 }  # fmt: skip
 
@@ -533,9 +542,9 @@ def test_a_project_s_path_has_no_say(tmp_path: Path) -> None:
     fixed, project, elsewhere = (tmp_path / name for name in ("fixed", "project", "elsewhere"))
     takeover = tmp_path / "takeover.sh"
     text = (ROOT / "hooks" / "takeover.sh").read_text()
-    for place in ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"):
-        assert f" {place}/python3" in text
-        text = text.replace(f" {place}/python3", f" {fixed}/python3")
+    for named in ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"):
+        assert f" {named}/python3" in text
+        text = text.replace(f" {named}/python3", f" {fixed}/python3")
     takeover.write_text(text)
     for place in (fixed, project / "bin", elsewhere):
         place.mkdir(parents=True)

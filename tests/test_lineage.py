@@ -28,7 +28,7 @@ def id_of(number: int) -> str:
 
 def lines(nodes: str, edges: str, asked: str) -> list[str]:
     """The drawing of one-letter nodes; `edges` are parent and child, separated by spaces."""
-    made = [Edge(parent, child, "modified_from") for parent, child in edges.split()]
+    made = [Edge(pair[0], pair[1], "modified_from") for pair in edges.split()]
     notes = {UNDONE: " undone", AGAIN: " again"}
     return [f"{s.prefix}{s.node}{notes.get(s.repeat, '')}" for s in draw(nodes, made, asked)]
 

@@ -184,6 +184,6 @@ def test_without_record_locks_a_flusher_is_started_all_the_same(
     def refuse(fd: int, command: int, length: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(wake.posix, "lockf", refuse)
+    monkeypatch.setattr("posix.lockf", refuse)
     os.close(wake.say_running(str(tmp_path)))
     assert not wake.is_running(str(tmp_path))

@@ -219,10 +219,10 @@ def _live(countdown: list[int]) -> None:
     countdown[0] -= 1
 
 
-class TestModel(Tracker.TestCase):  # type: ignore[name-defined,misc]
+class TestModel(Tracker.TestCase):  # type: ignore[valid-type,misc]
     settings = settings(max_examples=40, stateful_step_count=20)
 
 
 @pytest.mark.long
-class TestModelAtLength(Tracker.TestCase):  # type: ignore[name-defined,misc]
+class TestModelAtLength(Tracker.TestCase):  # type: ignore[valid-type,misc]
     settings = settings(max_examples=600, stateful_step_count=30)

@@ -26,8 +26,8 @@ def event_text(number: int) -> str:
     )  # fmt: skip
 
 
-def write(data: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(data) and None
+def write(data: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(data)
 
 
 GOOD = event_text(0)

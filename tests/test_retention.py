@@ -56,7 +56,7 @@ def test_the_bounds_hold_through_a_million_events() -> None:
 def test_what_is_dropped_is_counted(tmp_path: Path) -> None:
     directory, now = str(tmp_path), START
     for number in range(200):
-        event = {"event_id": str(number), "filler": "x" * 10_000}
+        event: dict[str, object] = {"event_id": str(number), "filler": "x" * 10_000}
         key = inbox.commit(directory, event, now + number, sync=False)
         tally.add(directory, "captured", key)
     limit = 1.0

@@ -122,9 +122,9 @@ def expected(place: Place, python: str) -> list[tuple[str, str]]:
     return [(event, command(str(place.root), python, SCRIPTS[event])) for event in SCRIPTS]
 
 
-@pytest.fixture(params=CORPUS.items(), ids=CORPUS.keys())
+@pytest.fixture(params=list(CORPUS.values()), ids=list(CORPUS))
 def shape(request: pytest.FixtureRequest) -> str:
-    return str(request.param[1])
+    return str(request.param)
 
 
 def test_a_file_comes_back_as_it_was(tmp_path: Path, shape: str) -> None:

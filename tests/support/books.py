@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from lib.commands.facts import gather
+from lib.commands.facts import Facts, gather
 from lib.spool import outbox
 
 
-def balance(directory: Path) -> dict[str, Any]:
+def balance(directory: Path) -> Facts:
     """The status of a spool whose books must add up exactly."""
     found = gather(str(directory))
     dropped = sum(found["dropped"].values())

@@ -10,7 +10,7 @@ import pytest
 ALONE = ["unshare", "--mount", "--propagation", "private"]
 
 
-def needs_mounts() -> Any:
+def needs_mounts() -> pytest.MarkDecorator:
     """The mark of tests that mount."""
     return pytest.mark.skipif(not _can_mount(), reason="mounting needs Linux, root and unshare")
 

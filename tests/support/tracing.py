@@ -33,7 +33,7 @@ class Call(NamedTuple):
         return f"{self.name}-{self.ordinal}"
 
 
-def needs_strace() -> Any:
+def needs_strace() -> pytest.MarkDecorator:
     """The mark of tests that need it."""
     return pytest.mark.skipif(not STRACE, reason="strace is not there: Linux only")
 
