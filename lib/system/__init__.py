@@ -1,1 +1,1 @@
-"""Files, locks, clocks, settings, logs: what every room stands on. Knows no pattern."""
+"""Files, locks, clocks, settings and logs, which every other package uses. Knows no pattern."""

@@ -1,6 +1,6 @@
-"""Where this code lies, and where what a user decides about it is kept.
+"""Locate the installed bundle, and the files in which its user's decisions are kept.
 
-Never told by a variable: a cloned repository's settings can set any.
+No environment variable has a say: a cloned repository's settings can set any.
 """
 
 import os
@@ -11,12 +11,12 @@ _CACHE = ("plugins", "cache")
 
 
 def root() -> str:
-    """The directory of the bundle that this code belongs to."""
+    """Return the directory of the bundle that this code belongs to."""
     return os.path.abspath(__file__).removesuffix("/lib/system/bundle.py")
 
 
 def kept(suffix: str, bundle: str = "") -> str:
-    """The file, named by `suffix`, of what a user has decided about `bundle` (default: this one).
+    """Locate the file, named by `suffix`, of a user's decisions about `bundle` (default: this one).
 
     It lies beside the bundle. For an installed plugin, whose directory changes with each version,
     it is the one of an installation in the same configuration.

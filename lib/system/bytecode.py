@@ -1,8 +1,8 @@
-"""The .pyc files of the bundle, written whole.
+"""Compile the bundle to .pyc files, each written atomically.
 
 CPython takes a short write for a whole one (importlib's _write_atomic in 3.10 to 3.13, which
 py_compile uses too): on a full disk it leaves a torn file, and every later import of that module
-fails. So no process of ours writes any (-B, or sys.dont_write_bytecode), and this makes them.
+fails. So no process of ours writes any (-B, or sys.dont_write_bytecode) but by this module.
 """
 
 import marshal
@@ -15,7 +15,7 @@ from lib.system import files
 
 
 def compile_all(root: str) -> None:
-    """Compile each module of the bundle at `root`, where that is not done already.
+    """Compile each module of the bundle at `root` whose .pyc file is missing or out of date.
 
     Raises OSError.
     """

@@ -1,7 +1,7 @@
-"""The system's calls, as `os` has them where it is loaded and as `posix` where it is not.
+"""System calls: taken from `os` where that is loaded already, from `posix` where it is not.
 
-A hook has not loaded `os`, which would cost a tenth of its time. Elsewhere it is there, and a test
-that puts another file system in its place (as pyfakefs does) means us too.
+A hook has not loaded `os`, which would cost a tenth of its time. Elsewhere it is loaded, and a test
+that replaces its functions by those of another file system (as pyfakefs does) means us too.
 """
 
 import sys
@@ -16,5 +16,5 @@ __all__ = ["are_replaced", "posix"]
 
 
 def are_replaced() -> bool:
-    """Whether a test has put others in the place of the system's calls."""
+    """Check whether a test has replaced the system calls (by a fake file system)."""
     return not isinstance(posix.open, type(len))

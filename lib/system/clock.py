@@ -1,4 +1,4 @@
-"""How long ago was an instant that another process wrote down?
+"""Measure the time since an instant that another process stored, whatever was done to the clock.
 
 Within one boot the answer is exact: CLOCK_BOOTTIME counts suspended time too and nobody can set
 it. Beyond a boot only the wall clock is left, and a dead battery or a correction by years makes
@@ -30,7 +30,7 @@ Instant = dict[str, "str | float"]
 
 
 class Clock:
-    """The machine's clocks; `lib.resilience.testing.FakeClock` is one that a test moves by hand.
+    """The machine's clocks; `lib.resilience.testing.FakeClock` is a clock that tests set by hand.
 
     An instant is what JSON can hold: {"boot": boot id, "up": seconds of uptime, "wall": seconds
     since 1970}. Take `now` after reading what it is compared with, or it looks like the future.
@@ -40,23 +40,23 @@ class Clock:
         self._boot_id = _read_boot_id()
 
     def boot_id(self) -> str:
-        """What tells this boot from any other; "" where the system does not say."""
+        """Return an id that differs with each boot; "" where the system has none."""
         return self._boot_id
 
     def uptime(self) -> float:
-        """Seconds since some moment of this boot, suspended time included."""
+        """Return seconds since some moment of this boot, suspended time included."""
         return time.clock_gettime(UPTIME_CLOCK)
 
     def wall(self) -> float:
-        """Seconds since 1970, as far as the machine knows: for people to read."""
+        """Return the wall time in seconds since 1970, for people to read: it may be set."""
         return time.time()
 
     def now(self) -> Instant:
-        """The present instant, fit to be stored."""
+        """Return the present instant in the form that is stored."""
         return {"boot": self.boot_id(), "up": self.uptime(), "wall": self.wall()}
 
     def since(self, instant: object) -> float:
-        """Seconds from `instant` until now: never negative, infinite where nobody can tell.
+        """Return seconds from `instant` until now: never negative, infinite where they are unknown.
 
         `instant` may be anything a file can hold. Never raises.
         """
@@ -76,7 +76,7 @@ class Clock:
 
 
 def wall_of(instant: object) -> float | None:
-    """The wall time of a stored instant, seconds since 1970; None where there is none."""
+    """Return a stored instant's wall time in seconds since 1970; None where it has none."""
     wall = _number(instant.get("wall")) if isinstance(instant, dict) else None
     return wall if wall is not None and abs(wall) < LONG_AGO else None
 

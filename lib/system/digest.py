@@ -1,4 +1,4 @@
-"""SHA-256 of text, for ids, names of files and keys.
+"""Hash text with SHA-256, for ids, file names and keys.
 
 Builtins only: the hook path imports this, and `hashlib` costs more than the digest.
 """
@@ -15,5 +15,5 @@ except ImportError:
 
 
 def hex_digest(text: str) -> str:
-    """SHA-256 of `text` as 64 hex digits; lone surrogates count as the three bytes they are."""
+    """Hash `text` with SHA-256 to 64 hex digits; a lone surrogate counts as its three bytes."""
     return str(sha256(text.encode("utf-8", "surrogatepass")).hexdigest())

@@ -1,4 +1,4 @@
-"""The bundle's own virtual environment: what requirements.lock pins, checked before it is used."""
+"""Build the bundle's own virtual environment from requirements.lock, and check it before use."""
 
 import ast
 import hashlib
@@ -28,20 +28,20 @@ _PROBE = f"import {', '.join(packages.NAMES)}; print(True)"
 
 
 class BuildError(Exception):
-    """The environment could not be made; the text is the one line that says why."""
+    """The virtual environment could not be built; the text says why, in one line."""
 
 
 class NoTool(BuildError):
-    """Nothing on this machine makes environments; the text says what would."""
+    """No tool on this machine makes virtual environments; the text says which one to install."""
 
 
 def python_of(environment: str) -> str:
-    """Its interpreter."""
+    """Return the path of an environment's interpreter."""
     return f"{environment}/bin/python"
 
 
 def is_complete(environment: str, lock: str, any_python: bool = False) -> bool:
-    """Whether `environment` was made from the lock file as it is now, and by this Python."""
+    """Check that `environment` was built from the lock file as it is now, and by this Python."""
     python, pinned = _made_for(environment)
     this, wanted = _signature(lock).split("\0")
     is_for_us = pinned == wanted and (any_python or python == this)
@@ -49,7 +49,7 @@ def is_complete(environment: str, lock: str, any_python: bool = False) -> bool:
 
 
 def _made_for(environment: str) -> tuple[str, str]:
-    """The Python and the digest of the packages of an environment that is whole."""
+    """Read which Python and which lock file's digest a complete environment was built with."""
     try:
         with open(f"{environment}/{MARK}", encoding="utf-8") as file:
             python, pinned = file.read().split("\0")
@@ -59,7 +59,7 @@ def _made_for(environment: str) -> tuple[str, str]:
 
 
 def works(environment: str) -> bool:
-    """Whether its interpreter starts and imports every package."""
+    """Check that an environment's interpreter starts and imports every package."""
     try:
         done = subprocess.run(
             [python_of(environment), "-I", "-c", _PROBE],
@@ -77,15 +77,17 @@ def build(
     earlier: str = "",
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Make `environment`, which must not exist, and leave nothing of it where that fails.
+    """Build a virtual environment where there is none yet; on failure nothing of it is left.
 
     Args:
+        environment: the directory to make.
         lock: the file of pinned packages with their hashes.
-        interpreter: this Python, without an environment of its own.
-        earlier: an environment that is copied if it is of this minor version and these packages.
-        say: told what is being done, in a few words.
+        interpreter: this Python, outside of any virtual environment.
+        earlier: an environment to copy if it has this minor version and these packages.
+        say: called with a few words at each step.
 
     Raises BuildError, OSError.
+
     """
     try:
         if not (earlier and _copied(earlier, environment, lock, interpreter, say)):
@@ -121,13 +123,12 @@ def _copied(
 
 
 def copy(earlier: str, environment: str) -> None:
-    """Make `environment` of the files of an earlier one, by links where the disk has them: nobody
-    writes into them. Raises OSError, shutil.Error."""
+    """Copy an environment, by hard links where possible. Raises OSError, shutil.Error."""
     shutil.copytree(earlier, environment, symlinks=True, copy_function=_link)
 
 
 def _point(environment: str, interpreter: str) -> None:
-    """Let a copy start `interpreter`, which need not be that of the earlier one."""
+    """Make a copied environment start `interpreter`, which may differ from the earlier one's."""
     for name in os.listdir(f"{environment}/bin"):
         path = f"{environment}/bin/{name}"
         is_alias = os.path.islink(path) and not os.path.isabs(os.readlink(path))
@@ -166,9 +167,9 @@ def _make(environment: str, lock: str, interpreter: str, say: Callable[[str], No
 
 
 def _prepare(environment: str, interpreter: str) -> list[str]:
-    """Make an environment without packages; the command that installs some, but for which.
+    """Make an environment without packages, and return the command that installs packages in it.
 
-    With whatever makes one here: a Python of Debian's may be without ensurepip.
+    Tries venv, uv and virtualenv in turn: Debian's Python may come without ensurepip.
     """
     pip = ["-m", "pip"]
     options = ["install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
@@ -196,8 +197,10 @@ def _prepare(environment: str, interpreter: str) -> list[str]:
 
 
 def _configured(pip: list[str]) -> dict[str, str]:
-    """What pip's configuration says of where packages come from, as variables; nothing else of it
-    counts then. A "user", "target" or "prefix" in it would put them elsewhere."""
+    """Return what pip's configuration says of where packages come from, as variables.
+
+    Nothing else of it counts then: a "user", "target" or "prefix" in it would put them elsewhere.
+    """
     lines: list[str] = []
     _run([*pip, "config", "list"], lines.append)
     said = {"PIP_CONFIG_FILE": os.devnull}
@@ -238,7 +241,7 @@ def _run(
 
 
 def _name(line: str) -> str:
-    """The package that a line of pip's begins with, "" for another line."""
+    """Return the package named by a line of pip's "Collecting ..." output, "" for other lines."""
     words = line.split()
     return words[1].partition("==")[0] if words[0] == "Collecting" and len(words) > 1 else ""
 

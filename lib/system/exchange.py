@@ -1,4 +1,4 @@
-"""Two directories change places in one step, where the system can."""
+"""Exchange two directories atomically, where the system can."""
 
 import ctypes
 import errno
@@ -11,10 +11,10 @@ _AT_FDCWD, _EXCHANGE = -100, 2
 
 
 def put_in_place(made: str, place: str) -> bool:
-    """Let `made` and `place` change places; True if there was something, which is `made` now.
+    """Put the directory `made` at `place`; True if one was there, which then is at `made`.
 
-    On a system that cannot exchange two names there is nothing at `place` for a moment; a process
-    killed just then leaves what was there as `made` with ".old" behind it. Raises OSError.
+    Where the system cannot exchange two names, nothing is at `place` for a moment; a process killed
+    just then leaves the earlier directory as `made` with ".old" behind it. Raises OSError.
     """
     if not os.path.lexists(place):
         os.rename(made, place)
@@ -32,7 +32,7 @@ def put_in_place(made: str, place: str) -> bool:
 
 
 def _move(place: str, between: str) -> None:
-    """Rename a directory; as a copy where that cannot be, as in an image's lower layer."""
+    """Rename a directory, or copy it where that is refused (an overlay's lower layer)."""
     try:
         os.rename(place, between)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Private files, written whole. Builtins only: the hook path imports this."""
+"""Write private files (mode 0600) atomically. Builtins only: the hook path imports this."""
 
 import time
 
@@ -28,7 +28,7 @@ def make_private_directory(path: str) -> None:
 
 
 def make_private(directory: str) -> None:
-    """Let nobody else in, nor into what is made there from now on, whatever an ACL above asks for.
+    """Deny other users access to a directory and to files made in it later, whatever its ACLs.
 
     Raises OSError.
     """
@@ -42,7 +42,7 @@ def make_private(directory: str) -> None:
 
 
 def make_all_private(directory: str) -> None:
-    """Let nobody else into `directory` and all that is in it. Raises OSError."""
+    """Deny other users access to `directory` and to all that is in it. Raises OSError."""
     make_private(directory)
     with posix.scandir(directory) as entries:
         for entry in entries:
@@ -55,7 +55,7 @@ def make_all_private(directory: str) -> None:
 
 
 def refusal(path: str) -> str:
-    """Why the directory at `path` must not hold what is ours alone; "" if it may, or is missing."""
+    """Tell why the directory `path` must not hold private files; "" if it may, or is missing."""
     try:
         status = posix.lstat(path)
     except OSError:
@@ -78,10 +78,11 @@ def _exists(path: str) -> bool:
 
 
 def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0) -> int:
-    """Write `data` to a file that must not exist yet, mode 0600; on an error nothing is left.
+    """Create a file of mode 0600 that holds `data`; on an error nothing is left.
 
-    `sync` puts the bytes on the disk before returning; `mtime_ns` (nanoseconds) dates the file.
-    Returns its date as the file system keeps it, which may be coarser. Raises OSError.
+    `sync` flushes the bytes to the disk before returning; `mtime_ns` (nanoseconds) dates the file.
+    Returns its date as the file system keeps it, which may be coarser. Raises OSError,
+    FileExistsError included.
     """
     fd = posix.open(path, _NEW, 0o600)
     try:
@@ -109,19 +110,19 @@ def _date(fd: int, mtime_ns: int) -> None:
 
 
 def temporary_in(directory: str) -> str:
-    """Where to write a file that is to get its name in `directory`."""
+    """Return a new temporary name in `directory`, for a file to be renamed once it is complete."""
     return f"{directory}/{TEMPORARY}{posix.getpid()}_{time.monotonic_ns()}"
 
 
 def replace(path: str, data: bytes, sync: bool = False, mtime_ns: int = 0) -> None:
-    """Put `data` in the place of `path` in one step. Arguments and errors as `write_new`."""
+    """Replace the file at `path` atomically by `data`. Arguments and errors as in `write_new`."""
     temporary = temporary_in(path.rpartition("/")[0])
     write_new(temporary, data, sync, mtime_ns)
     posix.rename(temporary, path)
 
 
 def read_all(fd: int) -> bytes:
-    """What is left to read of a file. Raises OSError."""
+    """Read the rest of a file. Raises OSError."""
     size = posix.fstat(fd).st_size
     chunks = []
     while chunk := posix.read(fd, size + 1):
@@ -130,7 +131,7 @@ def read_all(fd: int) -> bytes:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write all of `data`, however little of it a single call takes. Raises OSError."""
+    """Write all of `data`, in several calls where one writes only a part. Raises OSError."""
     view = memoryview(data)
     while view:
         written = posix.write(fd, view)

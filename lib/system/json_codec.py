@@ -1,4 +1,4 @@
-"""JSON for the hook path: the C parts of the standard library without its package.
+"""Read and write JSON on the hook path, by the C accelerators of the standard library alone.
 
 Importing ``json`` costs most of a bare interpreter's start because it pulls in ``re``; the
 accelerators behind it do not. Where they are missing, the package serves.
@@ -14,7 +14,7 @@ def _reject_constant(name: str) -> None:
 
 
 class _Context:
-    """What ``_json.make_scanner`` reads its options from."""
+    """The options that ``_json.make_scanner`` reads."""
 
     strict = True
     object_hook = None
@@ -35,7 +35,7 @@ def _scanner() -> "Callable[[str, int], tuple[object, int]]":
 
 
 def loads(text: str) -> object:
-    """The value that `text` holds.
+    """Parse `text`, which is one JSON value.
 
     Raises ValueError for anything that is not one JSON value (NaN and Infinity included) and
     RecursionError for nesting beyond the interpreter's limit.
@@ -52,9 +52,9 @@ def loads(text: str) -> object:
 
 
 def dumps(value: object) -> str:
-    """`value` as compact ASCII JSON; lone surrogates survive as escapes.
+    """Write `value` as compact ASCII JSON; lone surrogates survive as escapes.
 
-    Raises ValueError for NaN, Infinity and cycles, TypeError for what JSON cannot say.
+    Raises ValueError for NaN, Infinity and cycles, TypeError for types that JSON does not have.
     """
     try:
         from _json import encode_basestring_ascii, make_encoder

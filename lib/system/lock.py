@@ -1,4 +1,4 @@
-"""One holder at a time, across processes, by flock.
+"""Exclude other processes by a lock on a file (flock).
 
 The same lock that the `filelock` package takes on Unix, so either side can wait for the other:
 importing that package costs a flusher run more than everything else it does (it loads asyncio), so
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     class AnyLock(Protocol):
         """What `Lock` and `PackageLock` have in common."""
 
-        def acquire(self, timeout: float = 0.0) -> bool: ...
+        def acquire(self, timeout: float = 0.0) -> bool:
+            """Take the lock, waiting up to `timeout` seconds; False if it was not to be had."""
 
-        def release(self) -> None: ...
+        def release(self) -> None:
+            """Release the lock."""
 
 
 # What a file system without flock answers.
@@ -30,7 +32,7 @@ NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class Lock:
-    """An advisory lock on `path`; released when the process ends, however it ends."""
+    """An advisory lock on the file `path`, released when the process ends, however it ends."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -40,8 +42,8 @@ class Lock:
     def acquire(self, timeout: float = 0.0) -> bool:
         """Take the lock, waiting up to `timeout` seconds; False if another held it throughout.
 
-        Raises OSError if the lock file cannot be opened, or not be locked and `filelock` is not
-        installed.
+        Raises OSError if the lock file cannot be opened, or if it cannot be locked and `filelock`
+        is not installed.
         """
         deadline = time.monotonic() + timeout
         while not self._try():
@@ -115,7 +117,7 @@ class PackageLock:
 
 
 def patient_lock(path: str) -> "AnyLock":
-    """The lock on `path` for whoever has the time to import `filelock`, where it is installed."""
+    """Make a lock on `path` by the `filelock` package (slow to import) where it is installed."""
     try:
         return PackageLock(path)
     except ImportError:
@@ -123,7 +125,7 @@ def patient_lock(path: str) -> "AnyLock":
 
 
 def is_held(path: str) -> bool:
-    """Whether a process holds the lock on `path` now."""
+    """Check whether a process holds the lock on `path` now."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -140,7 +142,7 @@ def is_held(path: str) -> bool:
 
 
 def try_lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
-    """Take a lock of that kind on an open file; False if another holds it. Raises OSError."""
+    """Try to lock an open file, exclusively or shared; False if it is held. Raises OSError."""
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:

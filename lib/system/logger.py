@@ -1,4 +1,4 @@
-"""The library's log. `logging` is loaded when there is something to say, not before."""
+"""Log warnings of the library. `logging` is imported when there is one, not before."""
 
 LOGGER = "pattern_tracker"
 _said: set[str] = set()
@@ -16,7 +16,7 @@ def warning(message: str, *args: object, error: BaseException | None = None) -> 
 
 
 def once(messages: list[str]) -> None:
-    """Log those `messages` that this process has not logged this way before."""
+    """Log each of `messages` that this process has not logged by this function before."""
     for message in messages:
         if message not in _said:
             _said.add(message)

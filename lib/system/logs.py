@@ -1,4 +1,4 @@
-"""The flusher's log: what went wrong, a line each, in a file that does not grow for ever."""
+"""Append the flusher's errors to its log file, a line each; the file's size is bounded."""
 
 import os
 import time
@@ -10,7 +10,7 @@ LIMIT = 256 * 1024
 
 
 def log(directory: str, line: str) -> None:
-    """Add a line to the log, which starts anew when it has grown too long. Never raises."""
+    """Append a line to the log in `directory`, which is rotated at LIMIT bytes. Never raises."""
     path = f"{directory}/{FILE_NAME}"
     try:
         if os.path.exists(path) and os.path.getsize(path) > LIMIT:

@@ -46,7 +46,7 @@ def config_of(root: str) -> str:
 
 
 def chosen_by_project(environ: "Mapping[str, str]", config_dir: str) -> "set[str]":
-    """The variables that the settings of the project set, and should not.
+    """Find the variables that the settings of the project set, and should not.
 
     The project is the client's, as it tells its hooks, and what lies around the working
     directory. `config_dir`: the client's own directory, whose settings are the user's.
@@ -86,7 +86,7 @@ def forget_project(environ: "MutableMapping[str, str]", config_dir: str) -> None
 
 
 def _projects(environ: "Mapping[str, str]") -> "Iterator[str]":
-    """The directories whose settings the client may have read for the project."""
+    """Yield the directories whose settings the client may have read for the project."""
     project = environ.get("CLAUDE_PROJECT_DIR", "")
     if project.startswith("/"):
         yield project.rstrip("/")
@@ -108,7 +108,7 @@ def _identity(path: str) -> "tuple[int, int] | None":
 
 
 def _read(path: str) -> "tuple[bytes, tuple[int, int] | None]":
-    """What a file begins with, and which file it is; nothing where it cannot be read."""
+    """Read what a file begins with and which file it is; nothing where that cannot be done."""
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
     except (OSError, ValueError):
@@ -124,7 +124,7 @@ def _read(path: str) -> "tuple[bytes, tuple[int, int] | None]":
 
 
 def _named_in(data: bytes, environ: "Mapping[str, str]") -> "set[str]":
-    """The variables that settings set; where they are not understood, all that they may mean."""
+    """Find the variables that settings set; where they are not understood, all they may mean."""
     variables = _variables(data)
     if variables is not None:
         return set(variables)
@@ -132,7 +132,7 @@ def _named_in(data: bytes, environ: "Mapping[str, str]") -> "set[str]":
 
 
 def _variables(data: bytes) -> "dict[str, str] | None":
-    """The variables that settings set, None where they are not understood."""
+    """Read the variables that settings set; None where they are not understood."""
     from lib.system import json_codec
 
     try:

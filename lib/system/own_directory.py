@@ -36,8 +36,10 @@ def holds_only_ours(names: "list[str]") -> bool:
 
 
 def _is_sign(name: str) -> bool:
-    """Whether nobody else has a file of that name: an event's is a digest, and that of one that
-    is being written two numbers."""
+    """Tell whether nobody else has a file of that name.
+
+    An event's is a digest, and that of one that is being written two numbers.
+    """
     digits = name[len("pending_") : -len(".json")]
     is_event = name == f"pending_{digits}.json" and len(digits) == 32
     is_event = is_event and _DIGITS.issuperset(digits)

@@ -1,4 +1,4 @@
-"""The packages of the bundle's environment: which they are, and whether they are there."""
+"""Import the packages of the bundle's virtual environment, or tell which are missing."""
 
 import os
 import sys
@@ -11,17 +11,16 @@ NAMES = ("httpx", "orjson", "filelock", "rich", "pathspec", "regex", "rapidfuzz"
 
 
 class Missing(Exception):
-    """A package is not there before the installation is complete; the text names it."""
+    """A package is not installed (yet); the text names it."""
 
 
 def place(environment: str) -> str:
-    """Where an environment keeps its packages for this Python."""
+    """Return the directory in which an environment keeps its packages for this Python version."""
     return f"{environment}/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def are_at_home(root: str) -> bool:
-    """Whether this process runs on the environment of the bundle at `root`, and that is for this
-    Python: told without starting or loading anything."""
+    """Check that this process runs in the environment of the bundle at `root`, by paths alone."""
     own = f"{root}/.venv"
     is_own = os.path.normpath(sys.executable) == f"{own}/bin/python"
     return is_own and os.path.isdir(place(own))
@@ -29,8 +28,7 @@ def are_at_home(root: str) -> bool:
 
 @cache
 def find() -> None:
-    """Let them be imported from now on, in a flusher that was started without `site`; costs a few
-    milliseconds, once."""
+    """Make the packages importable in a process started without `site` (milliseconds, once)."""
     if sys.flags.no_site:
         import site
 
@@ -38,7 +36,7 @@ def find() -> None:
 
 
 def missing() -> list[str]:
-    """Those that this process cannot import."""
+    """List the packages that this process cannot import."""
     from importlib.util import find_spec
 
     find()
@@ -46,7 +44,7 @@ def missing() -> list[str]:
 
 
 def load(name: str) -> Any:
-    """Import the module `name` of one of them. Raises Missing."""
+    """Import a module of one of the packages. Raises Missing."""
     find()
     try:
         return import_module(name)

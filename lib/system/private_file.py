@@ -1,4 +1,4 @@
-"""Files that may be anything, opened without waiting, and those that are their owner's alone."""
+"""Read files that others may have made without blocking, and check who has access to a file."""
 
 import os
 import stat
@@ -6,13 +6,13 @@ from typing import BinaryIO
 
 
 class Refused(Exception):
-    """Something of the user's that may not be used as it is; the text says why."""
+    """A file or setting of the user's is not safe to use as it is; the text says why."""
 
 
 def open_regular(path: str, follow: bool = False) -> BinaryIO:
-    """Open a file to read it, and a link only with `follow`.
+    """Open a regular file for reading, without waiting; a symbolic link only with `follow`.
 
-    Raises Refused for a pipe, a directory or the like, OSError.
+    Raises Refused for a pipe, a directory and the like, OSError.
     """
     if not follow and os.path.islink(path):
         raise Refused("not a regular file")
@@ -24,7 +24,7 @@ def open_regular(path: str, follow: bool = False) -> BinaryIO:
 
 
 def bounded(file: BinaryIO, limit: int) -> bytes:
-    """Read all of `file`. Raises Refused for more than `limit` bytes, OSError."""
+    """Read all of `file`. Raises Refused if it holds more than `limit` bytes, OSError."""
     data = file.read(limit + 1)
     if len(data) > limit:
         raise Refused(f"longer than {limit} bytes")
@@ -32,7 +32,7 @@ def bounded(file: BinaryIO, limit: int) -> bytes:
 
 
 def read(path: str, limit: int) -> bytes:
-    """Read a file that is its owner's alone. Raises Refused, FileNotFoundError."""
+    """Read a file to which only this user has access. Raises Refused, FileNotFoundError."""
     try:
         with open_regular(path) as file:
             status = os.fstat(file.fileno())

@@ -1,4 +1,4 @@
-"""Which path to a Python to write down: of those that lead to it the one that lives longest."""
+"""Choose the path by which to register a Python: the one that survives most upgrades."""
 
 import os
 import re
@@ -14,13 +14,15 @@ _PATCH = re.compile(r"(\d+\.\d+)\.\d+\w*")
 
 
 def base() -> str:
-    """This Python, behind its virtual environment, by the path that lives longest."""
+    """Return the longest-lived path to this Python, outside of any virtual environment."""
     return longest_lived(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 def longest_lived(python: str) -> str:
-    """The path to the same binary that upgrades leave alone longest, the real one if there is none
-    better; never a version manager's shim, nor that of a virtual environment."""
+    """Choose the path to the same binary that survives most upgrades; the real one if none does.
+
+    It is never a version manager's shim, nor within a virtual environment.
+    """
     real = os.path.realpath(python)
     return next((path for path in _others(real) if _leads(path, real)), real)
 
@@ -48,7 +50,7 @@ def _others(real: str) -> Iterator[str]:
 
 
 def defect(python: str) -> str:
-    """What keeps hooks from running on `python`, "" if nothing does."""
+    """Tell why hooks cannot run on `python`, "" if they can."""
     if not os.access(python, os.X_OK):
         return "is gone"
     try:

@@ -1,4 +1,4 @@
-"""The environment, read in one place.
+"""Read every setting that environment variables hold.
 
 Builtins only: the hook path imports this. Names and defaults are the public contract; a bad
 value, or one that a project may not choose, means the default and a line in `Settings.warnings`,
@@ -18,7 +18,7 @@ _ROOT = __file__[: -len("/lib/system/settings.py")]
 
 
 class Settings:
-    """What the environment asks for, with defaults where it says nothing or nonsense.
+    """The settings in the environment, defaults where a variable is unset or unusable.
 
     Attributes:
         enabled: False makes the hooks do nothing (PATTERN_TRACKING_ENABLED).
@@ -31,10 +31,11 @@ class Settings:
         failure_threshold: consecutive failures that open the circuit (a count).
         breaker_timeout, health_interval, health_timeout: seconds.
         warnings: one line for each value that was not usable.
+
     """
 
     def __init__(self, environ: "Mapping[str, str]") -> None:
-        """`environ`: variable names and their values, `os.environ` as a rule."""
+        """Read the settings from variable names and their values, as a rule `os.environ`."""
         self.warnings: list[str] = []
         self._environ = environ
         # The variables that a project chose: none until that is asked, None until it matters.
@@ -70,7 +71,7 @@ class Settings:
         return self._directory("CLAUDE_CONFIG_DIR", default if default.startswith("/") else "")
 
     def _value(self, name: str) -> "str | None":
-        """What the user, or somebody who may, gives the variable `name`."""
+        """Return what the user, or somebody who may, gives the variable `name`."""
         value = self._environ.get(name)
         if value is None or origins.is_harmless(name, value):
             return value

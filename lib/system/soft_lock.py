@@ -1,7 +1,7 @@
-"""The lock where a file system has no flock: a file whose existence is the lock, naming its owner.
+"""Lock by the existence of a file that names its owner, where a file system has no flock.
 
-It is that of the `filelock` package, which costs a flusher run more than everything else it does:
-nothing here is imported until flock has failed.
+The lock is the `filelock` package's, whose import costs a flusher run more than all else it does:
+this module is imported only after flock has failed.
 """
 
 import errno
@@ -20,7 +20,7 @@ LEFT_SECONDS = 3600.0
 
 
 def take(path: str, timeout: float = 0.0) -> "Any":
-    """The soft lock for `path`, held, to be released; None if another held it throughout.
+    """Take the soft lock for `path`; the caller releases it. None if another held it throughout.
 
     Waits up to `timeout` seconds. Raises OSError, also where the package is missing.
     """
@@ -44,12 +44,12 @@ def take(path: str, timeout: float = 0.0) -> "Any":
 
 
 def is_held(path: str) -> bool:
-    """Whether a process holds the soft lock for `path` now."""
+    """Check whether a process holds the soft lock for `path` now."""
     return os.path.lexists(path + SUFFIX) and not _is_left(path + SUFFIX)
 
 
 def _remove_left(marker: str) -> None:
-    """Remove what a killed process left.
+    """Remove the lock file of a killed process.
 
     The package does so itself where the file system can exchange two names; one without flock, a
     network mount, as a rule cannot.

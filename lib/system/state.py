@@ -1,4 +1,4 @@
-"""What processes tell each other about the service and the flusher, in one small file."""
+"""Share state about the service and the flusher between processes, in one small JSON file."""
 
 import os
 
@@ -21,7 +21,7 @@ DAMAGE = "damage"
 
 
 class StateFile:
-    """One JSON object with a section a subject, read without a lock and changed under one.
+    """A JSON object of sections, read without a lock and changed under one.
 
     A missing or damaged file reads as an empty object; `damaged` tells the two apart and
     `damages` counts the damaged files met so far. The count is stored with the next change.
@@ -38,7 +38,7 @@ class StateFile:
         self._state: State = {}
 
     def read(self) -> State:
-        """The present state; parsed again only when the file has changed. Never raises."""
+        """Return the present state, parsed again only when the file has changed. Never raises."""
         seen = None
         try:
             seen = _signature(self.path)
@@ -53,13 +53,13 @@ class StateFile:
         return self._state
 
     def section(self, name: str) -> State:
-        """A copy of one section, {} where there is none."""
+        """Copy one section of the present state, {} where there is none."""
         return _section(self.read(), name)
 
     def update(
         self, name: str, change: "Callable[[State], None]", timeout: float = LOCK_TIMEOUT
     ) -> State:
-        """Let `change` alter section `name` in place under the lock, and store the result.
+        """Call `change` with section `name` under the lock, and store what it makes of it.
 
         `timeout` (seconds) bounds the wait for the lock. Returns the section as stored.
         Raises OSError, TimeoutError included.

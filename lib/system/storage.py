@@ -1,4 +1,4 @@
-"""Where a breaker or a health checker keeps what it knows: in memory or in a shared file."""
+"""Store the state of a circuit breaker or health checker, in memory or in a shared file."""
 
 import os
 from _thread import allocate_lock
@@ -14,39 +14,41 @@ if TYPE_CHECKING:
 
 
 class Storage:
-    """The seam between the logic and where its state lives; subclass it for a place of your own.
+    """Where a breaker's or health checker's state is stored; subclass it for a place of your own.
 
     A state is one JSON object.
     """
 
     @property
     def warnings(self) -> int:
-        """How often a stored state was unusable and taken for an empty one."""
+        """How often a stored state was damaged and taken for an empty one."""
         return 0
 
     def read(self) -> State:
-        """What is stored, {} where there is nothing. The caller does not change it."""
+        """Return the stored state, {} where there is none. The caller does not change it."""
         raise NotImplementedError
 
     def update(self, change: "Callable[[State], None]") -> State:
-        """Let `change` alter the state while nobody else does, then store and return it.
+        """Call `change` with the state while nobody else changes it, then store and return it.
 
-        May raise: what uses a storage counts that and goes on without.
+        May raise: a breaker or health checker counts that and goes on without it.
         """
         raise NotImplementedError
 
 
 class MemoryStorage(Storage):
-    """State of this process alone."""
+    """State in the memory of this process."""
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
         self._state: State = {}
 
     def read(self) -> State:
+        """Return the state."""
         return self._state
 
     def update(self, change: "Callable[[State], None]") -> State:
+        """Call `change` with a copy of the state, and store that."""
         with self._lock:
             state = dict(self._state)
             change(state)
@@ -55,7 +57,7 @@ class MemoryStorage(Storage):
 
 
 class SharedStorage(Storage):
-    """State that all processes share and that survives them: one section of a state file.
+    """State in one section of a file, shared by all processes.
 
     Args:
         file: a path, which may begin with "~", or a `StateFile` that several storages share.
@@ -64,6 +66,7 @@ class SharedStorage(Storage):
             loop waits too.
 
     `update` raises OSError; TimeoutError if the lock was not to be had.
+
     """
 
     def __init__(
@@ -80,22 +83,25 @@ class SharedStorage(Storage):
 
     @property
     def warnings(self) -> int:
+        """How often the file was damaged and taken for an empty one."""
         return self._file.damages
 
     def read(self) -> State:
+        """Read the section from the file, {} where there is none. Never raises."""
         return self._file.section(self._section)
 
     def update(self, change: "Callable[[State], None]") -> State:
+        """Change the section under the file's lock. Raises OSError, TimeoutError included."""
         return self._file.update(self._section, change, self._lock_timeout)
 
 
 def count(state: State, key: str) -> int:
-    """The number of something in a state that anybody may have written; 0 for nonsense."""
+    """Read a positive integer from a state that anybody may have written; 0 for anything else."""
     value = state.get(key)
     return value if isinstance(value, int) and value > 0 else 0
 
 
 def text(state: State, key: str) -> str:
-    """A text in a state that anybody may have written; "" for nonsense."""
+    """Read a string from a state that anybody may have written; "" for anything else."""
     value = state.get(key)
     return value if isinstance(value, str) else ""

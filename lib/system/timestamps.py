@@ -1,10 +1,10 @@
-"""Instants as text. Builtins only: the hook path imports this."""
+"""Format instants as text. Builtins only: the hook path imports this."""
 
 import time
 
 
 def timestamp(nanoseconds: int) -> str:
-    """Nanoseconds since 1970 as ISO 8601 in UTC, to the microsecond."""
+    """Format nanoseconds since 1970 as ISO 8601 in UTC, to the microsecond."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     y, month, day, hour, minute, second = time.gmtime(seconds)[:6]
     microseconds = rest // 1000
