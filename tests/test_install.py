@@ -59,7 +59,7 @@ def test_from_an_empty_home_to_a_lineage_in_one_command(tmp_path: Path) -> None:
     ]
     assert "greet  <- asked for" in done.stdout
     assert "registered both hooks in ~/.claude/settings.json" in said
-    assert said[-1] == "~/.claude/hooks/pattern-tracker/bin/pattern-tracker status"
+    assert said[-2] == "~/.local/bin/pattern-tracker status"
     assert bundle_in(tmp_path).json("doctor")["serious"] == 0
 
 

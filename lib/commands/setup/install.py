@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from lib import __version__
 from lib.commands import streams
 from lib.commands.common import CommandError, printable
-from lib.commands.setup import staging
+from lib.commands.setup import link, staging
 from lib.commands.setup.plan import Plan
 from lib.commands.setup.progress import Steps
 from lib.commands.setup.removal import kept, purge
@@ -74,6 +74,7 @@ def _preview(plan: Plan) -> None:
         print(f"{plan.root} would be removed")
         if plan.options.verb == "purge":
             print(f"{Settings(os.environ).cache_dir} would be removed")
+    print(link.preview(plan.root, plan.options.verb != "install"), end="")
     print(difference or f"nothing would change in {plan.settings}")
 
 
@@ -104,10 +105,11 @@ def _install(plan: Plan) -> None:
             f"{'registered both hooks' if changed else 'both hooks are registered'}"
             f" in {shortened(plan.settings)}"
         )
+        unlinked = link.put(plan.root)
     if url:
         approvals = Approvals(plan.root + SUFFIX)
         print(f"{approvals.approve(url, use=True)} will get the events; kept in {approvals.path}")
-    print(f"It is on. Ask it any time:\n  {shortened(plan.root)}/bin/pattern-tracker status")
+    print(f"It is on. Ask it any time:\n  {link.typed(plan.root)} status\n{unlinked}", end="")
 
 
 def _is_sound(plan: Plan, steps: Steps) -> bool:
@@ -189,13 +191,15 @@ def _uninstall(plan: Plan) -> None:
         made = settings_backup.made_directories(plan.root)
         places = dict.fromkeys([plan.settings, *settings_backup.places(plan.root)])
         taken = [place for place in places if unregister(place, plan.root)]
-        purges = plan.options.verb == "purge"
-        if not taken and not os.path.lexists(plan.root) and not (purges and kept(plan.root)):
+        purges, unlinked = plan.options.verb == "purge", link.remove(plan.root)
+        is_there = taken or unlinked or os.path.lexists(plan.root)
+        if not is_there and not (purges and kept(plan.root)):
             raise CommandError(f"nothing is installed in {plan.root}")
         for place in taken:
             print(f"Took both hooks out of {place}")
         if not taken:
             print(f"There were no hooks of ours to take out of {plan.settings}")
+        print(unlinked, end="")
         staging.remove(plan.root)
         shutil.rmtree(f"{plan.root}.settings", ignore_errors=True)
     if purges:
