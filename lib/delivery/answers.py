@@ -38,6 +38,8 @@ FAILURES = (
     Verdict.NOT_ALLOWED,
     Verdict.NO_ROUTE,
 )
+# The request, or the event alone in it, is not taken.
+REFUSALS = (Verdict.BAD, Verdict.TOO_LARGE)
 
 
 class Answer(NamedTuple):
@@ -48,6 +50,14 @@ class Answer(NamedTuple):
     reason: str = ""
     retry_after: "float | None" = None
     culprit: "int | None" = None
+
+
+class Failed(Exception):
+    """The service is not to be asked again in this run; `answer` says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.reason)
+        self.answer = answer
 
 
 _BY_STATUS = {

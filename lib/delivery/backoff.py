@@ -50,6 +50,11 @@ class Backoff:
         found = self.state.get("phase")
         return found if found in (FAILING, RECOVERING) else WELL
 
+    @property
+    def failures(self) -> int:
+        """How many requests failed in a row, as far as that makes a difference."""
+        return int(min(_number(self.state, "failures"), 30))
+
     def wait(self) -> float:
         """Seconds until the service may be asked again, 0.0 for now."""
         if self.phase != FAILING:
@@ -75,7 +80,7 @@ class Backoff:
 
     def failed(self, verdict: str, reason: str, retry_after: float | None = None) -> None:
         """A request failed; `retry_after` seconds is what the service asked for."""
-        failures = int(min(_number(self.state, "failures"), 30)) + 1
+        failures = self.failures + 1
         ceiling = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (failures - 1))
         delay = self._uniform(0.0, ceiling)
         if retry_after is not None:

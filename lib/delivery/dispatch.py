@@ -4,17 +4,17 @@ Decides from the shared state file before anything is sent, so that a run which 
 without loading `httpx`.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from lib.delivery import answers, batches
-from lib.delivery.answers import Answer, Verdict
+from lib.delivery import answers
+from lib.delivery.answers import Failed, Verdict
 from lib.delivery.approval import Approvals, Destination, Refused
 from lib.delivery.backoff import SECTION, Backoff
-from lib.delivery.batches import Delivery, Failed
 from lib.delivery.breaker import shared_breaker
+from lib.delivery.drive import drive, supervised
+from lib.delivery.engine import BATCH, Engine, Memory, Outcome, Parcel, Steps
 from lib.delivery.gate import Gate
-from lib.ledger.store import Ledger
 from lib.system import packages
 from lib.system.clock import Clock
 from lib.system.settings import Settings
@@ -39,7 +39,8 @@ class Dispatch:
     Args:
         settings: for its URL and the breaker's numbers.
         state: the shared state file.
-        ledger: see `Delivery`.
+        memory: what the service was told of.
+        settle: told what came of each request, and the URL of the service.
         forced: a person asked: neither back-off nor circuit nor budget holds the run back.
         approvals: which services may be used.
 
@@ -51,25 +52,27 @@ class Dispatch:
         self,
         settings: Settings,
         state: StateFile,
-        ledger: Ledger,
+        memory: Memory,
+        settle: Callable[[Outcome, str], None],
         forced: bool = False,
         approvals: Approvals | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.url = settings.service_url.rstrip("/")
+        self.open = False
         self.problem = ""
         self._state = state
-        self._ledger = ledger
+        self._memory = memory
+        self._settle = settle
         self._clock = clock or Clock()
         self._stored = state.section(SECTION)
         self._backoff = Backoff(dict(self._stored), self._clock)
         breaker = shared_breaker(settings, state, self._clock)
         self._gate = Gate(self._backoff, breaker, self._clock, forced)
         self._destination = self._find(approvals or Approvals())
-        self._service: Any = None
-        self._delivery: Delivery | None = None
-        self.open = False
         self._stopped = False
+        self._service: Service | None = None
+        self._engine: Engine | None = None
 
     def _find(self, approvals: Approvals) -> Destination | None:
         section = self._backoff.state
@@ -102,85 +105,70 @@ class Dispatch:
 
     def begin(self, events: int) -> None:
         """So many new events came in: the budget grows, and the service may be asked or not."""
-        self._backoff.earn(-(-events // batches.BATCH) if self._is_batched() else events)
+        self._backoff.earn(-(-events // BATCH) if self._is_batched() else events)
         self.open = self._destination is not None and not self._stopped and self._gate.is_open()
 
-    def send(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """Send recorded events, given with the names of their files; `settled` tells the rest."""
-        listed = list(events)
-        if not self.open or not listed:
-            return
-        try:
-            if self._backoff.state.get("verdict") == Verdict.BROKEN.value and len(listed) > 1:
-                # One event may be what the service fails on: ask with another one first.
-                self._deliveries().probe(*listed.pop())
-            self._deliveries().deliver(listed)
-        except Failed as failed:
-            self._stop(failed.answer)
-        except Refused as refused:
-            self._backoff.state.update(verdict=REFUSED, reason=str(refused))
-            self._stop(Answer(Verdict.UNWELL, str(refused)))
-        except ImportError as error:
-            # A bundle whose environment was not made yet: the events wait for it.
-            self._backoff.state.update(verdict=INCOMPLETE, reason=str(error))
-            self._stop(Answer(Verdict.UNWELL, f"{INCOMPLETE}: {error}"))
+    def send(self, parcels: Iterable[Parcel]) -> None:
+        """Send recorded events while the service may be asked."""
+        if self.open:
+            self._drive(lambda engine: engine.deliver(parcels))
 
     def finish(self) -> None:
         """Give what was refused its second chance."""
-        if self.open and self._delivery is not None:
-            try:
-                self._delivery.finish()
-            except Failed as failed:
-                self._stop(failed.answer)
-
-    def settled(self) -> tuple[list[str], Mapping[str, str], list[str]]:
-        """What came of it since the last call: the names of the delivered, the refused with
-        reasons, and the patterns that the service knows now."""
-        made = self._delivery
-        if made is None:
-            return [], {}, []
-        found = made.delivered, made.refused, made.told
-        made.delivered, made.refused, made.told = [], {}, []
-        return found
+        if self.open and self._engine is not None:
+            self._drive(Engine.finish)
 
     def close(self, drained: bool) -> None:
         """End the run; `drained`: nothing is left for the service. Raises OSError."""
         if self._service is not None:
             self._service.close()
-        self._gate.leave()
         if drained:
             self._backoff.drained()
         self._store()
 
-    def _deliveries(self) -> Delivery:
-        if self._delivery is None:
+    def _drive(self, steps: Callable[[Engine], Steps]) -> None:
+        state = self._backoff.state
+        try:
+            engine, service = self._connect()
+            drive(supervised(engine, steps(engine), self._gate, self._told), service.send)
+        except Failed as failed:
+            self._stop(failed.answer.reason)
+        except Refused as refused:
+            state.update(verdict=REFUSED, reason=str(refused))
+            self._stop(str(refused))
+        except ImportError as error:
+            # A bundle whose environment was not made yet: the events wait for it.
+            state.update(verdict=INCOMPLETE, reason=str(error))
+            self._stop(f"{INCOMPLETE}: {error}")
+
+    def _told(self, outcome: Outcome) -> None:
+        self._settle(outcome, self.url)
+
+    def _connect(self) -> "tuple[Engine, Service]":
+        """The connection of this run and what decides about it. Raises Refused, ImportError."""
+        if self._engine is None or self._service is None:
             assert self._destination is not None
-            make = _service_class()
-            self._service = make(self._destination.url, self._destination.bearer())
-            self._delivery = Delivery(
-                self._service, self._ledger, self._may_send, self._answered, self._is_batched()
-            )
-        return self._delivery
+            packages.find()
+            from lib.delivery.http import Service  # its packages take a while to load
+
+            self._service = Service(self.url, self._destination.bearer())
+            broken = self._backoff.state.get("verdict") == Verdict.BROKEN.value
+            failures = self._backoff.failures if broken else 0
+            self._engine = Engine(self.url, self._memory, self._is_batched(), failures)
+        return self._engine, self._service
 
     def _is_batched(self) -> bool:
         return self._clock.since(self._backoff.state.get("no_batch")) > ROUTE_MEMORY
 
-    def _may_send(self) -> None:
-        refusal = self._gate.enter()
-        if refusal:
-            raise Failed(Answer(Verdict.UNWELL, refusal))
-
-    def _answered(self, answer: Answer) -> None:
-        if not self._gate.answered(answer):
-            self._store()
-        elif self._delivery is not None and not self._delivery.batched and self._is_batched():
-            self._backoff.state["no_batch"] = self._clock.now()
-
-    def _stop(self, answer: Answer) -> None:
+    def _stop(self, reason: str) -> None:
         self.open, self._stopped = False, True
-        self.problem = answers.clip(answer.reason)
+        self.problem = answers.clip(reason)
+        self._store()
 
     def _store(self) -> None:
+        made = self._engine
+        if made is not None and made.proven and not made.batched and self._is_batched():
+            self._backoff.state["no_batch"] = self._clock.now()
         if self._backoff.state == self._stored:
             return
 
@@ -189,11 +177,3 @@ class Dispatch:
             section.update(self._backoff.state)
 
         self._stored = dict(self._state.update(SECTION, change))
-
-
-def _service_class() -> "type[Service]":
-    """The class that sends; its packages take a while to load."""
-    packages.find()
-    from lib.delivery.http import Service
-
-    return Service

@@ -11,8 +11,37 @@ OVER_BUDGET = "the retry budget is spent"
 OPEN_CIRCUIT = "the circuit is open"
 
 
-class Gate:
-    """What lets requests through and hears how they ended.
+class Circuit:
+    """Lets requests through while a circuit is not open; `breaker` None: always."""
+
+    def __init__(self, breaker: Breaker | None) -> None:
+        self._breaker = breaker
+        self._permit: Permit | None = None
+
+    def enter(self) -> str:
+        """Take leave for one request: "" if it is given, else why not. Tell `answered` after."""
+        if self._breaker is None:
+            return ""
+        self._permit = self._breaker.try_acquire()
+        return "" if self._permit else OPEN_CIRCUIT
+
+    def answered(self, answer: Answer) -> bool:
+        """The request was answered; whether the service did its part."""
+        failed = answer.verdict in FAILURES
+        permit, self._permit = self._permit, None
+        if self._breaker is not None and permit is not None:
+            (self._breaker.record_failure if failed else self._breaker.record_success)(permit)
+        return not failed
+
+    def leave(self) -> None:
+        """Give back a leave that was not used."""
+        if self._breaker is not None and self._permit is not None:
+            self._breaker.release(self._permit)
+        self._permit = None
+
+
+class Gate(Circuit):
+    """What lets a flusher's requests through, and hears how they ended.
 
     Args:
         backoff, breaker: what decides.
@@ -23,52 +52,39 @@ class Gate:
     def __init__(
         self, backoff: Backoff, breaker: Breaker, clock: Clock, forced: bool = False
     ) -> None:
+        super().__init__(None if forced else breaker)
         self.backoff = backoff
-        self._breaker = breaker
+        self._circuit = breaker
         self._clock = clock
         self._forced = forced
-        self._permit: Permit | None = None
 
     def wait(self) -> float:
         """Seconds until the service may be asked, as far as time decides it."""
-        return max(self.backoff.wait(), self._breaker.available_in())
+        return max(self.backoff.wait(), self._circuit.available_in())
 
     def is_open(self) -> bool:
         """Whether a run may begin to ask."""
         return self._forced or (self.wait() <= 0 and self.backoff.has_credit())
 
     def enter(self) -> str:
-        """Take leave for one request: "" if it is given, else why not. Tell `answered` after."""
-        if not self._forced:
-            if not self.backoff.has_credit():
-                return OVER_BUDGET
-            self._permit = self._breaker.try_acquire()
-            if self._permit is None:
-                return OPEN_CIRCUIT
-        self.backoff.spend()
-        return ""
+        """Take leave for one request, as `Circuit.enter`."""
+        if not self._forced and not self.backoff.has_credit():
+            return OVER_BUDGET
+        refusal = super().enter()
+        if not refusal:
+            self.backoff.spend()
+        return refusal
 
     def answered(self, answer: Answer) -> bool:
         """The request was answered; whether the service did its part."""
-        permit, self._permit = self._permit, None
-        if answer.verdict in FAILURES:
+        if answer.verdict is Verdict.NOT_ALLOWED:
             # One that does not let us in is well; only asking less often helps.
-            if permit and answer.verdict is Verdict.NOT_ALLOWED:
-                self._breaker.release(permit)
-            elif permit:
-                self._breaker.record_failure(permit)
+            self.leave()
+        if not super().answered(answer):
             self.backoff.failed(answer.verdict.value, answer.reason, answer.retry_after)
             return False
-        if permit:
-            self._breaker.record_success(permit)
-        elif self._breaker.get_state()["state"] != CLOSED:
-            self._breaker.reset()
+        if self._forced and self._circuit.get_state()["state"] != CLOSED:
+            self._circuit.reset()
         self.backoff.succeeded()
         self.backoff.state["last_delivery"] = timestamp(int(self._clock.wall() * 1e9))
         return True
-
-    def leave(self) -> None:
-        """Give back a leave that was not used."""
-        if self._permit is not None:
-            self._breaker.release(self._permit)
-            self._permit = None

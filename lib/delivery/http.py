@@ -6,7 +6,8 @@ certificate authorities than those of the environment that we installed.
 
 import ssl
 import time
-from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
 
 import httpx
 import orjson
@@ -33,6 +34,7 @@ HEADERS = {
     "User-Agent": "pattern-tracker",
 }
 LIMITS = httpx.Limits(max_connections=4, keepalive_expiry=IDLE)
+PLAIN: dict[str, Any] = {"follow_redirects": False, "trust_env": False}
 
 
 def timeouts(total: float = TOTAL) -> httpx.Timeout:
@@ -45,9 +47,10 @@ def timeouts(total: float = TOTAL) -> httpx.Timeout:
     )
 
 
+@cache
 def tls_for(url: str) -> ssl.SSLContext | bool:
     """What verifies the service at `url`; without TLS, loading the authorities is lost time."""
-    return True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return True if url.lower().startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def headers_for(bodies: list[Body], token: str) -> dict[str, str]:
@@ -60,52 +63,60 @@ def headers_for(bodies: list[Body], token: str) -> dict[str, str]:
 
 
 def encode(bodies: list[Body], batch: bool) -> bytes:
-    """The content of a request. Raises ValueError for what JSON cannot say."""
+    """The content of a request. Raises Unsayable."""
     try:
         value = {"events": bodies, "processing_mode": "sequential"} if batch else bodies[0]
         return orjson.dumps(value)
     except TypeError as error:
-        raise ValueError(str(error)) from None
+        raise Unsayable(str(error)) from None
 
 
-class Answered:
-    """An answer while it comes in, bounded in bytes and in time."""
+class Unsayable(Exception):
+    """JSON cannot say it; nothing was sent."""
 
-    def __init__(self, response: httpx.Response, deadline: float, limit: int = MAX_ANSWER) -> None:
-        self._response = response
-        self._deadline = deadline
+
+class Reader:
+    """An answer while it comes in, bounded in bytes and in time: `limit` bytes, `total` seconds.
+
+    `status` is known after `begin`, `body` grows.
+    """
+
+    def __init__(self, limit: int, total: float) -> None:
+        self.body = bytearray()
         self._limit = limit
-        self._body = bytearray()
-        if response.headers.get("Content-Encoding", "identity") != "identity":
+        self._deadline = time.monotonic() + total
+
+    def begin(self, response: httpx.Response) -> None:
+        """Take the head of the answer. Raises ValueError for one that could unfold."""
+        self.status, self.headers = response.status_code, response.headers
+        if self.headers.get("Content-Encoding", "identity") != "identity":
             raise ValueError("the answer is compressed")
 
     def add(self, chunk: bytes) -> None:
         """Take a piece. Raises ValueError for too much, TimeoutError for too late."""
-        self._body += chunk
-        if len(self._body) > self._limit:
+        self.body += chunk
+        if len(self.body) > self._limit:
             raise ValueError("the answer is too long")
         if time.monotonic() > self._deadline:
             raise TimeoutError("the answer takes too long")
 
     def health(self) -> str:
-        """HEALTHY or DEGRADED, by the service's own words. Raises ValueError for others."""
-        status = self._response.status_code
-        answer = diagnosis.parse(status, bytes(self._body))
-        return diagnosis.verdict(status, answer, diagnosis.read_components(answer))
+        """Return HEALTHY or DEGRADED, by the service's own words. Raises ValueError for others."""
+        answer = diagnosis.parse(self.status, bytes(self.body))
+        return diagnosis.verdict(self.status, answer, diagnosis.read_components(answer))
 
-    def sort(self, size: int, batch: bool) -> list[Answer]:
-        """The answer to each of the `size` events that were sent."""
+    def classify(self, size: int, batch: bool) -> list[Answer]:
+        """Return the answer to each of the `size` events that were sent."""
         try:
-            body = orjson.loads(self._body)
+            body = orjson.loads(self.body)
         except ValueError:
             body = None
-        status = self._response.status_code
-        if batch and status == 200 and (found := answers.of_batch(body, size)) is not None:
+        if batch and self.status == 200 and (found := answers.of_batch(body, size)) is not None:
             return found
-        if not batch and answers.is_accepted(status, body):
+        if not batch and answers.is_accepted(self.status, body):
             return [Answer(Verdict.DELIVERED)]
-        retry_after = self._response.headers.get("Retry-After")
-        return [answers.sort(status, body, retry_after, time.time())] * size
+        retry_after = self.headers.get("Retry-After")
+        return [answers.sort(self.status, body, retry_after, time.time())] * size
 
 
 def of_error(error: Exception) -> Answer:
@@ -118,37 +129,42 @@ def of_error(error: Exception) -> Answer:
         httpx.UnsupportedProtocol,
         httpx.InvalidURL,
     )
+    if isinstance(error, Unsayable):
+        return Answer(Verdict.BAD, reason)
     return Answer(Verdict.UNWELL if isinstance(error, unsent) else Verdict.UNKNOWN, reason)
 
 
-class Service:
-    """One keep-alive connection to the service at `url`.
+class _Connection:
+    """What sends to the service at `url`; `token`: sent as a bearer token unless empty.
 
-    `token`: sent as a bearer token unless empty. `transport`: what httpx sends through; None:
-    the network. Close it after use.
+    `requests` counts those made.
     """
 
-    def __init__(
-        self, url: str, token: str = "", transport: httpx.BaseTransport | None = None
-    ) -> None:
-        self.url = url.rstrip("/")
+    def __init__(self, url: str, token: str = "") -> None:
         self.requests = 0
+        self._url = url.rstrip("/")
         self._token = token
-        self._client = httpx.Client(
-            transport=transport
-            or httpx.HTTPTransport(verify=tls_for(url), trust_env=False, limits=LIMITS),
-            timeout=timeouts(),
-            follow_redirects=False,
-            trust_env=False,
-        )
+
+    def _prepare(self, bodies: list[Body], batch: bool) -> dict[str, Any]:
+        """Return what httpx is to send. Raises Unsayable."""
+        content = encode(bodies, batch)
+        self.requests += 1
+        url = self._url + (BATCH if batch else TRACK)
+        headers = headers_for(bodies, self._token)
+        return {"method": "POST", "url": url, "content": content, "headers": headers}
+
+
+class Service(_Connection):
+    """One keep-alive connection; close it after use."""
+
+    def __init__(self, url: str, token: str = "") -> None:
+        super().__init__(url, token)
+        transport = httpx.HTTPTransport(verify=tls_for(url), trust_env=False, limits=LIMITS)
+        self._client = httpx.Client(transport=transport, timeout=timeouts(), **PLAIN)
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
-
-    def get(self, path: str, timeout: float) -> AbstractContextManager[httpx.Response]:
-        """Begin a GET request of at most `timeout` seconds a step. Raises httpx.HTTPError."""
-        return self._client.stream("GET", self.url + path, timeout=timeouts(timeout))
 
     def send(self, bodies: list[Body], batch: bool) -> list[Answer]:
         """Send `bodies` in one request, a single one without `batch`; the answer to each.
@@ -156,23 +172,83 @@ class Service:
         Never raises.
         """
         try:
-            content = encode(bodies, batch)
-        except ValueError as error:
-            return [Answer(Verdict.BAD, answers.clip(str(error)))] * len(bodies)
-        self.requests += 1
-        try:
-            return self._post(BATCH if batch else TRACK, bodies, content, batch)
+            reader = self.fetch(MAX_ANSWER, TOTAL, **self._prepare(bodies, batch))
+            return reader.classify(len(bodies), batch)
         except Exception as error:
             return [of_error(error)] * len(bodies)
 
-    def _post(self, path: str, bodies: list[Body], content: bytes, batch: bool) -> list[Answer]:
-        headers = headers_for(bodies, self._token)
-        deadline = time.monotonic() + TOTAL
-        with self._client.stream("POST", self.url + path, content=content, headers=headers) as got:
-            answered = Answered(got, deadline)
-            for chunk in got.iter_bytes():
-                answered.add(chunk)
-        return answered.sort(len(bodies), batch)
+    def fetch(self, limit: int, total: float, **sent: Any) -> Reader:
+        """Make a request of httpx's `sent`, and read at most `limit` bytes in `total` seconds.
+
+        Raises what httpx raises, TimeoutError and ValueError.
+        """
+        reader = Reader(limit, total)
+        with self._client.stream(**sent, timeout=timeouts(total)) as response:
+            reader.begin(response)
+            for chunk in response.iter_bytes():
+                reader.add(chunk)
+        return reader
+
+
+class AsyncService(_Connection):
+    """The same without blocking the event loop; to be used in an `async with` statement.
+
+    `transport` is what httpx sends through, and its owner closes it; None: the network. `total`
+    is the seconds that one request may take.
+    """
+
+    def __init__(
+        self, url: str, token: str, transport: httpx.AsyncBaseTransport | None, total: float
+    ) -> None:
+        super().__init__(url, token)
+        self._transport = transport
+        self._total = total
+        self._client: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> "AsyncService":
+        return self
+
+    async def __aexit__(self, *problem: object) -> None:
+        if self._client is not None and self._transport is None:
+            await self._client.aclose()
+
+    async def send(self, bodies: list[Body], batch: bool) -> list[Answer]:
+        """Send as `Service.send` does."""
+        try:
+            reader = await self.fetch(MAX_ANSWER, **self._prepare(bodies, batch))
+            return reader.classify(len(bodies), batch)
+        except Exception as error:
+            return [of_error(error)] * len(bodies)
+
+    async def fetch(self, limit: int, **sent: Any) -> Reader:
+        """Make a request of httpx's `sent`, and read at most `limit` bytes of the answer.
+
+        Raises what httpx raises, TimeoutError and ValueError.
+        """
+        import asyncio
+
+        if self._client is None:  # outside the time limit, which is the service's
+            network = self._transport or httpx.AsyncHTTPTransport(
+                verify=tls_for(self._url), trust_env=False
+            )
+            timeout = timeouts(self._total)
+            self._client = httpx.AsyncClient(transport=network, timeout=timeout, **PLAIN)
+        reader = Reader(limit, self._total)
+        await asyncio.wait_for(_read(self._client, reader, sent), self._total)
+        return reader
+
+
+async def _read(client: httpx.AsyncClient, reader: Reader, sent: dict[str, Any]) -> None:
+    async with client.stream(**sent) as response:
+        reader.begin(response)
+        async for chunk in response.aiter_bytes():
+            reader.add(chunk)
+
+
+def health_request(url: str) -> dict[str, Any]:
+    """Return what httpx is to send to ask the service at `url` how it is."""
+    headers = {name: HEADERS[name] for name in ("Accept", "Accept-Encoding")}
+    return {"method": "GET", "url": url.rstrip("/") + diagnosis.HEALTH_PATH, "headers": headers}
 
 
 def ask_health(url: str, timeout: float) -> tuple[str, str]:
@@ -181,14 +257,8 @@ def ask_health(url: str, timeout: float) -> tuple[str, str]:
     Returns one of the states of `lib.delivery.diagnosis`, and why it is DEAD. Never raises.
     """
     service = Service(url)
-    # From here on: what it took to get ready is not the service's.
-    deadline = time.monotonic() + timeout
     try:
-        with service.get(diagnosis.HEALTH_PATH, timeout) as got:
-            answered = Answered(got, deadline, diagnosis.MAX_ANSWER)
-            for chunk in got.iter_bytes():
-                answered.add(chunk)
-            return answered.health(), ""
+        return service.fetch(diagnosis.MAX_ANSWER, timeout, **health_request(url)).health(), ""
     except Exception as error:
         return diagnosis.DEAD, answers.clip(repr(error))
     finally:

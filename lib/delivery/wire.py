@@ -5,12 +5,14 @@ cannot hold (NUL, lone surrogates) is escaped so that `unescape` gives it back.
 """
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from lib.capture.event import PATTERN_VERSION
+from lib.spool.spooled import Event
 from lib.system.digest import hex_digest
 
-Body = dict[str, Any]
+if TYPE_CHECKING:
+    from lib.ledger.store import Origin, Resolved
 
 # In characters.
 LIMITS = {
@@ -42,6 +44,25 @@ _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\(\\|x00|u[0-9a-f]{4})")
 
 
+class Body(TypedDict):
+    """One body for the service's lineage/track, in which everything is as the service takes it."""
+
+    event_type: str
+    pattern_id: str
+    parent_pattern_ids: list[str]
+    pattern_name: str
+    pattern_type: str
+    pattern_version: str
+    triggered_by: str
+    tool_name: str | None
+    file_path: str | None
+    language: str | None
+    edge_type: str | None
+    transformation_type: str | None
+    reason: str | None
+    pattern_data: dict[str, Any]
+
+
 def escape(text: str) -> str:
     r"""`text` with backslash, NUL and lone surrogates written as \\, \x00 and \uXXXX."""
     return _UNSAFE.sub(_escaped, text.replace("\\", "\\\\"))
@@ -60,7 +81,7 @@ def _unescaped(match: "re.Match[str]") -> str:
     return "\\" if match[1] == "\\" else chr(int(match[1][1:], 16))
 
 
-def bodies(event: dict[str, Any], resolved: dict[str, Any]) -> list[Body]:
+def bodies(event: Event, resolved: "Resolved") -> list[Body]:
     """The bodies that tell the service of `event`, in the order of sending.
 
     `resolved` is what the ledger made of the event, see `Ledger.resolved`. One body as a rule; a
@@ -85,11 +106,8 @@ def needs(body: Body) -> list[str]:
     return list(body["parent_pattern_ids"])
 
 
-def creation(pattern_id: str, known: dict[str, Any]) -> Body:
-    """The creation of a pattern that the service lacks, from what the ledger knows of it.
-
-    `known` may hold event_id, timestamp, pattern_name, pattern_type, language, code and parents.
-    """
+def creation(pattern_id: str, known: "Origin") -> Body:
+    """The creation of a pattern that the service lacks, from what the ledger knows of it."""
     data = {"event_id": known["event_id"], "captured_at": known.get("timestamp"), "implied": True}
     if known.get("code") is not None:
         data["code"] = known["code"]
@@ -115,7 +133,7 @@ def without_code(body: Body) -> Body:
     return {**body, "pattern_data": {**kept, "implied": True}, "file_path": None, "reason": None}
 
 
-def _base(event: dict[str, Any], resolved: dict[str, Any]) -> Body:
+def _base(event: Event, resolved: "Resolved") -> Body:
     given = event["event_data"]
     details = given.get("pattern_data")
     data = dict(details) if isinstance(details, dict) else {"value": details}
@@ -145,7 +163,7 @@ def _type_for(event_type: str, parents: int) -> str:
     return "pattern_forked" if event_type == "pattern_created" and parents else event_type
 
 
-def _content(base: Body, content: str, parents: list[str], edge: str) -> Body:
+def _content(base: Body, content: str, parents: list[str], edge: str | None) -> Body:
     event_type = "pattern_modified" if edge == "modified_from" else "pattern_forked"
     identifier = hex_digest(f"{event_type}\0{base['pattern_data']['event_id']}")[:32]
     return {
@@ -160,7 +178,7 @@ def _content(base: Body, content: str, parents: list[str], edge: str) -> Body:
 
 def _safe(given: dict[str, Any]) -> Body:
     """The fields that the wire knows, each of a type, a length and a value that it accepts."""
-    body: Body = {
+    body: dict[str, Any] = {
         "event_type": _text(given.get("event_type")),
         "pattern_id": _text(given["pattern_id"]),
         "parent_pattern_ids": list(given.get("parent_pattern_ids") or []),
@@ -181,7 +199,7 @@ def _safe(given: dict[str, Any]) -> Body:
     changed = [_text(name) for name, value in details.items() if data.get(name) != value]
     escaped += [f"pattern_data.{name}" for name in changed]
     body["pattern_data"] = {**data, ESCAPED: sorted(escaped)} if escaped else data
-    return body
+    return cast(Body, body)
 
 
 def _text(value: object) -> str:

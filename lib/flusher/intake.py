@@ -1,7 +1,6 @@
 """The spool's events as they may go on: without secrets, and only of files that are tracked."""
 
 import os
-from typing import Any
 
 from lib.capture.identity import is_valid_id
 from lib.ledger import earlier_identity
@@ -10,13 +9,12 @@ from lib.privacy.excluded import is_private
 from lib.privacy.ignore import Ignores
 from lib.privacy.redaction import redact, redact_event
 from lib.spool import outbox
+from lib.spool.spooled import Event
 from lib.system import files, json_codec
 from lib.system.logs import log
 from lib.system.places import real
 from lib.system.private_file import Refused, bounded, open_regular
 from lib.system.settings import Settings
-
-Event = dict[str, Any]
 
 
 class Ignored(Exception):

@@ -14,8 +14,10 @@ from lib.delivery.approval import Approvals
 from lib.delivery.dispatch import Dispatch
 from lib.flusher import hook_image
 from lib.flusher.drain import Drain
+from lib.flusher.intake import Intake
 from lib.flusher.marker_files import write_marker_files
-from lib.ledger.store import Ledger, open_ledger
+from lib.flusher.passage import Passage
+from lib.ledger.store import open_ledger
 from lib.spool import inbox, outbox, retention, wake
 from lib.spool.books import Accounts
 from lib.system import bundle, files, origins, own_directory, packages
@@ -181,58 +183,59 @@ class Flusher:
         self._failed, before = "", self.delivered
         for warning in self.settings.warnings:
             log(self.directory, warning)
-        accounts = None
         try:
-            accounts = Accounts(self.directory)
             ledger = open_ledger(self.directory)
             try:
-                self._deliver_all(ledger, accounts)
-                self._tidy(ledger, accounts)
+                passage = Passage(
+                    self.directory, ledger, Intake(self.directory, ledger.has_earlier_ids())
+                )
+                self._deliver_all(passage)
+                self._tidy(passage)
             finally:
                 ledger.close()
         except Exception as error:
             # Whatever it was: a flusher that dies in silence would be missed by nobody.
             self._failed = f"{type(error).__name__}: {error}"
             log(self.directory, self._failed)
-            if accounts:
-                self._keep_bounds(accounts)
+            self._keep_bounds()
         now = timestamp(time.time_ns())
         finished = {"last_run": now, "last_error": self._failed or None}
         if self.delivered > before:
             finished["last_delivery"] = now
         self.state.update("flusher", lambda section: section.update(finished))
 
-    def _deliver_all(self, ledger: Ledger, accounts: Accounts) -> None:
-        dispatch = Dispatch(self.settings, self.state, ledger, self._forced, self._approvals)
-        drain = Drain(self.directory, ledger, dispatch, self._is_late, self._progress, accounts)
+    def _deliver_all(self, passage: Passage) -> None:
+        dispatch = Dispatch(
+            self.settings, self.state, passage.ledger, passage.settle, self._forced, self._approvals
+        )
+        drain = Drain(self.directory, passage, dispatch, self._is_late, self._progress)
         try:
             drain.run()
         finally:
-            self.delivered += drain.delivered
+            self.delivered += passage.delivered
             self._room -= drain.met_bytes
-            self._kept = drain.kept
+            self._kept = passage.left()
             if dispatch.problem and dispatch.problem != self.problem:
                 log(self.directory, f"the service has not got all events: {dispatch.problem}")
             self.problem = dispatch.problem
-            dispatch.close(drained=drain.complete and not drain.kept)
-            wake.hold_off(self.directory, dispatch.hold_off() if drain.kept else 0.0)
+            dispatch.close(drained=drain.complete and not self._kept)
+            wake.hold_off(self.directory, dispatch.hold_off() if self._kept else 0.0)
 
-    def _tidy(self, ledger: Ledger, accounts: Accounts) -> None:
+    def _tidy(self, passage: Passage) -> None:
         """Keep the bounds, after delivery had its chance; gather what hooks counted."""
         if self._room >= 0 and time.monotonic() < self._tidy_at:
             return
         self._tidy_at = time.monotonic() + TIDY_SECONDS
-        self._keep_bounds(accounts)
+        self._keep_bounds(passage.accounts)
         outbox.sweep(self.directory)
-        if accounts.is_foldable():
-            accounts.fold(ledger, outbox.keys(self.directory))
+        if passage.accounts.is_foldable():
+            passage.accounts.fold(passage.ledger, outbox.keys(self.directory))
 
-    def _keep_bounds(self, accounts: Accounts) -> None:
-        settings = self.settings
+    def _keep_bounds(self, accounts: Accounts | None = None) -> None:
+        bounds = self.settings.max_age_days, self.settings.max_size_mb
         try:
-            dropped, self._room = retention.expire(
-                self.directory, accounts, settings.max_age_days, settings.max_size_mb
-            )
+            accounts = accounts or Accounts(self.directory)
+            dropped, self._room = retention.expire(self.directory, accounts, *bounds)
         except OSError as error:
             log(self.directory, f"the bounds could not be kept: {error}")
             return

@@ -4,21 +4,17 @@ Until then each line was judged alone: one inside a string that looked like a co
 nor did a shebang, and a byte-order mark did.
 """
 
-from typing import Any
-
 from lib.capture import identity
 from lib.capture.languages import block_comment, comment_openers
+from lib.spool.spooled import Event
 
 _WHITE_SPACE = " \t\v\f"
 
 
-FIELD = "earlier_ids"
-
-
-def note(event: dict[str, Any]) -> None:
+def note(event: Event) -> None:
     """Add to `event`, whose code is the original, the earlier id of each content that had another.
 
-    They are kept under FIELD, by the ids of today.
+    They are kept under "earlier_ids", by the ids of today.
     """
     body = event["event_data"]
     details = body.get("pattern_data")
@@ -33,7 +29,7 @@ def note(event: dict[str, Any]) -> None:
         if isinstance(pattern_id, str) and isinstance(code, str):
             earlier = earlier_id(code, *words)
             if earlier != pattern_id:
-                event.setdefault(FIELD, {})[pattern_id] = earlier
+                event.setdefault("earlier_ids", {})[pattern_id] = earlier
 
 
 def earlier_id(code: str, language: str, pattern_type: str) -> str:

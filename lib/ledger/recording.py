@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.capture import identity
 from lib.capture.event import UNKNOWN
-from lib.ledger.earlier_identity import FIELD
+from lib.spool.spooled import Event
 from lib.system.digest import hex_digest
 from lib.system.places import in_any_worktree
 
@@ -18,7 +18,7 @@ RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
 class Recording:
     """Writes one event; within the caller's transaction, and it may raise sqlite3.Error."""
 
-    def __init__(self, db: sqlite3.Connection, event: dict[str, Any]) -> None:
+    def __init__(self, db: sqlite3.Connection, event: Event) -> None:
         self._db = db
         self._event = event
         self._data: dict[str, Any] = event["event_data"]
@@ -102,7 +102,7 @@ class Recording:
 
     def _earlier(self, pattern_id: str) -> list[str]:
         """Find the pattern that a new one's code was by an earlier version's rules."""
-        noted = self._event.get(FIELD)
+        noted = self._event.get("earlier_ids")
         earlier = storable(noted.get(pattern_id)) if isinstance(noted, dict) else ""
         return [earlier] if earlier and self._knows(earlier) and not self._knows(pattern_id) else []
 

@@ -10,10 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, cast
 
 from lib.ledger.recording import RECORDED, Recording, add_to_counter, creation_event_id, unpack
 from lib.ledger.schema import EARLIER_IDS, prepare
+from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
 from lib.system.logs import log
 
@@ -27,8 +28,31 @@ class Taken(NamedTuple):
 
     name: str
     key: str
-    event: dict[str, Any]
+    event: Event
     waits: bool
+
+
+class Resolved(TypedDict):
+    """What the ledger made of an event. content_id is the id of the code, another one than
+    pattern_id where the file applies a marked pattern."""
+
+    event_type: str
+    pattern_id: str
+    content_id: str
+    parents: list[str]
+    edge_type: str | None
+
+
+class Origin(TypedDict, total=False):
+    """What a pattern's creation can be told from; event_id and timestamp are always there."""
+
+    event_id: str
+    timestamp: str | None
+    pattern_name: str | None
+    pattern_type: str | None
+    language: str | None
+    code: str | None
+    parents: list[str]
 
 
 class Ledger:
@@ -61,7 +85,7 @@ class Ledger:
             if not durable:
                 self._db.execute("PRAGMA synchronous = FULL")
 
-    def record_all(self, events: Iterable[dict[str, Any]]) -> None:
+    def record_all(self, events: Iterable[Event]) -> None:
         """Record `events` in one transaction: all of them or, on an exception, none."""
         with self._transaction() as db:
             for event in events:
@@ -124,12 +148,8 @@ class Ledger:
         with self._transaction(durable=False) as db:
             db.executemany("DELETE FROM taken WHERE name = ?", [(name,) for name in names])
 
-    def resolved(self, event_id: str) -> dict[str, Any] | None:
-        """What was made of a recorded event; None if it is not recorded.
-
-        Keys: event_type, pattern_id, content_id (the id of the code, another one than
-        pattern_id where the file applies a marked pattern), parents and edge_type.
-        """
+    def resolved(self, event_id: str) -> Resolved | None:
+        """What was made of a recorded event; None if it is not recorded."""
         query = (
             "SELECT event_type, pattern_id, content_id, parent_pattern_ids, edge_type "
             "FROM events WHERE event_id = ?"
@@ -137,12 +157,14 @@ class Ledger:
         row = self._db.execute(query, (event_id,)).fetchone()
         if row is None:
             return None
-        found = dict(row)
-        found["parents"] = found.pop("parent_pattern_ids").split()
-        return found
+        event_type, pattern_id, content_id, parents, edge_type = row
+        return {
+            "event_type": event_type, "pattern_id": pattern_id, "content_id": content_id,
+            "parents": parents.split(), "edge_type": edge_type,
+        }  # fmt: skip
 
-    def creation_of(self, pattern_id: str) -> dict[str, Any]:
-        """What a pattern's creation can be told from; event_id and timestamp are always there."""
+    def creation_of(self, pattern_id: str) -> Origin:
+        """What a pattern's creation can be told from."""
         query = (
             "SELECT pattern_name, pattern_type, language, first_seen AS timestamp, code "
             "FROM patterns LEFT JOIN snapshots ON digest = snapshot WHERE pattern_id = ?"
@@ -154,7 +176,8 @@ class Ledger:
         event_id = creation_event_id(pattern_id)
         query = "SELECT parent_pattern_ids FROM events WHERE event_id = ?"
         told = self._db.execute(query, (event_id,)).fetchone()
-        return {**found, "event_id": event_id, "parents": told[0].split() if told else []}
+        parents = told[0].split() if told else []
+        return cast(Origin, {**found, "event_id": event_id, "parents": parents})
 
     def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]:
         """Those of `pattern_ids`, or of the ids of bodies, that the service at that URL has."""

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from lib.privacy.assigned_secrets import is_secret
 from lib.privacy.secrets_in_text import Span, candidates, find
+from lib.spool.spooled import Event
 
-Event = dict[str, Any]
 NOTED = "redacted"
 UNCHECKED = "unchecked"
 CUSTOM = "custom"

@@ -2,16 +2,17 @@
 
 import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lib.capture import identity
-from lib.flusher.intake import Ignored, Intake
-from lib.ledger.store import Ledger, Taken, open_ledger
-from lib.privacy.ignore import NotYet
-from lib.resilience.plain import plain
+from lib.flusher.intake import Intake
+from lib.flusher.passage import Passage, Stage
+from lib.ledger.store import Taken, open_ledger
+from lib.resilience.plain import plain, wrap
 from lib.spool import inbox, outbox, retention, tally
 from lib.spool.books import Accounts
 from lib.spool.outbox import Waiting
+from lib.spool.spooled import Event
 from lib.system import files, json_codec, logger
 from lib.system.files import make_private_directory
 from lib.system.lock import patient_lock
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from lib.system.lock import AnyLock
 
-Event = dict[str, Any]
 # How long a sync waits for a flusher that is at work, in seconds.
 LOCK_SECONDS = 2.0
 # Events that come close together are synced together.
@@ -72,7 +72,7 @@ class PatternCache:
         self._synced = 0
         self._errors = 0
 
-    async def cache_pattern_event(self, event: Event) -> str:
+    async def cache_pattern_event(self, event: Mapping[str, Any]) -> str:
         """Store `event` before anything else runs; its id, "" if it could not be stored.
 
         From then on it outlives this process. To keep it through a power failure too, a thread
@@ -86,7 +86,7 @@ class PatternCache:
             self._sync_later(inbox.file_name(event_id))
         return event_id
 
-    def store(self, event: Event, sync: bool = True) -> str:
+    def store(self, event: Mapping[str, Any], sync: bool = True) -> str:
         """`cache_pattern_event` for code that is not async, and waits for the disk."""
         try:
             if not self.cache_dir:
@@ -161,71 +161,52 @@ class PatternCache:
     ) -> None:
         intake = Intake(self.cache_dir)
         ledger = open_ledger(self.cache_dir)
+        passage = Passage(self.cache_dir, ledger, intake)
         try:
-            Accounts(self.cache_dir).ensure_captured(file.key for file in waiting)
+            passage.recall({file.name for file in waiting})
             in_a_row = 0
             for file in waiting:
                 if in_a_row >= MAX_FAILURES_IN_A_ROW:
                     stats["skipped"] += 1
                     continue
-                outcome = await self._sync_one(ledger, intake, file, api_client, max_retries)
+                outcome = await self._sync_one(passage, file, api_client, max_retries)
                 in_a_row = in_a_row + 1 if outcome == "failed" else 0
                 if outcome in stats:
                     stats[outcome] += 1
+            passage.forget()
         finally:
+            self._synced += passage.delivered
             ledger.close()
 
     async def _sync_one(
-        self, ledger: Ledger, intake: Intake, file: Waiting, api_client: Tracker, max_retries: int
+        self, passage: Passage, file: Waiting, api_client: Tracker, max_retries: int
     ) -> str:
         """Deliver one file; "synced", "failed", "skipped", or "" if somebody else took it."""
         name = file.name
-        event = self._read(intake, file)
-        if isinstance(event, str):
-            return event
+        if name in self.under_way:
+            return "skipped"
+        event = passage.read([file]).get(name)
+        if event is None:
+            return {Stage.WAITS: "skipped", Stage.REFUSED: "failed"}.get(passage.stage(name), "")
         if _retries(event) >= max_retries or not _is_for(event, api_client):
             return "skipped"
-        if ledger.take([Taken(name, file.key, event, waits=True)]):
+        passage.take([Taken(name, file.key, event, waits=True)])
+        if passage.stage(name) is Stage.RECORDED:
             try:
                 await api_client.track_lineage(**event["event_data"])
             except Exception as error:
                 logger.warning("a cached event could not be delivered: %r", error)
-                self._count_retry(name, event)
+                self._count_retry(file, event)
                 return "failed"
-        ledger.settle([name])
-        outbox.acknowledge(self.cache_dir, name)
-        ledger.forget([name])
-        self._synced += 1
+        passage.acknowledge([name])
         return "synced"
 
-    def _read(self, intake: Intake, file: Waiting) -> Event | str:
-        """The event in `file`, or what became of it instead, as `_sync_one` says it."""
-        name = file.name
-        try:
-            if name in self.under_way:
-                raise outbox.Busy(name)
-            return intake.read(name)
-        except FileNotFoundError:
-            return ""
-        except (outbox.Busy, NotYet):
-            return "skipped"
-        except Ignored:
-            tally.add(self.cache_dir, "ignored", file.key)
-            outbox.acknowledge(self.cache_dir, name)
-            return ""
-        except outbox.Damaged as damaged:
-            intake.quarantine(name, str(damaged))
-            return "failed"
-
-    def _count_retry(self, name: str, event: Event) -> None:
+    def _count_retry(self, file: Waiting, event: Event) -> None:
         event["retry_count"] = _retries(event) + 1
         event["last_retry"] = timestamp(time.time_ns())
-        path = f"{self.cache_dir}/{name}"
-        captured_ns = os.lstat(path).st_mtime_ns
-        temporary = f"{self.cache_dir}/{inbox.TEMPORARY}{os.getpid()}_{time.monotonic_ns()}"
         data = json_codec.dumps(event).encode()
-        files.write_new(temporary, data, sync=True, mtime_ns=captured_ns)
-        os.rename(temporary, path)
+        path = f"{self.cache_dir}/{file.name}"
+        files.replace(path, data, sync=True, mtime_ns=file.captured_ns)
 
     async def cleanup_old_events(self) -> int:
         """Drop what is older than `max_age_days`, then the oldest beyond `max_cache_size_mb`.
@@ -286,33 +267,6 @@ def _sync_files(directory: str, names: list[str]) -> None:
             logger.warning("an event could not be synced: %r", error)
         finally:
             os.close(fd)
-
-
-def wrap(event: Event) -> Event:
-    """`event` as the spool keeps it. Raises ValueError for what is none."""
-    body = event.get("event_data", event)
-    if not isinstance(body, dict):
-        raise ValueError("event_data is not a dict")
-    details = body.get("pattern_data")
-    details = details if isinstance(details, dict) else {}
-    identifier = event.get("event_id") or details.get("event_id") or os.urandom(16).hex()
-    when = event.get("timestamp") or timestamp(time.time_ns())
-    made: Event = {
-        "retry_count": 0,
-        "last_retry": None,
-        **(event if "event_data" in event else {}),
-        "event_id": identifier,
-        "timestamp": when,
-        "event_type": event.get("event_type") or body.get("event_type") or "pattern_created",
-        "pattern_id": event.get("pattern_id") or body.get("pattern_id"),
-        "event_data": {
-            **body,
-            "pattern_data": {"event_id": identifier, "captured_at": when, **details},
-        },
-    }
-    if not identity.is_valid_id(made["pattern_id"]):
-        raise ValueError("pattern_id is not a pattern id")
-    return made
 
 
 def _retries(event: Event) -> int:

@@ -12,19 +12,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lib.delivery import wire
-from lib.delivery.answers import FAILURES, Answer, Verdict
+from lib.delivery.answers import Failed
 from lib.delivery.approval import Approvals, Destination, Refused
+from lib.delivery.drive import drive_async, supervised
+from lib.delivery.engine import Engine, Outcome, Parcel
+from lib.delivery.gate import OPEN_CIRCUIT, Circuit
 from lib.flusher.intake import Intake
+from lib.flusher.passage import Passage
 from lib.ledger.store import Ledger, Taken, open_ledger
 from lib.privacy.ignore import NotYet
 from lib.privacy.user_rules import Unusable
-from lib.resilience.cache import PatternCache, wrap
+from lib.resilience.cache import PatternCache
 from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.resilience.executor import ResilientExecutor
 from lib.resilience.health import DEFAULT_URL, Phase4HealthChecker
-from lib.resilience.plain import plain
+from lib.resilience.plain import plain, wrap
 from lib.spool import inbox, outbox, tally
+from lib.spool.spooled import Event
 from lib.system import logger
 from lib.system.clock import Clock
 from lib.system.files import make_private_directory
@@ -88,7 +92,7 @@ class ResilientAPIClient:
         self._destination = self._find(base_url)
         self.base_url = self._destination.url
         self._transport = transport
-        self._courier: Any = None
+        self._token: str | None = None
         self._ledgers = threading.local()
         self._inherited: list[object] = []
         self.cache = PatternCache(cache_dir)
@@ -163,104 +167,91 @@ class ResilientAPIClient:
                     return _result(False, False, "its file is excluded")
                 made = intake.clean(made)
             except (NotYet, Unusable) as problem:
-                return await self._leave(made, str(problem))
-            identifier = str(made["event_id"])
-            name = inbox.file_name(identifier)
+                stored = await self._store(made)
+                return self._left(str(problem), stored, bool(stored))
+            name = inbox.file_name(made["event_id"])
             # From before it is there to be found: a sync of ours must not deliver it as well.
             self.cache.under_way.add(name)
             try:
-                if self.enable_caching:
-                    stored = await self.cache.cache_pattern_event(made)
-                return await self._deliver(made, identifier, stored)
+                stored = await self._store(made)
+                return await self._deliver(made, intake, stored)
             finally:
                 self.cache.under_way.discard(name)
         except Exception as error:
             logger.warning("an event could not be delivered: %r", error)
             return _result(False, bool(stored), f"not delivered: {error!r}", stored)
 
-    async def _leave(self, event: "dict[str, Any]", problem: str) -> Result:
-        """Leave an event that may not be delivered now to the flusher."""
-        stored = await self.cache.cache_pattern_event(event) if self.enable_caching else ""
-        kept = "it waits on disk" if stored else "it is not kept"
-        return _result(False, bool(stored), f"{problem}; {kept}", stored)
+    async def _store(self, event: Event) -> str:
+        return await self.cache.cache_pattern_event(event) if self.enable_caching else ""
 
-    async def _deliver(self, event: "dict[str, Any]", identifier: str, stored: str) -> Result:
+    def _left(self, problem: str, identifier: str, stored: bool) -> Result:
+        kept = "it waits on disk" if stored else "it is not kept"
+        return _result(False, stored, f"{problem}; {kept}", identifier)
+
+    async def _deliver(self, event: Event, intake: Intake, stored: str) -> Result:
+        directory, identifier = self.cache.cache_dir, event["event_id"]
         name = inbox.file_name(identifier)
-        claimed = outbox.claim(self.cache.cache_dir, name) if stored else None
+        claimed = outbox.claim(directory, name) if stored else None
         if stored and claimed is None:
             return _result(False, True, "a flusher is delivering it", identifier)
         try:
-            ledger = self._ledger()
+            passage = Passage(directory, self._ledger(), intake)
             if claimed is None:
-                ledger.record_all([event])
+                passage.ledger.record_all([event])
             else:
                 key = tally.key(name, os.fstat(claimed).st_mtime_ns)
-                ledger.take([Taken(name, key, event, waits=bool(self.base_url))])
-            if not self.base_url:
-                self._settle(ledger, name, [])
-                return _result(True, False, "recorded in the embedded ledger", identifier,
-                               {"destination": "ledger"})  # fmt: skip
-            answer, told = await self._send(event, ledger)
-            if answer.verdict is Verdict.DELIVERED:
-                self._settle(ledger, name, told)
-                self._sync_in_background()
-                return _result(True, False, "delivered to the service", identifier,
-                               {"destination": self.base_url})  # fmt: skip
-            kept = "it waits on disk" if stored else "it is not kept"
-            return _result(False, bool(stored), f"{answer.reason}; {kept}", identifier)
+                passage.take([Taken(name, key, event, waits=bool(self.base_url))])
+            problem = await self._send(passage, passage.parcel(name, event))
+            if problem:
+                return self._left(problem, identifier, bool(stored))
+            passage.forget()
         finally:
             if claimed is not None:
                 os.close(claimed)
+        if not self.base_url:
+            said, where = "recorded in the embedded ledger", "ledger"
+        else:
+            said, where = "delivered to the service", self.base_url
+            self._sync_in_background()
+        return _result(True, False, said, identifier, {"destination": where})
 
-    def _settle(self, ledger: Ledger, name: str, told: list[str]) -> None:
-        ledger.settle([name], self.base_url, told)
-        outbox.acknowledge(self.cache.cache_dir, name)
-        ledger.forget([name])
-
-    async def _send(self, event: "dict[str, Any]", ledger: Ledger) -> tuple[Answer, list[str]]:
-        """Send one recorded event through the circuit breaker."""
+    async def _send(self, passage: Passage, parcel: Parcel) -> str:
+        """Deliver one recorded event; "", or why it was not delivered."""
+        if not self.base_url:
+            passage.settle(Outcome([parcel.name], {}, []), "")
+            return ""
         if self.refusal:
-            return Answer(Verdict.UNWELL, self.refusal), []
-        resolved = ledger.resolved(event["event_id"])
-        if resolved is None:  # it changed nothing
-            return Answer(Verdict.DELIVERED), []
+            return self.refusal
         try:
-            courier = await self._deliveries()
+            token = await self._bearer()
         except Refused as refused:
-            return Answer(Verdict.UNWELL, str(refused)), []
-        permit = None
-        if self.enable_circuit_breaker:
-            permit = self.circuit_breaker.try_acquire()
-            if permit is None:
-                return Answer(Verdict.UNWELL, "the circuit is open"), []
+            return str(refused)
+        from lib.delivery.http import AsyncService
+
+        circuit = Circuit(self.circuit_breaker if self.enable_circuit_breaker else None)
+        engine = Engine(self.base_url, passage.ledger, batched=False)
+        settle = partial(passage.settle, service=self.base_url)
+        steps = supervised(engine, engine.deliver([parcel]), circuit, settle)
         try:
-            answer, told = await courier.deliver(wire.bodies(event, resolved), ledger)
-        except BaseException:
-            if permit is not None:
-                self.circuit_breaker.release(permit)
-            raise
-        if permit is not None and answer.verdict in FAILURES:
-            self.circuit_breaker.record_failure(permit)
-            # Dead or degraded? Asked at most once an interval, and nobody waits for it.
-            self.executor.fire_and_forget(self.health_checker.check_health())
-        elif permit is not None:
-            self.circuit_breaker.record_success(permit)
-        return answer, told
+            async with AsyncService(self.base_url, token, self._transport, self.timeout) as service:
+                await drive_async(steps, service.send)
+        except Failed as failed:
+            if self.enable_circuit_breaker and failed.answer.reason != OPEN_CIRCUIT:
+                # Dead or degraded? Asked at most once an interval, and nobody waits for it.
+                self.executor.fire_and_forget(self.health_checker.check_health())
+            return failed.answer.reason or "not delivered"
+        return (parcel.problem or "not delivered") if parcel.left else ""
 
-    async def _deliveries(self) -> Any:
-        """What sends. Raises Refused where there is no token to be had."""
-        if self._courier is None:
+    async def _bearer(self) -> str:
+        """The token, asked for once. Raises Refused."""
+        if self._token is None:
             import asyncio
-
-            from lib.resilience.courier import Courier
 
             found = self._destination
             # A command may take its time, and others of this process go on meanwhile.
-            token = await asyncio.to_thread(found.bearer) if found.command else found.token
-            # Another call may have made it meanwhile.
-            self._courier = self._courier or Courier(self.base_url, token, self._transport)
-        self._courier.timeout = self.timeout
-        return self._courier
+            command = found.command is not None
+            self._token = await asyncio.to_thread(found.bearer) if command else found.token
+        return self._token
 
     def _sync_in_background(self) -> None:
         """What waited longer goes now that the service answers, once at a time."""
@@ -274,21 +265,19 @@ class ResilientAPIClient:
 
         This is what `PatternCache.sync_cached_events` calls.
         """
+        directory = self.cache.cache_dir
         try:
-            event = plain(wrap({"event_data": event_data}))
-            event = Intake(self.cache.cache_dir).clean(event)
-            ledger = self._ledger()
-            if ledger.resolved(event["event_id"]) is None:
-                ledger.record_all([event])
-            if not self.base_url:
-                return {"destination": "ledger"}
-            answer, told = await self._send(event, ledger)
-            ledger.settle([], self.base_url, told)
+            intake = Intake(directory)
+            event = intake.clean(plain(wrap({"event_data": event_data})))
+            passage = Passage(directory, self._ledger(), intake)
+            if passage.ledger.resolved(event["event_id"]) is None:
+                passage.ledger.record_all([event])
+            problem = await self._send(passage, passage.parcel("", event))
         except Exception as error:
             raise TrackingError(repr(error)) from error
-        if answer.verdict is not Verdict.DELIVERED:
-            raise TrackingError(answer.reason)
-        return {"destination": self.base_url}
+        if problem:
+            raise TrackingError(problem)
+        return {"destination": self.base_url or "ledger"}
 
     async def get_stats(self) -> "dict[str, Any]":
         """The states of the four parts: executor, circuit_breaker, cache, health."""

@@ -146,53 +146,22 @@ class Phase4HealthChecker:
         return await asyncio.shield(request)
 
     async def _ask(self) -> bool:
-        import asyncio
-
         answer: object = None
         components: dict[str, str] = {}
         try:
-            # Outside the time limit, which is the service's and not our imports'.
-            client, timeout = self._client(), float(self.timeout)
-            status, body = await asyncio.wait_for(self._fetch(client), timeout)
-            answer = diagnosis.parse(status, body)
+            from lib.delivery.http import AsyncService, health_request
+
+            url = self.base_url
+            async with AsyncService(url, "", self._transport, float(self.timeout)) as service:
+                got = await service.fetch(diagnosis.MAX_ANSWER, **health_request(url))
+            answer = diagnosis.parse(got.status, bytes(got.body))
             components = diagnosis.read_components(answer)
-            state, error = diagnosis.verdict(status, answer, components), ""
+            state, error = diagnosis.verdict(got.status, answer, components), ""
         except Exception as problem:
             answer, state, error = None, DEAD, repr(problem)[:MAX_WORD]
         self._remember(state, components, error)
         self._answer = answer
         return state == HEALTHY
-
-    def _client(self) -> "httpx.AsyncClient":
-        import ssl
-
-        import httpx
-
-        # A context that trusts nobody: without TLS, loading the authorities is lost time.
-        encrypted = self.base_url.lower().startswith("https:")
-        verify = True if encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        network = self._transport or httpx.AsyncHTTPTransport(verify=verify, trust_env=False)
-        return httpx.AsyncClient(
-            transport=network, timeout=self.timeout, follow_redirects=False, trust_env=False
-        )
-
-    async def _fetch(self, client: "httpx.AsyncClient") -> tuple[int, bytes]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        body = bytearray()
-        try:
-            url = self.base_url + diagnosis.HEALTH_PATH
-            async with client.stream("GET", url, headers=headers) as response:
-                # A small compressed answer could unfold to any size before it can be measured.
-                if response.headers.get("Content-Encoding", "identity") != "identity":
-                    raise ValueError("the answer is compressed")
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > diagnosis.MAX_ANSWER:
-                        raise ValueError("the answer is too long")
-        finally:
-            if self._transport is None:
-                await client.aclose()
-        return response.status_code, bytes(body)
 
     def _remember(self, state: str, components: dict[str, str], error: str) -> None:
         before = UNKNOWN

@@ -1,19 +1,52 @@
 """Anything as something that JSON can say: what callers put into an event is theirs to choose."""
 
-from typing import Any
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, cast
 
+from lib.capture import identity
+from lib.spool.spooled import Event
 from lib.system import json_codec
+from lib.system.timestamps import timestamp
 
 MAX_DEPTH = 40
 
 
-def plain(value: dict[str, Any]) -> dict[str, Any]:
+def plain(value: Event) -> Event:
     """`value` itself if JSON can say it, else a copy with what it cannot say put into words."""
     try:
         json_codec.dumps(value)
         return value
     except (TypeError, ValueError, RecursionError):
-        return {str(key): _plain(item, 1) for key, item in value.items()}
+        return cast(Event, {str(key): _plain(item, 1) for key, item in value.items()})
+
+
+def wrap(event: Mapping[str, Any]) -> Event:
+    """`event` as the spool keeps it. Raises ValueError for what is none."""
+    body = event.get("event_data", event)
+    if not isinstance(body, dict):
+        raise ValueError("event_data is not a dict")
+    details = body.get("pattern_data")
+    details = details if isinstance(details, dict) else {}
+    identifier = event.get("event_id") or details.get("event_id") or os.urandom(16).hex()
+    when = event.get("timestamp") or timestamp(time.time_ns())
+    made = {
+        "retry_count": 0,
+        "last_retry": None,
+        **(event if "event_data" in event else {}),
+        "event_id": identifier,
+        "timestamp": when,
+        "event_type": event.get("event_type") or body.get("event_type") or "pattern_created",
+        "pattern_id": event.get("pattern_id") or body.get("pattern_id"),
+        "event_data": {
+            **body,
+            "pattern_data": {"event_id": identifier, "captured_at": when, **details},
+        },
+    }
+    if not identity.is_valid_id(made["pattern_id"]):
+        raise ValueError("pattern_id is not a pattern id")
+    return cast(Event, made)
 
 
 def _plain(value: object, depth: int) -> object:

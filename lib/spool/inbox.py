@@ -8,6 +8,10 @@ from lib.system import files, json_codec
 from lib.system.calls import posix
 from lib.system.digest import hex_digest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PREFIX = "pending_"
 SUFFIX = ".json"
 TEMPORARY = files.TEMPORARY
@@ -18,7 +22,9 @@ def file_name(event_id: str) -> str:
     return f"{PREFIX}{hex_digest(event_id)[:32]}{SUFFIX}"
 
 
-def commit(directory: str, event: "dict[str, object]", captured_ns: int, sync: bool = True) -> str:
+def commit(
+    directory: str, event: "Mapping[str, object]", captured_ns: int, sync: bool = True
+) -> str:
     """Put `event` into the spool, durably and never visible in part.
 
     The file is dated `captured_ns`, which is the order of delivery. Returns the key under which

@@ -9,14 +9,13 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 from lib.spool import inbox, tally
+from lib.spool.spooled import Event
 from lib.system import files, json_codec
 from lib.system.lock import NO_FLOCK, try_lock
 from lib.system.private_file import Refused, open_regular
-
-Event = dict[str, Any]
 
 LOCK_FILE = "flusher.lock"
 QUARANTINE = "quarantine"
@@ -132,7 +131,7 @@ def _checked(event: object) -> Event:
             raise Damaged(f"{field} is missing")
     if not isinstance(event.get("event_data"), dict):
         raise Damaged("event_data is missing")
-    return event
+    return cast(Event, event)
 
 
 def claim(directory: str, name: str) -> int | None:

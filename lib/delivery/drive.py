@@ -1,0 +1,63 @@
+"""Deliver to one service: drive the engine through the gate, and keep what comes of it.
+
+The flusher and the library's client differ in what sends only: `drive` waits for each answer,
+`drive_async` lets others run meanwhile.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from lib.delivery.answers import Answer, Failed, Verdict
+from lib.delivery.engine import Engine, Outcome, Request, Steps
+from lib.delivery.gate import Circuit
+from lib.delivery.wire import Body
+
+
+def supervised(
+    engine: Engine, steps: Steps, gate: Circuit, settle: Callable[[Outcome], None]
+) -> Steps:
+    """Yield those requests of `steps` that `gate` lets through; `settle` what came of each.
+
+    Raises Failed for the first that it does not, and for a failure of the service.
+    """
+    answers: list[Answer] | None = None
+    try:
+        while True:
+            try:
+                request = next(steps) if answers is None else steps.send(answers)
+            except StopIteration:
+                return
+            finally:
+                settle(engine.outcome())
+            refusal = gate.enter()
+            if refusal:
+                raise Failed(Answer(Verdict.UNWELL, refusal))
+            answers = yield request
+            gate.answered(engine.health(request, answers))
+    finally:
+        gate.leave()
+
+
+def drive(steps: Steps, send: Callable[[list[Body], bool], list[Answer]]) -> None:
+    """Send what `steps` yield, and give them the answers. Raises what they raise."""
+    try:
+        request: Request = next(steps)
+        while True:
+            request = steps.send(send(*request))
+    except StopIteration:
+        pass
+    finally:
+        steps.close()
+
+
+async def drive_async(
+    steps: Steps, send: Callable[[list[Body], bool], Awaitable[list[Answer]]]
+) -> None:
+    """Do the same as `drive` without blocking the event loop."""
+    try:
+        request: Request = next(steps)
+        while True:
+            request = steps.send(await send(*request))
+    except StopIteration:
+        pass
+    finally:
+        steps.close()

@@ -1,0 +1,265 @@
+"""Decide what a service is sent next: batches in order, split where one event is at fault.
+
+Nothing here sends: a generator yields one request after the other and is given the answers, so
+that the flusher and the library's client deliver by the same rules (see `lib.delivery.drive`).
+
+An event is one or more bodies (see `lib.delivery.wire`) and is delivered when all of them are.
+What it presupposes and the service was never told of goes before it. The first failure that is
+the service's own ends a run.
+"""
+
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from lib.delivery import wire
+from lib.delivery.answers import FAILURES, REFUSALS, Answer, Failed, Verdict
+from lib.delivery.portions import portions, split
+from lib.delivery.wire import Body
+
+if TYPE_CHECKING:
+    from lib.ledger.store import Origin
+
+BATCH = 100
+# What one request holds, in bytes of the files that its events come from.
+REQUEST_BYTES = 900 * 1024
+# Split requests that the service failed on without a reason; more of it is the service's fault.
+MAX_BROKEN = 30
+
+
+class Request(NamedTuple):
+    """What to send: several bodies on the batch route, or one without `batch`."""
+
+    bodies: list[Body]
+    batch: bool
+
+
+Steps = Generator[Request, list[Answer], None]
+
+
+class Memory(Protocol):
+    """What services were told of, and what patterns come from; `lib.ledger.store.Ledger`."""
+
+    def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]: ...
+
+    def forget_known(self, service: str, pattern_ids: Iterable[str]) -> None: ...
+
+    def creation_of(self, pattern_id: str) -> "Origin": ...
+
+
+class Parcel:
+    """An event to deliver: a name for it, its bodies in order, its size in bytes.
+
+    `left` counts the bodies that are still to be delivered; `problem` says why the last answer
+    left it behind.
+    """
+
+    def __init__(self, name: str, bodies: list[Body], size: int = 0) -> None:
+        self.name = name
+        self.bodies = bodies
+        self.size = size
+        self.left = len(bodies)
+        self.problem = ""
+
+
+class _Item(NamedTuple):
+    """One body to send; `parcel` is None for a creation that others presuppose. `healed`: it was
+    sent again already because the service lacked what it presupposes."""
+
+    body: Body
+    parcel: Parcel | None
+    size: int = 0
+    healed: bool = False
+
+
+class Outcome(NamedTuple):
+    """What came of requests: the names of delivered parcels, those that the service will not
+    take with the reason, and the ids of patterns and bodies that it knows now."""
+
+    delivered: list[str]
+    refused: dict[str, str]
+    told: list[str]
+
+
+class Engine:
+    """Decides about one run's deliveries to the service at `url`.
+
+    Args:
+        memory: what the service was told of. Before the next answer is given, whoever drives the
+            engine must put what `outcome` says into it.
+        batched: whether to try the batch route; False afterwards if there is none.
+        failures: how many runs in a row the service has failed without a reason. If any, it is
+            asked with one event before the others, each time with another one, for one may be
+            what it fails on.
+
+    `proven` says that the service took something, and by the present route.
+    """
+
+    def __init__(self, url: str, memory: Memory, batched: bool = True, failures: int = 0) -> None:
+        self.batched = batched
+        self.proven = False
+        self._url = url
+        self._memory = memory
+        self._failures = failures
+        self._seen: set[str] = set()
+        # Creations that the service does not take in any form.
+        self._hopeless: set[str] = set()
+        self._suspects: list[_Item] = []
+        self._broken = 0
+        self._outcome = Outcome([], {}, [])
+
+    def deliver(self, parcels: Iterable[Parcel]) -> Steps:
+        """Yield the requests that deliver `parcels`, in order. Raises Failed."""
+        if self._failures and not self.proven:
+            parcels = list(parcels)
+            if len(parcels) > 1:
+                probe = parcels.pop(-self._failures % len(parcels))
+                yield from self._run([self._items(probe)])
+        items = (item for parcel in parcels for item in self._items(parcel))
+        for group in portions(items, BATCH, REQUEST_BYTES):
+            yield from self._run([group])
+
+    def finish(self) -> Steps:
+        """Try once more, each alone, what was refused, now that others went through.
+
+        A refusal that was the service's passing trouble is then none. Raises Failed.
+        """
+        suspects, self._suspects = self._suspects, []
+        refused: set[Parcel | None] = set()
+        for item in suspects:
+            if item.parcel in refused:
+                continue
+            answers = yield Request([item.body], batch=False)
+            if item.parcel and answers[0].verdict in REFUSALS:
+                refused.add(item.parcel)
+                self._outcome.refused[item.parcel.name] = answers[0].reason
+            else:
+                self._settle([item], answers)
+
+    def outcome(self) -> Outcome:
+        """Return what came of the answers since the last call."""
+        found, self._outcome = self._outcome, Outcome([], {}, [])
+        return found
+
+    def health(self, request: Request, answers: list[Answer]) -> Answer:
+        """Return what `answers` say of the service's health; asked before they are given."""
+        worst = next((a for a in answers if a.verdict in FAILURES), answers[0])
+        no_route = request.batch and worst.verdict is Verdict.NO_ROUTE
+        if no_route or (worst.verdict is Verdict.BROKEN and self._is_divisible()):
+            return Answer(Verdict.DELIVERED)
+        return worst
+
+    def _is_divisible(self) -> bool:
+        """Whether a failure without a reason may be one event's: the service takes others."""
+        return self.proven and self._broken < MAX_BROKEN
+
+    def _items(self, parcel: Parcel) -> list[_Item]:
+        bodies = parcel.bodies
+        if len(bodies) > 1:  # some may have been delivered by a run that failed on the others
+            done = self._memory.known_at(self._url, map(_event_id, bodies))
+            bodies = [body for body in bodies if _event_id(body) not in done]
+        parcel.left = len(bodies)
+        if not bodies:
+            self._outcome.delivered.append(parcel.name)
+        return [_Item(body, parcel, parcel.size) for body in bodies]
+
+    def _run(self, groups: list[list[_Item]]) -> Steps:
+        """Send each group; what comes back from one goes before the next."""
+        while groups:
+            group = self._with_creations(groups.pop())
+            if len(group) > 1 and not self.batched:
+                groups += [[item] for item in reversed(group)]
+            elif group:
+                request = Request([item.body for item in group], batch=len(group) > 1)
+                answers = yield request
+                groups += self._follow(group, answers)[::-1]
+
+    def _follow(self, group: list[_Item], answers: list[Answer]) -> list[list[_Item]]:
+        """Act on the answers to a group; the groups that are to be sent next. Raises Failed."""
+        first = answers[0]
+        if len(group) > 1 and first.verdict is Verdict.NO_ROUTE:
+            self.batched = self.proven = False
+            return [group]
+        if first.verdict is Verdict.BROKEN and self._is_divisible():
+            self._broken += 1
+            return split(group) if len(group) > 1 else [self._leave(group[0], first)]
+        if len(group) > 1 and first.verdict in REFUSALS:
+            return split(group, first.culprit)
+        return self._settle(group, answers)
+
+    def _settle(self, group: list[_Item], answers: list[Answer]) -> list[list[_Item]]:
+        """Act on the answer to each body; what is to be sent again. Raises Failed."""
+        again: list[_Item] = []
+        fatal = None
+        for item, answer in zip(group, answers, strict=True):
+            if answer.verdict is Verdict.DELIVERED:
+                self._complete(item)
+            elif answer.verdict is Verdict.MISSING:
+                again += self._heal(item, answer)
+            elif answer.verdict in REFUSALS:
+                again += self._leave(item, answer)
+                if item.parcel:
+                    self._suspects.append(item)
+            else:
+                fatal = fatal or answer
+        if fatal:
+            raise Failed(fatal)
+        return [again]
+
+    def _complete(self, item: _Item) -> None:
+        self.proven = True
+        told = [item.body["pattern_id"]]
+        if item.parcel is not None:
+            if len(item.parcel.bodies) > 1:
+                told.append(_event_id(item.body))
+            item.parcel.left -= 1
+            if item.parcel.left == 0:
+                self._outcome.delivered.append(item.parcel.name)
+        self._seen.update(told)
+        self._outcome.told.extend(told)
+
+    def _heal(self, item: _Item, answer: Answer) -> list[_Item]:
+        """The service does not know what it was told of, or what it refused: tell it again."""
+        lost = wire.needs(item.body)
+        self._memory.forget_known(self._url, lost)
+        self._seen.difference_update(lost)
+        return self._leave(item, answer) if item.healed else [item._replace(healed=True)]
+
+    def _leave(self, item: _Item, answer: Answer) -> list[_Item]:
+        """Keep an event for another run; of a creation that we made up, try the ids and names."""
+        if item.parcel is not None:
+            item.parcel.problem = answer.reason
+            return []
+        bare = wire.without_code(item.body)
+        if bare != item.body:
+            return [_Item(bare, None)]
+        self._hopeless.add(bare["pattern_id"])
+        return []
+
+    def _with_creations(self, group: list[_Item]) -> list[_Item]:
+        """`group` with the creations before it that the service was never told of."""
+        told: set[str] = set()
+        made: list[_Item] = []
+        for item in group:
+            made += self._creations(item.body, told)
+            made.append(item)
+            told.add(item.body["pattern_id"])
+        return made
+
+    def _creations(self, body: Body, told: set[str]) -> list[_Item]:
+        """Make the creations that the service lacks for `body`, oldest first; note them in `told`.
+
+        What a creation comes from itself is looked for in the same way.
+        """
+        wanted = set(wire.needs(body)) - told - self._seen - self._hopeless
+        missing = wanted - self._memory.known_at(self._url, wanted)
+        made: list[_Item] = []
+        for need in wire.needs(body):
+            if need in missing and need not in told:
+                told.add(need)
+                creation = wire.creation(need, self._memory.creation_of(need))
+                made += [*self._creations(creation, told), _Item(creation, None)]
+        return made
+
+
+def _event_id(body: Body) -> str:
+    return str(body["pattern_data"]["event_id"])

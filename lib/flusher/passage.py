@@ -1,0 +1,187 @@
+"""What each file of a spool has been through, in one table, and every step that takes it on.
+
+    new -- take --> recorded -- hold --> waits -- settle --> gone
+                       or done ------------------------------^
+
+Each step is on the disk before the next: an event is in the ledger before it is sent, the ledger
+knows that it was delivered before its file is unlinked, and forgets it only then. So whoever is
+killed in between has left enough for the next run to go on exactly once.
+"""
+
+import os
+from collections.abc import Iterable
+from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
+
+from lib.delivery import wire
+from lib.delivery.engine import Outcome, Parcel
+from lib.flusher.intake import Ignored, Intake
+from lib.ledger.store import Ledger, Taken
+from lib.privacy.ignore import NotYet
+from lib.spool import outbox
+from lib.spool.books import Accounts
+from lib.spool.outbox import Waiting
+from lib.spool.spooled import Event
+from lib.system.logs import log
+
+# NEW: not recorded. RECORDED: in the ledger, for a service to have it too. WAITS: left for another
+# run. DONE: delivered, but its file is there. GONE: its file is not. REFUSED: it is in quarantine.
+Stage = Enum("Stage", "NEW RECORDED WAITS DONE GONE REFUSED")
+
+
+class Step(NamedTuple):
+    """Where a file is on its way; `key` is what its capture is counted under, "" if unknown."""
+
+    stage: Stage
+    key: str = ""
+
+
+class Passage:
+    """Takes the files of the spool at `directory` from one stage to the next.
+
+    Args:
+        directory: the spool.
+        ledger: where every event is recorded first.
+        intake: what reads the files.
+
+    For the holder of the flusher's lock, or of the one file that it takes (`outbox.claim`).
+    `delivered` counts the files taken out. Every method may raise OSError and sqlite3.Error.
+    """
+
+    def __init__(self, directory: str, ledger: Ledger, intake: Intake) -> None:
+        self.ledger = ledger
+        self.delivered = 0
+        self._directory = directory
+        self._intake = intake
+        self._table: dict[str, Step] = {}
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """The books of the spool, opened by who needs them."""
+        return Accounts(self._directory)
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage of file `name`."""
+        return self._table[name].stage if name in self._table else Stage.NEW
+
+    def left(self) -> set[str]:
+        """Return the names of the files that are left for another run."""
+        stay = (Stage.RECORDED, Stage.WAITS)
+        return {name for name, step in self._table.items() if step.stage in stay}
+
+    def recall(self, names: set[str]) -> None:
+        """Take over what earlier runs left of the files `names`, which are all that are there.
+
+        What waited and is gone was removed by somebody's hand, and is counted so.
+        """
+        aside = set(outbox.quarantined_names(self._directory))
+        taken = self.ledger.taken()
+        for name, (key, waits) in taken.items():
+            if name in names:
+                self._table[name] = Step(Stage.RECORDED if waits else Stage.DONE, key)
+            elif name not in aside and not os.path.lexists(f"{self._directory}/{name}"):
+                self._table[name] = Step(Stage.GONE, key)
+        gone = self._gone()
+        # Asked again: who unlinked it meanwhile has told the ledger before.
+        waiting = self.ledger.waiting() if gone else set()
+        keys = (self._table[name].key for name in gone if name in waiting)
+        removed = [key for key in keys if not self.accounts.is_dropped(key)]
+        if removed:
+            self.accounts.drop("removed", removed)
+        self.forget()
+
+    def meet(self, names: Iterable[str]) -> set[str]:
+        """Put `names` into the table; return those that were not in it."""
+        new = {name for name in names if name not in self._table}
+        self._table.update(dict.fromkeys(new, Step(Stage.NEW)))
+        return new
+
+    def read(self, files: list[Waiting]) -> dict[str, Event]:
+        """Return the events in those of `files` that go on, by name.
+
+        The others: one that was delivered is unlinked, one that may not be read yet WAITS, one
+        that an ignore file excludes is dropped, one that holds no event is put into quarantine.
+        """
+        self.accounts.ensure_captured(file.key for file in files)
+        events = {}
+        for file in files:
+            step = self._table.get(file.name)
+            is_done = step == Step(Stage.DONE, file.key)
+            if is_done or self.accounts.is_dropped(file.key):
+                self._unlink([file.name])
+            elif (event := self._read(file)) is not None:
+                events[file.name] = event
+        return events
+
+    def _read(self, file: Waiting) -> Event | None:
+        name = file.name
+        try:
+            return self._intake.read(name, recorded=self.stage(name) is Stage.RECORDED)
+        except FileNotFoundError:
+            pass
+        except (outbox.Busy, NotYet):
+            self.hold([name])
+        except Ignored:
+            self.accounts.drop("ignored", [file.key])
+            self._unlink([name])
+        except outbox.Damaged as damaged:
+            self.refuse(name, str(damaged))
+        return None
+
+    def take(self, found: Iterable[Taken]) -> None:
+        """Record those events that are not: RECORDED if a service is to have them, else DONE."""
+        new = [file for file in found if self.stage(file.name) is not Stage.RECORDED]
+        waiting = self.ledger.take(new) if new else set()
+        for file in new:
+            stage = Stage.RECORDED if file.name in waiting else Stage.DONE
+            self._table[file.name] = Step(stage, file.key)
+
+    def hold(self, names: Iterable[str]) -> None:
+        """Leave those files to another run, unless they are settled."""
+        for name in names:
+            self._table[name] = Step(Stage.WAITS)
+
+    def parcel(self, name: str, event: Event, size: int = 0) -> Parcel:
+        """Return what tells a service of the recorded `event`."""
+        resolved = self.ledger.resolved(event["event_id"])
+        return Parcel(name, wire.bodies(event, resolved) if resolved else [], size)
+
+    def settle(self, outcome: Outcome, service: str) -> None:
+        """Carry out what came of asking the service at that URL, for the files in the table."""
+        self.acknowledge((n for n in outcome.delivered if n in self._table), service, outcome.told)
+        for name, reason in outcome.refused.items():
+            self.refuse(name, f"refused by the service: {reason}")
+
+    def acknowledge(
+        self, names: Iterable[str], service: str = "", told: Iterable[str] = ()
+    ) -> None:
+        """Take those delivered files out of the spool; the service knows the ids in `told`."""
+        done = list(names)
+        waited = [name for name in done if self.stage(name) in (Stage.RECORDED, Stage.WAITS)]
+        if waited or told:
+            self.ledger.settle(waited, service, told)
+        self._unlink(done)
+        self.delivered += len(done)
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Put a file into quarantine."""
+        self._intake.quarantine(name, reason)
+        self._table[name] = Step(Stage.REFUSED)
+        log(self._directory, f"{name} put into quarantine: {reason}")
+
+    def forget(self) -> None:
+        """Let the ledger forget the files that are gone."""
+        gone = self._gone()
+        if gone:
+            self.ledger.forget(gone)
+        for name in gone:
+            del self._table[name]
+
+    def _gone(self) -> list[str]:
+        return [name for name, step in self._table.items() if step.stage is Stage.GONE]
+
+    def _unlink(self, names: Iterable[str]) -> None:
+        for name in names:
+            outbox.acknowledge(self._directory, name)
+            self._table[name] = Step(Stage.GONE)
