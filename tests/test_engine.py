@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from lib.delivery import engine, wire
 from lib.delivery.answers import REFUSALS, Answer, Failed, Verdict
 from lib.delivery.drive import drive, drive_async, supervised
-from lib.delivery.engine import Engine, Outcome, Parcel, Steps
+from lib.delivery.engine import Engine
 from lib.delivery.gate import Circuit
+from lib.delivery.parcels import Outcome, Parcel, Steps
 from lib.delivery.wire import Body
 from lib.ledger.store import Origin
 
@@ -71,6 +72,9 @@ class Service:
         self.has_batches = True
         # What it did not take in this run, not even with nothing but its names.
         self.given_up: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"Service({self.faults}, {self.poison=}, {self.mines=}, {self.taboo=})"
 
     def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]:
         assert service == URL
@@ -214,7 +218,7 @@ def test_every_event_is_delivered_once_refused_or_waits(
             check_run(queue)
     # It is well by then: what waits is what it breaks on, or whose parents it does not take.
     held = {n for n in queue.waiting() if not is_held(service, events[n])}
-    assert not held, held
+    assert not held, (held, service, len(service.requests), service.requests[-6:])
     assert {n for n in queue.refused if not is_poison(service, events[n])} <= spurious(queue)
 
 

@@ -13,8 +13,9 @@ from lib.delivery.approval import Approvals, Destination, Refused
 from lib.delivery.backoff import SECTION, Backoff
 from lib.delivery.breaker import shared_breaker
 from lib.delivery.drive import drive, supervised
-from lib.delivery.engine import BATCH, Engine, Memory, Outcome, Parcel, Steps
+from lib.delivery.engine import BATCH, Engine
 from lib.delivery.gate import Gate
+from lib.delivery.parcels import Memory, Outcome, Parcel, Steps
 from lib.system import packages
 from lib.system.clock import Clock
 from lib.system.settings import Settings

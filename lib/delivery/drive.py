@@ -7,8 +7,9 @@ The flusher and the library's client differ in what sends only: `drive` waits fo
 from collections.abc import Awaitable, Callable
 
 from lib.delivery.answers import Answer, Failed, Verdict
-from lib.delivery.engine import Engine, Outcome, Request, Steps
+from lib.delivery.engine import Engine
 from lib.delivery.gate import Circuit
+from lib.delivery.parcels import Outcome, Request, Steps
 from lib.delivery.wire import Body
 
 

@@ -8,76 +8,25 @@ What it presupposes and the service was never told of goes before it. The first 
 the service's own ends a run.
 """
 
-from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from lib.delivery import wire
 from lib.delivery.answers import FAILURES, REFUSALS, Answer, Failed, Verdict
+from lib.delivery.parcels import Item, Memory, Outcome, Parcel, Request, Steps, event_id
 from lib.delivery.portions import portions, split
 from lib.delivery.wire import Body
 
 if TYPE_CHECKING:
-    from lib.ledger.store import Origin
+    pass
 
 BATCH = 100
 # What one request holds, in bytes of the files that its events come from.
 REQUEST_BYTES = 900 * 1024
 # Split requests that the service failed on without a reason; more of it is the service's fault.
 MAX_BROKEN = 30
-
-
-class Request(NamedTuple):
-    """What to send: several bodies on the batch route, or one without `batch`."""
-
-    bodies: list[Body]
-    batch: bool
-
-
-Steps = Generator[Request, list[Answer], None]
-
-
-class Memory(Protocol):
-    """What services were told of, and what patterns come from; `lib.ledger.store.Ledger`."""
-
-    def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]: ...
-
-    def forget_known(self, service: str, pattern_ids: Iterable[str]) -> None: ...
-
-    def creation_of(self, pattern_id: str) -> "Origin": ...
-
-
-class Parcel:
-    """An event to deliver: a name for it, its bodies in order, its size in bytes.
-
-    `left` counts the bodies that are still to be delivered; `problem` says why the last answer
-    left it behind.
-    """
-
-    def __init__(self, name: str, bodies: list[Body], size: int = 0) -> None:
-        self.name = name
-        self.bodies = bodies
-        self.size = size
-        self.left = len(bodies)
-        self.problem = ""
-
-
-class _Item(NamedTuple):
-    """One body to send; `parcel` is None for a creation that others presuppose. `healed`: it was
-    sent again already because the service lacked what it presupposes."""
-
-    body: Body
-    parcel: Parcel | None
-    size: int = 0
-    healed: bool = False
-
-
-class Outcome(NamedTuple):
-    """What came of requests: the names of delivered parcels, those that the service will not
-    take with the reason, and the ids of patterns and bodies that it knows now."""
-
-    delivered: list[str]
-    refused: dict[str, str]
-    told: list[str]
+# How often a body is sent again because what it presupposes was not there.
+MAX_HEALS = 2
 
 
 class Engine:
@@ -103,7 +52,7 @@ class Engine:
         self._seen: set[str] = set()
         # Creations that the service does not take in any form.
         self._hopeless: set[str] = set()
-        self._suspects: list[_Item] = []
+        self._suspects: list[Item] = []
         self._broken = 0
         self._outcome = Outcome([], {}, [])
 
@@ -128,6 +77,7 @@ class Engine:
         for item in suspects:
             if item.parcel in refused:
                 continue
+            yield from self._run([self._with_creations([item])[:-1]])
             answers = yield Request([item.body], batch=False)
             if item.parcel and answers[0].verdict in REFUSALS:
                 refused.add(item.parcel)
@@ -152,17 +102,17 @@ class Engine:
         """Whether a failure without a reason may be one event's: the service takes others."""
         return self.proven and self._broken < MAX_BROKEN
 
-    def _items(self, parcel: Parcel) -> list[_Item]:
+    def _items(self, parcel: Parcel) -> list[Item]:
         bodies = parcel.bodies
         if len(bodies) > 1:  # some may have been delivered by a run that failed on the others
-            done = self._memory.known_at(self._url, map(_event_id, bodies))
-            bodies = [body for body in bodies if _event_id(body) not in done]
+            done = self._memory.known_at(self._url, map(event_id, bodies))
+            bodies = [body for body in bodies if event_id(body) not in done]
         parcel.left = len(bodies)
         if not bodies:
             self._outcome.delivered.append(parcel.name)
-        return [_Item(body, parcel, parcel.size) for body in bodies]
+        return [Item(body, parcel, parcel.size) for body in bodies]
 
-    def _run(self, groups: list[list[_Item]]) -> Steps:
+    def _run(self, groups: list[list[Item]]) -> Steps:
         """Send each group; what comes back from one goes before the next."""
         while groups:
             group = self._with_creations(groups.pop())
@@ -173,7 +123,7 @@ class Engine:
                 answers = yield request
                 groups += self._follow(group, answers)[::-1]
 
-    def _follow(self, group: list[_Item], answers: list[Answer]) -> list[list[_Item]]:
+    def _follow(self, group: list[Item], answers: list[Answer]) -> list[list[Item]]:
         """Act on the answers to a group; the groups that are to be sent next. Raises Failed."""
         first = answers[0]
         if len(group) > 1 and first.verdict is Verdict.NO_ROUTE:
@@ -186,9 +136,9 @@ class Engine:
             return split(group, first.culprit)
         return self._settle(group, answers)
 
-    def _settle(self, group: list[_Item], answers: list[Answer]) -> list[list[_Item]]:
+    def _settle(self, group: list[Item], answers: list[Answer]) -> list[list[Item]]:
         """Act on the answer to each body; what is to be sent again. Raises Failed."""
-        again: list[_Item] = []
+        again: list[Item] = []
         fatal = None
         for item, answer in zip(group, answers, strict=True):
             if answer.verdict is Verdict.DELIVERED:
@@ -196,6 +146,7 @@ class Engine:
             elif answer.verdict is Verdict.MISSING:
                 again += self._heal(item, answer)
             elif answer.verdict in REFUSALS:
+                self.proven = True  # whoever looks at an event closely enough to refuse it is well
                 again += self._leave(item, answer)
                 if item.parcel:
                     self._suspects.append(item)
@@ -205,61 +156,61 @@ class Engine:
             raise Failed(fatal)
         return [again]
 
-    def _complete(self, item: _Item) -> None:
+    def _complete(self, item: Item) -> None:
         self.proven = True
         told = [item.body["pattern_id"]]
         if item.parcel is not None:
             if len(item.parcel.bodies) > 1:
-                told.append(_event_id(item.body))
+                told.append(event_id(item.body))
             item.parcel.left -= 1
             if item.parcel.left == 0:
                 self._outcome.delivered.append(item.parcel.name)
         self._seen.update(told)
         self._outcome.told.extend(told)
 
-    def _heal(self, item: _Item, answer: Answer) -> list[_Item]:
+    def _heal(self, item: Item, answer: Answer) -> list[Item]:
         """The service does not know what it was told of, or what it refused: tell it again."""
         lost = wire.needs(item.body)
         self._memory.forget_known(self._url, lost)
         self._seen.difference_update(lost)
-        return self._leave(item, answer) if item.healed else [item._replace(healed=True)]
+        if item.heals == MAX_HEALS:
+            return self._leave(item, answer)
+        return [item._replace(heals=item.heals + 1)]
 
-    def _leave(self, item: _Item, answer: Answer) -> list[_Item]:
+    def _leave(self, item: Item, answer: Answer) -> list[Item]:
         """Keep an event for another run; of a creation that we made up, try the ids and names."""
         if item.parcel is not None:
             item.parcel.problem = answer.reason
             return []
         bare = wire.without_code(item.body)
         if bare != item.body:
-            return [_Item(bare, None)]
+            return [Item(bare, None)]
         self._hopeless.add(bare["pattern_id"])
         return []
 
-    def _with_creations(self, group: list[_Item]) -> list[_Item]:
+    def _with_creations(self, group: list[Item]) -> list[Item]:
         """`group` with the creations before it that the service was never told of."""
         told: set[str] = set()
-        made: list[_Item] = []
+        made: list[Item] = []
         for item in group:
             made += self._creations(item.body, told)
             made.append(item)
-            told.add(item.body["pattern_id"])
+            # What was not taken a moment ago may not be taken now: the last time, rely on none.
+            if item.heals < MAX_HEALS:
+                told.add(item.body["pattern_id"])
         return made
 
-    def _creations(self, body: Body, told: set[str]) -> list[_Item]:
+    def _creations(self, body: Body, told: set[str]) -> list[Item]:
         """Make the creations that the service lacks for `body`, oldest first; note them in `told`.
 
         What a creation comes from itself is looked for in the same way.
         """
         wanted = set(wire.needs(body)) - told - self._seen - self._hopeless
         missing = wanted - self._memory.known_at(self._url, wanted)
-        made: list[_Item] = []
+        made: list[Item] = []
         for need in wire.needs(body):
             if need in missing and need not in told:
                 told.add(need)
                 creation = wire.creation(need, self._memory.creation_of(need))
-                made += [*self._creations(creation, told), _Item(creation, None)]
+                made += [*self._creations(creation, told), Item(creation, None)]
         return made
-
-
-def _event_id(body: Body) -> str:
-    return str(body["pattern_data"]["event_id"])

@@ -134,7 +134,7 @@ def of_error(error: Exception) -> Answer:
     return Answer(Verdict.UNWELL if isinstance(error, unsent) else Verdict.UNKNOWN, reason)
 
 
-class _Connection:
+class Connection:
     """What sends to the service at `url`; `token`: sent as a bearer token unless empty.
 
     `requests` counts those made.
@@ -145,7 +145,7 @@ class _Connection:
         self._url = url.rstrip("/")
         self._token = token
 
-    def _prepare(self, bodies: list[Body], batch: bool) -> dict[str, Any]:
+    def prepare(self, bodies: list[Body], batch: bool) -> dict[str, Any]:
         """Return what httpx is to send. Raises Unsayable."""
         content = encode(bodies, batch)
         self.requests += 1
@@ -154,7 +154,7 @@ class _Connection:
         return {"method": "POST", "url": url, "content": content, "headers": headers}
 
 
-class Service(_Connection):
+class Service(Connection):
     """One keep-alive connection; close it after use."""
 
     def __init__(self, url: str, token: str = "") -> None:
@@ -172,7 +172,7 @@ class Service(_Connection):
         Never raises.
         """
         try:
-            reader = self.fetch(MAX_ANSWER, TOTAL, **self._prepare(bodies, batch))
+            reader = self.fetch(MAX_ANSWER, TOTAL, **self.prepare(bodies, batch))
             return reader.classify(len(bodies), batch)
         except Exception as error:
             return [of_error(error)] * len(bodies)
@@ -188,61 +188,6 @@ class Service(_Connection):
             for chunk in response.iter_bytes():
                 reader.add(chunk)
         return reader
-
-
-class AsyncService(_Connection):
-    """The same without blocking the event loop; to be used in an `async with` statement.
-
-    `transport` is what httpx sends through, and its owner closes it; None: the network. `total`
-    is the seconds that one request may take.
-    """
-
-    def __init__(
-        self, url: str, token: str, transport: httpx.AsyncBaseTransport | None, total: float
-    ) -> None:
-        super().__init__(url, token)
-        self._transport = transport
-        self._total = total
-        self._client: httpx.AsyncClient | None = None
-
-    async def __aenter__(self) -> "AsyncService":
-        return self
-
-    async def __aexit__(self, *problem: object) -> None:
-        if self._client is not None and self._transport is None:
-            await self._client.aclose()
-
-    async def send(self, bodies: list[Body], batch: bool) -> list[Answer]:
-        """Send as `Service.send` does."""
-        try:
-            reader = await self.fetch(MAX_ANSWER, **self._prepare(bodies, batch))
-            return reader.classify(len(bodies), batch)
-        except Exception as error:
-            return [of_error(error)] * len(bodies)
-
-    async def fetch(self, limit: int, **sent: Any) -> Reader:
-        """Make a request of httpx's `sent`, and read at most `limit` bytes of the answer.
-
-        Raises what httpx raises, TimeoutError and ValueError.
-        """
-        import asyncio
-
-        if self._client is None:  # outside the time limit, which is the service's
-            network = self._transport or httpx.AsyncHTTPTransport(
-                verify=tls_for(self._url), trust_env=False
-            )
-            timeout = timeouts(self._total)
-            self._client = httpx.AsyncClient(transport=network, timeout=timeout, **PLAIN)
-        reader = Reader(limit, self._total)
-        await asyncio.wait_for(_read(self._client, reader, sent), self._total)
-        return reader
-
-
-async def _read(client: httpx.AsyncClient, reader: Reader, sent: dict[str, Any]) -> None:
-    async with client.stream(**sent) as response:
-        reader.begin(response)
-        async for chunk in response.aiter_bytes():
-            reader.add(chunk)
 
 
 def health_request(url: str) -> dict[str, Any]:

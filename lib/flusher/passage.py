@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from lib.delivery import wire
-from lib.delivery.engine import Outcome, Parcel
+from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Ignored, Intake
 from lib.ledger.store import Ledger, Taken
 from lib.privacy.ignore import NotYet

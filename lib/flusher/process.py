@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lib.delivery.approval import Approvals
@@ -161,10 +162,8 @@ class Flusher:
         return any(name not in self._kept for name in outbox.names(self.directory))
 
     def _forget_mark(self) -> None:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(f"{self.directory}/{wake.MARK_FILE}")
-        except FileNotFoundError:
-            pass
 
     def _is_late(self) -> bool:
         return time.monotonic() >= self._deadline
@@ -186,9 +185,8 @@ class Flusher:
         try:
             ledger = open_ledger(self.directory)
             try:
-                passage = Passage(
-                    self.directory, ledger, Intake(self.directory, ledger.has_earlier_ids())
-                )
+                intake = Intake(self.directory, ledger.has_earlier_ids())
+                passage = Passage(self.directory, ledger, intake)
                 self._deliver_all(passage)
                 self._tidy(passage)
             finally:

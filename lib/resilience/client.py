@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from lib.delivery.answers import Failed
 from lib.delivery.approval import Approvals, Destination, Refused
 from lib.delivery.drive import drive_async, supervised
-from lib.delivery.engine import Engine, Outcome, Parcel
+from lib.delivery.engine import Engine
 from lib.delivery.gate import OPEN_CIRCUIT, Circuit
+from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Intake
 from lib.flusher.passage import Passage
 from lib.ledger.store import Ledger, Taken, open_ledger
@@ -226,7 +227,7 @@ class ResilientAPIClient:
             token = await self._bearer()
         except Refused as refused:
             return str(refused)
-        from lib.delivery.http import AsyncService
+        from lib.delivery.async_http import AsyncService
 
         circuit = Circuit(self.circuit_breaker if self.enable_circuit_breaker else None)
         engine = Engine(self.base_url, passage.ledger, batched=False)

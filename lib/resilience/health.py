@@ -149,7 +149,8 @@ class Phase4HealthChecker:
         answer: object = None
         components: dict[str, str] = {}
         try:
-            from lib.delivery.http import AsyncService, health_request
+            from lib.delivery.async_http import AsyncService
+            from lib.delivery.http import health_request
 
             url = self.base_url
             async with AsyncService(url, "", self._transport, float(self.timeout)) as service:
