@@ -103,13 +103,14 @@ def test_a_plain_function_keeps_its_result() -> None:
         return 2 * number
 
     plain: Any = double
+    track: Any
     for track in (graceful_tracking(fallback_return=-1)(plain), graceful_tracking(plain)):
         assert asyncio.run(track(2)) == 4
     assert asyncio.run(graceful_tracking(fallback_return=-1)(plain)(-5)) == -1
-    assert asyncio.run(graceful_tracking(plain)(-5)) is None
+    assert asyncio.run(graceful_tracking(plain)(-5)) is None  # type: ignore[no-untyped-call]
     # What gives something to wait for is waited for.
     later: Any = lambda: asyncio.sleep(0, "late")  # noqa: E731
-    assert asyncio.run(graceful_tracking(later)()) == "late"
+    assert asyncio.run(graceful_tracking(later)()) == "late"  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])

@@ -301,7 +301,7 @@ STATUS: Facts = {
     "service": {"url": None, "problem": None, "last_delivery": None, "next_attempt_in": 0.0},
     "flusher": {"running": False, "last_run": None, "last_error": None, "last_delivery": None},
     "environment": {"state": "ready"}, "interpreter": {}, "circuit_breaker": {}, "health": {},
-    "cache_dir": "", "ledgers_put_aside": 0,
+    "cache_dir": "", "ledgers_put_aside": 0, "warnings": [],
 }  # fmt: skip
 
 

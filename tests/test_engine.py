@@ -17,7 +17,7 @@ from lib.delivery.engine import Engine
 from lib.delivery.gate import Circuit
 from lib.delivery.parcels import Outcome, Parcel, Steps
 from lib.delivery.wire import Body
-from lib.ledger.store import Origin
+from lib.ledger.rows import Origin
 
 URL = "http://service"
 SMALL_BATCH = 4

@@ -32,7 +32,7 @@ class Project:
         self.calls += 1
         data = write_payload(path, code, str(self.calls), self.contents.get(path))
         data["tool_response"].update(answer)
-        event: dict[str, Any] = capture(data, 1_800_000_000_000_000_000 + self.calls)
+        event: Any = capture(data, 1_800_000_000_000_000_000 + self.calls)
         self.ledger.record_all([event])
         self.contents[path] = code
         return str(event["content_pattern_id"])
@@ -88,7 +88,8 @@ def test_a_second_capture_of_the_same_call_is_counted_as_known(ledger: History) 
 
 
 def test_what_was_taken_before_is_not_counted_again(ledger: History) -> None:
-    taken = Taken("pending_1", "key.1", capture(payload("03-edit-py.post"), 1), waits=True)
+    event: Any = capture(payload("03-edit-py.post"), 1)
+    taken = Taken("pending_1", "key.1", event, waits=True)
     for _ in range(2):
         assert ledger.take([taken]) == {"pending_1"}
         assert ledger.counters() == {}
@@ -142,7 +143,7 @@ def test_files_are_found_by_their_last_components(project: Project) -> None:
 def test_a_failed_batch_leaves_nothing(ledger: History) -> None:
     good: Any = capture(payload("03-edit-py.post"), 1)
     with pytest.raises(KeyError):
-        ledger.record_all([good, {}])
+        ledger.record_all([good, {}])  # type: ignore[typeddict-item]
     assert ledger.events() == []
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_installing_upgrading_and_uninstalling(installed_home: Path) -> None:
     would = f"{path} would lead to {command}"
     assert would in run_install(installed_home, "--dry-run").stdout.splitlines()
     assert not path.is_symlink()
-    on_path = {"PATH": f"{PATH}:{path.parent}"}
+    on_path: Any = {"PATH": f"{PATH}:{path.parent}"}
     lines = run_install(installed_home, **on_path).stdout.splitlines()
     assert lines[-1] == "  pattern-tracker status"
     assert run_install(installed_home).stdout.splitlines()[-2:] == [

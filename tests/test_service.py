@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from lib.delivery.answers import Verdict
 from lib.delivery.http import Service
 from tests.support.service_double import Fault, ServiceDouble
 
-BODY = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
+BODY: Any = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
 
 
 class Accepting(BaseHTTPRequestHandler):
@@ -88,14 +89,16 @@ def test_every_time_out_is_set_and_none_exceeds_the_total() -> None:
 
 @pytest.mark.parametrize("event_id", ["e\r\nX-Injected: yes", "\u00e4", "a b", ""])
 def test_an_event_id_cannot_inject_a_header(event_id: str) -> None:
-    headers = http.headers_for([{"pattern_data": {"event_id": event_id}}], "")
+    body: Any = {"pattern_data": {"event_id": event_id}}
+    headers = http.headers_for([body], "")
     assert headers["Idempotency-Key"].isalnum()
     assert headers["Idempotency-Key"].isascii()
 
 
 def test_what_json_cannot_say_is_the_events_fault_and_is_not_sent() -> None:
     sender = Service("http://127.0.0.1:9")
-    (answer,) = sender.send([{**BODY, "pattern_data": {"event_id": object()}}], batch=False)
+    body: Any = {**BODY, "pattern_data": {"event_id": object()}}
+    (answer,) = sender.send([body], batch=False)
     assert (answer.verdict, sender.requests) == (Verdict.BAD, 0)
     sender.close()
 

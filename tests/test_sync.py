@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from lib.delivery.http import Service
 from tests.support.bundle import Bundle, write_payload
 from tests.support.service_double import Fault, ServiceDouble
 from tests.support.terminals import open_terminal
+
+BODY: Any = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
 
 
 @pytest.fixture
@@ -119,7 +122,11 @@ def test_trust_is_given_listed_and_taken_back(installed_home: Path, tmp_path: Pa
 
 def test_a_token_is_sent_as_a_bearer_token(server: ServiceDouble) -> None:
     sender = Service(server.url, "s3cr3t")
-    body = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
+    body: Any = {
+        "event_type": "pattern_created",
+        "pattern_id": "a",
+        "pattern_data": {"event_id": "e"},
+    }
     (answer,) = sender.send([body], batch=False)
     sender.close()
     assert answer.verdict is Verdict.DELIVERED
@@ -129,7 +136,11 @@ def test_a_token_is_sent_as_a_bearer_token(server: ServiceDouble) -> None:
 def test_an_error_does_not_tell_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "CONNECT", 0.2)
     sender = Service("http://127.0.0.1:9", "s3cr3t\nX: y")
-    body = {"event_type": "pattern_created", "pattern_id": "a", "pattern_data": {"event_id": "e"}}
+    body: Any = {
+        "event_type": "pattern_created",
+        "pattern_id": "a",
+        "pattern_data": {"event_id": "e"},
+    }
     (answer,) = sender.send([body], batch=False)
     sender.close()
     assert "s3cr3t" not in answer.reason

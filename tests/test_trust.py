@@ -289,7 +289,8 @@ def test_limits_of_a_project_drop_nobodys_events(session: Session, name: str) ->
     assert len(session.bundle.pending()) == 2
     # The user's own are kept, by the same flusher.
     session.settings(project={})
-    session.edit(**{name: LIMITS[name]})
+    given: Any = {name: LIMITS[name]}
+    session.edit(**given)
     wait_for(lambda: session.bundle.json("status")["dropped"])
 
 
@@ -440,7 +441,7 @@ def test_what_reaches_the_flusher(session: Session, tmp_path: Path) -> None:
     spy.parent.mkdir(parents=True)
     spy.write_text(f"#!/bin/sh\ncommand -p env >{seen}.part\ncommand -p mv {seen}.part {seen}\n")
     spy.chmod(0o755)
-    given = {name: "/elsewhere" for name in HOSTILE if not name.startswith(("LD_", "GLIBC"))}
+    given: Any = {name: "/elsewhere" for name in HOSTILE if not name.startswith(("LD_", "GLIBC"))}
     given |= {name: "1" for name in USEFUL - {"HOME"}} | {"LD_LIBRARY_PATH": "/elsewhere"}
     assert set(naive_child({**given, "HOME": "/h"})) >= given.keys()
     session.bundle.root = root

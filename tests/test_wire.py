@@ -20,7 +20,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-def resolved(event: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def resolved(event: Any, **changes: Any) -> Any:
     data = event["event_data"]
     found = {
         "event_type": event["event_type"],
@@ -32,11 +32,11 @@ def resolved(event: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**found, **changes}
 
 
-def created(code: str = "x = 1", path: str = "/p/a.py") -> dict[str, Any]:
+def created(code: str = "x = 1", path: str = "/p/a.py") -> Any:
     return build("pattern_created", Content(code, path), path=path, captured_ns=10**18)
 
 
-def accepted(body: dict[str, Any]) -> None:
+def accepted(body: Any) -> None:
     """The double takes the body as it is: no schema error, no bad value."""
     check_values(read_event(read_json(json.dumps(body).encode("utf-8", "surrogatepass"), 500)))
 
@@ -56,6 +56,7 @@ def test_the_service_accepts_whatever_was_captured(
     event = created("x = 1", "/p/a.py")
     event["event_data"].update(pattern_name=name * 50, file_path=path, reason=reason)
     event["event_data"]["pattern_data"] |= {"code": code, "extra": extra}
+    body: Any
     (body,) = wire.bodies(event, resolved(event))
     accepted(body)
 
@@ -74,6 +75,7 @@ def test_lengths_are_clamped() -> None:
     for name in wire.LIMITS:
         if name != "pattern_id":
             event["event_data"][name] = "x" * 1000
+    body: Any
     (body,) = wire.bodies(event, resolved(event))
     accepted(body)
     assert {name: len(body[name]) for name in wire.LIMITS if name != "pattern_id"} == {
@@ -93,7 +95,9 @@ def test_a_field_of_another_type_gets_its_default(field: str) -> None:
 
 
 def test_id_time_and_session_travel_in_the_pattern_data() -> None:
-    event = build("pattern_created", Content("x = 1", "a.py"), session_id="s-1", captured_ns=10**18)
+    event: Any = build(
+        "pattern_created", Content("x = 1", "a.py"), session_id="s-1", captured_ns=10**18
+    )
     data = wire.bodies(event, resolved(event))[0]["pattern_data"]
     assert data["event_id"] == event["event_id"]
     assert data["captured_at"] == event["timestamp"]
@@ -104,6 +108,7 @@ def test_a_pattern_is_never_its_own_parent() -> None:
     event = created()
     own = event["pattern_id"]
     merged = {"event_type": "pattern_merged", "edge_type": "merged_from"}
+    body: Any
     (body,) = wire.bodies(event, resolved(event, parents=[own, "other"], **merged))
     accepted(body)
     assert (body["event_type"], body["parent_pattern_ids"]) == ("pattern_forked", ["other"])
@@ -113,7 +118,7 @@ def test_a_pattern_is_never_its_own_parent() -> None:
 
 def test_a_marked_file_tells_of_its_content_too() -> None:
     before = Content("x = 1", "/p/a.py")
-    event = build(
+    event: Any = build(
         "pattern_applied", Content("# pattern-id: retry-1\nx = 2", "/p/a.py"), path="/p/a.py",
         before=before, captured_ns=10**18,
     )  # fmt: skip

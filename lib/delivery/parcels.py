@@ -7,7 +7,7 @@ from lib.delivery.answers import Answer
 from lib.delivery.wire import Body
 
 if TYPE_CHECKING:
-    from lib.ledger.store import Origin
+    from lib.ledger.rows import Origin
 
 
 class Request(NamedTuple):

@@ -12,7 +12,7 @@ from lib.spool.spooled import Event
 from lib.system.digest import hex_digest
 
 if TYPE_CHECKING:
-    from lib.ledger.store import Origin, Resolved
+    from lib.ledger.rows import Origin, Resolved
 
 # In characters.
 LIMITS = {

@@ -74,9 +74,9 @@ class Intake:
         cwd = event.get("cwd")
         cwd = cwd if isinstance(cwd, str) else ""
         names = [event["event_data"].get("file_path"), event.get("named")]
-        names = [name for name in names if isinstance(name, str)]
-        places = [(n, cwd) for n in names] + [(real(n), real(cwd)) for n in names]
-        found = any(is_private(name, cwd, self._config_dir) for name in names) or any(
+        named = [name for name in names if isinstance(name, str)]
+        places = [(n, cwd) for n in named] + [(real(n), real(cwd)) for n in named]
+        found = any(is_private(name, cwd, self._config_dir) for name in named) or any(
             self._ignores.excludes(*place) for place in dict.fromkeys(places)
         )
         while self._ignores.problems:

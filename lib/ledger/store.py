@@ -10,9 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, cast
 
 from lib.ledger.recording import RECORDED, Recording, add_to_counter, creation_event_id, unpack
+from lib.ledger.rows import Origin, Resolved
 from lib.ledger.schema import EARLIER_IDS, prepare
 from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
@@ -30,29 +31,6 @@ class Taken(NamedTuple):
     key: str
     event: Event
     waits: bool
-
-
-class Resolved(TypedDict):
-    """What the ledger made of an event. content_id is the id of the code, another one than
-    pattern_id where the file applies a marked pattern."""
-
-    event_type: str
-    pattern_id: str
-    content_id: str
-    parents: list[str]
-    edge_type: str | None
-
-
-class Origin(TypedDict, total=False):
-    """What a pattern's creation can be told from; event_id and timestamp are always there."""
-
-    event_id: str
-    timestamp: str | None
-    pattern_name: str | None
-    pattern_type: str | None
-    language: str | None
-    code: str | None
-    parents: list[str]
 
 
 class Ledger:

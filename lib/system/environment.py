@@ -87,7 +87,6 @@ def build(
         say: called with a few words at each step.
 
     Raises BuildError, OSError.
-
     """
     try:
         if not (earlier and _copied(earlier, environment, lock, interpreter, say)):

@@ -31,7 +31,6 @@ class Settings:
         failure_threshold: consecutive failures that open the circuit (a count).
         breaker_timeout, health_interval, health_timeout: seconds.
         warnings: one line for each value that was not usable.
-
     """
 
     def __init__(self, environ: "Mapping[str, str]") -> None:

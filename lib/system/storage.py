@@ -66,7 +66,6 @@ class SharedStorage(Storage):
             loop waits too.
 
     `update` raises OSError; TimeoutError if the lock was not to be had.
-
     """
 
     def __init__(

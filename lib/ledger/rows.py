@@ -1,0 +1,26 @@
+"""What the ledger hands out to those who deliver."""
+
+from typing import TypedDict
+
+
+class Resolved(TypedDict):
+    """What the ledger made of an event. content_id is the id of the code, another one than
+    pattern_id where the file applies a marked pattern."""
+
+    event_type: str
+    pattern_id: str
+    content_id: str
+    parents: list[str]
+    edge_type: str | None
+
+
+class Origin(TypedDict, total=False):
+    """What a pattern's creation can be told from; event_id and timestamp are always there."""
+
+    event_id: str
+    timestamp: str | None
+    pattern_name: str | None
+    pattern_type: str | None
+    language: str | None
+    code: str | None
+    parents: list[str]
