@@ -44,8 +44,8 @@ def is_complete(environment: str, lock: str, any_python: bool = False) -> bool:
     """Check that `environment` was built from the lock file as it is now, and by this Python."""
     python, pinned = _made_for(environment)
     this, wanted = _signature(lock).split("\0")
-    is_for_us = pinned == wanted and (any_python or python == this)
-    return is_for_us and os.access(python_of(environment), os.X_OK)
+    is_usable = os.access(python_of(environment), os.X_OK)
+    return is_usable and pinned == wanted and (any_python or python == this)
 
 
 def _made_for(environment: str) -> tuple[str, str]:
@@ -53,9 +53,9 @@ def _made_for(environment: str) -> tuple[str, str]:
     try:
         with open(f"{environment}/{MARK}", encoding="utf-8") as file:
             python, pinned = file.read().split("\0")
+            return python, pinned
     except (OSError, ValueError):
         return "", ""
-    return python, pinned
 
 
 def works(environment: str) -> bool:
@@ -223,19 +223,16 @@ def _run(
 
     `said` are variables for it where the environment has no others.
     """
-    environ = dict(said or {})
-    for name, value in os.environ.items():
-        if not name.startswith(("PIP_", "UV_", "VIRTUALENV_")) or name in VARIABLES:
-            environ[name] = value
+    strange = {n for n in os.environ if n.startswith(("PIP_", "UV_", "VIRTUALENV_"))} - VARIABLES
+    environ = dict(said or {}) | {n: v for n, v in os.environ.items() if n not in strange}
     lines: list[str] = []
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=environ, text=True, errors="replace",
     ) as process:  # fmt: skip
-        for line in process.stdout or ():
-            if line.strip():
-                lines.append(line.strip())
-                meet(line.strip())
+        for line in filter(None, map(str.strip, process.stdout or ())):
+            lines.append(line)
+            meet(line)
     return (lines or [f"exit code {process.returncode}"]) if process.returncode else []
 
 
