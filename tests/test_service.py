@@ -1,10 +1,12 @@
 """The connection to the service: nothing in the environment steers it."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import httpx
 import pytest
 
 from lib.delivery import http
-from lib.delivery.answers import Verdict
+from lib.delivery.answers import Answer, Verdict
 from lib.delivery.http import Service
 from tests.support.service_double import Fault, ServiceDouble
 
@@ -112,3 +114,37 @@ def test_an_answer_without_end_is_read_to_a_bound(announced: bool) -> None:
         sender.close()
     assert answer.verdict is Verdict.UNKNOWN
     assert "too long" in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("first", "piece"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    ],
+    ids=["interim", "headers", "body"],
+)
+def test_a_request_ends_on_the_clock_however_slowly_it_is_answered(
+    first: bytes, piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No step of it takes long enough for a time-out of httpx."""
+    monkeypatch.setattr(http, "TOTAL", 0.5)
+    over = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(first)
+            while not over.wait(0.02):
+                connection.sendall(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        sender = Service(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        (answer,) = sender.send([BODY], batch=False)
+        over.set()
+        sender.close()
+        thread.join()
+    assert answer == Answer(Verdict.UNKNOWN, "TimeoutError: the answer takes too long")

@@ -36,9 +36,9 @@ class Engine:
         memory: what the service was told of. Before the next answer is given, whoever drives the
             engine must put what `outcome` says into it.
         batched: whether to try the batch route; False afterwards if there is none.
-        failures: how many runs in a row the service has failed without a reason. If any, it is
-            asked with one event before the others, each time with another one, for one may be
-            what it fails on.
+        failures: how many runs in a row the service has failed without a reason or an answer. If
+            any, it is asked with one event before the others, each time with another one, for one
+            may be what it fails on.
 
     `proven` says that the service took something, and by the present route.
     """

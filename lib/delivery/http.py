@@ -4,8 +4,11 @@ Nothing of the environment steers a request: no proxy variables, no redirects, n
 certificate authorities than those of the environment that we installed.
 """
 
+import socket
 import ssl
+import threading
 import time
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -25,6 +28,7 @@ CONNECT, WRITE, READ, POOL = 2.0, 5.0, 8.0, 1.0
 TOTAL = 12.0
 # The service closes a connection that was silent for 5 seconds, and the race is not worth losing.
 IDLE = 3.0
+TOO_LONG = "the answer takes too long"
 MAX_ANSWER = 4 * 1024 * 1024
 HEADERS = {
     "Accept": "application/json",
@@ -97,8 +101,12 @@ class Reader:
         self.body += chunk
         if len(self.body) > self._limit:
             raise ValueError("the answer is too long")
-        if time.monotonic() > self._deadline:
-            raise TimeoutError("the answer takes too long")
+        if self.is_late():
+            raise TimeoutError(TOO_LONG)
+
+    def is_late(self) -> bool:
+        """Tell whether the time is over."""
+        return time.monotonic() >= self._deadline
 
     def health(self) -> str:
         """Return HEALTHY or DEGRADED, by the service's own words. Raises ValueError for others."""
@@ -160,6 +168,7 @@ class Service(Connection):
     def __init__(self, url: str, token: str = "") -> None:
         super().__init__(url, token)
         transport = httpx.HTTPTransport(verify=tls_for(url), trust_env=False, limits=LIMITS)
+        self._stream: Any = None
         self._client = httpx.Client(transport=transport, timeout=timeouts(), **PLAIN)
 
     def close(self) -> None:
@@ -183,11 +192,35 @@ class Service(Connection):
         Raises what httpx raises, TimeoutError and ValueError.
         """
         reader = Reader(limit, total)
-        with self._client.stream(**sent, timeout=timeouts(total)) as response:
-            reader.begin(response)
-            for chunk in response.iter_bytes():
-                reader.add(chunk)
+        # What drips in a byte at a time keeps within httpx's time-outs, which are for one step.
+        watch = threading.Timer(total, self._cut)
+        watch.daemon = True
+        watch.start()
+        try:
+            traced = {"trace": self._trace}
+            with self._client.stream(**sent, timeout=timeouts(total), extensions=traced) as found:
+                reader.begin(found)
+                for chunk in found.iter_bytes():
+                    reader.add(chunk)
+        except httpx.HTTPError:
+            if not reader.is_late():
+                raise
+        finally:
+            watch.cancel()
+        if reader.is_late():  # what was cut may look like the end of an answer without a length
+            raise TimeoutError(TOO_LONG)
         return reader
+
+    def _trace(self, step: str, found: dict[str, Any]) -> None:
+        """Remember the connection of the request; httpx calls this at each of its steps."""
+        if step in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._stream = found["return_value"]
+
+    def _cut(self) -> None:
+        """End the connection, from another thread, whatever the request waits for."""
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 def health_request(url: str) -> dict[str, Any]:
