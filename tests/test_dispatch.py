@@ -90,6 +90,19 @@ def test_a_schema_error_that_names_the_event_costs_no_halving(
     assert sizes(server) == [100, 37, 0, 62]
 
 
+def test_an_outage_sends_no_more_than_one_batch_again(
+    outpost: Outpost, server: ServiceDouble
+) -> None:
+    many(outpost, 20)
+    server.faults.push(Fault.COMMIT_THEN_CLOSE, times=5)
+    for _ in range(5):
+        assert not outpost.flush()
+    assert outpost.flush()
+    assert sizes(server) == [20, 0, 0, 0, 0, 0, 19]
+    # The batch in doubt, and one event for each time that it was asked again.
+    assert sum(server.commits.values()) - len(server.commits) <= 20 + 4
+
+
 def test_a_batch_that_is_too_large_is_halved(outpost: Outpost, server: ServiceDouble) -> None:
     many(outpost, 8)
     server.faults.push(Fault.STATUS, status=413, times=2)

@@ -153,8 +153,10 @@ class Dispatch:
             from lib.delivery.http import Service  # its packages take a while to load
 
             self._service = Service(self.url, self._destination.bearer())
-            broken = self._backoff.state.get("verdict") == Verdict.BROKEN.value
-            failures = self._backoff.failures if broken else 0
+            # One event may be what it fails on; and what is sent again may be there already.
+            doubtful = Verdict.BROKEN.value, Verdict.UNKNOWN.value
+            failed = self._backoff.state.get("verdict") in doubtful
+            failures = self._backoff.failures if failed else 0
             self._engine = Engine(self.url, self._memory, self._is_batched(), failures)
         return self._engine, self._service
 
