@@ -1,6 +1,8 @@
 """`pattern-tracker export`: JSON Lines and Agent Trace records."""
 
 import json
+import re
+import sqlite3
 import sys
 import uuid
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib import __version__
 from lib.commands import cli
 from lib.ledger.agent_trace import changed_ranges
 from lib.system.digest import hex_digest
@@ -86,12 +89,71 @@ def test_agent_trace_records_have_the_required_shape(
     for record in records:
         assert record["version"] == "0.1.0"
         assert str(uuid.UUID(record["id"])) == record["id"]
-        assert record["timestamp"].endswith("+00:00")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", record["timestamp"])
+        assert record["tool"] == {"name": "pattern-tracker", "version": __version__}
+        assert record["metadata"]["dev.pattern-tracker"]["agent"] == "claude-code"
         (file,) = record["files"]
         assert not file["path"].startswith(("/", ".."))
         (conversation,) = file["conversations"]
         assert conversation["contributor"] == {"type": "ai"}
         assert set(record["metadata"]) == {"dev.pattern-tracker"}
+
+
+def claimed(capsys: pytest.CaptureFixture[str], root: Path) -> list[list[tuple[int, int]]]:
+    """The lines that each record claims."""
+    records = export(capsys, "--format", "agent-trace", "--root", str(root))
+    files = [record["files"][0]["conversations"][0]["ranges"] for record in records]
+    return [[(r["start_line"], r["end_line"]) for r in ranges] for ranges in files]
+
+
+FIRST = "def f():\n    return 1\n\n\nlast = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "after", "lines"),
+    [
+        # Code, a comment, and blank lines: the last two leave the id as it was.
+        ("mine = 1\n" + FIRST, "mine = 1\n" + FIRST + "more = 2\n", [(7, 7)]),
+        ("# mine\n" + FIRST, "# mine\n" + FIRST + "more = 2\n", [(7, 7)]),
+        ("\n\n" + FIRST, "\n\n" + FIRST + "more = 2\n", [(8, 8)]),
+        ("# mine\n" + FIRST, "# pattern-id: f-1\n# mine\n" + FIRST, [(1, 1)]),
+        ("# mine\n" + FIRST, "# theirs\n" + FIRST.replace("1", "2"), [(1, 1), (3, 3), (6, 6)]),
+    ],
+)
+def test_what_a_person_wrote_between_two_edits_is_not_the_agents(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    by_hand: str,
+    after: str,
+    lines: list[tuple[int, int]],
+) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
+    path = f"{tmp_path}/a.py"
+    outpost.write(path, FIRST)
+    outpost.write(path, after, by_hand)
+    outpost.flush()
+    assert claimed(capsys, tmp_path) == [[(1, 5)], lines]
+
+
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 35), reason="it cannot drop a column")
+def test_of_a_ledger_of_before_as_much_is_told_as_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
+    path = f"{tmp_path}/a.py"
+    outpost.write(path, FIRST)
+    outpost.write(path, FIRST + "more = 2\n", FIRST)
+    outpost.flush()
+    db = sqlite3.connect(outpost.directory / "ledger.db")
+    db.executescript("ALTER TABLE events DROP COLUMN before_snapshot; PRAGMA user_version = 4")
+    db.close()
+    outpost.write(path, FIRST + "more = 3\n", "# mine\n" + FIRST + "more = 2\n")
+    assert claimed(capsys, tmp_path) == [[(1, 5)], [(6, 6)]]
+    outpost.flush()
+    assert claimed(capsys, tmp_path) == [[(1, 5)], [(6, 6)], [(6, 6)]]
 
 
 def test_of_like_lines_only_the_new_one_is_claimed() -> None:

@@ -62,7 +62,7 @@ def build(
     """The event of one change to one file.
 
     A marked pattern (`pattern_applied`) is named by its marker; `content_pattern_id` then tells
-    which code carries it. `before` becomes the parent.
+    which code carries it. `before` becomes the parent, if it is another pattern.
     """
     applied_marker = event_type == "pattern_applied" and content.marked_id
     subject = content.marked_id if applied_marker else content.pattern_id
@@ -100,7 +100,7 @@ def build(
         "content_pattern_id": content.pattern_id,
         "parents": [
             {"pattern_id": p.pattern_id, "pattern_name": p.pattern_name, "code": p.code}
-            for p in parents
+            for p in ([before] if before else [])
         ],
         **(extra or {}),
     }

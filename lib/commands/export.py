@@ -104,9 +104,11 @@ def _traces(history: History, root: str) -> Iterator[dict[str, Any]]:
 def _before(history: History, row: Event, previous: Event | None) -> str | None:
     """The code that the event changed, None for a new file.
 
-    The file's own content where it is known: the same pattern may stand elsewhere with other
-    comments, and so on other lines.
+    To the letter where it is known: by its id it may be with the comments of another time or file,
+    and what a person wrote since would be the agent's.
     """
+    if row.before_snapshot:
+        return history.snapshot(row.before_snapshot)
     if not row.parents:
         return None
     if previous and previous.content_id == row.parents[0]:

@@ -35,8 +35,9 @@ def record(
     return {
         "version": VERSION,
         "id": str(uuid.uuid5(NAMESPACE, event.event_id)),
-        "timestamp": event.timestamp,
-        "tool": {"name": "claude-code" if event.tool_name else "pattern-tracker"},
+        "timestamp": event.timestamp.replace("+00:00", "Z"),
+        # Who tells it; the payload of a hook does not tell the version of the client.
+        "tool": {"name": "pattern-tracker", "version": __version__},
         "files": [{"path": inside, "conversations": [conversation]}],
         "metadata": {METADATA: _metadata(event)},
     }
@@ -45,7 +46,8 @@ def record(
 def _metadata(event: Event) -> dict[str, Any]:
     kept = ("event_id", "event_type", "pattern_id", "session_id", "tool_name", "parent_pattern_ids")
     told = event.public()
-    return {"version": __version__, **{name: told[name] for name in kept}}
+    agent = {"agent": "claude-code"} if event.tool_name else {}
+    return {**agent, **{name: told[name] for name in kept}}
 
 
 def changed_ranges(before: str | None, after: str) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ class Event(NamedTuple):
     """A recorded event.
 
     `parent_pattern_ids` are separated by spaces; `content_id` names the code, which a marked file
-    has beside its pattern; `snapshot` finds the code; `implied` is 1 where nobody saw it made.
+    has beside its pattern; `snapshot` finds the code, `before_snapshot` what the file held before,
+    where that was told; `implied` is 1 where nobody saw it made.
     """
 
     seq: int
@@ -29,6 +30,7 @@ class Event(NamedTuple):
     content_id: str
     edge_type: str | None
     snapshot: str | None
+    before_snapshot: str | None
     implied: int
 
     @property
@@ -42,7 +44,7 @@ class Event(NamedTuple):
         return {**told, "parent_pattern_ids": self.parents}
 
 
-_INNER = ("seq", "content_id", "edge_type", "snapshot", "implied")
+_INNER = ("seq", "content_id", "edge_type", "snapshot", "before_snapshot", "implied")
 _SELECT = f"SELECT {', '.join(Event._fields)} FROM events WHERE"
 
 

@@ -156,6 +156,12 @@ class Recording:
                 (self._path, "", self._content_id, seq),
             )
 
+    def _before_snapshot(self) -> str | None:
+        """Keep what the file held before, which its id does not tell to the letter."""
+        told = self._event.get("parents")
+        before = told[0] if isinstance(told, list) and len(told) == 1 else None
+        return self._add_snapshot(before.get("code")) if isinstance(before, dict) else None
+
     def _insert_event(
         self,
         event_id: str,
@@ -170,8 +176,8 @@ class Recording:
         cursor = self._db.execute(
             "INSERT INTO events (event_id, timestamp, event_type, pattern_id, pattern_name, "
             "language, file_path, tool_name, session_id, parent_pattern_ids, content_id, "
-            "snapshot, reason, implied, edge_type) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "snapshot, before_snapshot, reason, implied, edge_type) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 event_id,
                 storable(self._event["timestamp"]),
@@ -185,6 +191,7 @@ class Recording:
                 " ".join(parents),
                 content_id,
                 snapshot,
+                None if implied else self._before_snapshot(),
                 storable(self._data.get("reason")) or None,
                 implied,
                 self._edge if parents else None,

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-VERSION = 4
+VERSION = 5
 # The fact that a ledger holds ids which were given by the rules of version 0.1.0.
 EARLIER_IDS = "earlier_ids"
 
@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, timestamp TEXT NOT NULL,
     event_type TEXT NOT NULL, pattern_id TEXT NOT NULL, pattern_name TEXT, language TEXT,
     file_path TEXT, qualified_name TEXT NOT NULL DEFAULT '', tool_name TEXT, session_id TEXT,
-    parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT, reason TEXT,
+    parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT,
+    before_snapshot TEXT, reason TEXT,
     implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT
 );
 CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
@@ -54,8 +55,9 @@ def prepare(db: sqlite3.Connection) -> None:
     try:
         # Asked again: another process may have been here before the transaction began.
         before = _version(db)
-        if before == 1:
-            db.execute("ALTER TABLE events ADD COLUMN edge_type TEXT")
+        for column in ("edge_type", "before_snapshot") if before else ():
+            if column not in {row[1] for row in db.execute("PRAGMA table_info(events)")}:
+                db.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
         for statement in _SCHEMA.split(";\n"):
             if statement.strip():
                 db.execute(statement)
