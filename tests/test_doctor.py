@@ -130,6 +130,17 @@ def plugin_too(bundle: Bundle) -> None:
     configure(bundle, {"plugins": places}, ".claude/plugins/installed_plugins.json")
 
 
+def moved_plugin(bundle: Bundle) -> None:
+    """One of a directory that is gone; the client keeps a copy, and does not run that."""
+    name = "pattern-tracker@market"
+    configure(bundle, {"enabledPlugins": {name: True}})
+    place = [{"scope": "user", "installPath": str(ROOT)}]
+    configure(bundle, {"plugins": {name: place}}, ".claude/plugins/installed_plugins.json")
+    source = {"source": "directory", "path": str(bundle.home / "gone")}
+    known = {"market": {"source": source, "installLocation": source["path"]}}
+    configure(bundle, known, ".claude/plugins/known_marketplaces.json")
+
+
 def older_copy(bundle: Bundle) -> None:
     root = bundle.home / "old" / "pattern-tracker"
     (root / "hooks").mkdir(parents=True)
@@ -160,6 +171,9 @@ DEFECTS: dict[str, tuple[Callable[[Bundle], object], str, str, str]] = {
     "interpreter broken": (
         lambda b: configure(b, registered(python="/bin/false")),
         "interpreter", SERIOUS, "does not start",
+    ),
+    "plugin moved": (
+        moved_plugin, "hooks", SERIOUS, "gone: the plugin pattern-tracker@market is not loaded",
     ),
     "older copy": (older_copy, "version", WARNING, "0.0.1"),
     "all hooks disabled": (

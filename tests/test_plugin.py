@@ -12,6 +12,7 @@ import pytest
 
 from lib import __version__
 from lib.capture import hook
+from lib.commands.setup.staging import PARTS
 from lib.flusher import plugin_environment
 from lib.spool import wake
 from lib.system import environment
@@ -83,7 +84,7 @@ def test_from_the_marketplace_to_a_lineage(bundle: Bundle, tmp_path: Path, place
         cache = bundle.home / ".claude/plugins/cache/pattern-tracker/pattern-tracker"
         bundle.root = cache / __version__
     else:
-        bundle.root = source
+        bundle.root = source / "plugin"
     wait_for((bundle.root / ".venv").exists)
     assert (bundle.root / ".venv").resolve() == data / ".venv"
     (event,) = bundle.log()
@@ -94,6 +95,47 @@ def test_from_the_marketplace_to_a_lineage(bundle: Bundle, tmp_path: Path, place
     checks = {check["name"]: check for check in bundle.json("doctor")["checks"]}
     assert checks["hooks"]["text"] == f"registered in the plugin {PLUGIN}"
     assert {check["level"] for check in checks.values()} == {"ok"}
+
+
+@pytest.mark.client
+@pytest.mark.usefixtures("client")
+def test_a_checkout_that_is_installed_and_moves(bundle: Bundle, tmp_path: Path) -> None:
+    """Its environments stay where they are; doctor finds it gone, and says what mends that."""
+    source = other_version(tmp_path / "source")
+    for name in (".cache", ".venv", "tests"):
+        (source / name).mkdir()
+        (source / name / "large").write_text("x" * 1000)
+    claude_plugin(bundle, "marketplace", "add", str(source))
+    claude_plugin(bundle, "install", PLUGIN)
+    cache = bundle.home / ".claude/plugins/cache/pattern-tracker/pattern-tracker" / __version__
+    assert {path.name for path in cache.iterdir()} == {part for part in PARTS if part != "plugin"}
+    assert (cache / "lib" / "capture" / "hook.py").is_file()
+
+    def hooks() -> dict[str, str]:
+        done = bundle.command("doctor", "--json")
+        checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+        found: dict[str, str] = checks["hooks"]
+        return found
+
+    assert hooks()["level"] == "ok"
+    moved = source.rename(tmp_path / "moved")
+    found = hooks()
+    assert (found["level"], str(source) in found["text"]) == ("serious", True)
+    assert found["fix"].startswith("claude plugin marketplace add")
+    claude_plugin(bundle, "marketplace", "add", str(moved))
+    assert hooks()["level"] == "ok"
+
+
+def test_a_plugin_is_the_bundle_and_nothing_else() -> None:
+    """The client follows the links and copies what they lead to."""
+    plugin = ROOT / "plugin"
+    parts = {part for part in PARTS if part != "plugin"}
+    assert {path.name for path in plugin.iterdir() if path.name != ".venv"} == parts
+    for part in parts - {".claude-plugin"}:
+        assert (plugin / part).samefile(ROOT / part)
+        assert not (plugin / part).readlink().is_absolute()
+    assert (plugin / ".claude-plugin" / "plugin.json").samefile(ROOT / "plugin.json")
+    assert kept(".approved.json", str(plugin)) == f"{ROOT}.approved.json"
 
 
 class Plugin(Bundle):

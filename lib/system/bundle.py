@@ -25,4 +25,7 @@ def kept(suffix: str, bundle: str = "") -> str:
     parts = found.split("/")
     if tuple(parts[-5:-3]) == _CACHE:
         found = "/".join([*parts[:-5], "hooks", "pattern-tracker"])
+    elif os.path.islink(f"{found}/lib"):
+        # The directory `plugin` of a checkout, which is what it is kept beside.
+        found = os.path.dirname(os.path.realpath(f"{found}/lib"))
     return found + suffix

@@ -10,6 +10,7 @@ from lib.registration.hook_command import SCRIPTS, TAKEOVER, scripts_in
 from lib.system.origins import MANAGED
 
 NAME = "pattern-tracker"
+PLUGIN = "the plugin"
 MAX_BYTES = 16 * 1024 * 1024
 
 
@@ -110,23 +111,44 @@ def _is_bundle(root: str) -> bool:
 
 def manifest(root: str) -> dict[str, Any]:
     """The bundle's plugin.json, {} if there is none."""
+    return _loaded(f"{root}/plugin.json")
+
+
+def _of_plugins(found: list[Source], config_dir: str) -> Iterator[Entry]:
+    places = _loaded(f"{config_dir}/plugins/installed_plugins.json").get("plugins")
+    known = _loaded(f"{config_dir}/plugins/known_marketplaces.json")
+    for plugin in _enabled(found):
+        installed = places.get(plugin) if isinstance(places, dict) else None
+        roots = [place.get("installPath") for place in _dicts(installed)]
+        market = known.get(plugin.partition("@")[2])
+        for root in [_in_place(market, root) for root in roots if isinstance(root, str)]:
+            yield from _hooks_of(root, f"{PLUGIN} {plugin}")
+
+
+def _in_place(market: object, root: str) -> str:
+    """Where the client runs a plugin that it has a copy of at `root`.
+
+    One of a directory runs there, and not at all if that is gone.
+    """
+    source = market.get("source") if isinstance(market, dict) else None
+    if not isinstance(source, dict) or source.get("source") != "directory":
+        return root
+    place = str(source.get("path"))
+    plugins = _dicts(_loaded(f"{place}/.claude-plugin/marketplace.json").get("plugins"))
+    within = [plugin["source"] for plugin in plugins if plugin.get("name") == NAME]
+    return os.path.normpath(f"{place}/{within[0]}") if within else place
+
+
+def _loaded(path: str) -> dict[str, Any]:
+    """What a file of the client's says, {} where it cannot be read."""
     try:
-        return _load(f"{root}/plugin.json")
+        return _load(path)
     except (OSError, ValueError, RecursionError):
         return {}
 
 
-def _of_plugins(found: list[Source], config_dir: str) -> Iterator[Entry]:
-    try:
-        installed = _load(f"{config_dir}/plugins/installed_plugins.json").get("plugins")
-    except (OSError, ValueError, RecursionError):
-        return
-    for plugin in _enabled(found):
-        places = installed.get(plugin) if isinstance(installed, dict) else None
-        for place in places if isinstance(places, list) else []:
-            root = place.get("installPath") if isinstance(place, dict) else None
-            if isinstance(root, str):
-                yield from _hooks_of(root, f"the plugin {plugin}")
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _enabled(found: list[Source]) -> list[str]:
@@ -138,10 +160,10 @@ def _enabled(found: list[Source]) -> list[str]:
 
 
 def _hooks_of(root: str, where: str) -> Iterator[Entry]:
-    try:
-        text = json.dumps(_load(f"{root}/hooks/hooks.json"))
-    except (OSError, ValueError, RecursionError):
-        return
+    text = json.dumps(_loaded(f"{root}/hooks/hooks.json"))
+    if text == "{}":
+        # It is enabled all the same, and has hooks that nobody runs.
+        yield from (Entry(event, "", "python3", root, where) for event in SCRIPTS)
     made = json.loads(text.replace("${CLAUDE_PLUGIN_ROOT}", json.dumps(root)[1:-1]))
     yield from _in_settings(Source("plugin", where, made))
 

@@ -22,6 +22,7 @@ from lib.system.pythons import defect
 
 TOOLS = ("Write", "Edit", "NotebookEdit")
 TAKEOVER_SECONDS = 60.0
+_ADD_AGAIN = "claude plugin marketplace add, with the directory where it is now"
 
 
 def tracking(site: Site) -> Finding:
@@ -59,7 +60,13 @@ def registration(site: Site) -> Finding:
     for entry in site.entries:
         script = f"{entry.root}/hooks/{hook_command.SCRIPTS[entry.event]}"
         if not os.path.exists(script):
-            return Finding(SERIOUS, f"{script} is gone", INSTALL)
+            is_plugin = entry.where.startswith(client_settings.PLUGIN)
+            text = (
+                f"{script} is gone: {entry.where} is not loaded"
+                if is_plugin
+                else f"{script} is gone"
+            )
+            return Finding(SERIOUS, text, _ADD_AGAIN if is_plugin else INSTALL)
     return _of_edits([entry for entry in site.entries if entry.event == "PostToolUse"])
 
 

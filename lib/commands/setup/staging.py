@@ -8,7 +8,7 @@ from lib.system.bytecode import compile_all
 from lib.system.files import make_all_private
 
 PARTS = (
-    "lib", "hooks", "bin", "skills", ".claude-plugin", "plugin.json", "install.sh",
+    "lib", "hooks", "bin", "skills", ".claude-plugin", "plugin", "plugin.json", "install.sh",
     "requirements.lock", "README.md", "LICENSE", "CHANGELOG.md",
 )  # fmt: skip
 # What is made beside the bundle, followed by the process that makes it.
