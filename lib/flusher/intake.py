@@ -38,8 +38,7 @@ class Intake:
     def read(self, name: str, recorded: bool = False) -> Event:
         """The event in file `name`, without secrets.
 
-        Raises as `outbox.read` does, Unusable, and for one that is not yet `recorded` Ignored and
-        `ignore.NotYet`.
+        Raises as `outbox.read` does, Unusable, and for one that is not yet `recorded` Ignored.
         """
         event = outbox.read(self._directory, name)
         if not is_valid_id(event.get("pattern_id")):
@@ -69,7 +68,7 @@ class Intake:
     def is_ignored(self, event: Event) -> bool:
         """Whether the file of `event` is excluded, by its own name or by that of a link to it.
 
-        By a .patternignore, or because it is private. Raises NotYet.
+        By a .patternignore, or because it is private.
         """
         cwd = event.get("cwd")
         cwd = cwd if isinstance(cwd, str) else ""

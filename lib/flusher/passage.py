@@ -18,7 +18,6 @@ from lib.delivery import wire
 from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Ignored, Intake
 from lib.ledger.store import Ledger, Taken
-from lib.privacy.ignore import NotYet
 from lib.spool import outbox
 from lib.spool.books import Accounts
 from lib.spool.outbox import Waiting
@@ -120,7 +119,7 @@ class Passage:
             return self._intake.read(name, recorded=self.stage(name) is Stage.RECORDED)
         except FileNotFoundError:
             pass
-        except (outbox.Busy, NotYet):
+        except outbox.Busy:
             self.hold([name])
         except Ignored:
             self.accounts.drop("ignored", [file.key])

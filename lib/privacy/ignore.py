@@ -10,7 +10,6 @@ import time
 from typing import NamedTuple
 
 from lib.privacy.gitignore import Rule, rules_in
-from lib.system import packages
 from lib.system.private_file import Refused, bounded, open_regular
 
 FILE_NAME = ".patternignore"
@@ -20,10 +19,6 @@ MAX_LEVELS = 256
 # Of processor time, for all the matching that one object does for a project: none takes it from
 # others.
 MAX_SECONDS = 1.0
-
-
-# Nothing here raises it; those who ask for it may go.
-NotYet = packages.Missing
 
 
 class _Place(NamedTuple):

@@ -21,7 +21,6 @@ from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Intake
 from lib.flusher.passage import Passage
 from lib.ledger.store import Ledger, Taken, open_ledger
-from lib.privacy.ignore import NotYet
 from lib.privacy.user_rules import Unusable
 from lib.resilience.cache import PatternCache
 from lib.resilience.circuit_breaker import CircuitBreaker
@@ -167,7 +166,7 @@ class ResilientAPIClient:
                 if intake.is_ignored(made):
                     return _result(False, False, "its file is excluded")
                 made = intake.clean(made)
-            except (NotYet, Unusable) as problem:
+            except Unusable as problem:
                 stored = await self._store(made)
                 return self._left(str(problem), stored, bool(stored))
             name = inbox.file_name(made["event_id"])

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 # Of requirements.txt, as they are imported.
-NAMES = ("httpx", "orjson", "filelock", "rich", "pathspec", "regex", "rapidfuzz")
+NAMES = ("httpx", "orjson", "filelock", "rich", "regex", "rapidfuzz")
 
 
 class Missing(Exception):
