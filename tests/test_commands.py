@@ -54,7 +54,7 @@ def test_lineage_of_a_file_and_of_its_id_agree(edited: Bundle, target: str) -> N
         (["lineage"], 2),
         (["frobnicate"], 2),
         (["log", "-n", "x"], 2),
-        ([], 2),
+        (["--frobnicate"], 2),
     ],
 )
 def test_bad_input_gets_a_clear_line(edited: Bundle, arguments: list[str], code: int) -> None:

@@ -73,7 +73,7 @@ def levels(checks: dict[str, dict[str, str]]) -> dict[str, str]:
 def test_all_is_well(well: Bundle) -> None:
     code, checks = examine(well)
     assert (code, levels(checks)) == (0, {})
-    assert len(checks) == 17
+    assert len(checks) == 18
 
 
 def test_nothing_is_green_before_anything_was_observed(bundle: Bundle) -> None:
@@ -315,7 +315,7 @@ STATUS: Facts = {
     "service": {"url": None, "problem": None, "last_delivery": None, "next_attempt_in": 0.0},
     "flusher": {"running": False, "last_run": None, "last_error": None, "last_delivery": None},
     "environment": {"state": "ready"}, "interpreter": {}, "circuit_breaker": {}, "health": {},
-    "cache_dir": "", "ledgers_put_aside": 0, "warnings": [],
+    "cache_dir": "", "command": "", "ledgers_put_aside": 0, "warnings": [],
 }  # fmt: skip
 
 

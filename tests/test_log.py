@@ -45,6 +45,8 @@ def log(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, A
         (["--file", "/p/sub_dir/"], ["/p/sub_dir/a.py"]),
         (["--file", "/p/%"], []),
         (["--session", "other"], ["/p/sub_dir/a.py"]),
+        (["--session", "oth"], ["/p/sub_dir/a.py"]),
+        (["--session", "_ther"], []),
         (["--type", "modified", "--file", "/p/old.py"], ["/p/old.py"]),
         (["--type", "modified", "--file", "/p/a.py", "-n", "1"], ["/p/a.py"]),
         (["--since", "1h"], []),

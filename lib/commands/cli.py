@@ -4,6 +4,7 @@ import argparse
 import os
 import sqlite3
 import sys
+from collections.abc import Collection
 from importlib import import_module
 
 from lib import __version__
@@ -12,6 +13,7 @@ from lib.commands.common import CommandError
 from lib.system import packages
 
 VERBS = {
+    "home": "this project, today's sessions, what waits: also without a command",
     "status": "what waits, what was delivered, what was dropped and why",
     "log": "the recorded events, oldest first",
     "lineage": "where a pattern or a file came from, and what became of it",
@@ -28,7 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command that `arguments` (None: the process's own) name; its exit code."""
     os.umask(0o077)
     streams.secure()
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] in ([], ["--json"]):
+        words = ["home", *words]
+    options = parser(words).parse_args(words)
     try:
         code: int = import_module(f"lib.commands.{options.verb}").run(options)
         sys.stdout.flush()
@@ -45,14 +50,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(words: Collection[str]) -> argparse.ArgumentParser:
+    """Make the parser; only the verbs among `words` are imported, and have their arguments."""
+    made = argparse.ArgumentParser(
         prog="pattern-tracker", description="Where code patterns come from."
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    made.add_argument("--version", action="version", version=__version__)
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     for verb, purpose in VERBS.items():
         command = verbs.add_parser(verb, help=purpose, description=purpose)
         command.add_argument("--json", action="store_true", help="for machines")
-        import_module(f"lib.commands.{verb}").add_arguments(command)
-    return parser
+        if verb in words:
+            import_module(f"lib.commands.{verb}").add_arguments(command)
+    return made

@@ -55,6 +55,16 @@ def say_nothing(as_json: bool, text: str = NOTHING, json_text: str = "") -> int:
     return 0
 
 
+def repository() -> str:
+    """The repository that the working directory is in, "" where it is in none."""
+    above = here()
+    while not any(os.path.exists(f"{above}/{name}") for name in (".git", ".hg", ".jj", ".svn")):
+        if above == os.path.dirname(above):
+            return ""
+        above = os.path.dirname(above)
+    return above
+
+
 def print_json(value: object) -> None:
     """One JSON value on one line."""
     print(json.dumps(value, ensure_ascii=True))

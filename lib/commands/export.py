@@ -7,10 +7,17 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
-from lib.commands.common import NOTHING, CommandError, names_of, opened, printable
+from lib.commands.common import (
+    NOTHING,
+    CommandError,
+    names_of,
+    opened,
+    printable,
+    repository,
+)
 from lib.ledger.agent_trace import record
 from lib.ledger.history import Event, Filter, History
-from lib.system.places import here, real
+from lib.system.places import real
 
 FORMATS = ("jsonl", "agent-trace")
 # Rows are read so many at a time: a ledger may be larger than memory.
@@ -118,13 +125,7 @@ def _before(history: History, row: Event, previous: Event | None) -> str | None:
 
 def _repository(given: str | None) -> str:
     """The directory that the records' paths start from. Raises CommandError without one."""
-    if given:
-        return names_of(given)[0]
-    above = here()
-    while not any(os.path.exists(f"{above}/{name}") for name in (".git", ".hg", ".jj", ".svn")):
-        if above == os.path.dirname(above):
-            raise CommandError(
-                "Agent Trace is kept in a repository: go there, or name it by --root"
-            )
-        above = os.path.dirname(above)
-    return above
+    found = names_of(given)[0] if given else repository()
+    if not found:
+        raise CommandError("Agent Trace is kept in a repository: go there, or name it by --root")
+    return found

@@ -7,6 +7,7 @@ from contextlib import closing
 from math import isnan
 from typing import Any, TypedDict
 
+from lib.commands.setup import link
 from lib.delivery.backoff import SECTION, Backoff
 from lib.delivery.breaker import shared_breaker
 from lib.flusher import mending, plugin_environment
@@ -15,7 +16,7 @@ from lib.ledger.recording import KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED, FILE_NAME
 from lib.spool import outbox, tally, wake
 from lib.spool.books import totals
-from lib.system import packages
+from lib.system import bundle, packages
 from lib.system.settings import Settings
 from lib.system.state import FILE_NAME as STATE_FILE
 from lib.system.state import StateFile
@@ -69,6 +70,7 @@ class Facts(TypedDict):
     skipped: dict[str, int]
     ledgers_put_aside: int
     cache_dir: str
+    command: str
     circuit_breaker: dict[str, Any]
     health: dict[str, Any]
     service: Service
@@ -99,6 +101,7 @@ def gather(directory: str) -> Facts:
         "skipped": _some(counters, tally.SKIPPED),
         "ledgers_put_aside": counters.get("damaged_ledger", 0),
         "cache_dir": directory,
+        "command": link.typed(bundle.root()),
         "circuit_breaker": shared_breaker(settings, state).get_state(),
         "health": state.section("health"),
         "service": _service(state),

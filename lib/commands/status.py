@@ -7,6 +7,7 @@ from typing import Any
 from lib.commands import facts
 from lib.commands.common import print_json, spool_directory
 from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts, age, ago, since
+from lib.commands.setup import link
 from lib.commands.terminal import Cell, print_rows, shortened
 from lib.delivery.circuit import CLOSED
 from lib.flusher.plugin_environment import FAILED
@@ -66,6 +67,7 @@ def show(found: Facts) -> None:
         *_service(found, now),
         ("kept in", (shortened(found["cache_dir"]), PLAIN)),
         *(("variables", (warning, BAD)) for warning in found["warnings"]),
+        *([("command", (found["command"], PLAIN))] if found["command"] != link.NAME else []),
     ]
     print_rows([((name, "bold"), value) for name, value in rows])
 

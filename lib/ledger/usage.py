@@ -52,6 +52,25 @@ class Figures(NamedTuple):
     reused: list[Reused]
 
 
+class Session(NamedTuple):
+    """What a session of the client changed in a project today; its id may be ""."""
+
+    session_id: str
+    edits: int
+    files: int
+    last_change: str
+
+
+class Project(NamedTuple):
+    """How many files of a project are known, the last that was changed, None before the first,
+    and today's sessions, the last active first."""
+
+    files: int
+    last_change: str | None
+    last_file: str | None
+    sessions: list[Session]
+
+
 class Stats(History):
     """The ledger counted. Days are local ones; every method may raise sqlite3.Error."""
 
@@ -66,6 +85,23 @@ class Stats(History):
         languages, paths = (self._edits(column, days) for column in ("language", "file_path"))
         types, reused = self._by_type(days), self._reused()
         return Figures(patterns, files, events, since, days, types, languages, paths, reused)
+
+    def project(self, root: str) -> Project:
+        """Look at what lies below the directory `root`."""
+        # A range, for an index cannot answer LIKE; "0" is the character after "/".
+        below = (root.rstrip("/") + "/", root.rstrip("/") + "0")
+        where = "file_path >= ? AND file_path < ?"
+        events = f"FROM events WHERE implied = 0 AND {where}"
+        files = f"SELECT count(DISTINCT file_path) FROM occurrences WHERE {where}"
+        last = f"SELECT timestamp, file_path {events} ORDER BY seq DESC LIMIT 1"
+        today = (
+            "SELECT coalesce(session_id, ''), count(*), count(DISTINCT file_path), max(timestamp) "
+            f"{events} AND timestamp >= ? GROUP BY 1 ORDER BY max(seq) DESC"
+        )
+        (count,) = self._db.execute(files, below).fetchone()
+        when, file = self._db.execute(last, below).fetchone() or (None, None)
+        sessions = self._db.execute(today, (*below, _begin(last_days(1))))
+        return Project(count, when, file, [Session(*row) for row in sessions])
 
     def _by_type(self, days: list[str]) -> dict[str, int]:
         query = (
