@@ -1,1 +1,1 @@
-"""Event files that wait: one file an event. Knows no pattern."""
+"""The spool: captured events wait here for delivery, one file each. Knows no pattern."""

@@ -1,7 +1,7 @@
-"""The books of a spool: captured = delivered + pending + quarantined + dropped.
+"""Account for every event of a spool: captured = delivered + pending + quarantined + dropped.
 
-What the tally says, for the holder of the flusher's lock. `delivered` and what the ledger itself
-drops are its counters; a long tally is folded into them.
+The tally holds `captured` and the drops; the ledger's counters hold `delivered` and its own drops,
+and a tally that grows long is folded into them. For the holder of the flusher's lock.
 """
 
 import os
@@ -18,15 +18,17 @@ OLD_SECONDS = 60
 
 
 class Counters(Protocol):
-    """What keeps counts for good: the ledger."""
+    """What stores counts permanently: the ledger."""
 
-    def counters(self) -> dict[str, int]: ...
+    def counters(self) -> dict[str, int]:
+        """Return every counter by its name."""
 
-    def fold(self, counts: Mapping[str, int], mark: str) -> None: ...
+    def fold(self, counts: Mapping[str, int], mark: str) -> None:
+        """Add `counts` to the counters, and the counter `mark`, in one transaction."""
 
 
 class Accounts:
-    """Who was captured and who was dropped in the spool at `directory`.
+    """The captured and dropped events of the spool at `directory`, by key.
 
     Raises OSError, here and in every method.
     """
@@ -41,7 +43,7 @@ class Accounts:
         self._seen = len(data)
 
     def ensure_captured(self, keys: Iterable[str]) -> None:
-        """Count those as captured that a hook was killed too early to count.
+        """Count `keys` as captured where the hook was killed before it counted them.
 
         The files of `keys` must still be there: their entries are never folded.
         """
@@ -54,22 +56,22 @@ class Accounts:
             self._add("captured", missing)
 
     def drop(self, cause: str, keys: Iterable[str]) -> None:
-        """Count `keys` as dropped; to be said before their files are unlinked."""
+        """Count `keys` as dropped, for `cause`; call it before unlinking their files."""
         self._add(cause, sorted(keys))
 
     def is_dropped(self, key: str) -> bool:
-        """Whether it was counted as dropped, by somebody who may not have come to unlink it."""
+        """Check whether `key` was counted as dropped; a killed process may have left its file."""
         return any(key in self._of(cause) for cause in tally.DROPPED)
 
     def is_foldable(self) -> bool:
-        """Whether there is something to fold, or to set aside for the next time."""
+        """Check whether the tally is long enough for `fold`, or was set aside by it before."""
         return os.path.exists(f"{self._directory}/{OLD}") or self._seen > LIMIT
 
     def fold(self, ledger: Counters, present: Iterable[str]) -> None:
-        """Move what a long tally says into the ledger's counters; raises sqlite3.Error too.
+        """Move the entries of a long tally into the ledger's counters. Raises sqlite3.Error too.
 
-        First the tally is set aside; a later call, when no hook that had it open lives, folds it.
-        `present` are the keys of the files that are there: theirs stay in the tally.
+        The first call sets the tally aside; a later one, when no hook that had it open can be
+        alive, folds it. `present` are the keys of existing files: theirs stay in the tally.
         """
         old, current = f"{self._directory}/{OLD}", f"{self._directory}/{tally.FILE}"
         if not os.path.exists(old):
@@ -102,7 +104,7 @@ class Accounts:
         return self._keys.setdefault(outcome, set())
 
     def _refresh(self) -> None:
-        """Read what was added since."""
+        """Read the entries that were added since the last reading."""
         data = _read(f"{self._directory}/{tally.FILE}", self._seen)
         # Up to the last whole entry: a hook may be in the middle of one.
         whole = data.rfind(b";") + 1
@@ -115,12 +117,12 @@ class Accounts:
 
 
 def mark_of(status: os.stat_result) -> str:
-    """The counter whose presence says that the set-aside tally with `status` was folded."""
+    """Name the counter whose presence marks the set-aside tally with `status` as folded."""
     return f"folded:{status.st_ino}:{status.st_mtime_ns}"
 
 
 def totals(directory: str, counters: dict[str, int]) -> dict[str, int]:
-    """All counts by outcome: the ledger's `counters` and what the tally says. Raises OSError."""
+    """Add the tally's counts by outcome to the ledger's `counters`. Raises OSError."""
     total = {name: count for name, count in counters.items() if not name.startswith("folded:")}
     keys: tally.Entries = {}
     for name in (OLD, tally.FILE):

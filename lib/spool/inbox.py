@@ -1,4 +1,4 @@
-"""Events on disk, waiting: one file an event, written by any process without a lock.
+"""Write events into the spool, one file each, from any process and without a lock.
 
 Builtins only: the hook path imports this. Reading and acknowledging are the outbox's.
 """
@@ -18,7 +18,7 @@ TEMPORARY = files.TEMPORARY
 
 
 def file_name(event_id: str) -> str:
-    """The name of an event's file: a digest, so that no input can steer it."""
+    """Name an event's file by a digest of its id, so that no input can choose the name."""
     return f"{PREFIX}{hex_digest(event_id)[:32]}{SUFFIX}"
 
 
@@ -27,9 +27,9 @@ def commit(
 ) -> str:
     """Put `event` into the spool, durably and never visible in part.
 
-    The file is dated `captured_ns`, which is the order of delivery. Returns the key under which
-    the capture is counted, "" if the same event waits there already. Raises OSError; then the
-    spool is as before. Without `sync` it outlives this process, but not yet a power failure.
+    The file is dated `captured_ns` (since 1970), which gives the order of delivery. Returns the key
+    under which the capture is counted, "" if the same event waits there already. Raises OSError;
+    then the spool is as before. Without `sync` a power failure may still lose the event.
     """
     data = json_codec.dumps(event).encode()
     temporary = files.temporary_in(directory)
@@ -43,7 +43,7 @@ def commit(
 
 
 def _publish(temporary: str, path: str) -> bool:
-    """Give the finished file its name, unless an event has it: a link tells, a rename would not."""
+    """Give a finished file its name if that is free: a link fails else, a rename would not."""
     try:
         posix.link(temporary, path)
     except FileExistsError:
@@ -57,7 +57,7 @@ def _publish(temporary: str, path: str) -> bool:
 
 
 def has_pending(directory: str) -> bool:
-    """Whether an event waits. Stops at the first: a long queue costs no more than a short one."""
+    """Check whether any event waits. Stops at the first: the cost does not grow with the queue."""
     try:
         with posix.scandir(directory) as entries:
             return any(entry.name.startswith(PREFIX) for entry in entries)

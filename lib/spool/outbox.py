@@ -1,4 +1,4 @@
-"""The spool from its other end: read in order, acknowledge, quarantine, sweep.
+"""Read spooled events in order, acknowledge them, and quarantine the damaged.
 
 For the holder of the flusher's lock only, except `pending` and `quarantined`.
 """
@@ -26,7 +26,7 @@ ORPHAN_SECONDS = 60
 
 
 class Waiting(NamedTuple):
-    """A file in the spool: when it was captured (ns since 1970), its name, its size in bytes."""
+    """A file in the spool: its time of capture (ns since 1970), its name, its size in bytes."""
 
     captured_ns: int
     name: str
@@ -34,25 +34,25 @@ class Waiting(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What it is counted under."""
+        """The key under which the tally counts it."""
         return tally.key(self.name, self.captured_ns)
 
 
 class Busy(Exception):
-    """A file whose writer is delivering it itself, see `claim`."""
+    """A file is being delivered by its writer, which has claimed it; see `claim`."""
 
 
 class Damaged(Exception):
-    """A file that holds no event; the text says why."""
+    """A file holds no valid event; the text says why."""
 
 
 def pending(directory: str) -> list[Waiting]:
-    """The events that wait, in the order of their capture."""
+    """List the events that wait, in the order of their capture."""
     return listed(directory, names(directory))
 
 
 def listed(directory: str, names: Iterable[str]) -> list[Waiting]:
-    """Those of the files `names` that wait, in the order of their capture."""
+    """List those of the files `names` that exist, in the order of their capture."""
     found = []
     for name in names:
         try:
@@ -64,24 +64,24 @@ def listed(directory: str, names: Iterable[str]) -> list[Waiting]:
 
 
 def names(directory: str) -> Iterator[str]:
-    """The names of the files that wait, in no order."""
+    """Yield the names of the files that wait, in no order."""
     return (e.name for e in _entries(directory) if e.name.startswith(inbox.PREFIX))
 
 
 def keys(directory: str) -> set[str]:
-    """What the files that wait or are in quarantine are counted under."""
+    """Collect the tally keys of all files that wait or are in quarantine."""
     aside = f"{directory}/{QUARANTINE}"
     found = [*pending(directory), *listed(aside, quarantined_names(directory))]
     return {item.key for item in found}
 
 
 def quarantined(directory: str) -> int:
-    """How many files are in quarantine."""
+    """Count the files in quarantine."""
     return len(quarantined_names(directory))
 
 
 def quarantined_names(directory: str) -> list[str]:
-    """The names of the files in quarantine."""
+    """List the names of the files in quarantine."""
     entries = _entries(f"{directory}/{QUARANTINE}")
     return sorted(
         entry.name
@@ -102,7 +102,7 @@ def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
 
 
 def read(directory: str, name: str) -> Event:
-    """The event in file `name`. Raises Damaged, Busy, or OSError where the disk is to blame."""
+    """Read the event in file `name`. Raises Damaged, Busy, OSError if the disk is to blame."""
     path = f"{directory}/{name}"
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise Damaged("not a regular file")
@@ -135,9 +135,9 @@ def _checked(event: object) -> Event:
 
 
 def claim(directory: str, name: str) -> int | None:
-    """Keep others from reading file `name` until the returned descriptor is closed.
+    """Lock file `name`, so that others cannot read it until the returned descriptor is closed.
 
-    None if it is gone, or if somebody else has it.
+    None if it is gone, or if another process has locked it.
     """
     path = f"{directory}/{name}"
     try:
@@ -152,7 +152,7 @@ def claim(directory: str, name: str) -> int | None:
 
 
 def _try_lock(fd: int, kind: int) -> bool:
-    """As `try_lock`; without flock nobody can keep a file from others, and twice is no harm."""
+    """Lock as `try_lock` does; succeed where there is no flock: delivering twice does no harm."""
     try:
         return try_lock(fd, kind)
     except OSError as error:
@@ -162,7 +162,7 @@ def _try_lock(fd: int, kind: int) -> bool:
 
 
 def acknowledge(directory: str, name: str) -> None:
-    """Take the delivered event `name` out of the spool."""
+    """Acknowledge the event `name`: unlink its file."""
     try:
         os.unlink(f"{directory}/{name}")
     except FileNotFoundError:
@@ -170,7 +170,7 @@ def acknowledge(directory: str, name: str) -> None:
 
 
 def quarantine(directory: str, name: str, reason: str) -> None:
-    """Put file `name` aside with the reason beside it, where a person finds both."""
+    """Move file `name` into quarantine, with a file beside it that holds the reason."""
     aside = f"{directory}/{QUARANTINE}"
     if os.path.islink(aside):
         os.rename(aside, f"{aside}.link-{time.time_ns()}")
@@ -183,7 +183,7 @@ def quarantine(directory: str, name: str, reason: str) -> None:
 
 
 def reason_of(directory: str, name: str) -> str:
-    """Why file `name` is in quarantine, "" where nothing says so."""
+    """Read why file `name` is in quarantine, "" where that is unknown."""
     try:
         with open_regular(f"{directory}/{QUARANTINE}/{name}{REASON_SUFFIX}") as file:
             return file.read(4096).decode("utf-8", "replace").rstrip("\n")
@@ -192,7 +192,7 @@ def reason_of(directory: str, name: str) -> str:
 
 
 def retry(directory: str, name: str) -> None:
-    """Let the quarantined file `name` wait for delivery again. Raises OSError."""
+    """Move the quarantined file `name` back into the queue. Raises OSError."""
     aside = f"{directory}/{QUARANTINE}"
     if os.path.lexists(f"{directory}/{name}"):  # the same event waits again already
         drop(directory, name)
@@ -215,7 +215,7 @@ def drop(directory: str, name: str) -> None:
 
 
 def sweep(directory: str) -> None:
-    """Remove the temporary files of writers that died."""
+    """Remove the temporary files of writers that were killed."""
     for place in (directory, f"{directory}/{QUARANTINE}"):
         for entry in _entries(place):
             # Not by st_mtime, which the writer dates itself.

@@ -1,4 +1,4 @@
-"""The bounds of a spool: what is too old goes, then the oldest of what is too much."""
+"""Bound a spool: drop the events that are too old, then the oldest until the rest fits."""
 
 import os
 import time
@@ -17,7 +17,7 @@ AT_ONCE = 100
 def choose(
     waiting: list[Waiting], now_ns: int, max_age_days: float, max_size_mb: float
 ) -> dict[str, list[Waiting]]:
-    """What of `waiting`, oldest first, must go, by cause."""
+    """Choose the events to drop of `waiting` (oldest first), by cause."""
     oldest = now_ns - int(max_age_days * DAY_NS)
     total = sum(item.size for item in waiting)
     doomed: dict[str, list[Waiting]] = {"expired": [], "overflow": []}
@@ -36,7 +36,7 @@ def choose(
 def expire(
     directory: str, accounts: Accounts, max_age_days: float, max_size_mb: float
 ) -> tuple[dict[str, int], float]:
-    """Keep the bounds; how many were dropped by cause, and the bytes that there is room for.
+    """Drop events beyond the bounds; return how many by cause, and the bytes of room left.
 
     For the holder of the flusher's lock. Raises OSError.
     """
@@ -52,7 +52,7 @@ def expire(
 
 
 def _drop(directory: str, accounts: Accounts, cause: str, items: list[Waiting]) -> list[Waiting]:
-    """Drop those of `items` that nobody is delivering at this moment."""
+    """Drop those of `items` that can be claimed: nobody is delivering them at this moment."""
     claimed = [(item, outbox.claim(directory, item.name)) for item in items]
     held = [item for item, fd in claimed if fd is not None]
     keys = [item.key for item in held]
@@ -80,7 +80,7 @@ def _tell(accounts: Accounts, cause: str, keys: list[str]) -> bool:
 
 
 def expire_alone(directory: str, max_age_days: float, max_size_mb: float) -> None:
-    """What a hook does where the flusher cannot even start. Raises OSError."""
+    """Keep the bounds from a hook, where no flusher comes to work. Raises OSError."""
     lock = Lock(f"{directory}/{outbox.LOCK_FILE}")
     if not lock.acquire():
         return

@@ -1,8 +1,8 @@
-"""What happened, an entry each, in a file that any process appends to without a lock.
+"""Count captures and drops in a file to which any process appends without a lock.
 
-An entry is a letter that says what happened and, where it happened to an event, the key of that
-capture. Two entries with the same letter and key count once: whoever may have been interrupted
-says it again. Builtins only: the hook path imports this.
+An entry is a letter for the outcome and, where it concerns an event, the key of its capture. Two
+entries with the same letter and key count once, so whoever may have been interrupted counts again.
+Builtins only: the hook path imports this.
 """
 
 from lib.system import files
@@ -31,12 +31,12 @@ Entries = dict[str, "set[str]"]
 
 
 def key(name: str, captured_ns: int) -> str:
-    """What an event's file is counted under; a file of that name dated otherwise is another."""
+    """Make the key under which an event's file is counted, from its name and its date."""
     return f"{hex_digest(name)[:_KEY_DIGITS]}.{captured_ns}"
 
 
 def add(directory: str, outcome: str, *keys: str) -> None:
-    """Count `outcome`, one of LETTERS, for each of `keys`, or once without. Raises OSError."""
+    """Append an entry of `outcome` for each of `keys`, or one without a key. Raises OSError."""
     letter = LETTERS[outcome]
     # Begun with the line's end: what follows an entry that was torn is whole again.
     data = "".join(f"\n{letter}{key};" for key in keys or ("",)).encode()
@@ -54,7 +54,7 @@ def add(directory: str, outcome: str, *keys: str) -> None:
 
 
 def parse(data: bytes) -> "tuple[Entries, dict[str, int]]":
-    """The keys by outcome, and the number of entries without one by outcome."""
+    """Parse a tally: the keys by outcome, and the number of entries without a key by outcome."""
     keys: Entries = {}
     counts: dict[str, int] = {}
     for line in data.decode("ascii", "replace").split("\n"):

@@ -1,4 +1,4 @@
-"""Starting the flusher: at most one, detached from everything the hook has.
+"""Start the flusher as a detached process, unless one runs.
 
 Builtins only: the hook path imports this.
 """
@@ -19,7 +19,7 @@ MAX_HOLD_NS = 300_000_000_000
 
 
 class Stale(Exception):
-    """The flusher that was started last never came to work."""
+    """The flusher that was started last died before it took its lock."""
 
 
 # What of the environment reaches a flusher: a project's settings can set any variable, and some of
@@ -40,7 +40,7 @@ _START = (
 def wake(
     spool: str, root: str, environ: "dict[bytes, bytes]", data: str = "", mend: str = ""
 ) -> bool:
-    """Start a flusher for `spool` unless one works or is on its way; True if one was started.
+    """Start a flusher for `spool` unless one runs or is starting; True if one was started.
 
     `root` is the bundle's directory, `data` that of a plugin's data, `mend` is not empty where this
     Python had to take over. The caller has committed its event already: whoever runs or left the
@@ -66,7 +66,7 @@ def wake(
 
 
 def is_held_off(spool: str) -> bool:
-    """Whether a run without new events would be of no use yet: the service is not to be asked."""
+    """Check whether the back-off still runs: a flusher without new events would do nothing."""
     try:
         due = posix.lstat(f"{spool}/{HOLD_FILE}").st_mtime_ns
     except FileNotFoundError:
@@ -75,7 +75,7 @@ def is_held_off(spool: str) -> bool:
 
 
 def hold_off(spool: str, seconds: float) -> None:
-    """Let `is_held_off` be true for so long, at most MAX_HOLD_NS; not at all for 0.
+    """Make `is_held_off` true for so many seconds, at most MAX_HOLD_NS; 0 ends it.
 
     For the holder of the flusher's lock. Raises OSError.
     """
@@ -90,8 +90,7 @@ def hold_off(spool: str, seconds: float) -> None:
 
 
 def is_running(spool: str) -> bool:
-    """Whether a flusher holds its record lock: the one kind of lock that can be asked for without
-    being taken, and without loading `fcntl`."""
+    """Check whether a flusher runs, by its record lock: testing that takes no lock, nor `fcntl`."""
     try:
         fd = posix.open(
             f"{spool}/{RUNNING_FILE}", posix.O_RDWR | posix.O_NOFOLLOW | posix.O_CLOEXEC
@@ -110,7 +109,7 @@ def is_running(spool: str) -> bool:
 
 
 def say_running(spool: str) -> int:
-    """Let `is_running` be true until the returned descriptor is closed.
+    """Make `is_running` true until the returned descriptor is closed.
 
     For the holder of the flusher's lock. Raises OSError.
     """
@@ -132,20 +131,22 @@ def _passed(environ: "dict[bytes, bytes]") -> "dict[bytes, bytes]":
 
 
 def flush_command(root: str, spool: str, data: str = "", mend: str = "") -> "list[str]":
-    """The command of a flusher for `spool`; see `wake`."""
+    """Build the command that runs a flusher for `spool`; arguments as in `wake`."""
     python = sys.executable if mend else interpreter(root)
     return [python, "-I", "-S", "-B", "-c", _START, root, spool, data, mend]
 
 
 def interpreter(root: str) -> str:
-    """The Python of the bundle's own environment, else the one that runs now."""
+    """Return the Python of the bundle's own environment, else the one that runs now."""
     own = f"{root}/.venv/bin/python"
     return own if posix.access(own, posix.X_OK) else sys.executable
 
 
 def _leave_mark(mark: str) -> str:
-    """Say that a flusher is about to start: "left"; "other" if somebody said so just now, and
-    "stale" if somebody did before and none came."""
+    """Leave a mark that a flusher is starting; say whether another left one before.
+
+    Returns "left", "other" if another is starting now, "stale" if it never came to work.
+    """
     flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
     try:
         posix.close(posix.open(mark, flags, 0o600))
