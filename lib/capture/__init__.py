@@ -1,1 +1,1 @@
-"""From a hook's payload to an event. Builtins only: the hook path."""
+"""Turn a hook's payload into an event. Builtins only: the hook path imports this."""

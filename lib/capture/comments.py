@@ -1,4 +1,4 @@
-"""Which lines hold nothing but a comment, and which only look like it.
+"""Remove the lines of code that hold nothing but a comment.
 
 Builtins only: the hook path imports this. A line inside a string, a heredoc or a block scalar is
 code, and so is what a compiler or a kernel obeys though it is written as a comment: a shebang, a
@@ -33,7 +33,7 @@ _DOCKER = ("syntax", "escape", "check")
 
 
 def without_comments(text: str, language: str) -> str:
-    """`text`, whose newlines are "\\n", without the lines that hold nothing but a comment."""
+    r"""Remove the lines of `text` that hold nothing but a comment. Its newlines are "\n"."""
     openers = comment_openers(language)
     start, end = block_comment(language)
     if not (any(opener in text for opener in openers) or (start and start in text)):
@@ -51,7 +51,7 @@ def without_comments(text: str, language: str) -> str:
 
 
 def _looks(line: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
-    """Whether `line` looks like a comment and nothing else."""
+    """Check whether `line` looks like a comment and nothing else."""
     text = line.lstrip(_WHITE_SPACE)
     if text.startswith(openers):
         return True
@@ -68,7 +68,7 @@ def _in_strings(
     openers: "tuple[str, ...]",
     block: "tuple[str, str]",
 ) -> "set[int]":
-    """The numbers of the lines that begin inside a string."""
+    """Find the numbers of the lines that begin inside a string."""
     found: set[int] = set()
     number = at = 0
     for begins, ends in spans(text, language, openers, block):
@@ -81,7 +81,7 @@ def _in_strings(
 
 
 def _obeyed(lines: "list[str]", found: "list[int]", language: str) -> "set[int]":
-    """Those of the lines `found`, which look like comments, that something obeys."""
+    """Choose those of the lines `found`, which look like comments, that a program obeys."""
     obeyed = set()
     anywhere = _of(_ANYWHERE, language)
     leading = _of(_LEADING, language)
@@ -114,7 +114,7 @@ def _of(table: "dict[str, tuple[str, ...]]", language: str) -> "tuple[str, ...]"
 
 
 def _names_coding(text: str) -> bool:
-    """Whether a comment declares its file's coding, as PEP 263 says."""
+    """Check whether a comment declares its file's encoding, as in PEP 263."""
     for rest in text[:400].split("coding")[1:]:
         value = rest[1:].lstrip(" \t")
         if rest[:1] in (":", "=") and value and (value[0].isalnum() or value[0] in "-_."):
@@ -123,13 +123,13 @@ def _names_coding(text: str) -> bool:
 
 
 def _directs(text: str) -> bool:
-    """Whether a comment is a directive to the parser of Dockerfiles."""
+    """Check whether a comment is a directive to the parser of Dockerfiles."""
     name, sign, _ = text.lstrip("# \t").partition("=")
     return bool(sign) and name.strip().lower() in _DOCKER
 
 
 def _preamble(lines: "list[str]", comments: "set[int]") -> "set[int]":
-    """The comment that is C code to cgo: what ends right above `import "C"`."""
+    """Find the comment that is C code to cgo: the one that ends right above `import "C"`."""
     number = lines.index('import "C"') - 1
     found = set()
     inside = lines[number].rstrip().endswith("*/") if number >= 0 else False

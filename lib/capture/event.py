@@ -1,4 +1,4 @@
-"""The pattern event: what is known of one change, in the shape that the spool keeps.
+"""Build the event of one change to a file, in the form in which it is spooled.
 
 Builtins only: the hook path imports this. `event_data` is the body of the service's
 lineage/track; what only the ledger needs stands beside it.
@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 
 
 class Content:
-    """Code as a pattern: the code itself and what identity makes of it.
+    """A pattern: code with the id, name, language and type that follow from it.
 
     Attributes:
         code: the code as it was given.
@@ -38,10 +38,10 @@ class Content:
 
 
 def event_id(session_id: str, tool_use_id: str, event_type: str, captured_ns: int) -> str:
-    """An id that is the same however often the same tool call is captured.
+    """Derive an event's id from its tool call, so that capturing a call twice makes one event.
 
-    Clients before 2.0.43 send no tool use id; then two captures cannot be told from two calls,
-    and the time of capture keeps both.
+    Clients before 2.0.43 send no tool use id; then two captures of a call cannot be told from two
+    calls, and the time of capture makes two events.
     """
     call = tool_use_id or f"{captured_ns}"
     return hex_digest(f"{session_id}\0{call}\0{event_type}")[:32]
@@ -59,7 +59,7 @@ def build(
     before: "Content | None" = None,
     extra: "dict[str, object] | None" = None,
 ) -> "dict[str, object]":
-    """The event of one change to one file.
+    """Build the event of one change to one file.
 
     A marked pattern (`pattern_applied`) is named by its marker; `content_pattern_id` then tells
     which code carries it. `before` becomes the parent, if it is another pattern.
@@ -107,7 +107,7 @@ def build(
 
 
 def forget_content(event: "dict[str, Any]") -> None:
-    """Take the code out of an event, its parents' too; ids and names stay."""
+    """Remove the code from an event, its parents' too; ids and names stay."""
     event["event_data"]["pattern_data"].pop("code", None)
     for parent in event["parents"]:
         parent.pop("code", None)

@@ -1,4 +1,4 @@
-"""What the two hook scripts do. Builtins only; never prints, never waits."""
+"""Run the two hooks: commit an event, wake the flusher. Builtins only; prints nothing."""
 
 import posix
 import sys
@@ -14,10 +14,10 @@ CHUNK = 65536
 
 
 def pre_tool_use(root: str) -> None:
-    """Commit nothing, for the call may still be denied; wake the flusher if events wait.
+    """Wake the flusher if events wait; commit none, for the tool call may still be denied.
 
-    The payload is read to its end, so that the client can write it, and not looked at: nothing
-    that could be said of it would outlive this process. `root` is the bundle's directory.
+    The payload is read to its end, so that the client can write it, and ignored. `root` is the
+    bundle's directory.
     """
     while posix.read(0, CHUNK):
         pass
@@ -27,7 +27,7 @@ def pre_tool_use(root: str) -> None:
 
 
 def post_tool_use(root: str) -> None:
-    """Commit the event that the payload makes, count what happened, wake the flusher."""
+    """Commit the event of the payload on standard input, count the outcome, wake the flusher."""
     data, tail, size = _read_payload()
     directory, settings = _place()
     if not directory:
@@ -68,8 +68,7 @@ def _wake(directory: str, root: str, settings: Settings) -> None:
 
 
 def _place() -> "tuple[str, Settings]":
-    """The spool's directory, "" if tracking is off or there is nowhere safe to keep it, and
-    what else the environment asks for."""
+    """Find the spool's directory, "" if tracking is off or none is safe, and the settings."""
     posix.umask(0o077)
     environ = {
         name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
@@ -100,7 +99,7 @@ def _commit(directory: str, settings: Settings, data: bytes, tail: bytes, size: 
 
 
 def _read_payload() -> "tuple[bytes, bytes, int]":
-    """Standard input to its end: all of it, or its first and last bytes if it is oversize."""
+    """Read standard input to its end: all of it, or the first and last bytes if it is oversize."""
     chunks: list[bytes] = []
     size = 0
     while size <= named_file.MAX_BYTES:

@@ -1,4 +1,4 @@
-"""From code to pattern id: normal form, digest, name, marker.
+"""Compute a pattern's id and name from its code.
 
 Builtins only: the hook path imports this. The same code must have the same id on every machine
 and Python version, so no id depends on locale, platform or Unicode tables.
@@ -33,10 +33,10 @@ _BINDERS = frozenset(("const", "let", "var"))
 
 
 def normalise(code: str, language: str) -> str:
-    """`code` in the form that its id is computed on.
+    r"""Normalise `code` for the computation of its id.
 
-    Newlines become "\\n"; a byte-order mark, trailing white space, blank lines and lines that hold
-    nothing but a comment go; nothing else changes. Doing it twice changes nothing more.
+    Newlines become "\n"; a byte-order mark, trailing white space, blank lines and lines that hold
+    nothing but a comment are removed; nothing else changes. It is idempotent.
     """
     text = code.removeprefix(MARK).replace("\r\n", "\n").replace("\r", "\n")
     if any(space + "\n" in text for space in _WHITE_SPACE) or text[-1:] in _WHITE_SPACE:
@@ -48,25 +48,25 @@ def normalise(code: str, language: str) -> str:
 
 
 def pattern_id(normalised: str, language: str, pattern_type: str) -> str:
-    """The id of code that `normalise` has been through."""
+    """Compute the id of normalised code: language, type and a digest."""
     return f"{_word(language, 50)}-{_word(pattern_type, 100)}-{hex_digest(normalised)[:DIGITS]}"
 
 
 def _word(text: str, limit: int) -> str:
-    """`text` as a part of an id: lower case, and nothing that an id may not hold."""
+    """Reduce `text` to a part of an id: lower case, without characters that no id may hold."""
     word = "".join(c for c in text[:limit].lower() if c in _ID_CHARACTERS)
     return word.lstrip("._:+@-") or "unknown"
 
 
 def is_valid_id(text: object) -> bool:
-    """Whether `text` may serve as a pattern id: 1-255 letters, digits and ._:+@-"""
+    """Check that `text` is a valid id: 1-255 letters, digits and ._:+@-; the first alphanumeric."""
     if not isinstance(text, str) or not 0 < len(text) <= MAX_ID:
         return False
     return _ID_CHARACTERS.issuperset(text) and text[0].isalnum()
 
 
 def marked_id(code: str) -> str:
-    """The id that the first marker in a comment of `code` names; "" without one."""
+    """Return the id in the first `pattern-id` marker in a comment of `code`; "" without one."""
     lowered = code.lower()
     # Lower-casing can change the length (U+0130), and then offsets would not agree.
     if len(lowered) != len(code):
@@ -109,7 +109,7 @@ def _leading_id(text: str) -> str:
 
 
 def pattern_name(normalised: str, language: str, path: str) -> str:
-    """The first function or class that the code defines, else the stem of `path`."""
+    """Name a pattern by the first function or class that it defines, else by the stem of `path`."""
     for line in _lines(normalised):
         # The bound keeps a hostile line of modifiers from costing the square of its length.
         name = _defined(line[:_NAME_SEARCH], language)
@@ -120,7 +120,7 @@ def pattern_name(normalised: str, language: str, path: str) -> str:
 
 
 def _lines(text: str) -> "Iterator[str]":
-    """The lines of `text` one by one: the name is mostly in the first few."""
+    """Yield the lines of `text` one by one: the name is mostly in the first few."""
     start = 0
     while (end := text.find("\n", start)) >= 0:
         yield text[start:end]

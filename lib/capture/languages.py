@@ -1,4 +1,4 @@
-"""What a file's name says: its language, how that language writes comments, the kind of pattern.
+"""Tell a file's language and kind of pattern by its name, and how languages write comments.
 
 Builtins only: the hook path imports this.
 """
@@ -52,12 +52,12 @@ _CONFIG_LANGUAGES = ("yaml", "toml", "ini")
 
 
 def base_name(path: str) -> str:
-    """The last component of `path`, whichever slash separates it."""
+    """Return the last component of `path`, after a slash or a backslash."""
     return path.replace("\\", "/").rpartition("/")[2]
 
 
 def language_of(path: str) -> str:
-    """The language of the file at `path`: a lower-case word, the extension if nothing is known."""
+    """Tell the language of the file at `path`: a lower-case word, its extension if unknown."""
     name = base_name(path).lower()
     if name in _BY_NAME:
         return _BY_NAME[name]
@@ -71,7 +71,7 @@ def language_of(path: str) -> str:
 
 
 def comment_openers(language: str) -> tuple[str, ...]:
-    """What begins a line comment in `language`."""
+    """Return what begins a line comment in `language`."""
     for openers, languages in _COMMENTS.items():
         if language in languages.split():
             return openers
@@ -79,7 +79,7 @@ def comment_openers(language: str) -> tuple[str, ...]:
 
 
 def block_comment(language: str) -> tuple[str, str]:
-    """The brackets of a block comment in `language`; two empty strings if it has none."""
+    """Return the brackets of a block comment in `language`; two empty strings if it has none."""
     for brackets, languages in _BLOCKS.items():
         if language in languages.split():
             return brackets
@@ -87,7 +87,7 @@ def block_comment(language: str) -> tuple[str, str]:
 
 
 def pattern_type_of(path: str) -> str:
-    """`workflow`, `template`, `config` or `code`, by the directories and name in `path`."""
+    """Classify a path by its directories and name: `workflow`, `template`, `config` or `code`."""
     directories = path.replace("\\", "/").lower().split("/")
     name = directories.pop()
     if name in _WORKFLOW_NAMES or "workflows" in directories or ".circleci" in directories:

@@ -1,4 +1,4 @@
-"""The file that a payload names: what it really is, and what it holds now.
+"""Check and read the file that a payload names.
 
 Builtins only: the hook path imports this. A name can be a link to another: the file behind it is
 judged, once it is open, so that nobody can change the link in between.
@@ -41,7 +41,7 @@ def look(path: str) -> str:
 
 
 def read(path: str) -> str:
-    """What the file at `path` holds now. Raises Refused."""
+    """Read the text of the file at `path`. Raises Refused."""
     try:
         fd = posix.open(path, _READ)
         try:
@@ -98,7 +98,7 @@ def _real(path: str) -> str:
 
 
 def _followed(path: str) -> str:
-    """Where `path` leads if it is a link, without those among its directories."""
+    """Follow the link `path` to its target; links among its directories are not resolved."""
     for _ in range(_MAX_LINKS):
         try:
             target = posix.readlink(path)

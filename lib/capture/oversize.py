@@ -1,6 +1,6 @@
-"""The event of a payload that is too large to parse.
+"""Build an event of metadata alone for a payload that is too large to parse.
 
-Builtins only: the hook path imports this, where it meets one.
+Builtins only: the hook path imports this for such a payload.
 """
 
 from lib.capture import event, identity
@@ -13,10 +13,10 @@ from lib.system.digest import hex_digest
 
 
 def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "dict[str, object]":
-    """The event of a payload of `size` bytes, too large to parse: metadata, and no content.
+    """Build the event of a payload of `size` bytes: metadata, and no content.
 
     `head` and `tail` are its first and last bytes. A quote inside a JSON string is escaped, so a
-    field's name in plain quotes can only be a field. Raises Refused if nothing can be told.
+    field's name in plain quotes can only be a field. Raises Refused if tool or path is not found.
     """
     tool = _field(head, "tool_name")
     if tool not in READERS or _field(head, "hook_event_name") not in ("", "PostToolUse"):
@@ -42,7 +42,7 @@ def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "
 
 
 def _field(data: bytes, name: str) -> str:
-    """The string value of the first field called `name` in a piece of JSON; "" if none."""
+    """Find the string value of the first field called `name` in a piece of JSON; "" if none."""
     text = data.decode("utf-8", "replace")
     rest = text.partition(f'"{name}":')[2].lstrip()[: 6 * MAX_PATH]
     end = 1

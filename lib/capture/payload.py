@@ -1,4 +1,4 @@
-"""From a PostToolUse payload to an event.
+"""Turn a PostToolUse payload into an event.
 
 Builtins only: the hook path imports this. A payload is somebody else's data: every field may be
 missing or of the wrong type, and then there is no event rather than a wrong one.
@@ -15,7 +15,7 @@ LONG = 4 * 1024 * 1024
 
 
 class Change:
-    """One file's content after a tool call, and before it where the payload tells.
+    """One file's content after a tool call, and before it where the payload has that.
 
     `path` is the file's own, where the payload names a link to it.
     `before` is None for a new file; `before_known` is False where an older client sent nothing
@@ -30,7 +30,7 @@ class Change:
 
 
 def capture(payload: object, captured_ns: int) -> "dict[str, object]":
-    """The event that the tool call in `payload` makes, captured `captured_ns` after 1970.
+    """Build the event of the tool call in `payload`, captured at `captured_ns` (since 1970).
 
     Raises Refused where there is nothing to record: another tool, a failed call, a file whose
     name says that it holds secrets, code whose id did not change.
@@ -101,6 +101,7 @@ def _text(value: object) -> str:
 
 
 def path_in(value: object) -> str:
+    """Return a payload's path, if that file may be captured. Raises Refused."""
     if not isinstance(value, str) or not 0 < len(value) <= MAX_PATH:
         raise Refused("unreadable")
     return named_file.look(value)
@@ -149,7 +150,7 @@ def _notebook(given: "dict[str, object]", answer: "dict[str, object]") -> Change
 
 
 def _apply(text: str, edits: "list[object]") -> str:
-    """`text` after `edits`, done as the client does them."""
+    """Apply `edits` to `text` as the client does. Raises Refused."""
     if len(edits) > MAX_EDITS:
         raise Refused("unreadable")
     known = [_edit_in(edit) for edit in edits]

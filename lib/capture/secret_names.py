@@ -1,4 +1,4 @@
-"""Which files are never captured because their names say that they hold secrets.
+"""Recognise files that hold secrets by their names; they are never captured.
 
 Builtins only: the hook path imports this. The content is not kept, nor a digest of it: a short
 secret can be guessed from its digest.
@@ -50,7 +50,7 @@ _MAX_SUFFIXES = 8
 
 
 def holds_secrets(path: str) -> bool:
-    """Whether the name of `path`, or of a directory in it, says that it holds secrets."""
+    """Check whether the name of `path`, or of a directory in it, says that it holds secrets."""
     directories = path.replace("\\", "/").lower().split("/")
     name = directories.pop().strip("#")
     if path.startswith(_NOT_FILES) or not _DIRECTORIES.isdisjoint(directories):
@@ -82,7 +82,7 @@ def _without_data(name: str) -> str:
 
 
 def _original(name: str) -> str:
-    """`name` without what marks it as a copy: `.bak`, `.swp`, `.1`, `~`."""
+    """Strip from `name` what marks it as a copy: `.bak`, `.swp`, `.1`, `~`."""
     for _ in range(_MAX_SUFFIXES):
         head, _, last = name.rstrip("~").rpartition(".")
         if not head or not (last in _COPIES or last.isdigit()):
@@ -92,7 +92,7 @@ def _original(name: str) -> str:
 
 
 def _without_environment(stem: str) -> str:
-    """`stem` without what is behind it in `credentials.prod` or `secrets-2`."""
+    """Strip from `stem` what follows the name in `credentials.prod` or `secrets-2`."""
     for separator in ".-_":
         head, _, last = stem.rpartition(separator)
         if head and (last in _ENVIRONMENTS or last.isdigit()):

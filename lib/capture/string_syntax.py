@@ -1,4 +1,4 @@
-"""How each language writes strings that may span lines.
+"""Describe how each language writes strings that may span lines.
 
 Builtins only: the hook path imports this.
 """
@@ -54,7 +54,7 @@ DOCUMENTS = {"ruby": ("\n=begin", "\n=end"), "perl": ("\n=", "\n=cut")}
 
 
 def syntax_of(language: str) -> "Syntax":
-    """What is known of a language's strings: brackets, plain quotes, what begins a heredoc."""
+    """Look up a language's strings: brackets, plain quotes, what begins a heredoc."""
     for languages, syntax in _SYNTAX.items():
         if language in languages.split():
             return syntax

@@ -1,4 +1,4 @@
-"""Where strings reach over several lines, by the rules of each language.
+"""Find the strings that span several lines, by the rules of each language.
 
 Builtins only: the hook path imports this. What begins a string is looked for by `str.find`, so that
 time is linear and most text is never looked at character by character. A string that is never
@@ -24,7 +24,7 @@ _QUOTED = {'"': ("'\"'", "'\\\"'", '\\"', '$"'), "'": ("\\'",)}
 def spans(
     text: str, language: str, openers: "tuple[str, ...]", block: "tuple[str, str]"
 ) -> "list[Span]":
-    """The places of strings, heredocs and block scalars that span lines: start and end in `text`.
+    """Find strings, heredocs and block scalars that span lines: their start and end in `text`.
 
     `openers` begin a line comment in `language`, `block` brackets one of several lines.
     """
@@ -46,7 +46,7 @@ def spans(
 
 
 class _Scanner:
-    """Finds the spans of one text; each part of it is looked at once for each kind of opener."""
+    """Finds the strings of one text; each part of it is read once for each kind of opener."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class _Scanner:
                 found.append(span)
 
     def _step(self, at: int, place: int, trigger: str) -> "tuple[int, Span | None]":
-        """Go on from `at` over the trigger at `place`: where to go on, and the string it began."""
+        """Scan from `at` past the trigger at `place`; return where to go on, and any string."""
         start = max(self._text.rfind("\n", at, place) + 1, at)
         opened = self._text.find("\n", place)
         line_end = opened if opened >= 0 else len(self._text)
@@ -111,20 +111,20 @@ class _Scanner:
         return self._string_at(place, trigger, line_end)
 
     def _joined(self, place: int, hidden: int) -> "tuple[int, Span | None]":
-        """A backslash ends the line at `place`: an ordinary string, if one is open, goes on."""
+        """Continue an ordinary string, if one is open, past the backslash that ends its line."""
         end = -1
         if hidden >= 0 and self._text[hidden] in self._single:
             end = self._closing(self._text[hidden], place + 2, True)
         return (end, (place, end)) if end >= 0 else (place + 2, None)
 
     def _is_closed(self, line: str) -> bool:
-        """Whether no string of `line` goes on in the next, as far as counting tells: most lines."""
+        """Check by counting quotes, fast, that no string of `line` goes on in the next."""
         if line.count('"') % 2 or line.count("'") % 2 or "\\" in line:
             return False
         return not any(opener in line for opener in self._long)
 
     def _hidden(self, start: int, place: int, line_end: int) -> int:
-        """Where the comment or ordinary string begins that hides `place`, -1 for none."""
+        """Find where the comment or ordinary string begins that holds `place`, -1 for none."""
         before = self._text[start:place]
         marks = self._single + "".join(opener[0] for opener in self._openers)
         if not any(mark in before for mark in marks):
@@ -165,7 +165,7 @@ class _Scanner:
         return end, (place, end)
 
     def _stands_well(self, place: int) -> bool:
-        """Whether a quote can open a string here: not within a word, nor as a character."""
+        """Check whether a quote can open a string here: not within a word, nor as a character."""
         quote = self._text[place]
         for quoted in _QUOTED[quote]:
             if self._text.startswith(quoted, place - quoted.index(quote, quoted[0] == quote)):
@@ -173,7 +173,7 @@ class _Scanner:
         return place == 0 or self._text[place - 1] in _BEFORE_QUOTE
 
     def _closing(self, closer: str, at: int, escapes: bool) -> int:
-        """The end of a string that is closed by `closer` at `at` or later, -1 if it never is."""
+        """Find the end of the string that is closed by `closer` at `at` or later, -1 for none."""
         if closer in self._never:
             return -1
         while (found := self._text.find(closer, at)) >= 0:
@@ -187,7 +187,7 @@ class _Scanner:
         return -1
 
     def _heredoc_at(self, place: int, line_end: int) -> "tuple[int, Span | None]":
-        """The heredoc that begins at `place`, from the next line to the one with its word."""
+        """Find the heredoc that begins at `place`: from the next line to the one with its word."""
         at = place + len(self._heredoc)
         indented = self._text[at : at + 1] in ("-", "~")
         at += indented

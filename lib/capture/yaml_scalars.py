@@ -1,4 +1,4 @@
-"""Which lines of YAML are inside of a scalar: block scalars, and quoted ones of several lines.
+"""Find the YAML scalars that span lines: block scalars, and quoted ones.
 
 Builtins only: the hook path imports this.
 """
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def yaml_scalars(text: str) -> "Iterator[tuple[int, int]]":
-    """Find the scalars of several lines: where each begins and ends in `text`."""
+    """Yield the start and end in `text` of each scalar that spans lines."""
     at = 0
     while at < len(text):
         end = text.find("\n", at)
@@ -36,7 +36,7 @@ def yaml_scalars(text: str) -> "Iterator[tuple[int, int]]":
 
 
 def _block_end(text: str, at: int, indent: int) -> int:
-    """Where the block scalar ends whose content begins at `at`: at a line that is indented less."""
+    """Find the end of the block scalar whose content begins at `at`: a line indented less."""
     wanted = 0
     while at < len(text):
         end = text.find("\n", at)
@@ -52,7 +52,7 @@ def _block_end(text: str, at: int, indent: int) -> int:
 
 
 def _open_quote(line: str) -> str:
-    """The quote of a scalar that begins in `line` and does not end there, "" for none."""
+    """Return the quote of a scalar that begins in `line` and does not end there, "" for none."""
     at = 0
     before = ":"
     while at < len(line):
