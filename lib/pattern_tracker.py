@@ -1,4 +1,4 @@
-"""What other Python code calls to have its patterns tracked.
+"""Track patterns from other Python code.
 
     from lib.pattern_tracker import PatternTracker
 
@@ -63,20 +63,20 @@ class PatternTracker:
 
     @classmethod
     async def get_instance(cls) -> "PatternTracker":
-        """The one tracker of this process, made when it is first asked for."""
+        """Return the tracker of this process, made at the first call."""
         if PatternTracker._instance is None:
             PatternTracker._instance = cls()
         return PatternTracker._instance
 
     @classmethod
     def reset_instance(cls) -> None:
-        """Let `get_instance` make a new one."""
+        """Forget the tracker of this process, so that `get_instance` makes a new one."""
         PatternTracker._instance = None
 
     async def track_pattern_creation(
         self, code: str, context: Context, parent_pattern_ids: "Iterable[str] | None" = None
     ) -> Result:
-        """New code, derived from the patterns `parent_pattern_ids` if any are given."""
+        """Track new code, derived from the patterns `parent_pattern_ids` if any are given."""
         return await self._track(
             "pattern_created", code, context, parent_pattern_ids or (), "derived_from"
         )
@@ -84,13 +84,13 @@ class PatternTracker:
     async def track_pattern_modification(
         self, pattern_id: str, new_code: str, context: Context, reason: str | None = None
     ) -> Result:
-        """The pattern `pattern_id` became `new_code`, for a `reason` if one is given."""
+        """Track that the pattern `pattern_id` became `new_code`, for a `reason` if one is given."""
         return await self._track(
             "pattern_modified", new_code, context, [pattern_id], "modified_from", reason
         )
 
     async def track_pattern_application(self, pattern_id: str, context: Context) -> Result:
-        """The pattern `pattern_id` was used."""
+        """Track that the pattern `pattern_id` was used."""
         return await self._track("pattern_applied", "", context, [], None, subject=pattern_id)
 
     async def track_pattern_merge(
@@ -100,7 +100,7 @@ class PatternTracker:
         context: Context,
         reason: str | None = None,
     ) -> Result:
-        """The patterns `source_pattern_ids` became one, `merged_code`."""
+        """Track that the patterns `source_pattern_ids` became one, `merged_code`."""
         return await self._track(
             "pattern_merged", merged_code, context, source_pattern_ids, "merged_from", reason
         )
@@ -114,7 +114,7 @@ class PatternTracker:
         return {"success": not stats["failed"] and not stats["skipped"], "sync_stats": stats}
 
     async def get_tracker_stats(self) -> "dict[str, Any]":
-        """{"tracker": {"enabled", "base_url", "cached_patterns"}, "resilience": {...}}.
+        """Return {"tracker": {"enabled", "base_url", "cached_patterns"}, "resilience": {...}}.
 
         cached_patterns: the events that wait on disk. resilience: see
         `ResilientAPIClient.get_stats`.
@@ -215,7 +215,7 @@ def _untracked(message: str, pattern_id: str = "") -> Result:
 
 
 async def track_write_tool_pattern(file_path: str, content: str, language: str = "") -> Result:
-    """Track a file that was written, by the tracker of this process."""
+    """Track a file that was written, with the tracker of this process."""
     tracker = await PatternTracker.get_instance()
     context = {"file_path": file_path, "language": language, "tool_name": "Write"}
     return await tracker.track_pattern_creation(content, context)

@@ -1,1 +1,1 @@
-"""The embedded SQLite ledger: recorded events, patterns and their lineage."""
+"""The embedded ledger in SQLite: recorded events, patterns and their lineage."""

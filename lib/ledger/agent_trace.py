@@ -1,4 +1,4 @@
-"""Events as Agent Trace 0.1.0 records: which lines of which file an agent wrote."""
+"""Convert events to Agent Trace 0.1.0 records: which lines of which file an agent wrote."""
 
 import os
 import uuid
@@ -51,7 +51,7 @@ def _metadata(event: Event) -> dict[str, Any]:
 
 
 def changed_ranges(before: str | None, after: str) -> list[dict[str, Any]]:
-    """The lines of `after` that are not of `before`: 1-based, inclusive, with their hash."""
+    """List the ranges of lines that `after` has and `before` not: 1-based, inclusive, hashed."""
     new = _lines(after)
     if before is None:
         return [_range(new, 0, len(new))] if new else []
@@ -63,7 +63,7 @@ def changed_ranges(before: str | None, after: str) -> list[dict[str, Any]]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines as editors number them: a form feed ends none."""
+    """Split `text` into lines as editors do: at newlines only, not at form feeds."""
     *whole, rest = text.split("\n")
     return [f"{line}\n" for line in whole] + ([rest] if rest else [])
 

@@ -1,4 +1,4 @@
-"""What changed from one list of lines to another.
+"""Compare two lists of lines.
 
 `rapidfuzz` finds the longest common subsequence. What that costs grows with the product of two
 lengths, so longer lists are compared a window at a time, between lines that occur only once.
@@ -21,7 +21,7 @@ CONTEXT = 3
 
 
 def opcodes(before: Sequence[str], after: Sequence[str]) -> Sequence[Opcode]:
-    """Tell how `after` is made of `before`. Raises packages.Missing."""
+    """List the steps that turn `before` into `after`. Raises packages.Missing."""
     return _matched(before, after).get_opcodes()
 
 
@@ -50,7 +50,7 @@ def _span(start: int, stop: int) -> str:
 
 
 def _matched(before: Sequence[str], after: Sequence[str]) -> SequenceMatcher[str]:
-    """Make a matcher that is told what matches: its own search takes minutes for like lines."""
+    """Give a matcher its matching blocks: its own search takes minutes for lists of like lines."""
     numbers: dict[str, int] = {}
     old, new = ([numbers.setdefault(x, len(numbers)) for x in lines] for lines in (before, after))
     found = [Match(0, 0, 0)]
@@ -80,7 +80,7 @@ def _blocks(old: list[int], new: list[int]) -> Iterator[Match]:
 
 
 def _anchors(old: list[int], new: list[int]) -> list[tuple[int, int]]:
-    """Find places that hold long lists together: lines that occur once on each side."""
+    """Find anchors that divide long lists for comparison: lines that occur once in each."""
     if max(len(old), len(new)) <= WINDOW:
         return []
     before, after = Counter(old), Counter(new)

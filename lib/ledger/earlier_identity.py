@@ -1,7 +1,7 @@
-"""The ids that version 0.1.0 gave, so that an upgrade cuts no lineage.
+"""Compute the ids that version 0.1.0 gave, so that an upgrade breaks no lineage.
 
-Until then each line was judged alone: one inside a string that looked like a comment did not count,
-nor did a shebang, and a byte-order mark did.
+That version judged each line alone: it ignored a line in a string that looked like a comment, and a
+shebang, and did not ignore a byte-order mark.
 """
 
 from lib.capture import identity
@@ -33,7 +33,7 @@ def note(event: Event) -> None:
 
 
 def earlier_id(code: str, language: str, pattern_type: str) -> str:
-    """The id of `code` by the rules of version 0.1.0."""
+    """Compute the id of `code` by the rules of version 0.1.0."""
     lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     openers, block = comment_openers(language), block_comment(language)
     kept = [line.rstrip(_WHITE_SPACE) for line in lines if not _is_comment(line, openers, block)]

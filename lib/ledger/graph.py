@@ -1,4 +1,4 @@
-"""A lineage as lines of text: straight where it is straight, a column more for each branch."""
+"""Lay out a lineage as lines of text, with one more column for each branch."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -29,10 +29,10 @@ class _Visit(NamedTuple):
 
 
 def draw(order: Iterable[str], edges: Iterable[Edge], asked: str) -> list[Step]:
-    """The steps from the roots on, each node's children oldest first.
+    """List the lines of the drawing from the roots on, each node's children oldest first.
 
     `order` holds every node once, oldest first. The branch that leads to `asked`, else the newest,
-    goes straight on; undoing an edit makes a cycle, and a merge two ways to one node.
+    stays in its column. Undoing an edit makes a cycle, a merge makes two ways to one node.
     """
     rank = {node: number for number, node in enumerate(order)}
     children: dict[str, list[Edge]] = {node: [] for node in rank}
@@ -51,7 +51,7 @@ def draw(order: Iterable[str], edges: Iterable[Edge], asked: str) -> list[Step]:
 
 
 def _above(asked: str, parents: Mapping[str, list[str]]) -> set[str]:
-    """`asked` and what it came from."""
+    """Collect `asked` and its ancestors."""
     seen, todo = {asked}, [asked]
     while todo:
         new = [p for p in parents.get(todo.pop(), ()) if p not in seen]

@@ -1,4 +1,4 @@
-"""What people ask the ledger: one log with filters, the graph of a pattern, and its code."""
+"""Query the ledger: events by filters, the lineage of a pattern, and its code."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -35,11 +35,11 @@ class Event(NamedTuple):
 
     @property
     def parents(self) -> list[str]:
-        """The ids that it came from."""
+        """The ids of its parents."""
         return self.parent_pattern_ids.split()
 
     def public(self) -> dict[str, object]:
-        """Tell the event as `--json` prints it."""
+        """Return the fields that `--json` prints."""
         told = {name: value for name, value in self._asdict().items() if name not in _INNER}
         return {**told, "parent_pattern_ids": self.parents}
 
@@ -49,7 +49,7 @@ _SELECT = f"SELECT {', '.join(Event._fields)} FROM events WHERE"
 
 
 class Edge(NamedTuple):
-    """A pattern came from another one; `edge_type` is modified_from, derived_from, merged_from."""
+    """A child pattern and its parent; `edge_type` is modified_from, derived_from or merged_from."""
 
     parent: str
     child: str
@@ -73,7 +73,7 @@ class Filter(NamedTuple):
     up_to_seq: int = 0
 
     def condition(self) -> tuple[str, list[object]]:
-        """The filter as SQL with its parameters."""
+        """Write the filter as an SQL condition with its parameters."""
         terms: list[str] = ["seq > ?"]
         values: list[object] = [self.after_seq]
         one = "file_path = ? OR file_path LIKE ? ESCAPE '!' OR file_path LIKE ? ESCAPE '!'"
@@ -97,10 +97,10 @@ ALL = Filter()
 
 
 class History(Ledger):
-    """The ledger as its readers ask it. Every method may raise sqlite3.Error."""
+    """The ledger with the queries of its readers. Every method may raise sqlite3.Error."""
 
     def events(self, chosen: Filter = ALL, newest: int = -1) -> list[Event]:
-        """The `newest` events (-1: all) that `chosen` lets through, oldest first."""
+        """List the `newest` events (-1: all) that match `chosen`, oldest first."""
         condition, values = chosen.condition()
         found = self._db.execute(
             f"{_SELECT} {condition} ORDER BY seq DESC LIMIT ?", (*values, newest)
@@ -108,40 +108,40 @@ class History(Ledger):
         return [Event(*row) for row in found][::-1]
 
     def last_seq(self) -> int:
-        """The number of the newest event, 0 before the first."""
+        """Return the sequence number of the newest event, 0 before the first."""
         return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
 
     def last_capture(self) -> str | None:
-        """When the newest event was captured, None before the first."""
+        """Tell when the newest event was captured, None before the first."""
         query = "SELECT timestamp FROM events WHERE implied = 0 ORDER BY seq DESC LIMIT 1"
         found = self._db.execute(query).fetchone()
         return str(found[0]) if found else None
 
     def edges_among(self, pattern_ids: Iterable[str]) -> list[Edge]:
-        """The edges whose two ends are among `pattern_ids`, by their ends' names."""
+        """List the edges between any two of `pattern_ids`, sorted by their ends."""
         wanted = set(pattern_ids)
         query = "SELECT parent_id, child_id, edge_type FROM edges WHERE child_id = ?"
         found = [Edge(*row) for node in wanted for row in self._db.execute(query, (node,))]
         return sorted(edge for edge in found if edge.parent in wanted)
 
     def events_of(self, pattern_ids: Iterable[str]) -> list[Event]:
-        """The events of those patterns, oldest first."""
+        """List the events of these patterns, oldest first."""
         query = f"{_SELECT} pattern_id = ? OR content_id = ?"
         return sorted({Event(*row) for p in pattern_ids for row in self._db.execute(query, (p, p))})
 
     def first_events(self, pattern_ids: Iterable[str]) -> dict[str, Event]:
-        """The first event that made each pattern."""
+        """Find the first event of each pattern, one that names a file if there is any."""
         query = (
             f"{_SELECT} pattern_id = ? OR content_id = ? ORDER BY file_path IS NULL, seq LIMIT 1"
         )
         return {p: Event(*row) for p in pattern_ids for row in self._db.execute(query, (p, p))}
 
     def names(self) -> dict[str, str]:
-        """The name of each pattern."""
+        """Map each pattern's id to its name."""
         return dict(self._db.execute("SELECT pattern_id, pattern_name FROM patterns").fetchall())
 
     def knows(self, pattern_id: str) -> bool:
-        """Whether the pattern is recorded."""
+        """Check whether a pattern is recorded."""
         query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
         return self._db.execute(query, (storable(pattern_id),)).fetchone() is not None
 
@@ -161,7 +161,7 @@ class History(Ledger):
         return head_of(self._db, storable(file_path))
 
     def files_ending(self, path: str) -> list[str]:
-        """The recorded files whose last components are `path`."""
+        """List the recorded files whose last components are `path`."""
         query = (
             "SELECT DISTINCT file_path FROM occurrences "
             "WHERE file_path = ? OR file_path LIKE ? ESCAPE '!'"
@@ -179,15 +179,15 @@ class History(Ledger):
         return [row[0] for row in rows]
 
     def ancestors(self, pattern_id: str) -> list[str]:
-        """The ids that `pattern_id` came from, nearest first."""
+        """List the ids that `pattern_id` came from, nearest first."""
         return self._walk(pattern_id, "SELECT parent_id FROM edges WHERE child_id = ?")
 
     def descendants(self, pattern_id: str) -> list[str]:
-        """The ids that came from `pattern_id`, nearest first."""
+        """List the ids that came from `pattern_id`, nearest first."""
         return self._walk(pattern_id, "SELECT child_id FROM edges WHERE parent_id = ?")
 
     def _walk(self, start: str, query: str) -> list[str]:
-        """Breadth first; undoing an edit makes a cycle, so no id is visited twice."""
+        """Walk breadth first and visit no id twice: undoing an edit makes a cycle."""
         seen, found = {start}, [start]
         for node in found:
             new = {row[0]: None for row in self._db.execute(query, (node,))}
@@ -196,7 +196,7 @@ class History(Ledger):
         return found[1:]
 
     def applied_in(self, pattern_id: str) -> list[str]:
-        """The files that were found to apply a pattern, in the order of the first time."""
+        """List the files in which a pattern was applied, in the order of their first time."""
         query = (
             "SELECT file_path FROM events WHERE pattern_id = ? AND event_type = 'pattern_applied' "
             "AND file_path IS NOT NULL GROUP BY file_path ORDER BY min(seq)"
@@ -204,12 +204,12 @@ class History(Ledger):
         return [row[0] for row in self._db.execute(query, (pattern_id,))]
 
     def code_of(self, pattern_id: str) -> str | None:
-        """The code of a pattern as it was first seen, None where none was kept."""
+        """Return the code of a pattern as it was first seen, None where none was kept."""
         query = "SELECT code FROM patterns JOIN snapshots ON digest = snapshot WHERE pattern_id = ?"
         return self._code(query, pattern_id)
 
     def snapshot(self, digest: str | None) -> str | None:
-        """The code of a snapshot, None where none was kept."""
+        """Return the code of a snapshot, None where none was kept."""
         return self._code("SELECT code FROM snapshots WHERE digest = ?", digest)
 
     def _code(self, query: str, key: str | None) -> str | None:
@@ -218,5 +218,5 @@ class History(Ledger):
 
 
 def escaped(text: str) -> str:
-    """`text` as it stands in a LIKE pattern whose escape character is "!"."""
+    """Escape `text` for an SQL LIKE pattern whose escape character is "!"."""
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -1,4 +1,4 @@
-"""One event on its way into the ledger: what it says, and what the ledger makes of it."""
+"""Record one event in the ledger, with the patterns, edges and creations that it implies."""
 
 import sqlite3
 import zlib
@@ -16,7 +16,7 @@ RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
 
 
 class Recording:
-    """Writes one event; within the caller's transaction, and it may raise sqlite3.Error."""
+    """Records one event, within the caller's transaction; may raise sqlite3.Error."""
 
     def __init__(self, db: sqlite3.Connection, event: Event) -> None:
         self._db = db
@@ -36,7 +36,7 @@ class Recording:
         self._snapshot: str | None = None
 
     def record(self) -> str:
-        """Record the event, and before it the creation of what it presupposes.
+        """Record the event, and before it the creation of parents that were never captured.
 
         Returns RECORDED, or why there was nothing to record: KNOWN for an event that was
         recorded before, UNCHANGED for a modification that changed nothing.
@@ -88,7 +88,7 @@ class Recording:
             self._imply(parent_id, parent.get("code"), storable(parent.get("pattern_name")))
 
     def _imply(self, pattern_id: str, code: object, name: str) -> None:
-        """Record the creation of a pattern that was never seen: lineage has no loose ends."""
+        """Record the creation of a pattern that was never captured: every edge needs both ends."""
         if self._knows(pattern_id):
             return
         earlier = self._earlier(pattern_id)
@@ -207,7 +207,7 @@ class Recording:
 
 
 def creation_event_id(pattern_id: str) -> str:
-    """The id of a creation that nobody saw: the same wherever and whenever it is told."""
+    """Derive the event id of an implied creation from the pattern's id: always the same one."""
     return hex_digest(f"creation\0{pattern_id}")[:32]
 
 
@@ -217,18 +217,18 @@ def is_nothing(pattern_id: str) -> bool:
 
 
 def unpack(packed: bytes) -> str:
-    """The code in a snapshot."""
+    """Decompress the code in a snapshot."""
     return zlib.decompress(packed).decode("utf-8", "surrogatepass")
 
 
 def add_to_counter(db: sqlite3.Connection, name: str, number: int) -> None:
-    """Add `number` to a counter, within the caller's transaction."""
+    """Add `number` to the counter `name`, within the caller's transaction."""
     query = "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + ?"
     db.execute(query, (name, number, number))
 
 
 def head_of(db: sqlite3.Connection, file_path: str) -> str:
-    """The id of what the file at `file_path` held last; "" if it was never seen."""
+    """Return the id of the last recorded content of a file; "" if there is none."""
     query = "SELECT pattern_id FROM occurrences WHERE file_path = ? ORDER BY last_seq DESC LIMIT 1"
     found = db.execute(query, (file_path,)).fetchone()
     return str(found[0]) if found else ""

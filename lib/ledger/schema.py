@@ -1,4 +1,4 @@
-"""The ledger's tables, and how those of an earlier version become today's."""
+"""Create the ledger's tables, and migrate those of earlier versions."""
 
 import sqlite3
 
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NU
 
 
 def prepare(db: sqlite3.Connection) -> None:
-    """Make the tables, or bring those of an earlier version up to date. Raises sqlite3.Error."""
+    """Create the tables, or migrate those of an earlier version. Raises sqlite3.Error."""
     db.execute("PRAGMA journal_mode = WAL")
     # The spool's file is unlinked once the ledger has the event: a commit must be on the disk.
     db.execute("PRAGMA synchronous = FULL")
@@ -73,7 +73,7 @@ def prepare(db: sqlite3.Connection) -> None:
 
 
 def _count_delivered(db: sqlite3.Connection, before: int) -> None:
-    """Until version 3 what was delivered was what no longer waited."""
+    """Count what was delivered before version 3: the recorded events that no longer waited."""
     waiting = 0
     if before == 2:
         waiting = db.execute("SELECT count(*) FROM waiting").fetchone()[0]

@@ -1,7 +1,7 @@
-"""The embedded ledger: patterns, the edges between them, and the events that made them.
+"""Write the embedded ledger: events, patterns, and the edges between patterns.
 
-SQLite beside the spool. A pattern is content by its id; an occurrence says where it stands: a
-file, or one day a function or class in it by its qualified name ("" is the whole file).
+It is an SQLite file in the spool directory. A pattern is content by its id; an occurrence is a
+place of it: a file, or one day a function or class by its qualified name ("": the whole file).
 """
 
 import os
@@ -25,7 +25,7 @@ DELIVERED = "delivered"
 
 
 class Taken(NamedTuple):
-    """A file of the spool with its event, and whether that has to wait for a service."""
+    """A file of the spool, its tally key, its event, and whether that has to wait for a service."""
 
     name: str
     key: str
@@ -34,7 +34,7 @@ class Taken(NamedTuple):
 
 
 class Ledger:
-    """The ledger in one database file. Every method may raise sqlite3.Error."""
+    """A ledger, in one database file. Every method may raise sqlite3.Error."""
 
     def __init__(self, path: str) -> None:
         refuse_links(path)
@@ -43,13 +43,12 @@ class Ledger:
         prepare(self._db)
 
     def close(self) -> None:
-        """Close the file; the ledger is of no use afterwards."""
+        """Close the database file."""
         self._db.close()
 
     @contextmanager
     def _transaction(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """All of the block or, on an exception, nothing of it; on the disk when it ends, unless
-        it need not be `durable`."""
+        """Run the block in a transaction, flushed to the disk at its end only if `durable`."""
         if not durable:
             self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("BEGIN IMMEDIATE")
@@ -70,10 +69,10 @@ class Ledger:
                 Recording(db, event).record()
 
     def take(self, files: Iterable[Taken]) -> set[str]:
-        """Record the events of `files`, as `record_all` does, and remember that it was done.
+        """Record the events of `files` in one transaction, and remember the files as taken.
 
-        What is delivered with that, or says nothing new, is counted; the names of the others,
-        which wait for a service. A file that was taken before is left as it is.
+        Returns the names of those that wait for a service; the others are counted as delivered, or
+        by the reason for which they were not recorded. A file that was taken before is skipped.
         """
         rows = []
         counts: Counter[str] = Counter()
@@ -99,19 +98,18 @@ class Ledger:
         return row and tuple(row)
 
     def taken(self) -> dict[str, tuple[str, bool]]:
-        """The files that are recorded and not forgotten: key, and whether it waits, by name."""
+        """Return the files that are taken and not forgotten: key, and whether it waits, by name."""
         rows = self._db.execute("SELECT name, key, waits FROM taken")
         return {name: (key, bool(waits)) for name, key, waits in rows}
 
     def waiting(self) -> set[str]:
-        """The names of the files that are recorded and wait for a service."""
+        """Return the names of the files that are recorded and wait for a service."""
         return {name for name, (_, waits) in self.taken().items() if waits}
 
     def settle(
         self, names: Iterable[str], service: str = "", pattern_ids: Iterable[str] = ()
     ) -> None:
-        """Those files are delivered, to be said before they are unlinked, and the service at that
-        URL knows those patterns."""
+        """Count files as delivered before they are unlinked; note which patterns a service has."""
         # If power fails before this is on the disk, a file that is gone is counted as removed, and
         # a pattern is told of once more.
         with self._transaction(durable=False) as db:
@@ -122,7 +120,7 @@ class Ledger:
             db.executemany("INSERT OR IGNORE INTO known_at VALUES (?, ?)", known)
 
     def forget(self, names: Iterable[str]) -> None:
-        """Those files are gone."""
+        """Forget taken files that are gone from the spool."""
         with self._transaction(durable=False) as db:
             db.executemany("DELETE FROM taken WHERE name = ?", [(name,) for name in names])
 
@@ -158,7 +156,7 @@ class Ledger:
         return cast(Origin, {**found, "event_id": event_id, "parents": parents})
 
     def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]:
-        """Those of `pattern_ids`, or of the ids of bodies, that the service at that URL has."""
+        """Choose those of `pattern_ids` (or of the ids of bodies) that the service at a URL has."""
         query = "SELECT 1 FROM known_at WHERE service = ? AND pattern_id = ?"
         return {
             pattern_id
@@ -167,24 +165,24 @@ class Ledger:
         }
 
     def forget_known(self, service: str, pattern_ids: Iterable[str]) -> None:
-        """The service at that URL turned out not to know those patterns."""
+        """Note that the service at a URL does not have these patterns after all."""
         query = "DELETE FROM known_at WHERE service = ? AND pattern_id = ?"
         with self._transaction() as db:
             db.executemany(query, [(service, pattern_id) for pattern_id in pattern_ids])
 
     def count(self, counts: Mapping[str, int]) -> None:
-        """Add `counts` to the counters of those names."""
+        """Add `counts` to the counters of these names."""
         with self._transaction() as db:
             _count(db, counts)
 
     def fold(self, counts: Mapping[str, int], mark: str) -> None:
-        """Add `counts` to the counters, with the counter `mark` to tell that it was done."""
+        """Add `counts` to the counters, and set the counter `mark`, which shows that it is done."""
         with self._transaction() as db:
             db.execute("DELETE FROM counters WHERE name LIKE 'folded:%'")
             _count(db, {**counts, mark: 1})
 
     def counters(self) -> dict[str, int]:
-        """All counters."""
+        """Return every counter by its name."""
         return {row["name"]: row["count"] for row in self._db.execute("SELECT * FROM counters")}
 
     def has_events(self) -> bool:
@@ -192,7 +190,7 @@ class Ledger:
         return self._db.execute("SELECT 1 FROM events LIMIT 1").fetchone() is not None
 
     def has_earlier_ids(self) -> bool:
-        """Whether it holds ids that were given by the rules of an earlier version."""
+        """Check whether the ledger holds ids of an earlier version's rules."""
         query = "SELECT 1 FROM facts WHERE name = ?"
         return self._db.execute(query, (EARLIER_IDS,)).fetchone() is not None
 
@@ -212,10 +210,10 @@ def _count(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
 
 
 def open_ledger(directory: str) -> Ledger:
-    """The ledger of `directory`; one that is damaged is put aside first, and that is counted.
+    """Open the ledger of `directory`; a damaged one is put aside first, and that is counted.
 
-    In memory where a test has replaced the system's calls: SQLite would go on with the real ones,
-    and write what the test makes up into a real ledger.
+    It is in memory where a test has replaced the system calls: SQLite would still use the real
+    ones, and write the test's data into a real ledger.
     """
     if are_replaced():
         return Ledger(":memory:")

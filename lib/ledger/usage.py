@@ -1,4 +1,4 @@
-"""Figures over the ledger: how much, of what, where, and how often it is used again."""
+"""Count the ledger's patterns, files and edits, and how often patterns are reused."""
 
 import re
 from datetime import datetime, time, timedelta, timezone
@@ -16,14 +16,14 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 class Series(NamedTuple):
-    """Edits of one thing: what it is, and how many on each day."""
+    """The number of edits on each day, of one language or file."""
 
     name: str
     by_day: list[int]
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all these edits."""
         return sum(self.by_day)
 
 
@@ -39,7 +39,7 @@ class Reused(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What the ledger holds since its first event, and the edits of some days."""
+    """Totals since the ledger's first event, and the edits of some days."""
 
     patterns: int
     files: int
@@ -72,10 +72,10 @@ class Project(NamedTuple):
 
 
 class Stats(History):
-    """The ledger counted. Days are local ones; every method may raise sqlite3.Error."""
+    """The ledger with its counts. Days are local ones; every method may raise sqlite3.Error."""
 
     def figures(self, days: list[str]) -> Figures:
-        """Count everything, and edits on `days`: those of a type, a language, a file."""
+        """Count everything, and the edits on `days` by type, language and file."""
         query = (
             "SELECT (SELECT count(*) FROM patterns), "
             "(SELECT count(DISTINCT file_path) FROM occurrences), "
@@ -111,7 +111,7 @@ class Stats(History):
         return dict(self._db.execute(query, (_begin(days),)).fetchall())
 
     def _edits(self, column: str, days: list[str]) -> list[Series]:
-        """Count by the values of `column`, the most edited first."""
+        """Count edits by the values of `column`, the most edited first."""
         query = (
             f"SELECT coalesce({column}, '') AS name, date(timestamp, 'localtime') AS day, "
             "count(*) FROM events WHERE implied = 0 AND timestamp >= ? GROUP BY name, day"
@@ -125,7 +125,7 @@ class Stats(History):
         return sorted(series, key=lambda one: (-one.total, one.name))
 
     def _reused(self) -> list[Reused]:
-        """Find what stands in several files, that in the most first."""
+        """Find the patterns that several files hold, that in the most files first."""
         query = (
             "SELECT pattern_id, file_path FROM "
             "(SELECT file_path, pattern_id, max(last_seq) FROM occurrences GROUP BY file_path)"
@@ -153,12 +153,12 @@ class Stats(History):
 
 
 def last_days(count: int) -> list[str]:
-    """The last `count` local days up to today, oldest first, as ISO 8601 dates."""
+    """List the last `count` local days up to today, oldest first, as ISO 8601 dates."""
     today = datetime.now().astimezone().date()
     return [str(today - timedelta(days=back)) for back in range(count - 1, -1, -1)]
 
 
 def _begin(days: list[str]) -> str:
-    """The first moment of `days`, as the ledger writes it."""
+    """Write the first moment of `days` as the ledger's timestamps are written."""
     midnight = datetime.combine(datetime.fromisoformat(days[0]).date(), time()).astimezone()
     return midnight.astimezone(timezone.utc).isoformat(timespec="microseconds")
