@@ -1,1 +1,1 @@
-"""What may not be kept: secrets in text, and files that are excluded."""
+"""Keep secrets and excluded files out of the ledger and away from the service."""

@@ -1,8 +1,8 @@
-"""Secrets without a format of their own: what is assigned to a name such as `db_password`.
+"""Find secrets without a format of their own: values assigned to names such as `db_password`.
 
-From a word of the name to the end of the name, over what may stand between a name and its value
-(an operator, a type, another line, a call, a default), to the value, which decides. All searches
-are bounded, so that each word costs a bounded number of steps.
+The search goes from a word in a name to the end of the name, over what may stand between a name and
+its value (an operator, a type, another line, a call, a default), to the value, which decides. All
+steps are bounded, so that each word costs a bounded number of them.
 """
 
 import re
@@ -81,7 +81,7 @@ _COMMAND = re.compile(
 
 
 def find(text: str, lowered: str, word: str) -> Iterator[tuple[int, int, str]]:
-    """The secrets assigned to names with `word`: where each starts and ends, and its kind.
+    """Find the secrets assigned to names that hold `word`: start, end and kind of each.
 
     `lowered`: `text` in lower case, of the same length.
     """
@@ -114,7 +114,7 @@ def _assigned(text: str, lowered: str, word: str, at: int) -> "tuple[int, int, s
 
 
 class _Place:
-    """Where a secret may stand: the `text`, the `name` at `at`, the `operator` behind it."""
+    """A place to which a value is assigned: `name` at `at` in `text`, `operator` behind it."""
 
     def __init__(self, text: str, at: int, name: str, operator: str, quoted: bool) -> None:
         self.text = text
@@ -126,17 +126,17 @@ class _Place:
         self.lines = 0
 
     def is_told_by(self, expression: "re.Pattern[str]") -> bool:
-        """Whether what stands before the name fits `expression`."""
+        """Check whether the text before the name matches `expression`."""
         return bool(expression.search(self.text, max(0, self.at - 90), self.at))
 
     def repeats(self, value: str) -> bool:
-        """Whether `value` only says the name again."""
+        """Check whether `value` only repeats the name."""
         one, other = (_SEPARATORS.sub("", t).lower() for t in (self.name, value[:_MAX_NAME]))
         return one.endswith(other) or other.endswith(one) or other.startswith(one)
 
 
 def _value(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, str] | None":
-    """The secret that begins at `start`, or behind what may stand before it."""
+    """Find the secret at `start`, or behind what may stand before a value."""
     text = place.text
     called = place.operator in (",", "(", "{") or place.operator[0] == "."
     for _ in range(_MAX_WRAPS):
@@ -157,7 +157,7 @@ def _value(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int,
 def _quoted(
     place: _Place, start: int, kind: str, sure: bool, called: bool
 ) -> "tuple[int, int, str] | None":
-    """The secret in the string literal that begins at `start`; `called`: it is an argument."""
+    """Find the secret in the string literal at `start`; `called`: it is an argument."""
     span = _literal(place.text, start)
     if not span:
         return None
@@ -177,7 +177,7 @@ def _quoted(
 
 
 def _literal(text: str, start: int) -> "tuple[int, int] | None":
-    """Where the text of the string literal that begins at `start` begins and ends."""
+    """Find the start and end of the text within the string literal at `start`."""
     quote = text[start : start + 1]
     if quote in _STRING and quote:
         if text[start : start + 3] == quote * 3:
@@ -196,7 +196,7 @@ def _literal(text: str, start: int) -> "tuple[int, int] | None":
 
 
 def _bare(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, str] | None":
-    """An unquoted value, as in YAML, .ini files, shells and connection strings."""
+    """Find an unquoted secret, as in YAML, .ini files, shells and connection strings."""
     text, operator = place.text, place.operator
     command = operator == " " and (place.is_told_by(_OPTION) or place.is_told_by(_COMMAND))
     if operator == " " and not command:
@@ -227,7 +227,7 @@ def _bare(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, 
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether `value`, kept under `name` in a table, is a secret by that name."""
+    """Check whether `value`, assigned to `name`, is a secret by that name."""
     if len(name) > _MAX_NAME or not 0 < len(value) < _MAX_VALUE or '"' in value:
         return False
     line, lowered = f'{name}="{value}"', name.lower()

@@ -1,4 +1,4 @@
-"""`.patternignore`: which files of a project are not tracked, in the syntax of .gitignore.
+"""Read `.patternignore` files, which exclude a project's files in the syntax of .gitignore.
 
 A project's file is somebody else's data. One that cannot be read excludes everything below it: what
 it asks for is unknown, and that is the safe reading. A rule that is written wrongly does what git
@@ -29,7 +29,7 @@ class _Place(NamedTuple):
 
 
 class Ignores:
-    """The .patternignore files, each read once.
+    """Reads .patternignore files, each once, and applies them to paths.
 
     `problems` holds a line for each that could not be applied, `faults` one for each rule that is
     written wrongly.
@@ -112,7 +112,7 @@ class Ignores:
 
 
 def _project(directory: str, cwd: str) -> list[str]:
-    """`directory` and those above it up to the project's root."""
+    """List `directory` and those above it up to the project's root."""
     above = [directory]
     while len(above) < MAX_LEVELS and above[-1] != "/":
         above.append(os.path.dirname(above[-1]))

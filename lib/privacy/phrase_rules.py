@@ -1,6 +1,6 @@
-"""Rules that a word in the text calls: URLs, headers, commands, keys of other forms.
+"""Match secrets beside a word that announces them: in URLs, headers and commands.
 
-Each is tried where its word stands. Every repeat is bounded, so a try costs a bounded number of
+A rule is tried where its word stands. Every repeat is bounded, so a try costs a bounded number of
 steps.
 """
 

@@ -1,4 +1,4 @@
-"""Where private keys stand in a text: between a BEGIN and its END, or as far as their lines go."""
+"""Find private keys: from a BEGIN line to its END, or as far as the key's lines go."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _ONLY_BODY = re.compile(r"[ \t\"'+,>*#/|-]{0,40}[A-Za-z0-9+/=]{4,2000}[\"'+, \t\
 
 
 def find(text: str) -> Iterator[tuple[int, int, str]]:
-    """What stands between the BEGIN and the END of a private key, or beside one of them alone."""
+    """Find what stands between the BEGIN and END of a private key, or beside one of them alone."""
     begin = done = -1
     for match in _EDGE.finditer(text):
         edge = _without_dashes(text, match.start())
@@ -52,7 +52,7 @@ def _key(text: str, begin: int, end: int, closed: bool) -> Iterator[tuple[int, i
 
 
 def _cut(text: str, begin: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """The lines before an END whose BEGIN is not there."""
+    """Find the key's lines before an END whose BEGIN is missing."""
     start = first = max(text.rfind("\n", begin, end) + 1, begin)
     while start - 1 > max(begin, end - _MAX_LENGTH):
         before = max(text.rfind("\n", begin, start - 1) + 1, begin)

@@ -1,4 +1,4 @@
-"""Tell what a generator made from what a person wrote: words, names, paths, sequences.
+"""Tell random strings, which a generator made, from words, names, paths and sequences.
 
 In words nearly all neighbours are pairs that words have, and letters stand by letters; what a
 generator made has neither. Each pair of neighbours is evidence for the one or the other.
@@ -40,9 +40,9 @@ _MIN_KINDS = 6
 
 
 def is_random(text: str, least: int = 16, times: float = 1.0) -> bool:
-    """Whether `text`, of at least so many characters, reads as made by a generator.
+    """Check whether `text`, of at least `least` characters, looks random.
 
-    `times`: so much more evidence than usual has to be there.
+    `times` multiplies the evidence that is needed.
     """
     lowered = text[:_LOOKED_AT].lower()
     if len(text) < least or len(set(lowered)) < _MIN_KINDS:
@@ -55,7 +55,7 @@ def is_random(text: str, least: int = 16, times: float = 1.0) -> bool:
 
 
 def is_word(text: str) -> bool:
-    """Whether `text` has the neighbours that words have."""
+    """Check whether the pairs of letters in `text` are those of words."""
     return _evidence(text) <= 0
 
 
@@ -66,7 +66,7 @@ def _evidence(text: str) -> float:
 
 @cache
 def _weights() -> dict[str, float]:
-    """The evidence of each pair of letters and digits."""
+    """Compute the evidence of each pair of letters and digits for randomness."""
     return {a + b: _weight(a, b) for a in _ALPHABET for b in _ALPHABET}
 
 

@@ -1,4 +1,4 @@
-"""No secret leaves: what stands in code or text is replaced by a marker that names its kind."""
+"""Replace secrets in code and other text by markers that name their kind."""
 
 import re
 from bisect import bisect_right
@@ -29,15 +29,16 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 class Pattern(Protocol):
     """A compiled expression; its `finditer` may raise TimeoutError."""
 
-    def finditer(self, text: str) -> "Iterator[Any]": ...
+    def finditer(self, text: str) -> "Iterator[Any]":
+        """Yield the matches in `text`."""
 
 
 def redact(text: str, extra: Sequence[Pattern] = ()) -> tuple[str, list[str]]:
-    """`text` with its secrets replaced, and the names of the rules that hit, in order.
+    """Replace the secrets in `text`; return it with the names of the rules that hit, in order.
 
-    A secret becomes `[REDACTED:name]`; the lines stay as many as they were. `extra`: expressions
-    besides the built-in rules, which leave `[REDACTED:custom]`. A text that one of them takes too
-    long for is withheld whole, and so is a large one that is full of the words that rules look at.
+    A secret becomes `[REDACTED:name]`; the number of lines stays the same. `extra`: expressions
+    besides the built-in rules, which leave `[REDACTED:custom]`. A text for which one of them takes
+    too long is withheld whole, and so is a large one that is full of the words that rules look at.
     """
     if len(text) > LARGE and candidates(text) > MAX_CANDIDATES:
         return _withheld(text)
@@ -53,12 +54,12 @@ def redact(text: str, extra: Sequence[Pattern] = ()) -> tuple[str, list[str]]:
 
 
 def _withheld(text: str) -> tuple[str, list[str]]:
-    """As many lines as `text` has, with nothing of it."""
+    """Make a marker with as many lines as `text` has, and nothing of it."""
     return f"[REDACTED:{UNCHECKED}]" + "\n" * text.count("\n"), [UNCHECKED]
 
 
 def redact_event(event: Event, extra: Sequence[Pattern] = ()) -> Event:
-    """`event` without the secrets in its code and other texts; ids stay what they were.
+    """Redact the code and other texts of `event`; ids stay what they were.
 
     `event_data.pattern_data.redacted` then lists the rules that hit, sorted. An event without
     secrets is returned as it is, one with some as a new object.
@@ -108,7 +109,7 @@ def _clean_field(
 
 
 def _beside(spans: list[Span], markers: list[tuple[int, int]]) -> list[Span]:
-    """`spans` without those that begin or end in what was redacted before."""
+    """Drop those of `spans` that begin or end within a marker that is there already."""
     starts = [start for start, _ in markers]
 
     def is_inside(at: int) -> bool:
@@ -119,7 +120,7 @@ def _beside(spans: list[Span], markers: list[tuple[int, int]]) -> list[Span]:
 
 
 def _disjoint(spans: list[Span]) -> list[Span]:
-    """`spans` in order; where some overlap, one of them all, named by the one that was first."""
+    """Sort `spans`, and merge those that overlap into one, named by the first of them."""
     # Sorting keeps the order of the rules for spans that start together.
     order = sorted(range(len(spans)), key=lambda number: (spans[number][0], number))
     merged: list[tuple[int, int, int]] = []

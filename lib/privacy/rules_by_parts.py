@@ -1,6 +1,6 @@
-"""The formats of tokens of several parts, of which one is a long run of letters and digits.
+"""Match tokens of several parts, one of which is a long run of letters and digits.
 
-Such a run calls them by what stands before or behind it, or by what it holds.
+A run selects the rules by what stands before or behind it, or by what it holds.
 """
 
 from lib.privacy.secret_rules import Rule, Rules, reads_random

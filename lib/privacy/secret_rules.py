@@ -1,6 +1,6 @@
-"""The publicly documented formats of tokens that can be told by themselves.
+"""Match tokens that their own format identifies, as their issuers document it.
 
-A token stands in a run of letters, digits, "_" and "-", which the engine finds first; a rule is
+A token is in a run of letters, digits, "_" and "-", which `secrets_in_text` finds; a rule is
 tried only where its prefix, or the character beside the run, says that it may fit. Every repeat
 is bounded and none stands in another, so a try costs a bounded number of steps.
 """
@@ -14,10 +14,10 @@ from lib.privacy.token_formats import FORMATS
 
 
 class Rule:
-    """A format: the name in the marker, the expression, and whether the rest of the run goes too.
+    """A format: the name in the marker, the expression, and whether it takes the rest of the run.
 
-    Group 1 of the expression is the secret if there is one, else all that matches; `check` has
-    the last word on it. It is compiled when it is first needed: most runs of the flusher need none.
+    Group 1 of the expression is the secret if there is one, else the whole match; `check` may
+    reject it. It is compiled when it is first needed: most runs of the flusher need none.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ KEY = 3
 
 
 def _by_beginning() -> Rules:
-    """The rules of FORMATS by the first characters of their tokens."""
+    """Make the rules of FORMATS, by the first characters of their tokens."""
     made: Rules = {}
     for line in FORMATS.split("\n")[1:-1]:
         name, body, *prefixes = line.split(" ")
@@ -84,7 +84,7 @@ def _rule(name: str, body: str, prefixes: "list[str]") -> Rule:
 
 
 def reads_random(text: str) -> bool:
-    """Whether `text` is random, and no example in somebody's documents."""
+    """Check whether `text` is random, and no example from documentation."""
     return is_random(text, 1) and "EXAMPLE" not in text
 
 

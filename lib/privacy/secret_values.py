@@ -1,7 +1,7 @@
-"""Whether a value that stands where a secret may stand is one.
+"""Decide whether a value at a secret's place is a secret.
 
-It is none if it only stands for a secret, by its shape: `${VAR}`, `<your-key>`, `%(name)s`; nor
-is a word, a sentence, a path, a translation. The name and the place say how much has to be shown.
+A placeholder is none, by its shape: `${VAR}`, `<your-key>`, `%(name)s`; nor is a word, a sentence,
+a path, a translation. How much evidence the value needs depends on the name and the place.
 """
 
 import re
@@ -58,7 +58,7 @@ _LOOKED_AT = 100
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether `value` only stands for a secret."""
+    """Check whether `value` is a placeholder for a secret."""
     if value.lower() in _DULL or _STANDS_FOR.search(value[:_LOOKED_AT]):
         return True
     if len(value) > _LOOKED_AT:  # without what was cut in two
@@ -77,15 +77,15 @@ def is_placeholder(value: str) -> bool:
 
 
 def _without(match: "re.Match[str]") -> str:
-    """Nothing for a reference, itself for what only begins like one: `$nz9xg`."""
+    """Return "" for a reference, itself for what only begins like one: `$nz9xg`."""
     return match[0] if match[0][1:].isalnum() and not is_word(match[0]) else ""
 
 
 def is_secret_value(value: str, kind: str, *, sure: bool, word: bool = False) -> bool:
-    """Whether `value` is a secret of that `kind`.
+    """Check whether `value` is a secret of that `kind`.
 
-    `sure`: the name and the place leave no doubt that there is one, so that a weak password is
-    taken for one. `word`: even one that is a word.
+    `sure`: the name and the place leave no doubt, so that a weak password counts as one too;
+    `word`: even a password that is a word.
     """
     if len(value) < _MIN or "://" in value or is_placeholder(value):
         return False
@@ -106,14 +106,14 @@ def is_secret_value(value: str, kind: str, *, sure: bool, word: bool = False) ->
 
 
 def _holds_random(value: str) -> bool:
-    """Whether a part of `value` is random, and has a digit."""
+    """Check whether a part of `value` is random, and has a digit."""
     return any(
         is_random(part, 16) and any(map(str.isdigit, part)) for part in _NO_WORD.split(value)
     )
 
 
 def _is_other(value: str) -> bool:
-    """Whether `value` is a resource, a color, a number, a date, a path, an expression."""
+    """Check whether `value` is a resource, a color, a number, a date, a path, an expression."""
     if value.startswith(("arn:", "urn:")) or _COLOR_OR_NUMBER.match(value):
         return True
     if _REGEX.search(value) and not _is_generated(value, 10, 40):
@@ -124,9 +124,10 @@ def _is_other(value: str) -> bool:
 
 
 def is_code(value: str, strict: bool, spaced: bool) -> bool:
-    """Whether an unquoted `value` is a variable or an expression.
+    """Check whether an unquoted `value` is a variable or an expression.
 
-    `strict`: it stands among code, so that much is needed for another belief; `spaced`: it may.
+    `strict`: it stands among code, so it must look very random not to be one; `spaced`: a name
+    without dots counts as a variable too.
     """
     if value[:1] in "([{" or _EXPRESSION.search(value):
         return True
@@ -138,21 +139,21 @@ def is_code(value: str, strict: bool, spaced: bool) -> bool:
 
 
 def _is_sequence(digits: str) -> bool:
-    """Whether `digits` were typed from left to right, or are all one."""
+    """Check whether `digits` follow the keyboard's order, or are nearly all the same."""
     return len(set(digits)) < 4 or "12345" in digits or "98765" in digits
 
 
 def _is_typed(value: str) -> bool:
-    """Whether `value`, which is not all ASCII, is a word with digits in it and mostly ASCII."""
+    """Check whether `value`, which is not all ASCII, is mostly that and one word with digits."""
     plain = sum(c.isascii() and c.isalnum() for c in value)
     digits = any(map(str.isdigit, value))
     return digits and plain >= len(value) / 2 and not re.search(r"[\s$:]", value)
 
 
 def _is_generated(value: str, least: int = 1, length: int = _MIN_RANDOM) -> bool:
-    """Whether `value` has letters, digits and signs mixed, as from a password generator.
+    """Check whether `value` mixes letters, digits and signs as a password generator does.
 
-    `least`: so many signs; `length`: so many characters.
+    `least`: the number of signs, `length`: of characters that it needs.
     """
     if len(value) < length:
         return False
@@ -184,5 +185,5 @@ def _is_password(value: str, word: bool) -> bool:
 
 
 def _is_words(value: str) -> bool:
-    """Whether `value` reads as an identifier, a path or a date."""
+    """Check whether `value` looks like an identifier, a path or a date."""
     return all(_WORD.match(part) for part in _PARTS.split(value.strip("-_./: @")))

@@ -1,4 +1,4 @@
-"""Where secrets stand in a text.
+"""Find the secrets in a text by all rules.
 
 One pass over the text finds the long runs of letters, digits, "_" and "-", which nearly all
 tokens are or hold, and a few words that the other rules need; only rules that may fit are tried.
@@ -62,7 +62,7 @@ _CALLED = frozenset((*BY_WORD, *LOGINS, *WORDS))
 
 
 def find(text: str) -> list[Span]:
-    """The secrets in `text`, in no order; some may overlap."""
+    """Find the secrets in `text`, in no order; some may overlap."""
     lowered = _lower(text)
     spans = list(_tokens(text))
     present = {word for word in _CALLED if word in lowered}
@@ -85,20 +85,20 @@ def find(text: str) -> list[Span]:
 
 
 def candidates(text: str) -> int:
-    """How many places there are in `text` that rules look at."""
+    """Count the places in `text` that rules look at."""
     lowered = _lower(text)
     runs = sum(1 for _ in _LONG_RUNS.finditer(_shape(text)))
     return runs + 2 * sum(lowered.count(word) for word in _CALLED)
 
 
 def _lower(text: str) -> str:
-    """`text` in lower case, of the same length."""
+    """Convert `text` to lower case of the same length."""
     lowered = text.lower()
     return lowered if len(lowered) == len(text) else text.translate(_UPPER)
 
 
 def _matches(rule: Rule, text: str, lowered: str, word: str) -> Iterator[Span]:
-    """Where `rule` fits, tried at each `word` that does not lie in what was found before."""
+    """Try `rule` at each `word` that is not within an earlier match."""
     at = lowered.find(word)
     while at >= 0:
         match = rule.pattern.match(text, at)
@@ -110,12 +110,12 @@ def _matches(rule: Rule, text: str, lowered: str, word: str) -> Iterator[Span]:
 
 
 def _shape(text: str) -> bytes:
-    """`text` with an x for each character of a run."""
+    """Replace each character of `text` that can be in a run by an x, others by a space."""
     return text.encode("ascii", "replace").translate(_SHAPES)
 
 
 def _tokens(text: str) -> Iterator[Span]:
-    """The tokens with a format of their own."""
+    """Find the tokens that have a format of their own."""
     shape = _shape(text) + b" "
     start = shape.find(_LONG)
     done = 0
@@ -130,7 +130,7 @@ def _tokens(text: str) -> Iterator[Span]:
 
 
 def _tokens_of_run(text: str, start: int, end: int) -> Iterator[Span]:
-    """The tokens in the run from `start` to `end`, and those that reach over it."""
+    """Find the tokens in the run from `start` to `end`, and those that reach beyond it."""
     found = (
         _beginning(text, start, end) or _reaching(text, start, end) or _holding(text, start, end)
     )
@@ -163,7 +163,7 @@ def _marked(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _beginning(text: str, start: int, end: int) -> Span | None:
-    """A token that starts at `start`, in a run that ends at `end`."""
+    """Match a token that starts at `start`, in a run that ends at `end`."""
     for rule in BY_BEGINNING.get(text[start : start + KEY], ()):
         match = rule.pattern.match(text, start)
         if match and rule.check(match[match.lastindex or 0]):
@@ -172,7 +172,7 @@ def _beginning(text: str, start: int, end: int) -> Span | None:
 
 
 def _reaching(text: str, start: int, end: int) -> Span | None:
-    """A token of several parts, one of which is the run."""
+    """Match a token of several parts, one of which is the run."""
     rules = BY_CHARACTER_BEHIND.get(text[end : end + 1], ())
     found = _first(rules, text, start, start, end) if rules else None
     if found or not start:
@@ -197,7 +197,7 @@ def _reaching(text: str, start: int, end: int) -> Span | None:
 
 
 def _in_base64(text: str, start: int, end: int) -> Span | None:
-    """A token of base64 that began before the run, which is a part of it."""
+    """Match a token of base64 that began before the run, which is a part of it."""
     before = _BASE64.match(text[max(0, start - _REACH) : start][::-1])
     origin = start - (before.end() if before else 0)
     for at in (origin, *(found.end() for found in _BORDER.finditer(text, origin, start))):
@@ -216,7 +216,7 @@ def _first(rules: tuple[Rule, ...], text: str, origin: int, start: int, end: int
 
 
 def _holding(text: str, start: int, end: int) -> Span | None:
-    """A token that is told by something inside it."""
+    """Match a token by something inside it."""
     if end - start < _LONG_RUN:
         return None
     for part, rule in BY_CONTENT.items():
@@ -234,7 +234,7 @@ def _aws_secrets(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _key_members(text: str) -> Iterator[Span]:
-    """The private members of JSON Web Keys: of objects that have a "kty"."""
+    """Find the private members of JSON Web Keys: of objects that have a "kty"."""
     for match in JWK.pattern.finditer(text):
         left, right = max(0, match.start() - _JWK_REACH), match.end() + _JWK_REACH
         left = max(left, text.rfind("{", left, match.start()))

@@ -1,4 +1,4 @@
-"""Which names say that a secret is kept under them: `db_password`, `acmeApiKey`.
+"""Recognise names under which secrets are kept: `db_password`, `acmeApiKey`.
 
 A name is judged by a word that it holds and by what stands before and behind that.
 """
@@ -64,9 +64,9 @@ _WHOLE = ("psk", "jwt", "salt")
 
 
 def kind_of(text: str, lowered: str, word: str, rest: str, at: int) -> tuple[str, bool]:
-    """What is kept under a name that holds `word` at `at` and then `rest`; "" if it is no secret.
+    """Tell the kind of secret under a name that holds `word` at `at` and then `rest`; "" for none.
 
-    And whether that is sure: an `acme_key` has to show by its value that it is secret.
+    The second result is whether that is sure: an `acme_key` is secret only if its value looks so.
     """
     before = lowered[max(0, at - 30) : at]
     if _is_about(text, lowered, word, rest, at):
@@ -81,7 +81,7 @@ def kind_of(text: str, lowered: str, word: str, rest: str, at: int) -> tuple[str
 
 
 def _is_about(text: str, lowered: str, word: str, rest: str, at: int) -> bool:
-    """Whether the name is that of something else: of another word, or about a secret."""
+    """Check whether the name means something else: another word, or a fact about a secret."""
     others = _OTHERS.get(word)
     return bool(
         (others and others.match(lowered, at + len(word)))
@@ -91,7 +91,7 @@ def _is_about(text: str, lowered: str, word: str, rest: str, at: int) -> bool:
 
 
 def _is_whole(text: str, lowered: str, word: str, at: int) -> bool:
-    """Whether `word` stands by itself in the name, by separators or capitals."""
+    """Check whether `word` stands by itself in the name, by separators or capitals."""
     end = at + len(word)
     before = lowered[at - 1 : at].isalpha() and not (text[at].isupper() and text[at - 1].islower())
     return not before and not (lowered[end : end + 1].isalpha() and text[end].islower())

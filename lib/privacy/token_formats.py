@@ -1,4 +1,4 @@
-"""What issuers' tokens begin with, and what follows, as their issuers document it.
+"""List what tokens begin with, and what follows, as their issuers document it.
 
 A line of FORMATS is a name for the marker, what follows the beginning, and the beginnings. What
 follows is a letter for its characters and how many there are at least (and at most):

@@ -1,4 +1,4 @@
-"""The user's own patterns: one regular expression a line, in a file beside the bundle.
+"""Read the user's own redaction patterns: a file beside the bundle, an expression a line.
 
 It is found by where this code lies and never by a variable, which a cloned repository could set.
 The expressions run under a limit of time, by the `regex` package, which has one.
@@ -29,7 +29,7 @@ class Unusable(Exception):
 
 
 class UserRule:
-    """One pattern, from line `number` of the file."""
+    """A pattern of the user's, from line `number` of the file."""
 
     def __init__(self, compiled: Any, number: int) -> None:
         self._compiled = compiled
@@ -37,7 +37,7 @@ class UserRule:
         self._timeouts = 0
 
     def finditer(self, text: str) -> Iterator[Any]:
-        """The matches in `text`. Raises TimeoutError, and Unusable when that was too often."""
+        """Yield the matches in `text`. Raises TimeoutError, Unusable after too many of them."""
         try:
             yield from self._compiled.finditer(text, timeout=TIMEOUT)
         except TimeoutError:
@@ -52,12 +52,12 @@ _known: dict[str, list[UserRule]] = {}
 
 
 def default_path() -> str:
-    """The file of patterns that belongs to this code."""
+    """Return the path of the file of patterns that belongs to this bundle."""
     return bundle.kept(SUFFIX)
 
 
 def load(path: str = "") -> list[UserRule]:
-    """The patterns in the file at `path`, none if there is no file. Raises Unusable."""
+    """Load the patterns in the file at `path`, none if there is no file. Raises Unusable."""
     path = path or default_path()
     if not os.path.lexists(path):
         return []
@@ -103,7 +103,7 @@ def _compiled(line: str, number: int) -> Any:
 
 
 def _try(rule: UserRule, line: str, number: int) -> None:
-    """Find out whether a hostile text can make the pattern slow."""
+    """Try whether a hostile text can make the pattern slow. Raises Unusable."""
     for character in sorted({*_PROBED, *(c for c in line if c.isalnum())}):
         try:
             for _ in rule.finditer(character * PROBE_LENGTH):
