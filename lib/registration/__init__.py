@@ -1,1 +1,1 @@
-"""Claude Code's settings.json, and our entries in it: put in, found again, taken out."""
+"""Register our two hooks in Claude Code's settings.json, find them, and remove them."""

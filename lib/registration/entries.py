@@ -1,4 +1,4 @@
-"""Our two entries in Claude Code's settings.json: put in, found again, taken out."""
+"""Add our two hooks to Claude Code's settings.json, and remove them."""
 
 import difflib
 import json
@@ -29,11 +29,11 @@ TRIES = 10
 
 
 def register(settings_path: str, root: str, interpreter: str) -> bool:
-    """Put our hooks into the settings; False if they were there already.
+    """Add our hooks to the settings; False if they were there already.
 
-    Nothing else in the file changes. The file as it was and as we left it is kept beside `root`,
-    so that `unregister` can tell whether anyone else has written since. Raises SettingsError, which
-    tells what to add by hand, and then nothing has changed.
+    Nothing else in the file changes. The file before and after that is kept beside `root`, so that
+    `unregister` can tell whether anyone else has written since. Raises SettingsError, which tells
+    what to add by hand; then nothing has changed.
     """
     path = os.path.realpath(settings_path)
     try:
@@ -45,8 +45,7 @@ def register(settings_path: str, root: str, interpreter: str) -> bool:
 
 
 def renew(root: str, interpreter: str) -> list[str]:
-    """Let each settings file that has our hooks name `interpreter`, as `register` would; a line
-    for each that could not be changed."""
+    """Register the hooks with `interpreter` wherever they are; list the failures, a line each."""
     problems = []
     for path in settings_backup.places(root):
         try:
@@ -74,7 +73,7 @@ def _put_in(path: str, shown: str, root: str, interpreter: str) -> bool:
 
 
 def preview(settings_path: str, root: str, interpreter: str) -> str:
-    """What `register` would change, as a unified diff; "" for nothing. Raises SettingsError."""
+    """Show what `register` would change, as a unified diff or "". Raises SettingsError."""
     try:
         before = read(os.path.realpath(settings_path))
         after = _with_hooks(before, settings_path, root, interpreter)
@@ -84,7 +83,7 @@ def preview(settings_path: str, root: str, interpreter: str) -> str:
 
 
 def preview_removal(settings_path: str, root: str) -> str:
-    """What `unregister` would change, as a unified diff; "" for nothing. Raises SettingsError."""
+    """Show what `unregister` would change, as a unified diff or "". Raises SettingsError."""
     path = os.path.realpath(settings_path)
     before = read(path)
     if before is None or not _is_registered(before, settings_path, root):
@@ -105,7 +104,7 @@ def _by_hand(root: str, interpreter: str) -> str:
 
 
 def _with_hooks(before: bytes | None, shown: str, root: str, interpreter: str) -> bytes:
-    """The settings with our hooks in them; `before` is the file, None where there is none."""
+    """Return the settings with our hooks; `before` is the file, None where there is none."""
     text, mark = text_of(before, shown)
     for event, script in SCRIPTS.items():
         text = add(text, event, command(root, interpreter, script), root, shown)
@@ -113,7 +112,7 @@ def _with_hooks(before: bytes | None, shown: str, root: str, interpreter: str) -
 
 
 def unregister(settings_path: str, root: str) -> bool:
-    """Take our hooks out of the settings; False if there were none. Raises SettingsError."""
+    """Remove our hooks from the settings; False if there were none. Raises SettingsError."""
     path = os.path.realpath(settings_path)
     if not os.path.exists(path):
         Record(root, path).forget()
@@ -137,8 +136,7 @@ def _is_registered(data: bytes, shown: str, root: str) -> bool:
 
 
 def _without_hooks(before: bytes, shown: str, root: str) -> bytes | None:
-    """The settings without our hooks: the file that was there before us, None for no file, if
-    nobody else has written since."""
+    """Return the settings without our hooks: the original file if nobody else has written since."""
     record = Record(root, os.path.realpath(shown))
     if record.is_untouched(before):
         return record.original()
@@ -160,10 +158,10 @@ def _locked(root: str) -> Iterator[None]:
 
 
 def lock_path(root: str) -> str:
-    """The lock of those who change settings for the bundle at `root`."""
+    """Name the lock file for changes to settings that concern the bundle at `root`."""
     return f"{os.path.dirname(root)}/.pattern-tracker.lock"
 
 
 def installing_path(root: str) -> str:
-    """The lock of those who change the bundle at `root` itself."""
+    """Name the lock file for changes to the bundle at `root` itself."""
     return f"{os.path.dirname(root)}/.pattern-tracker.installing"

@@ -1,10 +1,10 @@
-"""The shell command that is registered for a hook: written, recognised, and kept safe to run.
+"""Write and recognise the shell command that is registered for a hook.
 
 The shell replaces itself with Python, which saves a process, and so the exit code is Python's own.
-That is safe while Python is what it was when the hooks were registered, but for the moment between
-the look and the start: the shell compares its date with those of two files, without starting
-anything. Where it is another, `hooks/takeover.sh` finds one that works, which has to prove it
-before it gets the input, and its flusher mends the registration (`lib/flusher/mending.py`).
+That is safe while Python is the one with which the hooks were registered: the shell compares its
+date with those of two files, without starting anything (a change between that and the start stays
+unnoticed). Where it is another, `hooks/takeover.sh` finds a Python that works, which has to prove
+it before it gets the input, and its flusher mends the registration (`lib/flusher/mending.py`).
 """
 
 import encodings
@@ -29,9 +29,9 @@ _SLACK_NS = 2_000_000_000
 
 
 def command(root: str, interpreter: str, script: str) -> str:
-    """The command of a hook: silent, and 0 whatever is missing or broken.
+    """Write the command of a hook: it prints nothing and exits 0, whatever is missing or broken.
 
-    The last `cat` keeps the client from writing to nobody.
+    The last `cat` reads the input, so that the client's write does not fail.
     """
     python, path = shlex.quote(interpreter), shlex.quote(f"{root}/hooks/{script}")
     return (
@@ -44,7 +44,7 @@ def command(root: str, interpreter: str, script: str) -> str:
 
 
 def mark(root: str, interpreter: str) -> None:
-    """Let the hooks of the bundle at `root` know `interpreter`, which is this Python, as it is now.
+    """Write the marks by which the hooks at `root` recognise `interpreter`, which is this Python.
 
     Raises OSError.
     """
@@ -60,7 +60,7 @@ def mark(root: str, interpreter: str) -> None:
 
 
 def marked(root: str) -> str:
-    """The interpreter that `mark` was told of, "" if there is none."""
+    """Return the interpreter that `mark` was called with, "" if there is none."""
     try:
         with open(f"{_place(root)}.older", "rb") as file:
             return os.fsdecode(file.read())
@@ -69,7 +69,7 @@ def marked(root: str) -> str:
 
 
 def is_marked(root: str, interpreter: str) -> bool:
-    """Whether `interpreter` is what it was when `mark` was told of it: what the shell asks."""
+    """Check as the shell does that `interpreter` has not changed since `mark`."""
     place = _place(root)
     try:
         older, now, newer = (
@@ -86,8 +86,10 @@ def _place(root: str) -> str:
 
 
 def scripts_in(text: str) -> Iterator[tuple[str, str]]:
-    """Each place where `text` names what may be a script of ours: the interpreter before it, "" for
-    none, and its path. Understands the commands of every version."""
+    """Yield the interpreter ("" for none) and path of each script in `text` that may be ours.
+
+    It understands the commands of every version.
+    """
     try:
         words = [_value(word) for word in shlex.split(text)]
     except ValueError:
@@ -99,5 +101,5 @@ def scripts_in(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _value(word: str) -> str:
-    """What a word like `p=/usr/bin/python3` says."""
+    """Return the value of a word like `p=/usr/bin/python3`, else the word."""
     return word[2:] if word[1:2] == "=" else word

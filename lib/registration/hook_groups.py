@@ -1,4 +1,4 @@
-"""Our entries in the text of settings.json: how they look, where they are, in and out.
+"""Find, add and remove our entries in the text of settings.json.
 
 Nothing else in the text changes.
 """
@@ -18,6 +18,7 @@ TIMEOUT_SECONDS = 10
 
 
 def group_of(run: str) -> dict[str, object]:
+    """Build the group of hooks that runs the command `run`."""
     return {"matcher": MATCHER, "hooks": [_entry(run)]}
 
 
@@ -26,7 +27,7 @@ def _entry(run: str) -> dict[str, object]:
 
 
 def is_ours(hook: object, root: str) -> bool:
-    """Whether a hook entry runs one of our scripts from `root`, however it was written."""
+    """Check whether a hook entry runs one of our scripts from `root`, however it was written."""
     text = hook.get("command") if isinstance(hook, dict) else None
     if not isinstance(text, str):
         return False
@@ -38,14 +39,14 @@ def is_ours(hook: object, root: str) -> bool:
 
 
 def _is_script(path: str, root: str) -> bool:
-    """Whether `path` is one of our scripts, by whichever links it leads to `root`."""
+    """Check whether `path` is one of our scripts in `root`, symbolic links resolved."""
     found = next((s for s in SCRIPTS.values() if path.endswith(f"/hooks/{s}")), "")
     bundle = path.removesuffix(f"/hooks/{found}")
     return bool(found) and os.path.realpath(bundle) == os.path.realpath(root)
 
 
 def add(text: str, event: str, run: str, root: str, shown: str) -> str:
-    """`text` with our entry in the list of `event`: once, and as it should be."""
+    """Add our entry to the list of `event` in `text`, or correct the one that is there."""
     _check_shape(text, event, shown)
     ours = list(places_of(text, event, root))
     if len(ours) == 1 and _value(text, ours[0][1]).get("matcher") == MATCHER:
@@ -66,8 +67,10 @@ def add(text: str, event: str, run: str, root: str, shown: str) -> str:
 
 
 def remove(text: str, event: str, root: str, alone: tuple[bool, bool]) -> str:
-    """`text` without our entries of `event`, nor the groups, and where we are `alone` the lists,
-    that they leave empty."""
+    """Remove our entries of `event` from `text`, with the groups that they leave empty.
+
+    `alone`: whether the list of `event`, and "hooks", go too when they are empty.
+    """
     while place := next(places_of(text, event, root), None):
         groups, group, hook = place
         hooks = group.get("hooks")
@@ -85,7 +88,7 @@ def remove(text: str, event: str, root: str, alone: tuple[bool, bool]) -> str:
 
 
 def places_of(text: str, event: str, root: str) -> Iterator[tuple[Node, Node, Node]]:
-    """Where our entries of `event` are: the list of groups, the group, the entry."""
+    """Find our entries of `event`: the list of groups, the group, the entry."""
     hooks = json_text.parse(text).get("hooks")
     groups = hooks.get(event) if hooks else None
     for _, group in groups.children if groups else []:
@@ -100,7 +103,7 @@ def _value(text: str, node: Node) -> Any:
 
 
 def _check_shape(text: str, event: str, shown: str) -> None:
-    """Raises SettingsError where "hooks" is not what the client documents."""
+    """Check that "hooks" has the documented shape. Raises SettingsError."""
     hooks = json.loads(text).get("hooks", {})
     if not isinstance(hooks, dict) or not isinstance(hooks.get(event, []), list):
         raise SettingsError(f"{shown}: 'hooks' has an unexpected shape; {UNTOUCHED}")

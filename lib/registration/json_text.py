@@ -1,4 +1,4 @@
-"""JSON as text, edited in place: what is not touched stays as it is, to the byte.
+"""Edit JSON as text: what is not changed stays as it is, to the byte.
 
 The text must be valid JSON: ask `json` first.
 """
@@ -13,8 +13,11 @@ _SCALAR = re.compile(r"[^\s,\]}]+")
 
 
 class Node:
-    """A value: `text[start:end]`; `children` are the values in it, under their keys (objects)
-    or "" (arrays), and `starts` where each begins, its key included."""
+    """A value: `text[start:end]`.
+
+    `children` are the values in it under their keys, "" in an array; `starts` where each begins,
+    its key included.
+    """
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -23,17 +26,17 @@ class Node:
         self.starts: list[int] = []
 
     def get(self, key: str) -> "Node | None":
-        """The value under `key`; of several the last, as JSON readers have it."""
+        """Return the value under `key`; of several the last, as JSON readers do."""
         found = [node for name, node in self.children if name == key]
         return found[-1] if found else None
 
     def index(self, node: "Node") -> int:
-        """Which of the children `node` is."""
+        """Return the index of `node` among the children."""
         return [child for _, child in self.children].index(node)
 
 
 def parse(text: str) -> Node:
-    """The outermost value of `text`. Raises RecursionError where it is nested too deeply."""
+    """Parse the outermost value of `text`. Raises RecursionError where it is nested too deeply."""
     return _value(text, _skip(text, 0))
 
 
@@ -71,7 +74,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def append(text: str, container: Node, value: Any, key: str = "") -> str:
-    """`text` with `value` as the last in `container`, under `key` if that is an object."""
+    """Append `value` to `container` in `text`, under `key` if that is an object."""
     style = _Style(text)
     name = f"{json.dumps(key, ensure_ascii=False)}{style.colon}" if key else ""
     if not container.children:
@@ -92,7 +95,7 @@ def append(text: str, container: Node, value: Any, key: str = "") -> str:
 
 
 def replace(text: str, node: Node, value: Any) -> str:
-    """`text` with `value` in the place of `node`."""
+    """Replace `node` in `text` by `value`."""
     style = _Style(text)
     compact = "\n" not in text[node.start : node.end]
     written = style.dump(value, _line_indent(text, node.start), compact)
@@ -100,7 +103,7 @@ def replace(text: str, node: Node, value: Any) -> str:
 
 
 def remove(text: str, container: Node, index: int) -> str:
-    """`text` without the child of that index, and without the comma that it brought."""
+    """Remove the child of that index from `text`, with its comma."""
     if len(container.children) == 1:
         return text[: container.start + 1] + text[container.end - 1 :]
     if index:
@@ -111,7 +114,7 @@ def remove(text: str, container: Node, index: int) -> str:
 
 
 class _Style:
-    """How a file is written: its newlines, its indentation ("" on one line), its spaces."""
+    """The style of a file: its newlines, its indentation ("" on one line), its spaces."""
 
     def __init__(self, text: str) -> None:
         self.newline = "\r\n" if "\r\n" in text else "\n"
@@ -122,7 +125,7 @@ class _Style:
         self.colon = ":" if not self.unit and re.search(r'":[^\s]', text) else ": "
 
     def dump(self, value: Any, indent: str, compact: bool = False) -> str:
-        """`value` as this file writes it, for a line that begins with `indent`."""
+        """Write `value` in this style, for a line that begins with `indent`."""
         if compact or not self.unit:
             separators = (f",{self.space}", self.colon)
             return json.dumps(value, ensure_ascii=False, separators=separators)
@@ -131,6 +134,6 @@ class _Style:
 
 
 def _line_indent(text: str, at: int) -> str:
-    """The white space that the line of `at` begins with."""
+    """Return the white space at the beginning of the line of `at`."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip(" \t"))]

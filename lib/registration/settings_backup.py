@@ -1,6 +1,6 @@
-"""What an installation remembers of each settings file it is registered in.
+"""Back up each settings file in which the hooks are registered.
 
-Kept beside the bundle, not in it: it is what gives the file back as it was when the bundle is gone.
+The backups lie beside the bundle, not in it: they restore the file also when the bundle is gone.
 """
 
 import json
@@ -16,12 +16,12 @@ PATH, BACKUP, WRITTEN, FOUND = "path", "before", "after", "found"
 
 
 def directory(root: str) -> str:
-    """Where the bundle at `root` keeps its records."""
+    """Return the directory of the bundle's backups."""
     return f"{root}.settings"
 
 
 def places(root: str) -> list[str]:
-    """The settings files that the bundle at `root` has registered itself in."""
+    """List the settings files in which the bundle at `root` is registered."""
     kept = directory(root)
     names = sorted(os.listdir(kept)) if os.path.isdir(kept) else []
     found = [settings_file.read(f"{kept}/{name}/{PATH}") for name in names]
@@ -47,15 +47,17 @@ def _made(root: str) -> str:
 
 
 class Record:
-    """What is remembered of the settings file at `path` (a real path)."""
+    """The backup of the settings file at `path` (a real path)."""
 
     def __init__(self, root: str, path: str) -> None:
         self._path = path
         self._directory = f"{directory(root)}/{hex_digest(path)[:16]}"
 
     def remember(self, before: bytes | None, after: bytes, ours: tuple[str, ...]) -> None:
-        """Keep what `original` returns, unless somebody else wrote between our own writings, and
-        which of the lists `ours` were there before us. Raises OSError."""
+        """Back up a settings file, and note which of the lists `ours` it had. Raises OSError.
+
+        The backup is discarded if somebody else wrote between our own writings.
+        """
         files.make_private_directory(self._directory)
         self._put(PATH, os.fsencode(self._path))
         written, kept = self._read(WRITTEN), self._read(BACKUP)
@@ -72,20 +74,20 @@ class Record:
         self._put(WRITTEN, after)
 
     def is_untouched(self, now: bytes | None) -> bool:
-        """Whether the file still is as we wrote it."""
+        """Check that the file still is as we wrote it."""
         return now is not None and now == self._read(WRITTEN)
 
     def original(self) -> bytes | None:
-        """The file before us, None where there was none."""
+        """Return the file before our registration, None where there was none."""
         return self._read(BACKUP)
 
     def made(self, name: str) -> bool:
-        """Whether the list `name` is there because of us."""
+        """Check whether our registration made the list `name`."""
         found = self._read(FOUND)
         return name not in (json.loads(found) if found else [])
 
     def forget(self) -> None:
-        """Remove the record, and the directory of records if it was the last."""
+        """Remove the backup, and the directory of backups if it was the last."""
         shutil.rmtree(self._directory, ignore_errors=True)
         try:
             os.rmdir(os.path.dirname(self._directory))

@@ -1,4 +1,4 @@
-"""Claude Code's settings.json as bytes and as text: read, and replaced with all that it has."""
+"""Read Claude Code's settings.json, and replace it with its owner, mode, ACL and links kept."""
 
 import codecs
 import errno
@@ -17,7 +17,7 @@ class SettingsError(Exception):
 
 
 def read(path: str) -> bytes | None:
-    """Read the file, None where there is none; what it was to hold, if a writer was killed in it.
+    """Read the file, None where there is none; its intended content if a writer was killed in it.
 
     Raises SettingsError for any other error.
     """
@@ -37,7 +37,7 @@ def _bytes(path: str) -> bytes | None:
 
 
 def text_of(data: bytes | None, shown: str) -> tuple[str, bytes]:
-    """The settings in a file as text, and its byte order mark if it has one.
+    """Decode the settings in a file to text, and its byte order mark if it has one.
 
     `shown` is the file's name for messages. Raises SettingsError for what is no JSON object.
     """
@@ -55,16 +55,15 @@ def text_of(data: bytes | None, shown: str) -> tuple[str, bytes]:
 
 
 def bytes_of(text: str, mark: bytes) -> bytes:
-    """What `text_of` took apart, together again."""
+    """Encode what `text_of` returned."""
     return mark + text.encode("utf-8", "surrogatepass")
 
 
 def swap(path: str, data: bytes | None, before: bytes | None) -> bool:
-    """Replace a file, keeping its owner, mode, ACL and links, or remove it (None); False, and
-    nothing done, if it is no longer as it was `before`.
+    """Replace a file, or remove it (None), if it still is as it was `before`; else return False.
 
-    In one step where renaming keeps all of that, else in place. For the holder of the lock. Raises
-    SettingsError where it is read-only, OSError.
+    Its owner, mode, ACL and links are kept: atomically where renaming keeps all of them, else in
+    place. For the holder of the lock. Raises SettingsError where it is read-only, OSError.
     """
     if data is None:
         if _bytes(path) != before:
@@ -82,7 +81,7 @@ def swap(path: str, data: bytes | None, before: bytes | None) -> bool:
 
 
 def finish(path: str) -> None:
-    """Carry out what a writer was killed in. For the holder of the lock. Raises OSError."""
+    """Complete the write of a killed process. For the holder of the lock. Raises OSError."""
     if os.path.lexists(path + TEMPORARY):
         whole = read(path)
         if whole is not None and whole != _bytes(path):
@@ -91,7 +90,7 @@ def finish(path: str) -> None:
 
 
 def put(path: str, data: bytes) -> None:
-    """Replace a file in one step, whatever it holds. Raises as `swap` does."""
+    """Replace a file atomically, whatever it holds. Raises as `swap` does."""
     os.rename(_prepared(path, data), path)
 
 
@@ -104,7 +103,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def _prepared(path: str, data: bytes) -> str:
-    """A file with `data` beside `path`, whole and on the disk."""
+    """Write `data` durably to a temporary file beside `path`, and return that."""
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise SettingsError(f"{path} is read-only; {UNTOUCHED}")
     # Only the lock's holder has this name: what lies there was left by one that was killed.
@@ -116,7 +115,7 @@ def _prepared(path: str, data: bytes) -> str:
 
 
 def _is_like(temporary: str, path: str) -> bool:
-    """Give `temporary` the owner, mode and attributes of `path`; whether it could have them all."""
+    """Give `temporary` the owner, mode and attributes of `path`; False if more must be kept."""
     if not os.path.exists(path):
         return True
     status = os.stat(path)
@@ -133,7 +132,7 @@ def _is_like(temporary: str, path: str) -> bool:
 
 
 def _is_renamed(temporary: str, path: str) -> bool:
-    """Let `temporary` take the place of `path`; False where that is a mount, or may not go."""
+    """Rename `temporary` to `path`; False where that is a mount, or may not be replaced."""
     try:
         os.rename(temporary, path)
     except OSError as error:
@@ -144,7 +143,7 @@ def _is_renamed(temporary: str, path: str) -> bool:
 
 
 def _write_in_place(path: str, data: bytes) -> None:
-    """Write over a file; whoever is killed in it leaves its whole content beside, for `finish`."""
+    """Overwrite a file; if killed, its whole content lies beside it, for `finish`."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         files.write_all(fd, data)
