@@ -69,7 +69,8 @@ def main() -> None:
         link.symlink_to(ROOT / "bin" / "pattern-tracker")
         environ = {
             "HOME": str(home), "PATH": f"{link.parent}:{os.environ['PATH']}",
-            "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LANG": "C.UTF-8", "PATTERN_CACHE_DIR": f"{home}/.patterns",
+            "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LANG": "C.UTF-8",
+            "PATTERN_CACHE_DIR": f"{home}/.patterns",
         }  # fmt: skip
         _edit(app, f"{home}/.patterns", environ)
         console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), highlight=False)  # noqa: SIM115

@@ -82,7 +82,7 @@ def _place() -> "tuple[str, Settings]":
 
 
 def _commit(directory: str, settings: Settings, data: bytes, tail: bytes, size: int) -> str:
-    """The key of the committed event, "" if it waits there already. Raises Refused."""
+    """Return the key of the committed event, "" if it waits there already. Raises Refused."""
     captured_ns = time.time_ns()
     if tail:
         from lib.capture.oversize import capture_oversize

@@ -61,7 +61,7 @@ class _Job:
         self._places.append((start, start + size, edit))
 
     def result(self) -> str:
-        """The text after all edits so far."""
+        """Return the text after all edits so far."""
         in_turn, self._places = self._places, []
         places = sorted(in_turn)
         if any(end >= start for (_, end, _), (start, _, _) in pairwise(places)):

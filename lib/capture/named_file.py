@@ -60,7 +60,7 @@ def read(path: str) -> str:
 
 
 def _judged(fd: int, path: str) -> "tuple[int, str]":
-    """The size in bytes and the name of the open file `fd`, which the harmless `path` led to.
+    """Return size in bytes and name of the open file `fd`, which the harmless `path` led to.
 
     Raises Refused.
     """

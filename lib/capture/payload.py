@@ -164,7 +164,7 @@ def _apply(text: str, edits: "list[object]") -> str:
 
 
 def _edit_in(edit: object) -> "tuple[str, str, bool]":
-    """What an edit replaces, what by, and whether wherever it is."""
+    """Return what an edit replaces, what by, and whether wherever it is."""
     if isinstance(edit, dict):
         old, new = edit.get("old_string"), edit.get("new_string")
         if isinstance(old, str) and isinstance(new, str):

@@ -17,7 +17,7 @@ METADATA = "dev.pattern-tracker"
 def record(
     event: Event, path: str, root: str, before: str | None, after: str | None
 ) -> dict[str, Any] | None:
-    """The record of one event, None where it attributes no line.
+    """Return the record of one event, None where it attributes no line.
 
     Args:
         path, root: the file's and the repository's, without links; a file outside has no record.

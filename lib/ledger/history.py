@@ -146,7 +146,7 @@ class History(Ledger):
         return self._db.execute(query, (storable(pattern_id),)).fetchone() is not None
 
     def words_of(self, pattern_id: str) -> tuple[str, str]:
-        """The language and the type of a pattern, "" where it has none."""
+        """Return the language and the type of a pattern, "" where it has none."""
         query = "SELECT language, pattern_type FROM patterns WHERE pattern_id = ?"
         language, pattern_type = self._db.execute(query, (pattern_id,)).fetchone() or ("", "")
         return language or "", pattern_type or ""
@@ -157,7 +157,7 @@ class History(Ledger):
         return [row[0] for row in self._db.execute(query, (storable(prefix), number))]
 
     def head(self, file_path: str) -> str:
-        """The id of what the file at `file_path` held last; "" if it was never seen."""
+        """Return the id of what the file at `file_path` held last; "" if it was never seen."""
         return head_of(self._db, storable(file_path))
 
     def files_ending(self, path: str) -> list[str]:
@@ -170,7 +170,7 @@ class History(Ledger):
         return [row[0] for row in self._db.execute(query, (path, f"%/{escaped(path)}"))]
 
     def newest_files(self, number: int, below: str = "") -> list[str]:
-        """The `number` files that were recorded last, of those in the directory `below`."""
+        """Return the `number` files that were recorded last, of those in the directory `below`."""
         query = (
             "SELECT file_path FROM occurrences WHERE file_path LIKE ? ESCAPE '!' "
             "GROUP BY file_path ORDER BY max(last_seq) DESC LIMIT ?"

@@ -235,7 +235,7 @@ def head_of(db: sqlite3.Connection, file_path: str) -> str:
 
 
 def storable(value: object) -> str:
-    """A string that SQLite takes: lone surrogates become escapes."""
+    """Return a string that SQLite takes: lone surrogates become escapes."""
     if not isinstance(value, str):
         return ""
     return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -4,8 +4,11 @@ from typing import TypedDict
 
 
 class Resolved(TypedDict):
-    """What the ledger made of an event. content_id is the id of the code, another one than
-    pattern_id where the file applies a marked pattern."""
+    """What the ledger made of an event.
+
+    content_id is the id of the code, another one than pattern_id where the file applies a marked
+    pattern.
+    """
 
     event_type: str
     pattern_id: str

@@ -125,7 +125,7 @@ class Ledger:
             db.executemany("DELETE FROM taken WHERE name = ?", [(name,) for name in names])
 
     def resolved(self, event_id: str) -> Resolved | None:
-        """What was made of a recorded event; None if it is not recorded."""
+        """Return what was made of a recorded event; None if it is not recorded."""
         query = (
             "SELECT event_type, pattern_id, content_id, parent_pattern_ids, edge_type "
             "FROM events WHERE event_id = ?"
@@ -140,7 +140,7 @@ class Ledger:
         }  # fmt: skip
 
     def creation_of(self, pattern_id: str) -> Origin:
-        """What a pattern's creation can be told from."""
+        """Return what a pattern's creation can be told from."""
         query = (
             "SELECT pattern_name, pattern_type, language, first_seen AS timestamp, code "
             "FROM patterns LEFT JOIN snapshots ON digest = snapshot WHERE pattern_id = ?"
@@ -196,8 +196,10 @@ class Ledger:
 
 
 def refuse_links(path: str) -> None:
-    """Raise sqlite3.OperationalError where the ledger at `path`, or a part of it, is a link: SQLite
-    would write to whatever it leads to."""
+    """Raise sqlite3.OperationalError where the ledger at `path`, or a part of it, is a link.
+
+    SQLite would write to whatever it leads to.
+    """
     for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
         if os.path.islink(name):
             raise sqlite3.OperationalError(f"{name} is a link, and not followed")

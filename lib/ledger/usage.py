@@ -62,8 +62,10 @@ class Session(NamedTuple):
 
 
 class Project(NamedTuple):
-    """How many files of a project are known, the last that was changed, None before the first,
-    and today's sessions, the last active first."""
+    """What is known of a project: its files, the last that was changed, and today's sessions.
+
+    None before the first change; the session that was active last comes first.
+    """
 
     files: int
     last_change: str | None

@@ -9,8 +9,10 @@ from lib.capture.secret_names import holds_secrets
 
 
 def is_private(path: str, cwd: str, config_dir: str) -> bool:
-    """Whether the file at `path`, seen from `cwd`, is one of those, by its name or by where that
-    leads. `config_dir`: Claude Code's directory, "" for none."""
+    """Tell whether the file at `path`, seen from `cwd`, is one of those.
+
+    By its name or by where that leads. `config_dir`: Claude Code's directory, "" for none.
+    """
     if not path:
         return False
     full = os.path.join(cwd, path)

@@ -71,7 +71,7 @@ class Fault(NamedTuple):
 
 
 def rules_in(data: bytes) -> tuple[list[Rule], list[Fault]]:
-    """The rules of a file, in their order, and what is wrong with others or with those."""
+    """Return the rules of a file, in their order, and what is wrong with others or with those."""
     rules: list[Rule] = []
     faults: list[Fault] = []
     for number, line in enumerate(data.removeprefix(_BOM).split(b"\n"), 1):
@@ -141,7 +141,7 @@ class _Steps:
         return bool(reached & self._end)
 
     def _of(self, byte: int) -> int:
-        """The steps that take `byte`."""
+        """Return the steps that take `byte`."""
         return sum(1 << number for number, taken in enumerate(self._sets) if byte in taken)
 
     def _spread(self, reached: int) -> int:
@@ -189,7 +189,7 @@ class _Steps:
 
 
 def _set(pattern: bytes, at: int) -> tuple[frozenset[int], int, str]:
-    """What the brackets take whose content begins at `at`, where they are closed, and a fault."""
+    """Return what the brackets that begin at `at` take, where they are closed, and a fault."""
     negated = pattern[at : at + 1] in (b"!", b"^")
     at += negated
     taken: set[int] = set()

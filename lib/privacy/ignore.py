@@ -100,7 +100,7 @@ class Ignores:
             self.problems.append(line)
 
     def _place(self, directory: str) -> _Place | None:
-        """The directory with its rules, None without any. Raises Refused, OSError."""
+        """Return the directory with its rules, None without any. Raises Refused, OSError."""
         if directory not in self._read:
             path = f"{directory}/{FILE_NAME}"
             rules, faults = rules_in(_data(path))
@@ -124,7 +124,7 @@ def _project(directory: str, cwd: str) -> list[str]:
 
 
 def _data(path: str) -> bytes:
-    """What the file at `path` holds, nothing if there is none."""
+    """Return what the file at `path` holds, nothing if there is none."""
     try:
         with open_regular(path) as file:
             return bounded(file, MAX_BYTES)

@@ -37,7 +37,7 @@ def note_made(root: str, made: Iterable[str]) -> None:
 
 
 def made_directories(root: str) -> list[str]:
-    """The directories that `note_made` was told of, those above first."""
+    """Return the directories that `note_made` was told of, those above first."""
     kept = settings_file.read(_made(root)) or b""
     return [os.fsdecode(path) for path in kept.split(b"\0") if path]
 

@@ -91,7 +91,7 @@ def quarantined_names(directory: str) -> list[str]:
 
 
 def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
-    """What is in `directory`; nothing for a link, which others may have put there."""
+    """Return what is in `directory`; nothing for a link, which others may have put there."""
     if os.path.islink(directory):
         return
     try:
