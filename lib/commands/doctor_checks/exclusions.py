@@ -7,6 +7,7 @@ from lib.commands.doctor_checks.finding import OK, WARNING, Finding, Site
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
 from lib.privacy.ignore import Ignores
+from lib.system.places import here
 
 # So many of the newest events tell which files count besides those of this project.
 NEWEST = 500
@@ -15,9 +16,10 @@ SHOWN = 5
 
 def rules(site: Site) -> Finding:
     """Is every file read, and every rule written so that git would understand it?"""
-    project = site.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
+    project = site.environ.get("CLAUDE_PROJECT_DIR") or here()
     ignores = Ignores()
-    for path in (f"{project}/x", *_recent(site.directory)):
+    looked = [f"{project}/x"] if project else []
+    for path in (*looked, *_recent(site.directory)):
         ignores.excludes(path, project)
     if ignores.problems:
         return Finding(WARNING, "; ".join(ignores.problems[:SHOWN]), "correct or remove that file")
