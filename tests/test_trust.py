@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from lib.registration.hook_command import command
+from lib.registration.hook_command import SCRIPTS, command
 from lib.spool import outbox
 from lib.system import origins
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, wait_for, write_payload
@@ -527,3 +527,86 @@ def test_programs_that_path_names(session: Session, tmp_path: Path, way: str) ->
             )  # fmt: skip
             assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert not ran.exists(), ran.read_text()
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Path:
+    """What is there once a program of the repository has run."""
+    return tmp_path / "ran"
+
+
+def program(path: Path, ran: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho run >>{ran}\n")
+    path.chmod(0o755)
+    return path
+
+
+def their_bundle(session: Session, ran: Path) -> Path:
+    """What looks like a bundle of ours, and a service that its author approved."""
+    root = session.project / "pattern-tracker"
+    (root / "hooks").mkdir(parents=True)
+    for name in ("post_tool_use.py", "pre_tool_use.py"):
+        (root / "hooks" / name).touch()
+    program(root / "hooks" / "takeover.sh", ran)
+    program(root / ".venv" / "bin" / "python", ran)
+    token = {"token_command": [str(program(root / "token", ran))], "environment": {}}
+    approved = root.with_name("pattern-tracker.approved.json")
+    approved.write_text(
+        json.dumps({"service_url": "http://127.0.0.1:1", "hosts": {"http://127.0.0.1:1": token}})
+    )
+    approved.chmod(0o600)
+    return root
+
+
+def doctor(session: Session) -> None:
+    done = subprocess.run(
+        [ROOT / "bin" / "pattern-tracker", "doctor"],
+        cwd=session.project, env=session.bundle.environ,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1)
+    assert "packages" in done.stdout
+
+
+def register(session: Session, interpreter: Path | str, root: Path, **env: str) -> None:
+    """Let the project's settings have hooks that look like ours."""
+    hooks = {
+        event: [{"matcher": "*", "hooks": [
+            {"type": "command", "command": f"{interpreter} -I -S {root}/hooks/{script}"}]}]
+        for event, script in SCRIPTS.items()
+    }  # fmt: skip
+    text = json.dumps({"env": env, "hooks": hooks})
+    (session.project / ".claude" / "settings.json").write_text(text)
+
+
+def test_doctor_runs_nothing_of_the_repository_that_it_is_asked_in(
+    session: Session, ran: Path
+) -> None:
+    root = their_bundle(session, ran)
+    for interpreter in (root / ".venv" / "bin" / "python", INTERPRETER):
+        register(session, interpreter, root)
+        doctor(session)
+        assert not ran.exists(), ran.read_text()
+    evil = program(session.project / "python3", ran)
+    for interpreter in (evil, "/proc/self/cwd/python3", program(session.project / "halt", ran)):
+        register(session, interpreter, session.bundle.root)
+        doctor(session)
+        assert not ran.exists(), ran.read_text()
+
+
+def test_doctor_does_not_hand_on_what_a_project_sets(session: Session, ran: Path) -> None:
+    evil_openssl(session.project, ran)
+    library = str(session.project / "evil.so")
+    subprocess.run(["/bin/sh", "-c", ":"], env={"LD_PRELOAD": library}, check=True)
+    if not ran.exists():
+        pytest.skip("there is no LD_PRELOAD here")
+    ran.unlink()
+    path = f"{program(session.project / 'bin' / 'python3', ran).parent}:/usr/bin:/bin"
+    session.settings(project={"LD_PRELOAD": library, "PATH": path})
+    gone = session.bundle.home / "gone" / "python3"
+    run = command(str(session.bundle.root), str(gone), "post_tool_use.py")
+    hooks = {"PostToolUse": [{"matcher": "*", "hooks": [{"type": "command", "command": run}]}]}
+    (session.bundle.home / ".claude" / "settings.json").write_text(json.dumps({"hooks": hooks}))
+    doctor(session)
+    assert not ran.exists()

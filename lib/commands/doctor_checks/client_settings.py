@@ -75,9 +75,21 @@ def environment(found: list[Source]) -> dict[str, str]:
 def entries(found: list[Source], config_dir: str) -> list[Entry]:
     """Our registered hooks: those in the settings, and those of the plugin where it is enabled."""
     return [
-        *(entry for source in found for entry in _in_settings(source)),
+        *(e for source in found for e in _in_settings(source) if not _is_projects(e, source)),
         *_of_plugins(found, config_dir),
     ]
+
+
+def _is_projects(entry: Entry, source: Source) -> bool:
+    """Whether a project's entry names what the repository brings, or another program: neither is
+    to be run."""
+    if source.scope not in ("project", "local"):
+        return False
+    if not os.path.basename(entry.interpreter).startswith("python"):
+        return True
+    project = os.path.realpath(os.path.dirname(os.path.dirname(source.path))) + "/"
+    programs = [os.path.realpath(path) for path in (entry.root, entry.interpreter) if "/" in path]
+    return any(path.startswith(project) for path in programs)
 
 
 def _in_settings(source: Source) -> Iterator[Entry]:

@@ -96,7 +96,7 @@ def interpreter(site: Site) -> Finding:
         return Finding(UNKNOWN, "no hook is registered")
     found = {entry.interpreter: entry for entry in site.entries}
     for word, entry in found.items():
-        path = shutil.which(word, path=site.environ.get("PATH")) if word else None
+        path = shutil.which(word) if word else None
         fault = defect(path) if path else "is gone"
         # A plugin's is that of its environment, which "packages" looks at.
         is_own = word.startswith(f"{entry.root}/")
@@ -122,7 +122,7 @@ def _takes_over(site: Site, entry: Entry) -> str:
     try:
         done = subprocess.run(
             ["/bin/sh", script, entry.interpreter],
-            env=site.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
             check=False, timeout=TAKEOVER_SECONDS,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
