@@ -108,9 +108,14 @@ class PatternTracker:
     async def sync_offline_events(self) -> "dict[str, Any]":
         """Deliver what waits on disk: {"success": bool, "sync_stats": {"synced", "failed", ...}}.
 
-        success: nothing failed and nothing was skipped.
+        success: nothing failed and nothing was skipped. An open circuit does not stop this where
+        the service says that it is well again.
         """
-        stats = await self.api_client.cache.sync_cached_events(self.api_client)
+        client = self.api_client
+        is_open = bool(client.base_url) and client.circuit_breaker.available_in() > 0
+        if is_open and await client.health_checker.check_health(force=True):
+            client.circuit_breaker.reset()
+        stats = await client.cache.sync_cached_events(client)
         return {"success": not stats["failed"] and not stats["skipped"], "sync_stats": stats}
 
     async def get_tracker_stats(self) -> "dict[str, Any]":

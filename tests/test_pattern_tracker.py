@@ -50,6 +50,24 @@ async def tell(tracker: PatternTracker) -> list[dict[str, Any]]:
     return [first, second, used, other, merged]
 
 
+def test_what_waits_is_delivered_right_after_an_outage(server: ServiceDouble) -> None:
+    """The circuit would stay open for a minute; whoever asks need not wait for that."""
+    tracker = PatternTracker(server.url)
+    with server.faults.during(Fault.STATUS, status=503):
+        for number in range(4):
+            result = asyncio.run(tracker.track_pattern_creation(f"x = {number}\n", CONTEXT))
+            assert result["cached"]
+        assert tracker.api_client.circuit_breaker.get_state()["state"] == "open"
+        asked = len(server.requests)
+        assert not asyncio.run(tracker.sync_offline_events())["success"]
+        # A service that is not well is asked how it is, and for nothing else.
+        assert len(server.requests) == asked + 1
+    synced = asyncio.run(tracker.sync_offline_events())
+    assert (synced["success"], synced["sync_stats"]["synced"]) == (True, 4)
+    assert len(server.events) == 4
+    assert tracker.api_client.circuit_breaker.get_state()["state"] == "closed"
+
+
 def test_a_story_reaches_the_service_as_it_is_in_the_ledger(
     server: ServiceDouble, outpost: Outpost
 ) -> None:
