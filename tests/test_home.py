@@ -40,8 +40,9 @@ def edited(app: Path) -> Outpost:
     for beside in (f"{app}ng/x.py", f"{app}.old/y.py", f"{app.parent}/z.py"):
         outpost.write(beside, f"x = {beside!r}\n", session_id="elsewhere")
     outpost.flush()
+    # Today or later, though midnight may come while the test runs.
     for path in (f"{app}/a.py", f"{app}/src/b c.py"):
-        move(outpost, path, time.strftime("%FT%TZ", time.gmtime()))
+        move(outpost, path, 3600.0)
     return outpost
 
 
@@ -55,8 +56,9 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
-def move(outpost: Outpost, file: str, timestamp: str) -> None:
-    """Let the events of a file have been at another time."""
+def move(outpost: Outpost, file: str, seconds: float) -> None:
+    """Let the events of a file be that long after now."""
+    timestamp = time.strftime("%FT%TZ", time.gmtime(time.time() + seconds))
     history = History(f"{outpost.directory}/{FILE_NAME}")
     history._db.execute("UPDATE events SET timestamp = ? WHERE file_path = ?", (timestamp, file))
     history.close()
@@ -88,7 +90,6 @@ def test_what_it_names_can_be_asked(
     answers = [shown(capsys, *shlex.split(command)) for command in commands]
     assert "a.py" in answers[0][0]
     assert len(answers[1]) == 2  # by the beginning of the session's id
-    move(edited, f"{app}/a.py", "2026-01-01T00:00:00Z")
     edited.write(f"{app}/src/b c.py", "b = 2\n", "b = 1\n")
     edited.flush()
     command = home(capsys)["next"][0]
@@ -99,9 +100,8 @@ def test_what_it_names_can_be_asked(
 def test_yesterday_is_not_today(
     app: Path, edited: Outpost, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    yesterday = time.strftime("%FT%TZ", time.gmtime(time.time() - 2 * 86_400))
     for path in (f"{app}/a.py", f"{app}/src/b c.py"):
-        move(edited, path, yesterday)
+        move(edited, path, -2 * 86_400.0)
     assert home(capsys)["sessions"] == []
     lines = shown(capsys)
     assert lines[1].strip() == "2 files tracked, 0 edits today"
