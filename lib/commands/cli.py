@@ -23,6 +23,7 @@ VERBS = {
     "doctor": "what is wrong, and what to do about it",
     "quarantine": "what could not be delivered: list, show, retry, drop",
     "trust": "let a service on another machine have the events",
+    "completion": "a script that lets bash, zsh or fish complete these",
 }
 
 
@@ -55,7 +56,7 @@ def parser(words: Collection[str]) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="pattern-tracker", description="Where code patterns come from."
     )
-    made.add_argument("--version", action="version", version=__version__)
+    made.add_argument("--version", action="version", version=__version__, help="which this is")
     verbs = made.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     for verb, purpose in VERBS.items():
         command = verbs.add_parser(verb, help=purpose, description=purpose)

@@ -26,7 +26,7 @@ PORTION = 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the verb."""
-    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="jsonl if not given")
     parser.add_argument("-o", "--output", metavar="FILE", help="a new file, of mode 0600")
     parser.add_argument("--code", action="store_true", help="jsonl: with each event's code")
     parser.add_argument(

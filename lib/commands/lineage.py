@@ -38,7 +38,7 @@ class File(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the verb."""
-    parser.add_argument("target", help="a pattern id, how one begins, or a file")
+    parser.add_argument("target", metavar="ID-OR-FILE", help="an id, how one begins, or a file")
     parser.add_argument("--diff", action="store_true", help="what each step changed")
     parser.add_argument("--all", action="store_true", help="every step, however many there are")
 

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--type", default="", choices=TYPES, help="of one type")
     parser.add_argument("--since", default="", metavar="TIME", help="2h, 3d or ISO 8601")
-    parser.add_argument("--until", default="", metavar="TIME")
+    parser.add_argument("--until", default="", metavar="TIME", help="as for --since")
 
 
 def run(options: argparse.Namespace) -> int:

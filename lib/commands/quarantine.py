@@ -11,9 +11,8 @@ SHOWN_BYTES = 4096
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the verb."""
-    parser.add_argument(
-        "action", nargs="?", choices=("list", "show", "retry", "drop"), default="list"
-    )
+    actions = ("list", "show", "retry", "drop")
+    parser.add_argument("action", nargs="?", choices=actions, default="list", help="list if none")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a file's name, or its beginning")
     parser.add_argument("--all", action="store_true", help="every file in quarantine")
 

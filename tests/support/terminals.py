@@ -1,8 +1,18 @@
 """A terminal for the programs that behave otherwise on one."""
 
+import fcntl
 import os
+import select
+import struct
+import subprocess
+import termios
+import time
+from pathlib import Path
+from types import TracebackType
 
 import pytest
+
+from tests.support.bundle import PATIENCE_SECONDS
 
 
 def open_terminal() -> tuple[int, int]:
@@ -14,3 +24,64 @@ def open_terminal() -> tuple[int, int]:
         return os.openpty()
     except OSError as error:
         pytest.skip(f"no pseudo-terminal is to be had: {error.strerror}")
+
+
+def _take_terminal() -> None:
+    """Make standard input the terminal of the session, for signals and for /dev/tty."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+class Terminal:
+    """Runs `command` on a terminal of 24 lines; `seen` is all that it has shown so far."""
+
+    def __init__(self, *command: str, cwd: Path, environ: dict[str, str]) -> None:
+        self._leader, follower = open_terminal()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.process = subprocess.Popen(
+            command, stdin=follower, stdout=follower, stderr=follower, cwd=cwd, env=environ,
+            start_new_session=True, preexec_fn=_take_terminal,  # noqa: PLW1509 (nothing else runs then)
+        )  # fmt: skip
+        os.close(follower)
+        self.seen = ""
+        self._waited = 0
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        os.close(self._leader)  # hangs up: whoever still runs there ends
+        self.process.kill()
+        self.process.wait()
+
+    def type(self, text: str) -> None:
+        """Press the keys of `text`."""
+        os.write(self._leader, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Return once `text` was shown after what was waited for before."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (found := self.seen.find(text, self._waited)) < 0:
+            assert self._read(deadline), f"{text!r} did not come: {self.seen!r}"
+        self._waited = found + len(text)
+
+    def end(self) -> int:
+        """Wait until the program ends; its exit code."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._read(deadline):
+            pass
+        return self.process.wait(max(0.1, deadline - time.monotonic()))
+
+    def _read(self, deadline: float) -> bool:
+        """Read what comes next; False at the end, or if nothing comes until the deadline."""
+        left = max(0.0, deadline - time.monotonic())
+        if not select.select([self._leader], [], [], left)[0]:
+            return False
+        try:
+            data = os.read(self._leader, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            return False
+        self.seen += data.decode("utf-8", "replace")
+        return bool(data)
