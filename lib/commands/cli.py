@@ -1,4 +1,4 @@
-"""The command line: finds the verb and calls it."""
+"""Parse the command line and run its verb."""
 
 import argparse
 import os
@@ -28,7 +28,7 @@ VERBS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command that `arguments` (None: the process's own) name; its exit code."""
+    """Run the command that `arguments` (None: the process's own) name; return its exit code."""
     os.umask(0o077)
     streams.secure()
     words = sys.argv[1:] if arguments is None else arguments

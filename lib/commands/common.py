@@ -1,4 +1,4 @@
-"""What the commands share: where things are, and how a problem is told."""
+"""Share what all commands need: the spool, the ledger, errors, printing."""
 
 import json
 import os
@@ -14,11 +14,11 @@ NOTHING = "nothing was recorded yet"
 
 
 class CommandError(Exception):
-    """The command cannot do what was asked; the text is the one line that says why."""
+    """The command cannot do what was asked; the text says why, in one line."""
 
 
 def spool_directory() -> str:
-    """The spool that the environment names. Raises CommandError if it cannot be used."""
+    """Return the spool of the environment. Raises CommandError if it cannot be used."""
     directory = Settings(os.environ).cache_dir
     if not directory:
         raise CommandError("no home directory: set HOME or PATTERN_CACHE_DIR")
@@ -29,7 +29,7 @@ def spool_directory() -> str:
 
 
 def has_ledger(directory: str) -> bool:
-    """Whether anything was ever delivered there."""
+    """Check whether the spool has a ledger: whether anything was ever delivered."""
     return os.path.exists(f"{directory}/{FILE_NAME}")
 
 
@@ -66,7 +66,7 @@ def repository() -> str:
 
 
 def print_json(value: object) -> None:
-    """One JSON value on one line."""
+    """Print a JSON value on one line."""
     print(json.dumps(value, ensure_ascii=True))
 
 

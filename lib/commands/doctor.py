@@ -1,4 +1,4 @@
-"""`pattern-tracker doctor`: everything that can be wrong, and what to do about it."""
+"""Run `pattern-tracker doctor`: check everything that can be wrong, and say what to do."""
 
 import argparse
 import logging
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check; 1 if something is serious."""
+    """Make all checks and print the findings; return 1 if one is serious."""
     # What the library would log is said by the findings.
     logging.getLogger(LOGGER).addHandler(logging.NullHandler())
     site = look()
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def look() -> Site:
-    """Find what there is to check, with the variables that the client hands to the hooks."""
+    """Gather what the checks look at, with the variables that the client hands to the hooks."""
     root = bundle.root()
     config_dir = Settings(os.environ).config_dir
     project = os.environ.get("CLAUDE_PROJECT_DIR") or here()
@@ -98,7 +98,7 @@ def _status(directory: str) -> Facts | None:
 
 
 def examine(site: Site, check: Callable[[Site], Finding]) -> Finding:
-    """Make a check; one that fails itself says so, and hides nothing else."""
+    """Make one check; a check that fails itself becomes a finding, and the others go on."""
     try:
         return check(site)
     except Unread as error:

@@ -1,4 +1,4 @@
-"""`pattern-tracker export`: the events for other programs, one JSON object a line."""
+"""Run `pattern-tracker export`: print the events for other programs, a JSON object a line."""
 
 import argparse
 import json
@@ -109,7 +109,7 @@ def _traces(history: History, root: str) -> Iterator[dict[str, Any]]:
 
 
 def _before(history: History, row: Event, previous: Event | None) -> str | None:
-    """The code that the event changed, None for a new file.
+    """Find the code that the event changed, None for a new file.
 
     To the letter where it is known: by its id it may be with the comments of another time or file,
     and what a person wrote since would be the agent's.

@@ -1,4 +1,4 @@
-"""What is known of a spool, and the words for what both `status` and `doctor` tell of it."""
+"""Gather the state of a spool, and word what both `status` and `doctor` print of it."""
 
 import os
 import time
@@ -31,7 +31,7 @@ NO_SERVICE = "none: the embedded ledger only"
 
 
 class Service(TypedDict):
-    """`problem` is None while there is none; `next_attempt_in` is in seconds."""
+    """The service; `problem` is None while there is none, `next_attempt_in` is in seconds."""
 
     url: str | None
     last_delivery: str | None
@@ -40,7 +40,7 @@ class Service(TypedDict):
 
 
 class Environment(TypedDict, total=False):
-    """How it stands with the packages: READY, MISSING, or what a plugin's preparation says."""
+    """The state of the packages: READY, MISSING, or that of a plugin's preparation."""
 
     state: str
     since: str | None
@@ -48,7 +48,7 @@ class Environment(TypedDict, total=False):
 
 
 class Flusher(TypedDict):
-    """The detached process, now and at the end of its last run."""
+    """The flusher, now and at the end of its last run."""
 
     running: bool
     last_run: str | None
@@ -57,7 +57,7 @@ class Flusher(TypedDict):
 
 
 class Facts(TypedDict):
-    """All that is known of a spool, as `status --json` prints it. Times are ISO 8601 in UTC."""
+    """The state of a spool, as `status --json` prints it. Times are ISO 8601 in UTC."""
 
     enabled: bool
     pending: int
@@ -81,7 +81,7 @@ class Facts(TypedDict):
 
 
 def gather(directory: str) -> Facts:
-    """Gather what is known of the spool at `directory`. Raises OSError, sqlite3.Error."""
+    """Gather the state of the spool at `directory`. Raises OSError, sqlite3.Error."""
     settings = Settings(os.environ)
     state = StateFile(f"{directory}/{STATE_FILE}")
     waiting = outbox.pending(directory)
@@ -118,7 +118,7 @@ def gather(directory: str) -> Facts:
 
 
 def _read_ledger(path: str) -> tuple[dict[str, int], str | None]:
-    """Read its counters, and when the newest event was captured that is recorded."""
+    """Read the ledger's counters, and when its newest event was captured."""
     if not os.path.exists(path):
         return {}, None
     with closing(History(path)) as history:
@@ -146,19 +146,19 @@ def _environment(state: StateFile) -> Environment:
 
 
 def _some(counters: dict[str, int], causes: Iterable[str]) -> dict[str, int]:
-    """Choose those of `causes` that came up, in their order."""
+    """Choose the counters of `causes` that are above 0, in that order."""
     return {cause: counters[cause] for cause in causes if counters.get(cause)}
 
 
 def counted(number: int, last: str | None, now: float) -> str:
-    """Tell how often something happened, and when it did last."""
+    """Word how often something happened, and when it did last."""
     if not number and not last:
         return NEVER
     return f"{number}, the last {ago(last, now)}" if last else str(number)
 
 
 def environment(known: Environment, now: float) -> str:
-    """Tell what keeps the packages away; "" where they are there."""
+    """Word why the packages are missing; "" where they are there."""
     state, when = known["state"], known.get("since")
     if state == plugin_environment.PREPARING:
         waited = age(since(when, now))
@@ -170,7 +170,7 @@ def environment(known: Environment, now: float) -> str:
 
 
 def flusher(known: Flusher, now: float) -> str:
-    """Tell what the flusher does, or how its last run went."""
+    """Word what the flusher does, or how its last run went."""
     if known["last_error"]:
         return f"its last run failed: {known['last_error']}"
     if known["running"]:

@@ -1,4 +1,4 @@
-"""`pattern-tracker lineage`: where a pattern came from and what became of it."""
+"""Run `pattern-tracker lineage`: print a pattern's ancestors and descendants."""
 
 import argparse
 from typing import Any, NamedTuple
@@ -90,7 +90,7 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
 
 
 def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, Any]]:
-    """The edges as `--json` prints them, with what each changed if that was asked for."""
+    """Convert the edges for `--json`, with what each changed if `diff` is set."""
     told = [edge._asdict() for edge in edges]
     if diff:
         for edge, entry in zip(edges, told, strict=True):
@@ -100,7 +100,7 @@ def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, Any
 
 
 def changes(history: History, edge: Edge) -> list[str] | None:
-    """The unified diff of a step, a line each; None where no code was kept."""
+    """Compute the unified diff of a step, a line each; None where no code was kept."""
     before, after = history.code_of(edge.parent), history.code_of(edge.child)
     if before is None or after is None:
         return None
@@ -109,7 +109,7 @@ def changes(history: History, edge: Edge) -> list[str] | None:
 
 
 class Drawing:
-    """Prints the steps of one lineage: an id a line, and what else fits."""
+    """Prints one lineage: an id a line, and what else fits."""
 
     def __init__(self, history: History, asked: str, nodes: list[str], diff: bool) -> None:
         self._history = history
@@ -123,7 +123,7 @@ class Drawing:
         self._out = screen()
 
     def show(self, edges: list[Edge], everything: bool) -> None:
-        """Print it, the middle of a long one left out unless `everything` is asked for."""
+        """Print the lineage, the middle of a long one left out unless `everything` is set."""
         steps = draw(self._order, edges, self._asked)
         shown = range(len(steps)) if everything or not is_bounded() else self._window(steps)
         self._id_width = max(len(steps[n].prefix) + len(steps[n].node) for n in shown)
@@ -141,7 +141,7 @@ class Drawing:
         return event.seq if event else 0
 
     def _window(self, steps: list[Step]) -> list[int]:
-        """Which steps are shown: the first, those around the asked one, the last."""
+        """Choose the steps to show: the first, those around the asked one, the last."""
         here = next(n for n, step in enumerate(steps) if step.node == self._asked)
         around = range(max(0, here - LINES * 2 // 3), here + LINES // 3)
         kept = {0, len(steps) - 1, *around} if len(steps) > LINES else range(len(steps))
@@ -181,7 +181,7 @@ class Drawing:
         return cells
 
     def _print_uses(self, node: str) -> None:
-        """Where else the same code stands."""
+        """Print the other files that apply the same pattern."""
         row = self._first.get(node)
         first = row and row.file_path
         others = [_still(path) for path in self._history.applied_in(node) if path != first]

@@ -1,4 +1,4 @@
-"""`pattern-tracker log`: the recorded events, oldest first; with -f also those to come."""
+"""Run `pattern-tracker log`: print the recorded events, with -f also those to come."""
 
 import argparse
 import os
@@ -92,7 +92,7 @@ def _files(path: str) -> tuple[str, ...]:
 
 
 def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterator[Event]:
-    """The `newest` events, and with `follow` every one that is recorded from then on."""
+    """Yield the `newest` events, and with `follow` every one that is recorded from then on."""
     seen = 0
     while True:
         rows: list[Event] = []
@@ -106,9 +106,9 @@ def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterat
 
 
 def _look(directory: str, chosen: Filter, newest: int, seen: int) -> tuple[list[Event], int]:
-    """The events after number `seen`, and the number to go on from.
+    """Read the events after number `seen`, and the number to go on from.
 
-    Opened anew each time: a damaged ledger is put aside under the reader's hands.
+    The ledger is opened anew each time, for a damaged one may have been replaced since.
     """
     try:
         history = History(f"{directory}/{FILE_NAME}")

@@ -1,4 +1,4 @@
-"""`pattern-tracker quarantine`: what could not be delivered, why, and what to do with it."""
+"""Run `pattern-tracker quarantine`: list, show, retry or drop what could not be delivered."""
 
 import argparse
 
@@ -83,7 +83,7 @@ def _show(directory: str, name: str, as_json: bool) -> None:
 
 
 def _beginning(path: str) -> str:
-    """The first bytes of a regular file as text; what it is instead for anything else."""
+    """Read the first bytes of a regular file as text; say what it is if it is none."""
     try:
         with open_regular(path) as file:
             return file.read(SHOWN_BYTES).decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""`pattern-tracker stats`: patterns, reuse, and edits by language and file over time."""
+"""Run `pattern-tracker stats`: print patterns, reuse, and edits by language and file."""
 
 import argparse
 
@@ -17,7 +17,7 @@ BESIDE = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb."""
+    """Declare the verb's arguments."""
     text = f"how far to look back (default {DAYS})"
     parser.add_argument("--days", type=int, default=DAYS, metavar="N", help=text)
 
@@ -44,7 +44,7 @@ def _told(several: list[Series]) -> list[dict[str, object]]:
 
 
 class Sheet:
-    """One screen of figures."""
+    """Prints the figures on one screen."""
 
     def __init__(self, found: Figures) -> None:
         self._found = found
@@ -53,7 +53,7 @@ class Sheet:
         self._width = min(48, max(20, self._out.width - self._cells - BESIDE))
 
     def show(self) -> None:
-        """Print it."""
+        """Print all figures."""
         found = self._found
         since = local(found.since, "%Y-%m-%d") if found.since else "never"
         counted = f"{found.patterns} patterns in {found.files} files"
@@ -106,7 +106,7 @@ class Sheet:
 
 
 def sparkline(counts: list[int], cells: int) -> str:
-    """`counts` as bars, in `cells` of them at most; a dot where there is nothing."""
+    """Draw `counts` as at most `cells` bars; a dot where there is nothing."""
     size = -(-len(counts) // cells)
     # From the end, so that the last bar is as wide as the others.
     ends = range(len(counts), 0, -size)

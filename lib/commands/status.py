@@ -1,4 +1,4 @@
-"""`pattern-tracker status`: is it on, what waits, what was delivered, what was dropped and why."""
+"""Run `pattern-tracker status`: print what waits, was delivered, was dropped and why."""
 
 import argparse
 import time
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status: a line a question, the worst in colour."""
+    """Print the status: a line for each question, problems in colour."""
     found = facts.gather(spool_directory())
     if options.json:
         print_json(found)
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show(found: Facts) -> None:
-    """Print what was gathered, for people."""
+    """Print the gathered state for people."""
     now = time.time()
     last_run, packages = found["flusher"], facts.environment(found["environment"], now)
     rows: list[tuple[str, Cell]] = [
@@ -92,7 +92,7 @@ def _quarantine(count: int) -> Cell:
 
 
 def _interpreter(told: dict[str, Any], now: float) -> list[tuple[str, Cell]]:
-    """Tell for a while that a Python took over from another that is no more, else nothing."""
+    """Tell for a while that another Python took over from one that is gone, else nothing."""
     if told.get("state") == FAILED:
         return [("interpreter", (f"could not be registered anew: {told['reason']}", WORSE))]
     if told.get("was") and since(told["since"], now) < SHOWN_SECONDS:

@@ -1,4 +1,4 @@
-"""What Claude Code's status line shows: how many events wait, and whether the circuit is open.
+"""Print how many events wait and whether the circuit is open, for Claude Code's status line.
 
 Run by a bare interpreter at every refresh, so it imports builtins only, and looks at no more than
 one directory and one small file.
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def line(settings: Settings) -> str:
-    """The line, without colours: a status line has its own."""
+    """Word the line, without colours: a status line has its own."""
     directory = settings.cache_dir
     if not settings.enabled:
         return f"{LABEL}: off"
@@ -39,7 +39,7 @@ def line(settings: Settings) -> str:
 
 
 def pending(directory: str) -> int:
-    """How many events wait; -1 where there is no spool yet."""
+    """Count the events that wait; -1 where there is no spool yet."""
     try:
         with posix.scandir(directory) as entries:
             return sum(entry.name.startswith(inbox.PREFIX) for entry in entries)
@@ -48,7 +48,7 @@ def pending(directory: str) -> int:
 
 
 def _circuit(directory: str, settings: Settings) -> str:
-    """What there is to say of the circuit; "" while it is closed."""
+    """Word the state of the circuit; "" while it is closed."""
     if not _was_ever_open(f"{directory}/{STATE_FILE}"):
         return ""
     from lib.delivery.breaker import shared_breaker
@@ -63,7 +63,7 @@ def _circuit(directory: str, settings: Settings) -> str:
 
 
 def _was_ever_open(path: str) -> bool:
-    """Whether the state tells of a circuit at all: what reads it takes longer than all the rest."""
+    """Check by one read whether the state file has a circuit: parsing it takes far longer."""
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""`pattern-tracker sync`: deliver what waits, now."""
+"""Run `pattern-tracker sync`: deliver what waits, now."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Deliver; 0 only if nothing is left."""
+    """Deliver and print the result; return 0 only if nothing is left."""
     directory = spool_directory()
     files.make_private_directory(directory)
     with _progress(shown=sys.stderr.isatty() and not options.json) as progress:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """What the flusher tells its progress to: a bar on a terminal, nothing elsewhere."""
+    """Make the function that the flusher calls with its progress: it draws a bar if `shown`."""
     if not shown:
         yield lambda done, left: None
         return

@@ -44,12 +44,12 @@ def _accept_all() -> None:
 
 
 def is_bounded() -> bool:
-    """Whether lines have a width: on a terminal, or where somebody names one."""
+    """Check whether lines have a width: on a terminal, or where COLUMNS gives one."""
     return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
 
 
 def shortened(path: str) -> str:
-    """A text in which the home directory is "~"."""
+    """Replace the home directory in `path` by "~"."""
     home = os.environ.get("HOME", "").rstrip("/")
     return path.replace(f"{home}/", "~/") if home.startswith("/") else path
 
@@ -115,7 +115,7 @@ def _styled(text: str, shown: Sequence[Cell]) -> str:
 def print_rows(rows: Sequence[Sequence[Cell]]) -> None:
     """Print a table whose last column is folded where it is too wide.
 
-    This works without rich too: it is for the verbs that tell why something is missing.
+    It works without rich too: it is for the verbs that tell why something is missing.
     """
     _accept_all()
     if not is_bounded():

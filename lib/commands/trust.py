@@ -1,4 +1,4 @@
-"""`pattern-tracker trust`: which services, besides those on this machine, may get the events."""
+"""Run `pattern-tracker trust`: approve services on other machines, withdraw or list them."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from lib.delivery.approval import Approvals, Refused
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb."""
+    """Declare the verb's arguments."""
     parser.add_argument("url", nargs="?", help="https://host[:port]; without it, list them")
     parser.add_argument(
         "--use", action="store_true", help="deliver there unless INTELLIGENCE_SERVICE_URL is set"
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Approve, withdraw or list. Raises CommandError."""
+    """Approve or withdraw a service, or list them. Raises CommandError."""
     approvals = Approvals()
     try:
         if not options.url:

@@ -1,4 +1,4 @@
-"""Times as people write and read them."""
+"""Read and write times as people do."""
 
 import re
 import time
@@ -28,7 +28,7 @@ def instant(text: str) -> str:
 
 
 def local(timestamp: str, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """A time of the ledger in the local zone; what is no time stays as it is."""
+    """Format a time of the ledger in the local zone; what is no time stays as it is."""
     try:
         return datetime.fromisoformat(timestamp.replace("Z", "+00:00")).astimezone().strftime(form)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What Claude Code's own settings say: which hooks are ours, which variables, which policy."""
+"""Read Claude Code's settings: our hooks, the variables for hooks, the policy for hooks."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def environment(found: list[Source]) -> dict[str, str]:
 
 
 def entries(found: list[Source], config_dir: str) -> list[Entry]:
-    """Our registered hooks: those in the settings, and those of the plugin where it is enabled."""
+    """List our registered hooks: in the settings, and of the plugin where it is enabled."""
     return [
         *(e for source in found for e in _in_settings(source) if not _is_projects(e, source)),
         *_of_plugins(found, config_dir),
@@ -109,7 +109,7 @@ def _in_settings(source: Source) -> Iterator[Entry]:
 
 
 def parse(command: str, script: str) -> tuple[str, str]:
-    """The interpreter and the bundle of one of our commands; two empty strings for a stranger's."""
+    """Return the interpreter and bundle of a command of ours; two empty strings for another."""
     for interpreter, path in scripts_in(command):
         root = path.removesuffix(f"/hooks/{script}")
         if root != path and _is_bundle(root):
@@ -181,7 +181,7 @@ def _hooks_of(root: str, where: str) -> Iterator[Entry]:
 
 
 def policy(found: list[Source]) -> tuple[str, str]:
-    """The setting that keeps our hooks from running and the file it is in; empty if none does."""
+    """Find the setting that keeps our hooks from running, and its file; empty if there is none."""
     for source in found:
         managed_only = source.settings.get("allowManagedHooksOnly") is True
         if managed_only and source.scope == "managed":

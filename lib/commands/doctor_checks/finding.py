@@ -1,4 +1,4 @@
-"""What a check is given, and what it finds."""
+"""Define what a check is given, and what it returns."""
 
 import subprocess
 from collections.abc import Mapping
@@ -30,8 +30,11 @@ class Unread(Exception):
 
 
 class Entry(NamedTuple):
-    """A registered hook of ours: its client event, matcher and interpreter, the bundle that it
-    runs, where it is registered, and whether another Python takes over where that is gone."""
+    """A registered hook of ours.
+
+    `event` is the client's; `root` is the bundle that it runs, `where` the place of registration;
+    `takes_over`: another Python takes over where the interpreter is gone.
+    """
 
     event: str
     matcher: str
@@ -42,7 +45,7 @@ class Entry(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A settings file of the client: its scope, its path, what it says, why it cannot be read."""
+    """A settings file of the client: its scope, path, content, and why it cannot be read."""
 
     scope: str
     path: str
@@ -69,7 +72,7 @@ class Site(NamedTuple):
 
     @property
     def directory(self) -> str:
-        """The spool, "" if there is nowhere to put it."""
+        """The spool's directory, "" if there is nowhere to put it."""
         return self.settings.cache_dir
 
     @property
@@ -81,7 +84,7 @@ class Site(NamedTuple):
 
 
 def probe(*command: str) -> tuple[int, str]:
-    """Run a program; its exit code, -1 if it does not start or end, and what it printed."""
+    """Run a program; return its exit code, -1 if it does not start or end, and its output."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,

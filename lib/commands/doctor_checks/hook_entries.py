@@ -1,4 +1,4 @@
-"""Do the hooks run at all? Switch, policy, registration, interpreter, version."""
+"""Check that the hooks run: switch, policy, registration, interpreter, version."""
 
 import os
 import re
@@ -26,7 +26,7 @@ _ADD_AGAIN = "claude plugin marketplace add, with the directory where it is now"
 
 
 def tracking(site: Site) -> Finding:
-    """Is it switched on?"""
+    """Check that tracking is switched on."""
     if site.settings.enabled:
         return Finding(OK, "on")
     name = "PATTERN_TRACKING_ENABLED"
@@ -38,7 +38,7 @@ def tracking(site: Site) -> Finding:
 
 
 def policy(site: Site) -> Finding:
-    """Does the client run anybody's hooks?"""
+    """Check that the client's policy lets hooks run."""
     setting, path = client_settings.policy(site.sources)
     if not setting:
         return Finding(OK, "the client's settings let hooks run")
@@ -71,7 +71,7 @@ def registration(site: Site) -> Finding:
 
 
 def _of_edits(entries: list[Entry]) -> Finding:
-    """Look at the hooks that capture: once, and for all tools."""
+    """Check that the hook that captures is registered once, and for all tools."""
     if len(entries) > 1:
         where = ", ".join(entry.where for entry in entries)
         text = f"registered {len(entries)} times: {where}; still one event a call"
@@ -91,7 +91,7 @@ def _matches(matcher: str, tool: str) -> bool:
 
 
 def interpreter(site: Site) -> Finding:
-    """Is the Python that the hooks were registered with there, and recent enough?"""
+    """Check that the registered Python exists, and is recent enough."""
     if not site.entries:
         return Finding(UNKNOWN, "no hook is registered")
     found = {entry.interpreter: entry for entry in site.entries}
@@ -117,7 +117,7 @@ def _faulty(site: Site, entry: Entry, text: str) -> Finding:
 
 
 def _takes_over(site: Site, entry: Entry) -> str:
-    """The Python that runs the hooks of `entry` as it is, "" if there is none."""
+    """Find the Python that takes over for the hook `entry`, "" if there is none."""
     script = f"{entry.root}/hooks/{hook_command.TAKEOVER}"
     try:
         done = subprocess.run(
@@ -131,7 +131,7 @@ def _takes_over(site: Site, entry: Entry) -> str:
 
 
 def _mended(site: Site) -> str:
-    """What mends the registration, or why that did not succeed."""
+    """Word what mends the registration, or why that failed."""
     told = site.status["interpreter"] if site.status else {}
     if told.get("state") == plugin_environment.FAILED:
         return f"that could not be mended, and is tried again hourly: {told['reason']}"
@@ -156,7 +156,7 @@ def _version(root: str) -> str:
 
 
 def variables(site: Site) -> Finding:
-    """Do the variables make sense, and does this shell have those of the hooks?"""
+    """Check that the variables are valid, and that this shell has those of the hooks."""
     warnings = site.settings.warnings
     if warnings:
         return Finding(WARNING, "; ".join(warnings), "correct or unset it")

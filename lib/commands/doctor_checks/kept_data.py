@@ -1,4 +1,4 @@
-"""Can events be kept? The spool's directory, the disk, the ledger, what was put aside."""
+"""Check what is stored: the spool's directory, the disk, the ledger, quarantine and drops."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ TOO_LITTLE_BYTES = 1024 * 1024
 
 
 def cache(site: Site) -> Finding:
-    """May and can the spool be written to?"""
+    """Check that the spool is private, and can be written to."""
     directory = site.directory
     if not directory:
         return Finding(SERIOUS, "no home directory", "set HOME or PATTERN_CACHE_DIR")
@@ -54,7 +54,7 @@ def _exposed(directory: str) -> str:
 
 
 def _tried(directory: str) -> Finding:
-    """Write a file as a hook would, and take it away."""
+    """Try to write a file as a hook would, and remove it."""
     existing = _existing(directory)
     path = files.temporary_in(existing)
     try:
@@ -75,7 +75,7 @@ def _existing(directory: str) -> str:
 
 
 def disk(site: Site) -> Finding:
-    """Is there room?"""
+    """Check that the disk has room."""
     if not site.directory:
         return Finding(UNKNOWN, "nowhere to look")
     status = os.statvfs(_existing(site.directory))
@@ -89,7 +89,7 @@ def disk(site: Site) -> Finding:
 
 
 def ledger(site: Site) -> Finding:
-    """Can the ledger be read, and by this version?"""
+    """Check that the ledger can be read, and by this version."""
     path = f"{site.directory}/{FILE_NAME}"
     if not site.directory or not os.path.exists(path):
         return Finding(UNKNOWN, "never observed: nothing was delivered yet")
@@ -134,7 +134,7 @@ def _put_aside(directory: str) -> list[str]:
 
 
 def quarantine(site: Site) -> Finding:
-    """Is anything there that could not be delivered?"""
+    """Check that the quarantine is empty."""
     count = site.facts["quarantined"]
     if not count:
         return Finding(OK, "empty")
@@ -143,7 +143,7 @@ def quarantine(site: Site) -> Finding:
 
 
 def dropped(site: Site) -> Finding:
-    """Was anything lost on the way, and why?"""
+    """Check whether events were lost, and why."""
     counted = {**site.facts["dropped"], **site.facts["skipped"]}
     lost = {cause: count for cause, count in counted.items() if cause in LOSSES}
     if not lost:

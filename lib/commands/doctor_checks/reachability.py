@@ -1,4 +1,4 @@
-"""Does what was captured get where it belongs? Capture, packages, flusher, service, clock."""
+"""Check that events get through: capture, packages, flusher, service, clock."""
 
 import os
 import time
@@ -36,7 +36,7 @@ _MISSING = (
 
 
 def capture(site: Site) -> Finding:
-    """Was anything ever captured?"""
+    """Check that anything was ever captured."""
     text = facts.counted(site.facts["captured"], site.facts["last_capture"], site.now)
     if text == NEVER:
         return Finding(UNKNOWN, text, "let Claude Code write a file")
@@ -44,7 +44,7 @@ def capture(site: Site) -> Finding:
 
 
 def packages(site: Site) -> Finding:
-    """Has the flusher what it needs to deliver?"""
+    """Check that the flusher has the packages that it needs to deliver."""
     own, python = f"{site.bundle}/.venv", wake.interpreter(site.bundle)
     level = SERIOUS if _is_wanted(site) else WARNING
     known: Environment = site.status["environment"] if site.status else {"state": READY}
@@ -63,12 +63,12 @@ def packages(site: Site) -> Finding:
 
 
 def _is_wanted(site: Site) -> bool:
-    """Tell whether there is a service; without one the ledger gets the events even so."""
+    """Check whether there is a service, which needs the packages; the ledger does not."""
     return bool(site.settings.service_url or (site.status and site.status["service"]["url"]))
 
 
 def flusher(site: Site) -> Finding:
-    """Does the detached process run, and end?"""
+    """Check that the flusher runs, and ends."""
     run, pending = site.facts["flusher"], site.facts["pending"]
     oldest, text = site.facts["oldest_pending"], facts.flusher(run, site.now)
     if run["last_run"] is None and not pending:
@@ -97,7 +97,7 @@ def _stuck(directory: str, seconds: float) -> Finding | None:
 
 
 def _holder(path: str) -> str:
-    """The process that holds the lock on `path`, "" where the system does not tell."""
+    """Find the process that holds the lock on `path`, "" where the system does not tell."""
     try:
         inode = os.stat(path).st_ino
         with open("/proc/locks", encoding="ascii") as file:
@@ -110,7 +110,7 @@ def _holder(path: str) -> str:
 
 
 def service(site: Site) -> Finding:
-    """May the service have the events, is it there, and does it take them?"""
+    """Check that the service is approved, answers, and accepts events."""
     try:
         destination = Approvals(kept(SUFFIX, site.bundle)).destination(site.settings.service_url)
         if destination:
@@ -128,7 +128,7 @@ def service(site: Site) -> Finding:
 
 
 def _asked(site: Site, url: str, problem: str) -> Finding:
-    """What the service itself says of its health, and the last run of it."""
+    """Ask the service for its health, and consider the problem of the last run."""
     try:
         from lib.delivery.http import ask_health
     except ImportError:
@@ -145,7 +145,7 @@ def _asked(site: Site, url: str, problem: str) -> Finding:
 
 
 def _unreachable(site: Site, url: str, error: str) -> Finding:
-    """Events wait safely for a service that is away; away for long is another matter."""
+    """Word that the service is away: serious only if events have waited for long."""
     oldest = site.status and site.status["oldest_pending"]
     long = bool(oldest) and since(oldest, site.now) > LONG_SECONDS
     text = f"{url} is not there: {error}"
@@ -154,7 +154,7 @@ def _unreachable(site: Site, url: str, error: str) -> Finding:
 
 
 def clock(site: Site) -> Finding:
-    """Is the clock where it was?"""
+    """Check that the clock was not set back."""
     fix = "set the clock; events keep, only their times are wrong"
     if time.gmtime(site.now).tm_year < 2024:
         return Finding(WARNING, f"it says {time.ctime(site.now)}", fix)

@@ -1,1 +1,1 @@
-"""The installer."""
+"""The installer, which `./install.sh` runs."""

@@ -1,4 +1,4 @@
-"""`./install.sh`: the bundle, its environment and its two hooks put in, or taken out.
+"""Install or upgrade the bundle, its environment and its two hooks, or uninstall them.
 
 Runs on the Python that will run the hooks, which has no packages.
 """
@@ -40,10 +40,10 @@ LOCK_SECONDS = 300.0
 
 
 def main(source: str, interpreter: str, arguments: list[str]) -> int:
-    """Do what `arguments` ask for; the exit code.
+    """Do what `arguments` ask for; return the exit code.
 
-    `source` is the bundle to install, `interpreter` the Python that runs this; the hooks will run
-    it by the path that lives longest.
+    `source` is the bundle to install, `interpreter` the Python that runs this; the hooks run it by
+    its longest-lived path.
     """
     os.umask(0o077)
     streams.secure()
@@ -113,7 +113,7 @@ def _install(plan: Plan) -> None:
 
 
 def _is_sound(plan: Plan, steps: Steps) -> bool:
-    """Whether the installation in place does what it should."""
+    """Check that the present installation works."""
     steps.begin("all in place already: checking it")
     try:
         _check(plan, plan.root, steps)
@@ -130,8 +130,7 @@ def _vet(url: str) -> None:
 
 
 def _replace(plan: Plan, steps: Steps) -> bool:
-    """Make the bundle aside, check it there, and only then let it take the old one's place;
-    whether the settings changed."""
+    """Make a bundle aside, check it, and put it in place; return whether the settings changed."""
     stage = staging.aside(plan.root)
     files.make_private_directory(stage)
     try:
@@ -165,7 +164,7 @@ def _replace(plan: Plan, steps: Steps) -> bool:
 
 
 def _check_place(directory: str) -> None:
-    """See, before anything is built, that what will lie there is private and can run."""
+    """Check before anything is built that files there are private and can run."""
     where = shortened(os.path.dirname(directory))
     mode = os.stat(directory).st_mode & 0o777
     if mode & 0o077:

@@ -1,4 +1,4 @@
-"""What `./install.sh` was asked for, and where that is."""
+"""Parse the options of `./install.sh`, and find the files that they concern."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from lib.system.places import here
 
 
 class Plan:
-    """What an installer was asked for, and where.
+    """What the installer was asked for, and where.
 
     `source` is the bundle that this code belongs to, `root` where it is installed, `interpreter`
     the Python of the hooks, `settings` the settings file to register them in, `config` the
@@ -17,7 +17,7 @@ class Plan:
     """
 
     def __init__(self, source: str, interpreter: str, arguments: list[str]) -> None:
-        """Raises CommandError for options that make no sense, or without a home directory."""
+        """Parse `arguments`. Raises CommandError for bad options, or without a home directory."""
         self.source = source
         self.interpreter = interpreter
         self.options = _parser().parse_args(arguments)
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _refuse_root_elsewhere(directory: str) -> None:
-    """Root would leave its owner a directory that is root's. Raises CommandError."""
+    """Refuse root in another user's directory: files there would be root's. Raises CommandError."""
     if os.geteuid() != 0:
         return
     while not os.path.exists(directory):

@@ -1,4 +1,4 @@
-"""What an installer tells while it works: a line a step, with the seconds that it took."""
+"""Print the installer's progress: a line a step, with the seconds that it took."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ WIDTH = 60
 
 
 class Steps:
-    """Prints steps as they go. On a terminal, a step says what it is at while it goes on."""
+    """Prints each step at its end; on a terminal also what the present one is doing."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
@@ -28,7 +28,7 @@ class Steps:
         self._end(failed=error is not None)
 
     def begin(self, text: str) -> None:
-        """Begin a step. "step: detail" goes on with the step of that name, if it is at work."""
+        """Begin a step; "step: detail" is a detail of the present step if that has this name."""
         step, _, detail = text.partition(": ")
         if self._text and step == self._text.partition(": ")[0]:
             self._show(f"{step}: {printable(detail)}")
@@ -38,7 +38,7 @@ class Steps:
         self._show(text)
 
     def note(self, text: str) -> None:
-        """Lines to be printed below the present step."""
+        """Set the lines to print below the present step."""
         self._notes = text
 
     def _show(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Removing what was recorded, where that was asked for."""
+"""Remove what was recorded (`--purge`)."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from lib.system.settings import Settings
 
 
 def kept(root: str) -> list[str]:
-    """What an uninstallation leaves: what was recorded, and what was approved."""
+    """List what an uninstallation leaves: what was recorded, and what was approved."""
     places = [Settings(os.environ).cache_dir, Approvals(root + SUFFIX).path]
     return [path for path in places if os.path.lexists(path)]
 

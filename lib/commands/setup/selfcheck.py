@@ -1,4 +1,4 @@
-"""A sample Write through the registered command, in a scratch spool that leaves no trace."""
+"""Check an installation by a sample edit through the hook's command, in a scratch spool."""
 
 import json
 import os
@@ -16,10 +16,10 @@ SAMPLE = 'def greet(name):\n    return f"Hello, {name}"\n'
 
 
 def check(root: str, command: str) -> str:
-    """Push a Write and an Edit through `command`; the lineage that they left, as the bundle at
-    `root` prints it.
+    """Send a new file and a change of it through `command`; return the lineage that is printed.
 
-    Raises CommandError if the command printed anything, failed, or left no event.
+    The bundle at `root` prints it. Raises CommandError if the command printed anything, failed, or
+    left no event.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         directory = f"{scratch}/spool"

@@ -1,4 +1,4 @@
-"""A bundle made aside and put in place in one step, so that a hook finds the old one or the new."""
+"""Make a bundle aside, to be put in place atomically: a hook finds the old one or the new."""
 
 import os
 import shutil
@@ -18,12 +18,12 @@ _OLD = ".pattern-tracker.old."
 
 
 def is_current(source: str, root: str) -> bool:
-    """Whether the bundle at `root` holds what `source` holds."""
+    """Check whether the bundle at `root` holds what `source` holds."""
     return source == root or dict(_files(source)) == dict(_files(root))
 
 
 def _files(bundle: str) -> Iterator[tuple[str, bytes | str]]:
-    """The files of a bundle with their contents; of links, where they lead."""
+    """Yield the files of a bundle with their contents; of links, their targets."""
     for part in PARTS:
         for directory, below, names in os.walk(f"{bundle}/{part}"):
             below[:] = [name for name in below if name != "__pycache__"]
@@ -41,7 +41,7 @@ def _file(bundle: str, path: str) -> tuple[str, bytes | str]:
 
 
 def aside(root: str) -> str:
-    """Where this process makes a bundle that is to become `root`."""
+    """Name the directory in which this process makes the bundle for `root`."""
     return f"{os.path.dirname(root)}/{ASIDE}{os.getpid()}"
 
 
@@ -60,7 +60,7 @@ def copy(source: str, stage: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a bundle: out of sight in one step, then file by file. A link goes, not its target."""
+    """Remove a bundle: rename it, then delete its files. Of a link only the link is removed."""
     if os.path.islink(path):
         os.unlink(path)
         return
@@ -75,8 +75,10 @@ def remove(path: str) -> None:
 
 
 def sweep(root: str) -> None:
-    """Remove what installers that were killed have left; if one was killed with no bundle in
-    place, put the old one back. For the holder of the installers' lock."""
+    """Remove what killed installers have left, or put back the old bundle if none is in place.
+
+    For the holder of the installers' lock.
+    """
     directory = os.path.dirname(root)
     for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
         if name.startswith((ASIDE, _OLD)):
