@@ -56,7 +56,7 @@ def say_nothing(as_json: bool, text: str = NOTHING, json_text: str = "") -> int:
 
 
 def repository() -> str:
-    """The repository that the working directory is in, "" where it is in none."""
+    """Return the repository that the working directory is in, "" where it is in none."""
     above = here()
     while not any(os.path.exists(f"{above}/{name}") for name in (".git", ".hg", ".jj", ".svn")):
         if above == os.path.dirname(above):
@@ -78,6 +78,6 @@ def printable(text: str | None) -> str:
 
 
 def names_of(path: str) -> list[str]:
-    """The names that the file at `path` may be recorded by: without links, and with them."""
+    """Return the names that the file at `path` may be recorded by: without links, and with them."""
     full = os.path.normpath(os.path.join(here(), path))
     return list(dict.fromkeys([real(full), full]))

@@ -82,8 +82,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _rows(made: argparse.ArgumentParser, at: str = "") -> Iterator[tuple[str, str, str]]:
-    """After which words there may be which word, and what that means; FILE stands for files, and
-    "" for what only the user knows."""
+    """Yield after which words there may be which word, and what that means.
+
+    FILE stands for files, and "" for what only the user knows.
+    """
     for action in made._actions:
         if isinstance(action, argparse._SubParsersAction):
             for verb, below in action.choices.items():

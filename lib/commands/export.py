@@ -25,7 +25,7 @@ PORTION = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb."""
+    """Return what may follow the verb."""
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="jsonl if not given")
     parser.add_argument("-o", "--output", metavar="FILE", help="a new file, of mode 0600")
     parser.add_argument("--code", action="store_true", help="jsonl: with each event's code")
@@ -124,7 +124,7 @@ def _before(history: History, row: Event, previous: Event | None) -> str | None:
 
 
 def _repository(given: str | None) -> str:
-    """The directory that the records' paths start from. Raises CommandError without one."""
+    """Return the directory that the records' paths start from. Raises CommandError without one."""
     found = names_of(given)[0] if given else repository()
     if not found:
         raise CommandError("Agent Trace is kept in a repository: go there, or name it by --root")

@@ -179,7 +179,7 @@ def flusher(known: Flusher, now: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """A length of time for people: "42 s", "5 min", "3 h", "2 days"."""
+    """Return a length of time for people: "42 s", "5 min", "3 h", "2 days"."""
     seconds = max(0.0, seconds)
     if seconds < 100:
         return f"{seconds:.0f} s"

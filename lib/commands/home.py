@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _recorded(project: Project, known: Facts) -> list[Cell]:
-    """What is known of the project: how much, and what was changed last."""
+    """Return what is known of the project: how much, and what was changed last."""
     if not project.last_file:
         first = "nothing yet: it begins with Claude's first edit"
         return [("no file of it was recorded yet" if known["last_capture"] else first, "")]
@@ -79,7 +79,7 @@ def _waiting(known: Facts) -> list[str]:
 
 
 def _problems(known: Facts, now: float) -> list[str]:
-    """What is wrong, in a few words each."""
+    """Return what is wrong, in a few words each."""
     circuit, problem = str(known["circuit_breaker"]["state"]), known["service"]["problem"]
     packages = facts.environment(known["environment"], now)
     told = {
@@ -93,7 +93,7 @@ def _problems(known: Facts, now: float) -> list[str]:
 
 
 def _commands(known: Facts, project: Project, problems: list[str]) -> list[str]:
-    """What to type for more of what is shown, the most urgent first."""
+    """Return what to type for more of what is shown, the most urgent first."""
     path = os.path.relpath(project.last_file) if project.last_file else ""
     session = project.sessions[0].session_id[:ID_LENGTH] if project.sessions else ""
     told = {

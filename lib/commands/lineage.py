@@ -37,7 +37,7 @@ class File(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb."""
+    """Return what may follow the verb."""
     parser.add_argument("target", metavar="ID-OR-FILE", help="an id, how one begins, or a file")
     parser.add_argument("--diff", action="store_true", help="what each step changed")
     parser.add_argument("--all", action="store_true", help="every step, however many there are")
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def resolve(history: History, target: str) -> tuple[str, File | None]:
-    """The pattern id that `target` means, and the file that it names, None for an id.
+    """Return the pattern id that `target` means, and the file that it names, None for an id.
 
     A file means what was recorded of it last; one that was not, what it holds. Raises CommandError.
     """

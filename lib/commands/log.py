@@ -31,7 +31,7 @@ WIDE = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb."""
+    """Return what may follow the verb."""
     text = f"only the newest N events (default: all; with -f, {FOLLOWED})"
     parser.add_argument("-n", type=_number, metavar="N", help=text)
     parser.add_argument("-f", "--follow", action="store_true", help="go on with those to come")
@@ -59,14 +59,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _number(text: str) -> int:
-    """Raises ValueError for what counts nothing."""
+    """Return raises ValueError for what counts nothing."""
     if not text.isdecimal():
         raise ValueError
     return int(text)
 
 
 def _none_of(options: argparse.Namespace) -> str:
-    """What to say where no event is as asked for."""
+    """Return what to say where no event is as asked for."""
     asked = ("session", "file", "type", "since", "until")
     told = [f"--{name} {printable(getattr(options, name))}" for name in asked]
     told = [text for text in told if not text.endswith(" ")]
@@ -74,7 +74,7 @@ def _none_of(options: argparse.Namespace) -> str:
 
 
 def chosen_by(options: argparse.Namespace) -> Filter:
-    """The filter that the command line asks for. Raises CommandError for a time that is none."""
+    """Return the filter that is asked for. Raises CommandError for a time that is none."""
     return Filter(
         files=_files(options.file),
         session=options.session,
@@ -85,7 +85,7 @@ def chosen_by(options: argparse.Namespace) -> Filter:
 
 
 def _files(path: str) -> tuple[str, ...]:
-    """What is there by that name, else the path as it was given too: it may be gone since."""
+    """Return what is there by that name, else the path as given too: it may be gone since."""
     if not path:
         return ()
     return (*names_of(path), *([] if os.path.exists(path) else [path]))

@@ -31,7 +31,7 @@ def state(history: History, path: str) -> str:
 
 
 def id_of(path: str) -> str:
-    """The id of the code that the file at `path` holds, "" if it cannot be told."""
+    """Return the id of the code that the file at `path` holds, "" if it cannot be told."""
     try:
         return Content(read(path), path).pattern_id
     except Refused:

@@ -10,7 +10,7 @@ SHOWN_BYTES = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb."""
+    """Return what may follow the verb."""
     actions = ("list", "show", "retry", "drop")
     parser.add_argument("action", nargs="?", choices=actions, default="list", help="list if none")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a file's name, or its beginning")

@@ -15,7 +15,7 @@ from lib.system.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may follow the verb: nothing of its own."""
+    """Return what may follow the verb: nothing of its own."""
 
 
 def run(options: argparse.Namespace) -> int:

@@ -61,14 +61,14 @@ def relative(path: str) -> str:
 
 
 def cropped_left(path: str, width: int) -> str:
-    """The end of `path`, which tells most, in `width` columns; all of it for 0."""
+    """Return the end of `path`, which tells most, in `width` columns; all of it for 0."""
     if not width or columns(path) <= width:
         return path
     return f"…{cropped(path[::-1], width - 1)[::-1]}"
 
 
 def cropped(text: str, width: int) -> str:
-    """The beginning of `text`, in `width` columns."""
+    """Return the beginning of `text`, in `width` columns."""
     if text.isascii():
         return text[:width]
     left = accumulate(map(columns, text))

@@ -12,8 +12,11 @@ _AGO = re.compile(r"(\d{1,6})([smhdw])")
 
 
 def instant(text: str) -> str:
-    """An ISO 8601 time, or a length of time before now ("90s", "15m", "2h", "3d", "1w"), as the
-    ledger writes it; without a zone it is local. Raises CommandError for anything else."""
+    """Read an ISO 8601 time, or a length of time before now ("90s", "15m", "2h", "3d", "1w").
+
+    Returns it as the ledger writes it; without a zone it is local. Raises CommandError for
+    anything else.
+    """
     ago = _AGO.fullmatch(text.strip())
     if ago:
         return timestamp(time.time_ns() - int(ago[1]) * _UNITS[ago[2]] * 10**9)

@@ -15,7 +15,7 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 def sources(config_dir: str, project: str, managed: str = MANAGED) -> list[Source]:
-    """The settings files that are there, weakest first, as the client reads them.
+    """Return the settings files that are there, weakest first, as the client reads them.
 
     `project` is "" where there is none.
     """
@@ -63,7 +63,7 @@ def _load(path: str) -> dict[str, Any]:
 
 
 def environment(found: list[Source]) -> dict[str, str]:
-    """The variables that the settings hand to the hooks, the strongest file's value of each."""
+    """Return the variables that the settings hand to the hooks, each of the strongest file."""
     merged: dict[str, str] = {}
     for source in found:
         given = source.settings.get("env")
@@ -81,8 +81,10 @@ def entries(found: list[Source], config_dir: str) -> list[Entry]:
 
 
 def _is_projects(entry: Entry, source: Source) -> bool:
-    """Whether a project's entry names what the repository brings, or another program: neither is
-    to be run."""
+    """Tell whether a project's entry names what the repository brings, or another program.
+
+    Neither is to be run.
+    """
     if source.scope not in ("project", "local"):
         return False
     if not os.path.basename(entry.interpreter).startswith("python"):
@@ -122,7 +124,7 @@ def _is_bundle(root: str) -> bool:
 
 
 def manifest(root: str) -> dict[str, Any]:
-    """The bundle's plugin.json, {} if there is none."""
+    """Return the bundle's plugin.json, {} if there is none."""
     return _loaded(f"{root}/plugin.json")
 
 
@@ -152,7 +154,7 @@ def _in_place(market: object, root: str) -> str:
 
 
 def _loaded(path: str) -> dict[str, Any]:
-    """What a file of the client's says, {} where it cannot be read."""
+    """Return what a file of the client's says, {} where it cannot be read."""
     try:
         return _load(path)
     except (OSError, ValueError, RecursionError):

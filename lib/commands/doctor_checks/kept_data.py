@@ -40,7 +40,7 @@ def _remedy(directory: str) -> str:
 
 
 def _exposed(directory: str) -> str:
-    """A directory above the spool that others may write to, sticky ones aside."""
+    """Return a directory above the spool that others may write to, sticky ones aside."""
     above = os.path.dirname(directory)
     while above != os.path.dirname(above):
         try:
@@ -114,7 +114,7 @@ def ledger(site: Site) -> Finding:
 
 
 def _looked(path: str) -> tuple[int, int]:
-    """The schema's version and the number of events; nothing is changed."""
+    """Return the schema's version and the number of events; nothing is changed."""
     refuse_links(path)
     db = sqlite3.connect(path, timeout=1.0)
     try:

@@ -44,7 +44,7 @@ def _compared(states: dict[str, str]) -> Finding:
 
 
 def _root(directory: str) -> str:
-    """The nearest directory with a .git, else `directory`."""
+    """Return the nearest directory with a .git, else `directory`."""
     above = directory
     while not os.path.lexists(f"{above}/.git"):
         if above == os.path.dirname(above):

@@ -18,8 +18,10 @@ def typed(root: str) -> str:
 
 
 def put(root: str) -> str:
-    """Link the command of the bundle at `root`, unless something else has that name; "" or the
-    line that says why the name alone is not enough to type."""
+    """Link the command of the bundle at `root`, unless something else has that name.
+
+    Returns "" or the line that says why the name alone is not enough to type.
+    """
     path, problem = _place(), "something else is there"
     try:
         if path and _is_free(path):
@@ -38,8 +40,10 @@ def put(root: str) -> str:
 
 
 def remove(root: str) -> str:
-    """Remove the link to the bundle at `root`, and its directories if nothing else is in them;
-    the line that says so, "" where there is no such link."""
+    """Remove the link to the bundle at `root`, and its directories if nothing else is in them.
+
+    Returns the line that says so, "" where there is no such link.
+    """
     path = _place()
     if not _is_ours(path, root):
         return ""

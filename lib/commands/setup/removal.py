@@ -17,8 +17,10 @@ def kept(root: str) -> list[str]:
 
 
 def purge(root: str) -> None:
-    """Remove the spool that the environment names, and which services were approved for the
-    bundle at `root`. Raises CommandError where the spool holds more than ours, OSError."""
+    """Remove the spool that the environment names, and the approvals of the bundle at `root`.
+
+    Raises CommandError where the spool holds more than ours, OSError.
+    """
     _unlink(Approvals(root + SUFFIX).path)
     directory = Settings(os.environ).cache_dir
     problem = files.refusal(directory)
