@@ -1,6 +1,6 @@
-"""Many edits of a long text, which is not copied for each of them.
+"""Apply many edits to a long text without copying it for each.
 
-Builtins only: the hook path imports this, where it meets such a call.
+Builtins only: the hook path imports this for such a call.
 """
 
 from itertools import pairwise
@@ -21,7 +21,7 @@ MAX_SEARCHED = 256 * 1024 * 1024
 def apply(
     text: str, edits: "Iterable[Edit]", replaced: "Callable[[str, str, str, bool], str]"
 ) -> str:
-    """`text` after `edits`; `replaced` makes one, as the client does.
+    """Apply `edits` to `text`; `replaced` makes one, as the client does.
 
     Raises Refused where that takes too long or becomes too large.
     """
@@ -76,7 +76,7 @@ class _Job:
         return self._text
 
     def _find(self, old: str) -> int:
-        """Where `old` is, -1 if nowhere; from the last place on, in the direction of before."""
+        """Find `old`, from the last place on in the present direction first; -1 if nowhere."""
         for is_ahead in (self._is_ahead, not self._is_ahead):
             if is_ahead:
                 start = self._text.find(old, self._at)

@@ -78,7 +78,7 @@ def _judged(fd: int, path: str) -> "tuple[int, str]":
 
 
 def lies_in(path: str, directory: str) -> bool:
-    """Whether the file at `path` lies below `directory`, by its name or by where it leads."""
+    """Check whether `path` is below `directory`, by its name or by where it leads."""
     if not directory:
         return False
     return path.startswith(directory + "/") or _real(path).startswith(_real(directory) + "/")

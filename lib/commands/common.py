@@ -71,7 +71,7 @@ def print_json(value: object) -> None:
 
 
 def printable(text: str | None) -> str:
-    """`text` without what could drive a terminal: control characters become escapes."""
+    """Escape the control characters of `text`, which could drive a terminal."""
     if not text or text.isprintable():
         return text or ""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

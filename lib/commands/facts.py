@@ -191,7 +191,7 @@ def age(seconds: float) -> str:
 
 
 def since(timestamp: object, now: float | None = None) -> float:
-    """Seconds since an ISO 8601 time in UTC, negative for one in the future; NaN for nonsense."""
+    """Return seconds since an ISO 8601 time, negative if in the future; NaN if it is none."""
     from datetime import datetime, timezone
 
     try:

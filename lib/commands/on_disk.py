@@ -1,4 +1,4 @@
-"""What a recorded file is now: as it was recorded, changed by others, or gone."""
+"""Compare recorded files with the disk: the same, changed by others, or gone."""
 
 from lib.capture.event import Content
 from lib.capture.named_file import Refused, read
@@ -10,7 +10,7 @@ SAME, DIFFERS, GONE, UNREAD = "same", "differs", "gone", "unread"
 
 
 def state(history: History, path: str) -> str:
-    """Tell how the file at `path` stands to what was recorded of it last.
+    """Compare the file at `path` with its last recorded content.
 
     UNREAD: it cannot be compared. Raises sqlite3.Error.
     """

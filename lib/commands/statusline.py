@@ -16,7 +16,7 @@ STATE_FILE, BREAKER = "state.json", b'"breaker"'
 
 
 def main() -> None:
-    """Print the line, or nothing where something is wrong: a status line is no place for it."""
+    """Print the line for the environment's spool."""
     environ = {
         name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
         for name, value in posix.environ.items()

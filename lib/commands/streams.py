@@ -1,4 +1,4 @@
-"""Standard streams that somebody closed: nothing else may get their numbers."""
+"""Replace standard streams that are closed, so that no other file gets their numbers."""
 
 import io
 import os
@@ -8,14 +8,14 @@ from lib.commands.common import CommandError
 
 
 class _Closed(io.TextIOBase):
-    """Standard output for whom it is closed: what is printed is an error."""
+    """Stands for a standard output that is closed: printing raises CommandError."""
 
     def write(self, text: str) -> int:
         raise CommandError("standard output is closed")
 
 
 def secure() -> None:
-    """Put something in the place of the standard streams that are closed."""
+    """Open something in the place of each standard stream that is closed."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -29,7 +29,7 @@ def secure() -> None:
 
 
 def abandon() -> None:
-    """Let the interpreter not write at its end what could not be written before."""
+    """Keep the interpreter from writing at its end what could not be written before."""
     try:
         sys.stdout.flush()
     except OSError:

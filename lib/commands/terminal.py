@@ -1,4 +1,4 @@
-"""Output for people: fitted and coloured on a terminal, plain text in a pipe."""
+"""Print for people: fitted and coloured on a terminal, as plain text in a pipe."""
 
 import os
 import shutil
@@ -55,7 +55,7 @@ def shortened(path: str) -> str:
 
 
 def relative(path: str) -> str:
-    """`path` from the working directory if it lies there, else from the home directory."""
+    """Make `path` relative to the working directory if it is there, else to the home directory."""
     start = f"{here().rstrip('/')}/"
     return path[len(start) :] if path.startswith(start) and here() else shortened(path)
 
@@ -76,12 +76,12 @@ def cropped(text: str, width: int) -> str:
 
 
 def padded(text: str, width: int) -> str:
-    """`text` with spaces behind it, in `width` columns at least."""
+    """Pad `text` with spaces to at least `width` columns."""
     return text + " " * (width - columns(text))
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal `text` takes: two for each wide character, as of Chinese."""
+    """Count the columns of a terminal that `text` takes: two for a wide character."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
@@ -89,7 +89,7 @@ def columns(text: str) -> int:
 
 
 def print_line(out: Screen, cells: Iterable[Cell]) -> None:
-    """Print `cells` on one line, cropped at the right edge, without what could drive a terminal.
+    """Print `cells` on one line, cropped at the right edge, control characters escaped.
 
     Not through rich, which takes 70 microseconds for a line: a diff may have a million.
     """
@@ -103,7 +103,7 @@ def print_line(out: Screen, cells: Iterable[Cell]) -> None:
 
 
 def _styled(text: str, shown: Sequence[Cell]) -> str:
-    """`text`, which is the beginning of what is `shown`, in colours."""
+    """Colour `text`, which is the beginning of what is `shown`."""
     pieces = []
     for content, style in shown:
         piece, text = text[: len(content)], text[len(content) :]

@@ -1,1 +1,1 @@
-"""The traceability service: whether it may be asked, what is sent, how."""
+"""Deliver events to the traceability service: whether it may be asked, what is sent, how."""

@@ -1,4 +1,4 @@
-"""What the service's answer means for the events that were sent.
+"""Classify the service's answers: what each means for the events that were sent.
 
 A status code does not tell whose fault it was: with its database down the service answers 400,
 and an error text that happens to contain "database" turns a 400 into a 500. So the error's type
@@ -14,10 +14,13 @@ MAX_RETRY_AFTER = 300.0
 
 
 class Verdict(Enum):
-    """DELIVERED: stored, now or before. MISSING: what the event presupposes is not there.
-    BAD: something in the request is refused. TOO_LARGE: the request is. NO_ROUTE: nobody there
-    takes such requests. NOT_ALLOWED: we are not let in. UNWELL: the service's fault. BROKEN: its
-    fault, but perhaps only with this event. UNKNOWN: it may have been stored or not."""
+    """What an answer says of an event.
+
+    DELIVERED: it is stored, now or before. MISSING: a parent that it needs is not there. BAD: the
+    request is refused. TOO_LARGE: the request is too large. NO_ROUTE: there is no such route.
+    NOT_ALLOWED: access is denied. UNWELL: the service's fault. BROKEN: its fault, but perhaps with
+    this event only. UNKNOWN: it may have been stored or not.
+    """
 
     DELIVERED = "delivered"
     MISSING = "missing"
@@ -43,8 +46,10 @@ REFUSALS = (Verdict.BAD, Verdict.TOO_LARGE)
 
 
 class Answer(NamedTuple):
-    """A verdict on a whole request or on one event of it; `culprit` is the index of the event
-    that a refusal names; `retry_after` is in seconds."""
+    """A verdict on a whole request or on one event of it.
+
+    `culprit` is the index of the event that a refusal names; `retry_after` is in seconds.
+    """
 
     verdict: Verdict
     reason: str = ""
@@ -53,7 +58,7 @@ class Answer(NamedTuple):
 
 
 class Failed(Exception):
-    """The service is not to be asked again in this run; `answer` says why."""
+    """The service must not be asked again in this run; `answer` says why."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.reason)
@@ -71,7 +76,7 @@ _BY_STATUS = {
 
 
 def sort(status: int, body: object, retry_after: "str | None" = None, now: float = 0.0) -> Answer:
-    """The answer to a request that was not, or not as a whole, accepted.
+    """Classify the answer to a request that was not accepted as a whole.
 
     `body` is the parsed answer, None if it is no JSON; `now`: seconds since 1970.
     """
@@ -88,12 +93,12 @@ def sort(status: int, body: object, retry_after: "str | None" = None, now: float
 
 
 def is_accepted(status: int, body: object) -> bool:
-    """Whether the answer to a single event says that it is stored."""
+    """Check that the answer to a single event says that it is stored."""
     return status == 200 and isinstance(body, dict) and body.get("success") is True
 
 
 def of_batch(body: object, size: int) -> "list[Answer] | None":
-    """The answer to each of the `size` events of a batch; None if `body` is no such answer."""
+    """Classify each of the `size` events of a batch; None if `body` is no answer to a batch."""
     if not isinstance(body, dict) or not isinstance(body.get("success"), bool):
         return None
     done, failed = body.get("successful_results"), body.get("failed_results")
@@ -122,7 +127,7 @@ def _failure(result: dict[str, Any]) -> Answer:
 
 
 def _error_of(body: object) -> "Answer | None":
-    """What an error in the service's own shape says; None if `body` holds none."""
+    """Classify an error in the service's own form; None if `body` holds none."""
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(error, str):
         return None
@@ -135,7 +140,7 @@ def _error_of(body: object) -> "Answer | None":
 
 
 def _culprit(detail: object) -> "int | None":
-    """The event that a schema error names: {"loc": ["body", "events", 3, ...]}."""
+    """Find the event that a schema error names: {"loc": ["body", "events", 3, ...]}."""
     for problem in detail if isinstance(detail, list) else []:
         place = problem.get("loc") if isinstance(problem, dict) else None
         if isinstance(place, list) and place[1:2] == ["events"] and len(place) > 2:
@@ -152,14 +157,14 @@ def _said(status: int, detail: object) -> str:
 
 
 def clip(text: str) -> str:
-    """Bounded and printable: it goes into files and onto terminals."""
+    """Bound `text` and replace what is not printable: it goes into files and onto terminals."""
     return "".join(c if c.isprintable() else "?" for c in text[:MAX_REASON])
 
 
 def seconds_to_wait(header: "str | None", now: float) -> "float | None":
-    """What a Retry-After header asks for, at most MAX_RETRY_AFTER; None for nonsense.
+    """Parse a Retry-After header to seconds, at most MAX_RETRY_AFTER; None if it is invalid.
 
-    Both forms of RFC 9110, section 10.2.3: seconds, or a date.
+    It takes both forms of RFC 9110, section 10.2.3: seconds, or a date.
     """
     text = (header or "").strip()
     if not text or len(text) > 100:

@@ -1,4 +1,4 @@
-"""Which services may get the events, and who says so.
+"""Decide which services may get the events, by the user's approval.
 
 The environment may name one on this machine only: a cloned repository's settings can set any
 variable. Every other host needs the user's own approval, kept in a file beside the bundle, which
@@ -19,19 +19,19 @@ MAX_BYTES = 64 * 1024
 
 
 class Destination(NamedTuple):
-    """A service that may be used: its URL without a slash at the end, and what its token is."""
+    """A service that may be used: its URL without a slash at the end, and its token or command."""
 
     url: str
     token: str = ""
     command: Command | None = None
 
     def bearer(self) -> str:
-        """The bearer token, "" for none. May wait for a command. Raises Refused."""
+        """Return the bearer token, "" for none; may wait for a command. Raises Refused."""
         return credentials.ask(self.command) if self.command else self.token
 
 
 def origin_of(url: str) -> str:
-    """`url` as scheme://host:port, in lower case. Raises Refused for what names no service."""
+    """Reduce `url` to scheme://host:port in lower case. Raises Refused if it names no service."""
     # Loaded only where there is a service: it would cost every run of the flusher.
     from urllib.parse import urlsplit
 
@@ -53,7 +53,7 @@ def origin_of(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether `url` can only mean this machine. Raises Refused as `origin_of` does."""
+    """Check that `url` can only mean this machine. Raises Refused as `origin_of` does."""
     host = origin_of(url).partition("://")[2].rpartition(":")[0].strip("[]")
     if host == "localhost":
         return True
@@ -66,7 +66,7 @@ def is_loopback(url: str) -> bool:
 
 
 def vet(url: str) -> str:
-    """The origin of a service that may be approved. Raises Refused for one that may not."""
+    """Return the origin of a service that may be approved. Raises Refused for others."""
     origin = origin_of(url)
     if not is_loopback(url) and not origin.startswith("https:"):
         raise Refused(f"{origin} is not https")
@@ -74,13 +74,13 @@ def vet(url: str) -> str:
 
 
 class Approvals:
-    """The user's approvals in the file at `path`, mode 0600; a file that is not so is refused."""
+    """The user's approvals, in the file at `path`, which is refused unless its mode is 0600."""
 
     def __init__(self, path: str = "") -> None:
         self.path = path or bundle.kept(SUFFIX)
 
     def destination(self, environment_url: str) -> Destination | None:
-        """Where to deliver: the environment's service, else the approved one; None for nowhere.
+        """Choose the service: the environment's, else the user's; None if there is none.
 
         Raises Refused where that service may not be used.
         """
@@ -99,10 +99,10 @@ class Approvals:
     def approve(
         self, url: str, token_file: str = "", use: bool = False, token_command: str = ""
     ) -> str:
-        """Approve the host of `url`, and with `use` deliver to it; returns its origin.
+        """Approve the host of `url`, and with `use` deliver to it; return its origin.
 
-        `token_file`: an absolute path; `token_command`: what prints the token instead, in a
-        shell's words. Each is tried. Raises Refused, or OSError where it cannot be kept.
+        `token_file`: an absolute path; `token_command`: a shell's words that print the token
+        instead. Each is tried. Raises Refused, or OSError where it cannot be stored.
         """
         origin = vet(url)
         host: dict[str, Any] = {}
@@ -124,7 +124,7 @@ class Approvals:
         return origin
 
     def withdraw(self, url: str) -> bool:
-        """Take the approval of the host of `url` back; False if there was none."""
+        """Withdraw the approval of the host of `url`; False if there was none."""
         origin = origin_of(url)
         kept = self._read()
         hosts = kept.get("hosts")
@@ -139,12 +139,12 @@ class Approvals:
         return True
 
     def listed(self) -> dict[str, Any]:
-        """The approved origins, each with its token_file if it has one. Raises Refused."""
+        """Return the approved origins, each with its token_file if it has one. Raises Refused."""
         hosts = self._read().get("hosts")
         return dict(hosts) if isinstance(hosts, dict) else {}
 
     def service_url(self) -> str:
-        """The service chosen by the user, "" if none was. Raises Refused."""
+        """Return the service that the user chose, "" if none. Raises Refused."""
         return _text(self._read().get("service_url"))
 
     def _write(self, kept: dict[str, Any]) -> None:
@@ -164,7 +164,7 @@ class Approvals:
 
 
 def _credential(host: dict[str, Any]) -> tuple[str, Command | None]:
-    """The token of an approved host, or the command that prints it. Raises Refused."""
+    """Return the token of an approved host, or the command that prints it. Raises Refused."""
     words, environ = host.get("token_command"), host.get("environment")
     if isinstance(words, list) and words and isinstance(environ, dict):
         return "", Command(tuple(map(str, words)), {k: str(v) for k, v in environ.items()})

@@ -1,4 +1,4 @@
-"""The traceability service as a program speaks to it, without blocking its event loop."""
+"""Send requests to the service without blocking the event loop."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""When the service may be asked again: a due time with jitter, and a budget of requests.
+"""Decide when the service may be asked again: a due time with jitter, and a retry budget.
 
 Every run of every flusher is a process of its own, so this lives in the shared state file.
 Nothing here waits: a run that is not due ends. Time as in `lib.system.clock`.
@@ -26,7 +26,7 @@ FAILING, RECOVERING, WELL = "failing", "recovering", "well"
 
 
 class Backoff:
-    """Reads and changes one section of the state file, given as `state`.
+    """The back-off and the retry budget, stored in one section of the state file.
 
     Args:
         state: the section, changed in place by the methods that say so.
@@ -52,34 +52,34 @@ class Backoff:
 
     @property
     def failures(self) -> int:
-        """How many requests failed in a row, as far as that makes a difference."""
+        """How many requests failed in a row, at most 30."""
         return int(min(_number(self.state, "failures"), 30))
 
     def wait(self) -> float:
-        """Seconds until the service may be asked again, 0.0 for now."""
+        """Return seconds until the service may be asked again, 0.0 for now."""
         if self.phase != FAILING:
             return 0.0
         delay = min(_number(self.state, "delay"), MAX_SECONDS)
         return max(0.0, delay - self._clock.since(self.state.get("failed")))
 
     def earn(self, requests: int) -> None:
-        """New events came in that would take `requests` when all is well."""
+        """Add to the budget for new events that would normally take so many `requests`."""
         if self.phase != WELL:
             rate = EARNED_FAILING if self.phase == FAILING else EARNED_RECOVERING
             credits = _number(self.state, "credits") + rate * requests
             self.state["credits"] = round(min(credits, max(MAX_CREDITS, rate * requests)), 6)
 
     def has_credit(self) -> bool:
-        """Whether the budget allows for a request now."""
+        """Check whether the budget allows a request now."""
         return self.phase == WELL or _number(self.state, "credits") >= 1.0
 
     def spend(self) -> None:
-        """A request is made."""
+        """Take one request from the budget."""
         if self.phase != WELL:
             self.state["credits"] = round(max(0.0, _number(self.state, "credits") - 1.0), 6)
 
     def failed(self, verdict: str, reason: str, retry_after: float | None = None) -> None:
-        """A request failed; `retry_after` seconds is what the service asked for."""
+        """Note that a request failed; the service asked to wait `retry_after` seconds."""
         failures = self.failures + 1
         ceiling = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (failures - 1))
         delay = self._uniform(0.0, ceiling)
@@ -95,21 +95,21 @@ class Backoff:
         )  # fmt: skip
 
     def succeeded(self) -> None:
-        """A request was answered as it should be."""
+        """Note that the service did its part."""
         if self.phase == FAILING:
             self.state["phase"] = RECOVERING
         for name in ("failures", "delay", "failed", "verdict", "reason"):
             self.state.pop(name, None)
 
     def drained(self) -> None:
-        """Nothing is left to send."""
+        """Note that nothing is left to send, which ends a recovery."""
         if self.phase == RECOVERING:
             for name in ("phase", "credits"):
                 self.state.pop(name, None)
 
 
 def _number(state: State, key: str) -> float:
-    """A number in a state that anybody may have written; 0.0 for nonsense."""
+    """Read a number from a state that anybody may have written; 0.0 for anything else."""
     value = state.get(key)
     if isinstance(value, (int, float)) and 0 <= value < 1e9:
         return float(value)

@@ -1,4 +1,4 @@
-"""A circuit breaker whose state outlives the process and is shared between processes.
+"""Break the circuit to a failing service; the state is shared by all processes.
 
     closed --- failure_threshold failures in a row ---> open
     open ------ timeout seconds ----------------------> half-open
@@ -36,7 +36,7 @@ ROUNDING = 1e-6
 
 
 class Breaker:
-    """Tells whether to call what may fail, and hears how it went; calls nothing itself.
+    """A circuit breaker that decides whether to call, and is told the outcome; it calls nothing.
 
     Args:
         failure_threshold: failures in a row that open the circuit.
@@ -71,7 +71,7 @@ class Breaker:
         self._last_success: object = None
 
     def try_acquire(self) -> Permit | None:
-        """Leave to make a call, None while the circuit is open or under trial.
+        """Acquire a permit to make a call; None while the circuit is open or under trial.
 
         Every permit must come back by `record_success`, `record_failure` or `release`.
         """
@@ -82,7 +82,7 @@ class Breaker:
         return None if wait > 0 else self._acquire_trial()
 
     def record_success(self, permit: Permit) -> None:
-        """The call of `permit` succeeded: a trial closes the circuit."""
+        """Record that the call of `permit` succeeded; a trial's success closes the circuit."""
         state = self._read()
         now = self._clock.now()
         calm = not permit.trial and not count(state, "failure_count")
@@ -105,7 +105,7 @@ class Breaker:
         self._successes = 0
 
     def record_failure(self, permit: Permit) -> None:
-        """The call of `permit` failed: the last of `failure_threshold`, or a trial, opens."""
+        """Record that the call failed; enough failures, or a trial's, open the circuit."""
 
         def change(state: "State") -> None:
             if count(state, "epoch") != permit.epoch:
@@ -121,7 +121,7 @@ class Breaker:
         self._successes = 0
 
     def release(self, permit: Permit) -> None:
-        """The call of `permit` was given up and says nothing; its lease, if any, ends."""
+        """Give up `permit` without an outcome; its lease, if any, ends."""
 
         def change(state: "State") -> None:
             trials = circuit.trials(state, self._clock, self.lease)
@@ -131,11 +131,11 @@ class Breaker:
             self._change(change)
 
     def available_in(self) -> float:
-        """Seconds until a call may be let in, 0.0 if one may be now."""
+        """Return seconds until a call may be let in, 0.0 if one may be now."""
         return self._judge(self._read())[1]
 
     def get_state(self) -> "dict[str, Any]":
-        """What is known, as JSON would hold it.
+        """Return the state of the circuit in JSON's types.
 
         Keys: state ("closed", "open" or "half_open"), failure_count and consecutive_successes
         (in a row), last_failure_time and last_success_time (seconds since 1970, or None),
@@ -172,7 +172,7 @@ class Breaker:
         self._successes = 0
 
     def _judge(self, state: "State") -> tuple[str, float]:
-        """The circuit's state, and the seconds until a call may be let in."""
+        """Judge the circuit's state, and the seconds until a call may be let in."""
         opened = state.get("opened")
         if not isinstance(opened, dict):
             return CLOSED, 0.0

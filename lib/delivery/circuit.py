@@ -1,4 +1,4 @@
-"""What a breaker stores, and how that changes.
+"""Define a breaker's stored state and its transitions.
 
 opened (instant) is there while the circuit is not closed; trials holds the leases of the calls
 that try it, each {"id", "since"}. epoch grows whenever the circuit opens or closes, and the
@@ -19,7 +19,7 @@ HALF_OPEN = "half_open"
 
 
 class Permit:
-    """Leave to make one call; hand it back with its outcome. `trial` names the lease, if any."""
+    """A permit to make one call, returned with its outcome. `trial` names the lease, if any."""
 
     __slots__ = ("epoch", "trial")
 
@@ -47,7 +47,7 @@ def _turn(state: "State") -> None:
 
 
 def trials(state: "State", clock: "Clock", lease: float) -> "list[State]":
-    """The trials younger than `lease` seconds."""
+    """List the trials that are younger than `lease` seconds."""
     found = state.get("trials")
     return [
         trial

@@ -1,4 +1,4 @@
-"""The bearer token of a service: what a private file holds, or what a command of the user's prints.
+"""Get the bearer token of a service from a private file, or from a command of the user's.
 
 Neither the token nor what the command prints is ever part of a message.
 """
@@ -16,9 +16,9 @@ VARIABLES = ("USER", "LOGNAME", "LANG", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADD
 
 
 class Command(NamedTuple):
-    """What prints a token: an absolute program with its arguments, and its whole environment.
+    """A command that prints a token: an absolute program, its arguments, its whole environment.
 
-    Both are those of the moment of the approval: the variables of a hook may be a repository's.
+    They are those of the time of approval: the variables of a hook may be a repository's.
     """
 
     words: tuple[str, ...]
@@ -26,7 +26,7 @@ class Command(NamedTuple):
 
 
 def command_of(text: str) -> Command:
-    """The command that a user has written, as a shell's words. Raises Refused."""
+    """Parse the command that a user has written as a shell's words. Raises Refused."""
     import pwd
     import shlex
     import shutil
@@ -45,7 +45,7 @@ def command_of(text: str) -> Command:
 
 
 def read_token(path: str) -> str:
-    """The token in the file at `path`. Raises Refused."""
+    """Read the token in the file at `path`. Raises Refused."""
     try:
         token = _token_in(private_file.read(path, MAX_TOKEN))
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def read_token(path: str) -> str:
 
 
 def ask(command: Command) -> str:
-    """The token that `command` prints. Raises Refused."""
+    """Run `command` and return the token that it prints. Raises Refused."""
     # Loaded only where there is a command: it would cost every run of the flusher.
     import subprocess
 
@@ -80,7 +80,7 @@ def ask(command: Command) -> str:
 
 
 def _token_in(data: bytes) -> str:
-    """The token that `data` is, "" if it is none: one printable word."""
+    """Return `data` as a token, which is one printable word; "" if it is none."""
     try:
         token = data.decode("ascii").strip()
     except ValueError:

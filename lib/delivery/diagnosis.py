@@ -1,4 +1,4 @@
-"""What the service's answer about its health amounts to."""
+"""Classify the service's answer to a health check."""
 
 from lib.system import json_codec
 
@@ -22,7 +22,7 @@ BAD_WORDS = ("unhealthy", "unavailable", "degraded", "down", "error", "fail", "d
 
 
 def parse(status: int, body: bytes) -> "dict[str, Any]":
-    """The object in `body`. Raises ValueError, naming the HTTP status, if there is none."""
+    """Parse the JSON object in `body`. Raises ValueError, with the HTTP status, for other text."""
     try:
         answer = json_codec.loads(body.decode())
     except (ValueError, RecursionError):
@@ -33,7 +33,7 @@ def parse(status: int, body: bytes) -> "dict[str, Any]":
 
 
 def verdict(status: int, answer: "dict[str, Any]", components: dict[str, str]) -> str:
-    """HEALTHY or DEGRADED. Raises ValueError if the answer says nothing about health."""
+    """Judge HEALTHY or DEGRADED. Raises ValueError if the answer says nothing about health."""
     word = answer.get("status")
     if not isinstance(word, str) and not components:
         raise ValueError(f"HTTP {status}, no health in the answer")
@@ -42,14 +42,14 @@ def verdict(status: int, answer: "dict[str, Any]", components: dict[str, str]) -
 
 
 def read_components(answer: "dict[str, Any]") -> dict[str, str]:
-    """The state of each component as a bounded word, fit for the shared file."""
+    """Read the state of each component as a bounded word, for the shared file."""
     found = answer.get("components")
     items = list(found.items()) if isinstance(found, dict) else []
     return {name[:MAX_WORD]: _word(value) for name, value in items[:MAX_COMPONENTS]}
 
 
 def words(record: "State") -> dict[str, str]:
-    """The components of a stored result."""
+    """Read the components of a stored result."""
     found = record.get("components")
     items = found.items() if isinstance(found, dict) else ()
     return {name: word for name, word in items if isinstance(word, str)}

@@ -1,7 +1,7 @@
-"""One flusher run's way to the service: may it be asked, now, and what came of it.
+"""Deliver the events of one flusher run to the service, if it may be asked.
 
-Decides from the shared state file before anything is sent, so that a run which may not send ends
-without loading `httpx`.
+That is decided from the shared state file before anything is sent, so that a run which may not send
+ends without loading `httpx`.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,18 +35,18 @@ INCOMPLETE = "the installation is incomplete"
 
 
 class Dispatch:
-    """The service of one run.
+    """The delivery of one run.
 
     Args:
         settings: for its URL and the breaker's numbers.
         state: the shared state file.
-        memory: what the service was told of.
-        settle: told what came of each request, and the URL of the service.
+        memory: what the service is known to have.
+        settle: called with the outcome of each request, and the URL of the service.
         forced: a person asked: neither back-off nor circuit nor budget holds the run back.
         approvals: which services may be used.
 
-    `url` is the service events are kept for, "" for none. `open` says whether events may be
-    sent: not before `begin`, nor after the first failure. `problem` says why not.
+    `url` is the service for which events are kept, "" for none. `open`: whether events may be
+    sent, not before `begin`, nor after the first failure. `problem` says why not.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Dispatch:
         return found
 
     def hold_off(self) -> float:
-        """Seconds in which there is no use in a run without new events."""
+        """Return seconds in which a run without new events would deliver nothing."""
         if self._destination is None or not self._backoff.has_credit():
             return IDLE_SECONDS
         if self._backoff.state.get("verdict") == INCOMPLETE:
@@ -105,7 +105,7 @@ class Dispatch:
         return self._gate.wait()
 
     def begin(self, events: int) -> None:
-        """So many new events came in: the budget grows, and the service may be asked or not."""
+        """Let the budget grow for new events, and decide whether the service may be asked."""
         self._backoff.earn(-(-events // BATCH) if self._is_batched() else events)
         self.open = self._destination is not None and not self._stopped and self._gate.is_open()
 
@@ -115,12 +115,12 @@ class Dispatch:
             self._drive(lambda engine: engine.deliver(parcels))
 
     def finish(self) -> None:
-        """Give what was refused its second chance."""
+        """Send once more the events that were refused."""
         if self.open and self._engine is not None:
             self._drive(Engine.finish)
 
     def close(self, drained: bool) -> None:
-        """End the run; `drained`: nothing is left for the service. Raises OSError."""
+        """End the run and store its state; `drained`: nothing is left to send. Raises OSError."""
         if self._service is not None:
             self._service.close()
         if drained:
@@ -146,7 +146,7 @@ class Dispatch:
         self._settle(outcome, self.url)
 
     def _connect(self) -> "tuple[Engine, Service]":
-        """The connection of this run and what decides about it. Raises Refused, ImportError."""
+        """Connect once in a run, and make its engine. Raises Refused, ImportError."""
         if self._engine is None or self._service is None:
             assert self._destination is not None
             packages.find()

@@ -1,6 +1,6 @@
-"""Deliver to one service: drive the engine through the gate, and keep what comes of it.
+"""Drive the engine: send its requests through the gate, and give it the answers.
 
-The flusher and the library's client differ in what sends only: `drive` waits for each answer,
+The flusher and the library's client differ only in what sends: `drive` waits for each answer,
 `drive_async` lets others run meanwhile.
 """
 
@@ -16,9 +16,9 @@ from lib.delivery.wire import Body
 def supervised(
     engine: Engine, steps: Steps, gate: Circuit, settle: Callable[[Outcome], None]
 ) -> Steps:
-    """Yield those requests of `steps` that `gate` lets through; `settle` what came of each.
+    """Yield those requests of `steps` that `gate` lets through; call `settle` with each outcome.
 
-    Raises Failed for the first that it does not, and for a failure of the service.
+    Raises Failed for the first that it does not let through, and for a failure of the service.
     """
     answers: list[Answer] | None = None
     try:
@@ -53,7 +53,7 @@ def drive(steps: Steps, send: Callable[[list[Body], bool], list[Answer]]) -> Non
 async def drive_async(
     steps: Steps, send: Callable[[list[Body], bool], Awaitable[list[Answer]]]
 ) -> None:
-    """Do the same as `drive` without blocking the event loop."""
+    """Send what `steps` yield, as `drive` does, without blocking the event loop."""
     try:
         request: Request = next(steps)
         while True:

@@ -4,8 +4,8 @@ Nothing here sends: a generator yields one request after the other and is given 
 that the flusher and the library's client deliver by the same rules (see `lib.delivery.drive`).
 
 An event is one or more bodies (see `lib.delivery.wire`) and is delivered when all of them are.
-What it presupposes and the service was never told of goes before it. The first failure that is
-the service's own ends a run.
+Parents that it needs and that the service does not have go before it. The first failure that is the
+service's own ends a run.
 """
 
 from collections.abc import Iterable
@@ -33,8 +33,8 @@ class Engine:
     """Decides about one run's deliveries to the service at `url`.
 
     Args:
-        memory: what the service was told of. Before the next answer is given, whoever drives the
-            engine must put what `outcome` says into it.
+        memory: what the service is known to have. Before the next answer is given, whoever drives
+            the engine must put what `outcome` says into it.
         batched: whether to try the batch route; False afterwards if there is none.
         failures: how many runs in a row the service has failed without a reason or an answer. If
             any, it is asked with one event before the others, each time with another one, for one
@@ -68,9 +68,9 @@ class Engine:
             yield from self._run([group])
 
     def finish(self) -> Steps:
-        """Try once more, each alone, what was refused, now that others went through.
+        """Send once more, each alone, the events that were refused, now that others went through.
 
-        A refusal that was the service's passing trouble is then none. Raises Failed.
+        So a refusal that was a passing trouble of the service does no harm. Raises Failed.
         """
         suspects, self._suspects = self._suspects, []
         refused: set[Parcel | None] = set()
@@ -91,7 +91,7 @@ class Engine:
         return found
 
     def health(self, request: Request, answers: list[Answer]) -> Answer:
-        """Return what `answers` say of the service's health; asked before they are given."""
+        """Judge the service's health by `answers`, before the engine is given them."""
         worst = next((a for a in answers if a.verdict in FAILURES), answers[0])
         no_route = request.batch and worst.verdict is Verdict.NO_ROUTE
         if no_route or (worst.verdict is Verdict.BROKEN and self._is_divisible()):
@@ -99,7 +99,7 @@ class Engine:
         return worst
 
     def _is_divisible(self) -> bool:
-        """Whether a failure without a reason may be one event's: the service takes others."""
+        """Check whether a failure without a reason may be one event's: the service takes others."""
         return self.proven and self._broken < MAX_BROKEN
 
     def _items(self, parcel: Parcel) -> list[Item]:
@@ -113,7 +113,7 @@ class Engine:
         return [Item(body, parcel, parcel.size) for body in bodies]
 
     def _run(self, groups: list[list[Item]]) -> Steps:
-        """Send each group; what comes back from one goes before the next."""
+        """Yield the requests of each group, and before the next one what must be sent again."""
         while groups:
             group = self._with_creations(groups.pop())
             if len(group) > 1 and not self.batched:
@@ -124,7 +124,7 @@ class Engine:
                 groups += self._follow(group, answers)[::-1]
 
     def _follow(self, group: list[Item], answers: list[Answer]) -> list[list[Item]]:
-        """Act on the answers to a group; the groups that are to be sent next. Raises Failed."""
+        """Act on the answers to a group; return the groups to send next. Raises Failed."""
         first = answers[0]
         if len(group) > 1 and first.verdict is Verdict.NO_ROUTE:
             self.batched = self.proven = False
@@ -137,7 +137,7 @@ class Engine:
         return self._settle(group, answers)
 
     def _settle(self, group: list[Item], answers: list[Answer]) -> list[list[Item]]:
-        """Act on the answer to each body; what is to be sent again. Raises Failed."""
+        """Act on the answer to each body; return what to send again. Raises Failed."""
         again: list[Item] = []
         fatal = None
         for item, answer in zip(group, answers, strict=True):
@@ -169,7 +169,7 @@ class Engine:
         self._outcome.told.extend(told)
 
     def _heal(self, item: Item, answer: Answer) -> list[Item]:
-        """The service does not know what it was told of, or what it refused: tell it again."""
+        """Send `item` again with the parents that the service turned out not to have."""
         lost = wire.needs(item.body)
         self._memory.forget_known(self._url, lost)
         self._seen.difference_update(lost)
@@ -178,7 +178,7 @@ class Engine:
         return [item._replace(heals=item.heals + 1)]
 
     def _leave(self, item: Item, answer: Answer) -> list[Item]:
-        """Keep an event for another run; of a creation that we made up, try the ids and names."""
+        """Leave an event for another run; of an implied creation, try again without its code."""
         if item.parcel is not None:
             item.parcel.problem = answer.reason
             return []
@@ -189,7 +189,7 @@ class Engine:
         return []
 
     def _with_creations(self, group: list[Item]) -> list[Item]:
-        """`group` with the creations before it that the service was never told of."""
+        """Put before each of `group` the creations of parents that the service does not have."""
         told: set[str] = set()
         made: list[Item] = []
         for item in group:
@@ -203,7 +203,7 @@ class Engine:
     def _creations(self, body: Body, told: set[str]) -> list[Item]:
         """Make the creations that the service lacks for `body`, oldest first; note them in `told`.
 
-        What a creation comes from itself is looked for in the same way.
+        The parents of a creation are looked for in the same way.
         """
         wanted = set(wire.needs(body)) - told - self._seen - self._hopeless
         missing = wanted - self._memory.known_at(self._url, wanted)

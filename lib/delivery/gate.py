@@ -1,4 +1,4 @@
-"""May the service be asked now? Circuit, back-off and budget together, as every run asks them."""
+"""Decide whether the service may be asked now, by circuit, back-off and budget together."""
 
 from lib.delivery.answers import FAILURES, Answer, Verdict
 from lib.delivery.backoff import Backoff
@@ -12,21 +12,21 @@ OPEN_CIRCUIT = "the circuit is open"
 
 
 class Circuit:
-    """Lets requests through while a circuit is not open; `breaker` None: always."""
+    """Lets requests through unless the circuit is open; always if `breaker` is None."""
 
     def __init__(self, breaker: Breaker | None) -> None:
         self._breaker = breaker
         self._permit: Permit | None = None
 
     def enter(self) -> str:
-        """Take leave for one request: "" if it is given, else why not. Tell `answered` after."""
+        """Ask to let one request through: "" if it is, else why not. Call `answered` after."""
         if self._breaker is None:
             return ""
         self._permit = self._breaker.try_acquire()
         return "" if self._permit else OPEN_CIRCUIT
 
     def answered(self, answer: Answer) -> bool:
-        """The request was answered; whether the service did its part."""
+        """Record the answer to the request; return whether the service did its part."""
         failed = answer.verdict in FAILURES
         permit, self._permit = self._permit, None
         if self._breaker is not None and permit is not None:
@@ -34,14 +34,14 @@ class Circuit:
         return not failed
 
     def leave(self) -> None:
-        """Give back a leave that was not used."""
+        """Release a permit that was not used."""
         if self._breaker is not None and self._permit is not None:
             self._breaker.release(self._permit)
         self._permit = None
 
 
 class Gate(Circuit):
-    """What lets a flusher's requests through, and hears how they ended.
+    """Lets a flusher's requests through by back-off, budget and circuit.
 
     Args:
         backoff, breaker: what decides.
@@ -59,15 +59,15 @@ class Gate(Circuit):
         self._forced = forced
 
     def wait(self) -> float:
-        """Seconds until the service may be asked, as far as time decides it."""
+        """Return seconds until back-off and circuit let the service be asked."""
         return max(self.backoff.wait(), self._circuit.available_in())
 
     def is_open(self) -> bool:
-        """Whether a run may begin to ask."""
+        """Check whether a run may begin to ask."""
         return self._forced or (self.wait() <= 0 and self.backoff.has_credit())
 
     def enter(self) -> str:
-        """Take leave for one request, as `Circuit.enter`."""
+        """Ask for one request to be let through, as `Circuit.enter`."""
         if not self._forced and not self.backoff.has_credit():
             return OVER_BUDGET
         refusal = super().enter()
@@ -76,7 +76,7 @@ class Gate(Circuit):
         return refusal
 
     def answered(self, answer: Answer) -> bool:
-        """The request was answered; whether the service did its part."""
+        """Record the answer to the request; return whether the service did its part."""
         if answer.verdict is Verdict.NOT_ALLOWED:
             # One that does not let us in is well; only asking less often helps.
             self.leave()

@@ -1,4 +1,4 @@
-"""The traceability service as the flusher speaks to it: bounded requests, sorted answers.
+"""Send requests to the service, bounded in time and size, and classify the answers.
 
 Nothing of the environment steers a request: no proxy variables, no redirects, no other
 certificate authorities than those of the environment that we installed.
@@ -42,7 +42,7 @@ PLAIN: dict[str, Any] = {"follow_redirects": False, "trust_env": False}
 
 
 def timeouts(total: float = TOTAL) -> httpx.Timeout:
-    """The time-outs of one request, none above `total` seconds."""
+    """Make the time-outs of one request, none above `total` seconds."""
     return httpx.Timeout(
         connect=min(CONNECT, total),
         read=min(READ, total),
@@ -53,12 +53,12 @@ def timeouts(total: float = TOTAL) -> httpx.Timeout:
 
 @cache
 def tls_for(url: str) -> ssl.SSLContext | bool:
-    """What verifies the service at `url`; without TLS, loading the authorities is lost time."""
+    """Make the TLS context for `url`; without TLS, loading the authorities would be lost time."""
     return True if url.lower().startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def headers_for(bodies: list[Body], token: str) -> dict[str, str]:
-    """The headers of a request: the same events have the same Idempotency-Key."""
+    """Make the headers of a request: the same events have the same Idempotency-Key."""
     ids = [str(body["pattern_data"].get("event_id")) for body in bodies]
     plain = len(ids) == 1 and ids[0].isascii() and ids[0].isalnum()
     key = ids[0] if plain else hex_digest("\0".join(ids))[:32]
@@ -67,7 +67,7 @@ def headers_for(bodies: list[Body], token: str) -> dict[str, str]:
 
 
 def encode(bodies: list[Body], batch: bool) -> bytes:
-    """The content of a request. Raises Unsayable."""
+    """Encode the content of a request as JSON. Raises Unsayable."""
     try:
         value = {"events": bodies, "processing_mode": "sequential"} if batch else bodies[0]
         return orjson.dumps(value)
@@ -76,11 +76,11 @@ def encode(bodies: list[Body], batch: bool) -> bytes:
 
 
 class Unsayable(Exception):
-    """JSON cannot say it; nothing was sent."""
+    """An event cannot be encoded as JSON; nothing was sent."""
 
 
 class Reader:
-    """An answer while it comes in, bounded in bytes and in time: `limit` bytes, `total` seconds.
+    """Reads an answer of at most `limit` bytes, in at most `total` seconds.
 
     `status` is known after `begin`, `body` grows.
     """
@@ -105,7 +105,7 @@ class Reader:
             raise TimeoutError(TOO_LONG)
 
     def is_late(self) -> bool:
-        """Tell whether the time is over."""
+        """Check whether the time is over."""
         return time.monotonic() >= self._deadline
 
     def health(self) -> str:
@@ -128,7 +128,7 @@ class Reader:
 
 
 def of_error(error: Exception) -> Answer:
-    """What an exception from a request says: before it was sent, or nobody knows."""
+    """Classify an exception from a request: by whether it came before anything was sent."""
     reason = answers.clip(f"{type(error).__name__}: {error}".rstrip(": "))
     unsent = (
         httpx.ConnectError,
@@ -143,7 +143,7 @@ def of_error(error: Exception) -> Answer:
 
 
 class Connection:
-    """What sends to the service at `url`; `token`: sent as a bearer token unless empty.
+    """Prepares requests to the service at `url`; `token` is the bearer token, "" for none.
 
     `requests` counts those made.
     """
@@ -154,7 +154,7 @@ class Connection:
         self._token = token
 
     def prepare(self, bodies: list[Body], batch: bool) -> dict[str, Any]:
-        """Return what httpx is to send. Raises Unsayable."""
+        """Prepare a request as arguments for httpx. Raises Unsayable."""
         content = encode(bodies, batch)
         self.requests += 1
         url = self._url + (BATCH if batch else TRACK)
@@ -176,7 +176,7 @@ class Service(Connection):
         self._client.close()
 
     def send(self, bodies: list[Body], batch: bool) -> list[Answer]:
-        """Send `bodies` in one request, a single one without `batch`; the answer to each.
+        """Send `bodies` in one request, a single one without `batch`; return the answer to each.
 
         Never raises.
         """
@@ -224,13 +224,13 @@ class Service(Connection):
 
 
 def health_request(url: str) -> dict[str, Any]:
-    """Return what httpx is to send to ask the service at `url` how it is."""
+    """Prepare a health check of the service at `url` as arguments for httpx."""
     headers = {name: HEADERS[name] for name in ("Accept", "Accept-Encoding")}
     return {"method": "GET", "url": url.rstrip("/") + diagnosis.HEALTH_PATH, "headers": headers}
 
 
 def ask_health(url: str, timeout: float) -> tuple[str, str]:
-    """Ask the service at `url` how it is, for at most `timeout` seconds.
+    """Check the health of the service at `url`, in at most `timeout` seconds.
 
     Returns one of the states of `lib.delivery.diagnosis`, and why it is DEAD. Never raises.
     """

@@ -1,4 +1,4 @@
-"""What is on its way to a service: requests, the bodies and events in them, and what came of it."""
+"""Define what goes to a service: requests, the events and bodies in them, and the outcome."""
 
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """What to send: several bodies on the batch route, or one without `batch`."""
+    """A request to send: several bodies on the batch route, or one without `batch`."""
 
     bodies: list[Body]
     batch: bool
@@ -21,13 +21,16 @@ Steps = Generator[Request, list[Answer], None]
 
 
 class Memory(Protocol):
-    """What services were told of, and what patterns come from; `lib.ledger.store.Ledger`."""
+    """What services are known to have, and where patterns come from: the ledger."""
 
-    def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]: ...
+    def known_at(self, service: str, pattern_ids: Iterable[str]) -> set[str]:
+        """Choose those of `pattern_ids` that the service has."""
 
-    def forget_known(self, service: str, pattern_ids: Iterable[str]) -> None: ...
+    def forget_known(self, service: str, pattern_ids: Iterable[str]) -> None:
+        """Note that the service does not have these patterns after all."""
 
-    def creation_of(self, pattern_id: str) -> "Origin": ...
+    def creation_of(self, pattern_id: str) -> "Origin":
+        """Collect the fields of a pattern's creation."""
 
 
 class Parcel:
@@ -46,8 +49,10 @@ class Parcel:
 
 
 class Item(NamedTuple):
-    """One body to send; `parcel` is None for a creation that others presuppose. `heals` counts
-    how often it was sent again because the service lacked what it presupposes."""
+    """One body to send; `parcel` is None for the creation of a parent of others.
+
+    `heals` counts how often it was sent again because the service lacked a parent.
+    """
 
     body: Body
     parcel: Parcel | None
@@ -56,8 +61,10 @@ class Item(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of requests: the names of delivered parcels, those that the service will not
-    take with the reason, and the ids of patterns and bodies that it knows now."""
+    """The outcome of requests: the names of delivered parcels, the refused ones with the reason.
+
+    `told` holds the ids of patterns and bodies that the service has now.
+    """
 
     delivered: list[str]
     refused: dict[str, str]
@@ -65,5 +72,5 @@ class Outcome(NamedTuple):
 
 
 def event_id(body: Body) -> str:
-    """Return the id of the event that `body` is of."""
+    """Return the id of the event of `body`."""
     return str(body["pattern_data"]["event_id"])

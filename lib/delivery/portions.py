@@ -8,7 +8,8 @@ class Sized(Protocol):
     """What has a size in bytes."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """The size in bytes."""
 
 
 S = TypeVar("S", bound=Sized)

@@ -1,4 +1,4 @@
-"""What goes over the wire: an event as bodies for the service's lineage/track.
+"""Convert an event to request bodies for the service's lineage/track.
 
 The limits and the allowed values are the service's; see docs/service.md. Text that its database
 cannot hold (NUL, lone surrogates) is escaped so that `unescape` gives it back.
@@ -45,7 +45,7 @@ _ESCAPE = re.compile(r"\\(\\|x00|u[0-9a-f]{4})")
 
 
 class Body(TypedDict):
-    """One body for the service's lineage/track, in which everything is as the service takes it."""
+    """One body for the service's lineage/track, within the service's limits."""
 
     event_type: str
     pattern_id: str
@@ -64,7 +64,7 @@ class Body(TypedDict):
 
 
 def escape(text: str) -> str:
-    r"""`text` with backslash, NUL and lone surrogates written as \\, \x00 and \uXXXX."""
+    r"""Escape backslash, NUL and lone surrogates in `text` as \\, \x00 and \uXXXX."""
     return _UNSAFE.sub(_escaped, text.replace("\\", "\\\\"))
 
 
@@ -73,7 +73,7 @@ def _escaped(match: "re.Match[str]") -> str:
 
 
 def unescape(text: str) -> str:
-    """What `escape` was given."""
+    """Restore the text that `escape` was given."""
     return _ESCAPE.sub(_unescaped, text)
 
 
@@ -82,7 +82,7 @@ def _unescaped(match: "re.Match[str]") -> str:
 
 
 def bodies(event: Event, resolved: "Resolved") -> list[Body]:
-    """The bodies that tell the service of `event`, in the order of sending.
+    """Convert `event` to bodies, in the order of sending.
 
     `resolved` is what the ledger made of the event, see `Ledger.resolved`. One body as a rule; a
     file that applies a pattern by its marker has a content of its own too, and that comes from
@@ -100,14 +100,14 @@ def bodies(event: Event, resolved: "Resolved") -> list[Body]:
 
 
 def needs(body: Body) -> list[str]:
-    """The ids that the service must know before `body`."""
+    """List the ids that the service must have before `body`."""
     if body["event_type"] in ("pattern_applied", "pattern_deprecated"):
         return [body["pattern_id"], *body["parent_pattern_ids"]]
     return list(body["parent_pattern_ids"])
 
 
 def creation(pattern_id: str, known: "Origin") -> Body:
-    """The creation of a pattern that the service lacks, from what the ledger knows of it."""
+    """Build the creation of a pattern that the service lacks, from the ledger's fields of it."""
     data = {"event_id": known["event_id"], "captured_at": known.get("timestamp"), "implied": True}
     if known.get("code") is not None:
         data["code"] = known["code"]
@@ -128,7 +128,7 @@ def creation(pattern_id: str, known: "Origin") -> Body:
 
 
 def without_code(body: Body) -> Body:
-    """`body` with nothing in it but ids and names: what is left to try if it was refused."""
+    """Strip `body` to ids and names: what is left to try if it was refused."""
     kept = {name: body["pattern_data"].get(name) for name in ("event_id", "captured_at")}
     return {**body, "pattern_data": {**kept, "implied": True}, "file_path": None, "reason": None}
 
@@ -154,7 +154,7 @@ def _base(event: Event, resolved: "Resolved") -> Body:
 
 
 def _type_for(event_type: str, parents: int) -> str:
-    """The type that the service takes with so many parents."""
+    """Choose the event type that the service takes with so many parents."""
     if event_type == "pattern_merged" and parents == 1:
         return "pattern_forked"
     if event_type in ("pattern_modified", "pattern_merged", "pattern_forked") and not parents:
@@ -177,7 +177,7 @@ def _content(base: Body, content: str, parents: list[str], edge: str | None) -> 
 
 
 def _safe(given: dict[str, Any]) -> Body:
-    """The fields that the wire knows, each of a type, a length and a value that it accepts."""
+    """Reduce an event's fields to those of the wire, with types, lengths and values it accepts."""
     body: dict[str, Any] = {
         "event_type": _text(given.get("event_type")),
         "pattern_id": _text(given["pattern_id"]),
@@ -223,7 +223,7 @@ def _plain(value: object, depth: int) -> object:
 
 
 def _number(value: object) -> object:
-    """orjson takes integers of 64 bits only; a larger one becomes its digits."""
+    """Turn an integer beyond 64 bits, which orjson does not take, into its digits."""
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
     return value

@@ -1,4 +1,4 @@
-"""The detached process that records and delivers what waits."""
+"""The flusher: a detached process that records and delivers spooled events."""
 
 
 def __getattr__(name: str) -> object:

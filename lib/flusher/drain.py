@@ -1,4 +1,4 @@
-"""One pass over the spool: every file recorded, sent where it belongs, and only then taken out."""
+"""Drain the spool: record every event, send it to the service if there is one, acknowledge it."""
 
 from collections.abc import Callable
 
@@ -15,14 +15,14 @@ RECORD, RECORD_BYTES = 500, 4 * 1024 * 1024
 
 
 class Drain:
-    """Takes what is delivered out of the spool at `directory`.
+    """Records and delivers the events in the spool at `directory`.
 
     Args:
         directory: the spool.
-        passage: what its files have been through.
-        dispatch: the way to the service.
-        is_late: whether to stop.
-        progress: told the numbers of events done and still waiting after each batch.
+        passage: the stages of its files.
+        dispatch: the delivery to the service.
+        is_late: tells whether to stop.
+        progress: called with the numbers of events done and still waiting after each batch.
 
     `met_bytes` is the size of the new files; `complete` says that every file was looked at.
     """
@@ -44,7 +44,7 @@ class Drain:
         self._progress = progress
 
     def run(self) -> None:
-        """Go on until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
+        """Drain until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
         names = set(outbox.names(self._directory))
         self._passage.recall(names)
         while not self._is_late():
@@ -67,14 +67,14 @@ class Drain:
         self._passage.forget()
 
     def _is_of_use(self, name: str) -> bool:
-        """Whether there is something to do with a file: it is new, or may be sent now."""
+        """Check whether there is something to do with a file: it is new, or may be sent now."""
         stage = self._passage.stage(name)
         if stage is Stage.RECORDED:
             return self._dispatch.open or not self._dispatch.url
         return stage is not Stage.WAITS
 
     def _take(self, files: list[Waiting]) -> None:
-        """Record and send the events in `files`."""
+        """Record, send and acknowledge the events in `files`."""
         passage = self._passage
         useful = [file for file in files if self._is_of_use(file.name)]
         events = passage.read(useful)
@@ -93,5 +93,5 @@ class Drain:
         )
 
     def _is_mine(self, event: Event) -> bool:
-        """Whether it is this flusher's to deliver: a program may have named another service."""
+        """Check that `event` is for this flusher's service: a program may have named another."""
         return event.get("service_url", "") in ("", self._dispatch.url)

@@ -1,4 +1,4 @@
-"""The hook path's modules, compiled, in one file beside their .pyc files.
+"""Compile the hook path's modules into one file, the image, beside their .pyc files.
 
 Looking for a module and reading its .pyc takes the interpreter 0.15 ms here, and the hook path
 has a dozen; one read of them all takes 0.3 ms. The image holds nothing that the sources do not:
@@ -73,13 +73,12 @@ sys.modules["lib.hook"] = module
 
 
 def path_of(root: str) -> str:
-    """Where the image of the bundle at `root` is kept for the running interpreter."""
+    """Return the path of the image of the bundle at `root` for the running interpreter."""
     return f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image"
 
 
 def keep_compiled(root: str, directory: str) -> None:
-    """Make what hooks and flushers load, where it is missing or old; the log of the spool at
-    `directory` tells where that fails."""
+    """Compile what hooks and flushers load, if missing or old; log failures in `directory`."""
     try:
         if ensure(root) or not os.path.exists(cache_from_source(__file__)):
             from lib.system.bytecode import compile_all
@@ -106,7 +105,7 @@ def ensure(root: str) -> bool:
 
 
 def _origins() -> list[tuple[str, str]]:
-    """The files of those EXTENSIONS that are not built into the interpreter."""
+    """Find the files of those EXTENSIONS that are not built into the interpreter."""
     specs = [(name, find_spec(name)) for name in EXTENSIONS]
     return [
         (name, spec.origin) for name, spec in specs if spec and spec.has_location and spec.origin
@@ -137,6 +136,6 @@ def _compile(root: str, path: str) -> CodeType:
 
 
 def _strip(code: CodeType) -> CodeType:
-    """`code` without its table of lines, a third of its size: a hook never shows a traceback."""
+    """Strip `code` of its table of lines, a third of its size: a hook never shows a traceback."""
     constants = [_strip(c) if isinstance(c, CodeType) else c for c in code.co_consts]
     return code.replace(co_linetable=b"", co_consts=tuple(constants))

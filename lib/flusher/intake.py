@@ -1,4 +1,4 @@
-"""The spool's events as they may go on: without secrets, and only of files that are tracked."""
+"""Read and validate spooled events, redact their secrets, and reject those of excluded files."""
 
 import os
 
@@ -18,14 +18,14 @@ from lib.system.settings import Settings
 
 
 class Ignored(Exception):
-    """An event of a file that a .patternignore excludes."""
+    """The event's file is excluded from tracking."""
 
 
 class Intake:
     """Reads the spool at `directory`. Raises user_rules.Unusable where nothing may be read.
 
-    What is read and held a secret holds none afterwards, on the disk neither. `notes_earlier`: the
-    ledger has ids of an earlier version, so each event gets those of its contents.
+    A file that held a secret holds none after it was read. `notes_earlier`: the ledger has ids of
+    an earlier version, so each event gets those of its contents.
     """
 
     def __init__(self, directory: str, notes_earlier: bool = False) -> None:
@@ -36,7 +36,7 @@ class Intake:
         self._config_dir = Settings(os.environ).config_dir
 
     def read(self, name: str, recorded: bool = False) -> Event:
-        """The event in file `name`, without secrets.
+        """Read the event in file `name`, and redact it.
 
         Raises as `outbox.read` does, Unusable, and for one that is not yet `recorded` Ignored.
         """
@@ -54,7 +54,7 @@ class Intake:
         return clean
 
     def quarantine(self, name: str, reason: str) -> None:
-        """Put file `name` aside, without the secrets in it."""
+        """Redact file `name`, and move it into quarantine."""
         try:
             self._clean_damaged(name)
         except OSError as error:
@@ -62,13 +62,13 @@ class Intake:
         outbox.quarantine(self._directory, name, reason)
 
     def clean(self, event: Event) -> Event:
-        """`event` without its secrets. Raises Unusable."""
+        """Redact `event`. Raises Unusable."""
         return redact_event(event, self._rules)
 
     def is_ignored(self, event: Event) -> bool:
-        """Whether the file of `event` is excluded, by its own name or by that of a link to it.
+        """Check whether the file of `event` is excluded, by its own name or that of a link to it.
 
-        By a .patternignore, or because it is private.
+        A .patternignore excludes it, or it is private.
         """
         cwd = event.get("cwd")
         cwd = cwd if isinstance(cwd, str) else ""
@@ -109,7 +109,7 @@ class Intake:
 
 
 def _follow(event: Event) -> bool:
-    """Name the file of `event` by its own path, without links; whether it had another name."""
+    """Resolve the links in the path of the event's file; return whether that changed it."""
     named = event["event_data"].get("file_path")
     if isinstance(named, str):
         event["event_data"]["file_path"] = real(named)

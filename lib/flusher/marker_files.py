@@ -1,4 +1,4 @@
-"""What the spool directory says of itself, and to whom it is open."""
+"""Write the files that describe the spool directory, and keep it private."""
 
 import os
 
@@ -19,9 +19,9 @@ _CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
 
 
 def write_marker_files(directory: str) -> None:
-    """Write what tells people, git and backup programs what `directory` is; keep it private.
+    """Write the files that tell people, git and backup programs what `directory` is.
 
-    Nothing is done to one that holds other people's files. Raises OSError.
+    It is also made private. One that holds other people's files is left alone. Raises OSError.
     """
     if is_foreign(directory):
         return

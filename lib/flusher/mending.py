@@ -1,7 +1,7 @@
-"""After an upgrade of Python: the hooks registered anew, and the environment made anew.
+"""Repair an installation after an upgrade of Python: register the hooks and build the environment.
 
-Done by the flusher that a hook starts which ran on another Python than the registered one, or by
-one that does not run on the bundle's own environment; a sound installation never comes here.
+A flusher does this if its hook ran on another Python than the registered one, or if it does not run
+in the bundle's own environment; a sound installation never needs it.
 """
 
 import os
@@ -19,10 +19,10 @@ SECTION = "interpreter"
 
 
 def mend(root: str, data: str, directory: str) -> None:
-    """Mend what does not work of the bundle at `root`; the state of the spool at `directory` tells
-    how that went.
+    """Repair what does not work of the bundle at `root`; the spool's state tells how that went.
 
-    `data`: where a plugin keeps its data, "" for an installation. Never raises.
+    `data`: where a plugin keeps its data, "" for an installation; `directory`: the spool. Never
+    raises.
     """
     if not os.path.isdir(f"{root}.settings"):
         plugin_environment.ensure(root, data, directory, suspect=True)
@@ -46,7 +46,7 @@ def mend(root: str, data: str, directory: str) -> None:
 
 
 def _register(root: str, state: StateFile) -> None:
-    """Let the settings name the Python that runs this, by the path that lives longest."""
+    """Register the hooks with the Python that runs this, by its longest-lived path."""
     from lib.registration.entries import renew
 
     if not plugin_environment.is_due(state.section(SECTION)):

@@ -1,4 +1,4 @@
-"""What each file of a spool has been through, in one table, and every step that takes it on.
+"""Keep the stage of each spooled file in one table, and take it from one stage to the next.
 
     new -- take --> recorded -- hold --> waits -- settle --> gone
                        or done ------------------------------^
@@ -30,7 +30,7 @@ Stage = Enum("Stage", "NEW RECORDED WAITS DONE GONE REFUSED")
 
 
 class Step(NamedTuple):
-    """Where a file is on its way; `key` is what its capture is counted under, "" if unknown."""
+    """The stage of a file; `key` is the tally's for its capture, "" if unknown."""
 
     stage: Stage
     key: str = ""
@@ -45,7 +45,7 @@ class Passage:
         intake: what reads the files.
 
     For the holder of the flusher's lock, or of the one file that it takes (`outbox.claim`).
-    `delivered` counts the files taken out. Every method may raise OSError and sqlite3.Error.
+    `delivered` counts the acknowledged files. Every method may raise OSError and sqlite3.Error.
     """
 
     def __init__(self, directory: str, ledger: Ledger, intake: Intake) -> None:
@@ -57,7 +57,7 @@ class Passage:
 
     @cached_property
     def accounts(self) -> Accounts:
-        """The books of the spool, opened by who needs them."""
+        """The accounts of the spool, opened when they are first needed."""
         return Accounts(self._directory)
 
     def stage(self, name: str) -> Stage:
@@ -70,9 +70,9 @@ class Passage:
         return {name for name, step in self._table.items() if step.stage in stay}
 
     def recall(self, names: set[str]) -> None:
-        """Take over what earlier runs left of the files `names`, which are all that are there.
+        """Take the stages of earlier runs over from the ledger; `names` are all files in the spool.
 
-        What waited and is gone was removed by somebody's hand, and is counted so.
+        A file that waited and is gone was removed by hand, and is counted so.
         """
         aside = set(outbox.quarantined_names(self._directory))
         taken = self.ledger.taken()
@@ -91,16 +91,16 @@ class Passage:
         self.forget()
 
     def meet(self, names: Iterable[str]) -> set[str]:
-        """Put `names` into the table; return those that were not in it."""
+        """Add `names` to the table as new files; return those that were not in it."""
         new = {name for name in names if name not in self._table}
         self._table.update(dict.fromkeys(new, Step(Stage.NEW)))
         return new
 
     def read(self, files: list[Waiting]) -> dict[str, Event]:
-        """Return the events in those of `files` that go on, by name.
+        """Read the events in `files` that are to be delivered, by name.
 
-        The others: one that was delivered is unlinked, one that may not be read yet WAITS, one
-        that an ignore file excludes is dropped, one that holds no event is put into quarantine.
+        Of the others, one that was delivered is unlinked, one that may not be read yet WAITS, one
+        of an excluded file is dropped, one that holds no event is put into quarantine.
         """
         self.accounts.ensure_captured(file.key for file in files)
         events = {}
@@ -129,7 +129,7 @@ class Passage:
         return None
 
     def take(self, found: Iterable[Taken]) -> None:
-        """Record those events that are not: RECORDED if a service is to have them, else DONE."""
+        """Record the events that are new: RECORDED if they wait for a service, else DONE."""
         new = [file for file in found if self.stage(file.name) is not Stage.RECORDED]
         waiting = self.ledger.take(new) if new else set()
         for file in new:
@@ -137,17 +137,17 @@ class Passage:
             self._table[file.name] = Step(stage, file.key)
 
     def hold(self, names: Iterable[str]) -> None:
-        """Leave those files to another run, unless they are settled."""
+        """Leave these files to another run, unless they are settled."""
         for name in names:
             self._table[name] = Step(Stage.WAITS)
 
     def parcel(self, name: str, event: Event, size: int = 0) -> Parcel:
-        """Return what tells a service of the recorded `event`."""
+        """Make the parcel of a recorded `event` for a service."""
         resolved = self.ledger.resolved(event["event_id"])
         return Parcel(name, wire.bodies(event, resolved) if resolved else [], size)
 
     def settle(self, outcome: Outcome, service: str) -> None:
-        """Carry out what came of asking the service at that URL, for the files in the table."""
+        """Acknowledge or quarantine the files in the table by the outcome at the service."""
         self.acknowledge((n for n in outcome.delivered if n in self._table), service, outcome.told)
         for name, reason in outcome.refused.items():
             self.refuse(name, f"refused by the service: {reason}")
@@ -155,7 +155,10 @@ class Passage:
     def acknowledge(
         self, names: Iterable[str], service: str = "", told: Iterable[str] = ()
     ) -> None:
-        """Take those delivered files out of the spool; the service knows the ids in `told`."""
+        """Acknowledge delivered files: note it in the ledger, then unlink them.
+
+        `told`: ids that the service has now.
+        """
         done = list(names)
         waited = [name for name in done if self.stage(name) in (Stage.RECORDED, Stage.WAITS)]
         if waited or told:
@@ -164,13 +167,13 @@ class Passage:
         self.delivered += len(done)
 
     def refuse(self, name: str, reason: str) -> None:
-        """Put a file into quarantine."""
+        """Put file `name` into quarantine, and log the `reason`."""
         self._intake.quarantine(name, reason)
         self._table[name] = Step(Stage.REFUSED)
         log(self._directory, f"{name} put into quarantine: {reason}")
 
     def forget(self) -> None:
-        """Let the ledger forget the files that are gone."""
+        """Make the ledger forget the files that are gone."""
         gone = self._gone()
         if gone:
             self.ledger.forget(gone)

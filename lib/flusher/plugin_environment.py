@@ -1,9 +1,9 @@
-"""The environment of a bundle, made in the background where there is none that works.
+"""Build the virtual environment of a bundle in the background where none works.
 
-A plugin has no step of installation: its first flusher makes it, once, in the plugin's data
-directory, which outlives its versions, and a link in the bundle leads to it. That of an
-installation is made anew when its Python is gone. Until it is there the hooks capture and the
-ledger records; a service waits.
+A plugin has no step of installation: its first flusher builds the environment, once, in the
+plugin's data directory, which outlives its versions, and a link in the bundle leads to it. That of
+an installation is built anew when its Python is gone. Until then the hooks capture and the ledger
+records, but nothing is sent to a service.
 """
 
 import os
@@ -27,11 +27,11 @@ RETRY_SECONDS = 3600.0
 
 
 def ensure(root: str, data: str, directory: str, suspect: bool = False) -> None:
-    """Give the bundle at `root` its environment, if it has none, in the directory `data`.
+    """Build the environment of the bundle at `root`, if it has none, in the directory `data`.
 
     `directory` is the spool: its state tells how it went, and a flusher is started for it
     afterwards. `suspect`: there may be one that does not work. One process at a time does this;
-    the others leave. Never raises.
+    others return at once. Never raises.
     """
     try:
         if os.path.isabs(data) and (suspect or _is_wanted(root, data)):
@@ -41,8 +41,7 @@ def ensure(root: str, data: str, directory: str, suspect: bool = False) -> None:
 
 
 def _is_wanted(root: str, data: str) -> bool:
-    """Whether there is no environment, or one of ours that may not be for these packages: every
-    run asks, so it is told by dates."""
+    """Check by dates, fast, whether the environment is missing or may have other packages."""
     own, place = f"{root}/.venv", _place(data)
     if not os.access(f"{own}/bin/python", os.X_OK):
         return True
@@ -93,7 +92,7 @@ def _prepare_alone(root: str, data: str, directory: str, suspect: bool) -> None:
 
 
 def is_due(section: State) -> bool:
-    """Whether to try what `section` tells of: it has not failed within the hour."""
+    """Check whether to try again what `section` tells of: it has not failed within the hour."""
     tried = section.get("tried")
     if section.get("state") != FAILED or not isinstance(tried, (int, float)):
         return True
@@ -113,7 +112,7 @@ def _tell(state: StateFile, said: str, reason: str = "") -> None:
 
 
 def limit_time() -> None:
-    """End this process, and what it started, when it has taken too long."""
+    """Set a timer that ends this process, and those it started, at the deadline."""
 
     def end(number: int, frame: object) -> None:
         os.killpg(0, signal.SIGKILL)
@@ -138,7 +137,7 @@ def _make(root: str, data: str) -> None:
 
 
 def _put_out_of_use(place: str) -> None:
-    """Let flushers be started by the Python of their hooks, where that of the environment fails."""
+    """Remove a broken environment's Python, so that flushers are started by their hooks' Python."""
     from lib.system import environment
 
     python = environment.python_of(place)

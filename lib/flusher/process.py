@@ -1,7 +1,7 @@
-"""One process at a time drains the spool into the ledger and to the service, then is gone.
+"""Run the flusher: one process at a time drains the spool into the ledger and to the service.
 
-Started by a hook, detached, so its own speed matters less than its restraint: it stays a moment
-for the rest of a burst of edits, so that the burst starts one flusher, and has a deadline.
+A hook starts it, detached, so its own speed matters less than its restraint: it stays a moment for
+the rest of a burst of edits, so that the burst starts one flusher, and has a deadline.
 """
 
 import os
@@ -42,7 +42,7 @@ TIDY_SECONDS = 5.0
 
 
 def main(directory: str, data: str = "", mend: str = "") -> None:
-    """What a detached process runs: drain the spool at `directory`, linger, end.
+    """Run as a detached process: drain the spool at `directory`, linger, end.
 
     `data`: where a plugin keeps its data, "" for an installation. `mend`: not "" where the Python
     that the hooks should run on did not.
@@ -74,17 +74,17 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
 
 
 class Flusher:
-    """Drains one spool. Whoever uses it competes for one lock; the others leave at once.
+    """Drains one spool, under a lock that one process holds at a time.
 
     Args:
         directory: the spool.
         settings: what the environment asks for.
         approvals: which services may be used; None: those of this bundle.
-        progress: told the numbers of events done and still waiting after each batch.
-        make_lock: makes the lock that they compete for.
+        progress: called with the numbers of events done and still waiting after each batch.
+        make_lock: makes the lock.
 
-    `delivered` counts the events that this object took out of the spool; `problem` is the
-    service's, "" if there is none.
+    `delivered` counts the events that this object acknowledged; `problem` is the service's, "" if
+    there is none.
     """
 
     def __init__(
@@ -112,8 +112,10 @@ class Flusher:
         self._room = 0.0
 
     def run_detached(self, upkeep: Callable[[], None]) -> None:
-        """Drain until nothing waits, staying a moment for what comes next; then do `upkeep`, still
-        under the lock, so that no other starts meanwhile. Raises OSError."""
+        """Drain until nothing new waits for a moment, then call `upkeep`, under the lock.
+
+        Raises OSError.
+        """
 
         def work() -> None:
             self._drain_and_linger()
@@ -126,9 +128,9 @@ class Flusher:
     def run_once(self, timeout: float) -> bool:
         """Drain now, waiting up to `timeout` seconds for another run to end.
 
-        A person or a program asked, so the service is asked too, however it was, and there is no
-        deadline but the service's. Returns whether nothing is left. Raises OSError; TimeoutError
-        if the other did not end.
+        A person or a program asked, so the service is asked whatever its state, and there is no
+        deadline but the requests' own. Returns whether nothing is left. Raises OSError;
+        TimeoutError if the other run did not end.
         """
         self._forced = True
         self._deadline = float("inf")
@@ -139,7 +141,7 @@ class Flusher:
         return not self._failed and not inbox.has_pending(self.directory)
 
     def _hold(self, timeout: float, work: Callable[[], None]) -> bool:
-        """Do `work` under the lock; False if it was not to be had within `timeout` seconds."""
+        """Call `work` under the lock; False if it was not to be had within `timeout` seconds."""
         if not self._lock.acquire(timeout):
             return False
         self._forget_mark()
@@ -154,11 +156,11 @@ class Flusher:
         return True
 
     def _is_due(self) -> bool:
-        """Whether to go on: a hook that saw this run still going has left its event to it."""
+        """Check whether to run again: a hook that saw this run going has left its event to it."""
         return not self._failed and not self._is_late() and self._has_news()
 
     def _has_news(self) -> bool:
-        """Whether a file waits that this run has not dealt with."""
+        """Check whether a file waits that this run has not dealt with."""
         return any(name not in self._kept for name in outbox.names(self.directory))
 
     def _forget_mark(self) -> None:
@@ -220,7 +222,7 @@ class Flusher:
             wake.hold_off(self.directory, dispatch.hold_off() if self._kept else 0.0)
 
     def _tidy(self, passage: Passage) -> None:
-        """Keep the bounds, after delivery had its chance; gather what hooks counted."""
+        """Keep the spool's bounds, after delivery had its chance, and fold a long tally."""
         if self._room >= 0 and time.monotonic() < self._tidy_at:
             return
         self._tidy_at = time.monotonic() + TIDY_SECONDS

@@ -12,9 +12,9 @@ _WHITE_SPACE = " \t\v\f"
 
 
 def note(event: Event) -> None:
-    """Add to `event`, whose code is the original, the earlier id of each content that had another.
+    """Add to an unredacted `event` the earlier id of each content that had another id then.
 
-    They are kept under "earlier_ids", by the ids of today.
+    They are kept under "earlier_ids", by the present ids.
     """
     body = event["event_data"]
     details = body.get("pattern_data")

@@ -67,7 +67,7 @@ def _draw_from(
     above: dict[str, str],
     steps: list[Step],
 ) -> None:
-    """Add the steps from `root`; `above` holds the drawn nodes and what each hangs from."""
+    """Add the lines from `root` on; `above` holds the parent under which each node was drawn."""
     todo = [_Visit(root, None, "", "")]
     while todo:
         node, edge, first, rest = todo.pop()

@@ -10,9 +10,10 @@ from lib.ledger.store import Ledger
 class Event(NamedTuple):
     """A recorded event.
 
-    `parent_pattern_ids` are separated by spaces; `content_id` names the code, which a marked file
-    has beside its pattern; `snapshot` finds the code, `before_snapshot` what the file held before,
-    where that was told; `implied` is 1 where nobody saw it made.
+    `parent_pattern_ids` are separated by spaces; `content_id` is the id of the code, which differs
+    from `pattern_id` for a marked file; `snapshot` is the digest of the stored code,
+    `before_snapshot` that of the file before, if known; `implied` is 1 for the creation of a parent
+    that was never captured.
     """
 
     seq: int
@@ -57,10 +58,10 @@ class Edge(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Which events; "" and () do not narrow the choice.
+    """A filter of events; "", () and 0 do not restrict it.
 
-    One of `files` is an absolute path, of a file or of a directory above it, or a path's last
-    components; `session` is how the id of a session begins; `since` and `until` are ISO 8601 in
+    Each of `files` is an absolute path, of a file or of a directory above it, or a path's last
+    components; `session` is the beginning of a session's id; `since` and `until` are ISO 8601 in
     UTC, as the ledger's own times.
     """
 
@@ -152,7 +153,7 @@ class History(Ledger):
         return language or "", pattern_type or ""
 
     def ids_beginning(self, prefix: str, number: int) -> list[str]:
-        """At most `number` ids of patterns that begin with `prefix`."""
+        """List at most `number` ids of patterns that begin with `prefix`."""
         query = "SELECT pattern_id FROM patterns WHERE instr(pattern_id, ?) = 1 LIMIT ?"
         return [row[0] for row in self._db.execute(query, (storable(prefix), number))]
 

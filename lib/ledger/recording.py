@@ -69,7 +69,7 @@ class Recording:
             self._type, self._parents, self._edge = "pattern_modified", [head], "modified_from"
 
     def _stands_elsewhere(self) -> bool:
-        """Whether another file holds the same code: not nothing, nor this file in a worktree."""
+        """Check that another file, not this one in another worktree, holds the same code."""
         if is_nothing(self._subject):
             return False
         query = "SELECT file_path FROM occurrences WHERE pattern_id = ? AND file_path != ?"
@@ -101,7 +101,7 @@ class Recording:
         self._insert_event(event_id, kind, pattern_id, name, earlier, snapshot, implied=1)
 
     def _earlier(self, pattern_id: str) -> list[str]:
-        """Find the pattern that a new one's code was by an earlier version's rules."""
+        """Find the recorded pattern that is a new one's code under an earlier version's id."""
         noted = self._event.get("earlier_ids")
         earlier = storable(noted.get(pattern_id)) if isinstance(noted, dict) else ""
         return [earlier] if earlier and self._knows(earlier) and not self._knows(pattern_id) else []
@@ -212,7 +212,7 @@ def creation_event_id(pattern_id: str) -> str:
 
 
 def is_nothing(pattern_id: str) -> bool:
-    """Whether it is the id of an empty file, or of one with comments alone."""
+    """Check whether an id is that of an empty file, or of one with comments alone."""
     return pattern_id.endswith(_NOTHING)
 
 

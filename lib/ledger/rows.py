@@ -1,4 +1,4 @@
-"""What the ledger hands out to those who deliver."""
+"""Define the rows that the ledger gives to delivery."""
 
 from typing import TypedDict
 
@@ -18,7 +18,7 @@ class Resolved(TypedDict):
 
 
 class Origin(TypedDict, total=False):
-    """What a pattern's creation can be told from; event_id and timestamp are always there."""
+    """The fields of a pattern's creation; event_id and timestamp are always there."""
 
     event_id: str
     timestamp: str | None

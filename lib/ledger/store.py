@@ -63,7 +63,7 @@ class Ledger:
                 self._db.execute("PRAGMA synchronous = FULL")
 
     def record_all(self, events: Iterable[Event]) -> None:
-        """Record `events` in one transaction: all of them or, on an exception, none."""
+        """Record `events` in one transaction."""
         with self._transaction() as db:
             for event in events:
                 Recording(db, event).record()
@@ -186,7 +186,7 @@ class Ledger:
         return {row["name"]: row["count"] for row in self._db.execute("SELECT * FROM counters")}
 
     def has_events(self) -> bool:
-        """Whether anything was recorded."""
+        """Check whether anything was recorded."""
         return self._db.execute("SELECT 1 FROM events LIMIT 1").fetchone() is not None
 
     def has_earlier_ids(self) -> bool:

@@ -28,9 +28,9 @@ class Series(NamedTuple):
 
 
 class Reused(NamedTuple):
-    """A pattern that stands in several files now, with their sorted paths.
+    """A pattern that several files hold now, with their sorted paths.
 
-    A file counts once, in however many worktrees of its repository it stands.
+    A file counts once, in however many worktrees of its repository it is.
     """
 
     pattern_id: str
@@ -146,7 +146,7 @@ class Stats(History):
         return sorted(several, key=lambda one: (-len(one.files), one.pattern_id))
 
     def _is_useful(self, pattern_id: str) -> bool:
-        """Whether there is enough of a pattern to be reused; of code that was not kept, it is."""
+        """Check that a pattern is large enough to count as reused, as far as its code was kept."""
         code = self.code_of(pattern_id)
         if code is None:
             return not is_nothing(pattern_id)

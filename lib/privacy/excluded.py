@@ -1,6 +1,6 @@
-"""Files that are never recorded: those that hold secrets by their names, and Claude Code's own.
+"""Recognise files that are never recorded: those named as secrets, and Claude Code's own.
 
-What the client keeps in its directory are notes about the user, plans, settings.
+The client keeps notes about the user, plans and settings in its directory.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The patterns of a .gitignore, matched as git matches them: by bytes, in linear time.
+"""Match paths against the patterns of a .gitignore as git does: by bytes, in linear time.
 
 A pattern becomes a row of steps. Which of them a path has reached is a number with a bit for each:
 one pass over the path moves all at once, so that no pattern makes it go back.
@@ -37,7 +37,7 @@ _CLASSES = {
 
 
 class Useless(Exception):
-    """A pattern that no path matches, for it is written wrongly; the text says why."""
+    """The pattern is invalid, so that no path matches it; the text says why."""
 
 
 class Rule(NamedTuple):
@@ -53,7 +53,7 @@ class Rule(NamedTuple):
     for_directories: bool
 
     def matches(self, within: bytes, is_directory: bool) -> bool:
-        """Whether the path `within` the directory of the file is meant."""
+        """Check whether the rule matches the path `within` the directory of its file."""
         if self.for_directories and not is_directory:
             return False
         path = within.rpartition(b"/")[2] if self.is_name else within
@@ -88,7 +88,7 @@ def rules_in(data: bytes) -> tuple[list[Rule], list[Fault]]:
 
 
 def _trimmed(line: bytes) -> bytes:
-    """`line` without the spaces at its end, but for one behind a backslash."""
+    """Strip the spaces at the end of `line`, but for one behind a backslash."""
     bare = line.rstrip(b" ")
     slashes = len(bare) - len(bare.rstrip(b"\\"))
     return line[: len(bare) + 1] if slashes % 2 else bare
@@ -114,7 +114,7 @@ def _rule(text: bytes) -> Rule:
 
 
 class _Steps:
-    """What is left of a pattern from its first wildcard on. Raises Useless.
+    """The part of a pattern from its first wildcard on. Raises Useless.
 
     Each step takes one byte of a set. Those in `_stars` take any number of them; those in `_gates`
     take none and lead into `**/` or past it. `fault` says what is wrong with it all the same.
@@ -131,7 +131,7 @@ class _Steps:
         self._taking = cache(self._of)
 
     def match(self, path: bytes) -> bool:
-        """Whether the whole of `path` is matched."""
+        """Check whether the whole of `path` is matched."""
         reached = self._spread(1)
         for byte in path:
             taken = reached & self._taking(byte)
@@ -145,7 +145,7 @@ class _Steps:
         return sum(1 << number for number, taken in enumerate(self._sets) if byte in taken)
 
     def _spread(self, reached: int) -> int:
-        """Those steps and what is reached from them without another byte."""
+        """Add to the steps `reached` those that are reached from them without another byte."""
         while True:
             gates = reached & self._gates
             more = reached | (reached & self._stars) << 1 | gates << 1 | gates << 3
@@ -154,7 +154,7 @@ class _Steps:
             reached = more
 
     def _add(self, pattern: bytes, at: int) -> int:
-        """Add the step that begins at `at`; where the next one does."""
+        """Add the step that begins at `at`; return where the next one begins."""
         byte = pattern[at]
         if byte == ord("*"):
             return self._add_star(pattern, at)

@@ -46,11 +46,11 @@ class Ignores:
         self._read: dict[str, _Place | None] = {}
 
     def excludes(self, path: str, cwd: str = "") -> bool:
-        """Whether the file at `path`, seen from `cwd`, is not to be tracked.
+        """Check whether the file at `path`, seen from `cwd`, is not to be tracked.
 
-        The files count that lie between it and its project's root: the nearest directory with
-        a .git, else `cwd`, else its own directory. The nearest that says something decides, unless
-        a directory on the way is excluded.
+        The .patternignore files count from its directory up to its project's root: the nearest
+        directory with a .git, else `cwd`, else its own. The nearest that says something decides,
+        unless a directory on the way is excluded.
         """
         full = os.path.normpath(os.path.join(cwd, path))
         if not path or not os.path.isabs(full) or "\0" in full:

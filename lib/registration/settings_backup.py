@@ -29,7 +29,7 @@ def places(root: str) -> list[str]:
 
 
 def note_made(root: str, made: Iterable[str]) -> None:
-    """Keep which directories are there because of the bundle at `root`. Raises OSError."""
+    """Note which directories the installation of the bundle at `root` made. Raises OSError."""
     paths = dict.fromkeys([*made_directories(root), *made])
     if paths:
         files.make_private_directory(os.path.dirname(_made(root)))

@@ -1,6 +1,6 @@
-"""What keeps a caller going while a service is slow, broken or gone.
+"""Keep a caller going while a service is slow, broken or gone.
 
-Each name is loaded when it is first asked for: who needs the breaker does not pay for `httpx`.
+Each name is imported when it is first used: who needs the breaker does not pay for `httpx`.
 `lib.resilience.testing` has the clock for tests.
 """
 

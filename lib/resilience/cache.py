@@ -1,4 +1,4 @@
-"""Events that wait on disk: the same spool that the hooks write and the flusher empties."""
+"""Keep events on disk until they are delivered, in the spool of the hooks and the flusher."""
 
 import os
 import time
@@ -35,7 +35,8 @@ MAX_FAILURES_IN_A_ROW = 10
 class Tracker(Protocol):
     """What `sync_cached_events` delivers through."""
 
-    async def track_lineage(self, **event_data: Any) -> object: ...
+    async def track_lineage(self, **event_data: Any) -> object:
+        """Deliver one event body; raise an exception if it is not delivered."""
 
 
 class PatternCache:
@@ -73,7 +74,7 @@ class PatternCache:
         self._errors = 0
 
     async def cache_pattern_event(self, event: Mapping[str, Any]) -> str:
-        """Store `event` before anything else runs; its id, "" if it could not be stored.
+        """Store `event` before anything else runs; return its id, "" if it could not be stored.
 
         From then on it outlives this process. To keep it through a power failure too, a thread
         syncs it SYNC_SECONDS later while the event loop runs; otherwise the system does so in its
@@ -87,7 +88,7 @@ class PatternCache:
         return event_id
 
     def store(self, event: Mapping[str, Any], sync: bool = True) -> str:
-        """`cache_pattern_event` for code that is not async, and waits for the disk."""
+        """Store `event` from code that is not async, and wait for the disk."""
         try:
             if not self.cache_dir:
                 raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
@@ -181,7 +182,7 @@ class PatternCache:
     async def _sync_one(
         self, passage: Passage, file: Waiting, api_client: Tracker, max_retries: int
     ) -> str:
-        """Deliver one file; "synced", "failed", "skipped", or "" if somebody else took it."""
+        """Deliver one file; return "synced", "failed", "skipped", or "" if another took it."""
         name = file.name
         if name in self.under_way:
             return "skipped"
@@ -231,7 +232,7 @@ class PatternCache:
             lock.release()
 
     def get_stats(self) -> dict[str, Any]:
-        """What waits, and what this object did.
+        """Count what waits, and what this object did.
 
         Keys: pending_events, pending_bytes, quarantined_events, total_cached and total_synced
         (of this object), errors, cache_dir, max_age_days, max_cache_size_mb.
@@ -275,7 +276,7 @@ def _retries(event: Event) -> int:
 
 
 def _is_for(event: Event, api_client: object) -> bool:
-    """Whether the service that `event` is kept for, if any, is the one that it would go to."""
+    """Check that `event` is kept for the service of `api_client`, or for any."""
     given = getattr(api_client, "base_url", "")
     url = given if isinstance(given, str) else ""
     wanted = event.get("service_url") or Settings(os.environ).service_url.rstrip("/")
@@ -283,7 +284,7 @@ def _is_for(event: Event, api_client: object) -> bool:
 
 
 async def _acquire(lock: "AnyLock") -> bool:
-    """Take the flusher's lock, letting others run while somebody else has it."""
+    """Take the flusher's lock without blocking the event loop; False after LOCK_SECONDS."""
     import asyncio
 
     deadline = time.monotonic() + LOCK_SECONDS

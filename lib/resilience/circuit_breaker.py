@@ -1,4 +1,4 @@
-"""The circuit breaker for other people's calls: `lib.delivery.breaker`, which makes them itself."""
+"""Call functions through a circuit breaker: `lib.delivery.breaker` with a `call` method."""
 
 import os
 
@@ -60,7 +60,7 @@ class CircuitBreaker(Breaker):
         super().__setattr__(name, seconds(value))
 
     async def call(self, func: "Callable[[], Awaitable[T]] | Awaitable[T]") -> "T | None":
-        """The result of `func()`, or None if the circuit is open or the call failed.
+        """Call `func()` and return its result, or None if the circuit is open or the call failed.
 
         `func` is an async function without parameters; an ordinary one and a coroutine do too.
         Only what is no Exception passes through: cancellation, KeyboardInterrupt, SystemExit.
@@ -85,7 +85,7 @@ class CircuitBreaker(Breaker):
 
 
 def _discard(func: object) -> None:
-    """A coroutine that will not run is closed, lest the interpreter complain."""
+    """Close a coroutine that will not run, lest the interpreter warn of it."""
     close = getattr(func, "close", None)
     if hasattr(func, "__await__") and callable(close):
         close()

@@ -1,9 +1,9 @@
-"""Tracking for programs: an event is on disk first, then delivered if that can be done now.
+"""Track events of programs: write each to the spool, then deliver it if that can be done now.
 
 The steps of one call: the event is committed to the spool, before anything is awaited; it is
 recorded in the ledger; if there is a service and its circuit is closed, it is sent; and only when
-every destination has it, it is taken out of the spool. Whatever stops this half-way (an error, a
-cancelled task, the end of the process) leaves the file for the flusher.
+every destination has it, it is acknowledged. Whatever stops this half-way (an error, a cancelled
+task, the end of the process) leaves the file for the flusher.
 """
 
 import os
@@ -49,7 +49,7 @@ BODY_FIELDS = (
 
 
 class TrackingError(Exception):
-    """An event was not delivered; the text says why."""
+    """An event could not be delivered; the text says why."""
 
 
 class ResilientAPIClient:
@@ -154,7 +154,7 @@ class ResilientAPIClient:
             return _result(False, False, f"not tracked: {error!r}")
 
     async def track_event(self, event: "dict[str, Any]") -> Result:
-        """Track an event in the shape of the spool's files; as `track_pattern_resilient`."""
+        """Track an event in the form of the spool's files, as `track_pattern_resilient` does."""
         stored = ""
         try:
             made = plain(wrap(event))
@@ -216,7 +216,7 @@ class ResilientAPIClient:
         return _result(True, False, said, identifier, {"destination": where})
 
     async def _send(self, passage: Passage, parcel: Parcel) -> str:
-        """Deliver one recorded event; "", or why it was not delivered."""
+        """Deliver one recorded event; return "", or why it was not delivered."""
         if not self.base_url:
             passage.settle(Outcome([parcel.name], {}, []), "")
             return ""
@@ -243,7 +243,7 @@ class ResilientAPIClient:
         return (parcel.problem or "not delivered") if parcel.left else ""
 
     async def _bearer(self) -> str:
-        """The token, asked for once. Raises Refused."""
+        """Return the token, asked for once. Raises Refused."""
         if self._token is None:
             import asyncio
 
@@ -254,16 +254,16 @@ class ResilientAPIClient:
         return self._token
 
     def _sync_in_background(self) -> None:
-        """What waited longer goes now that the service answers, once at a time."""
+        """Start a sync of the events that wait, unless one runs: the service answers now."""
         if self._syncing is not None and not self._syncing.done():
             return
         if self.enable_caching and inbox.has_pending(self.cache.cache_dir):
             self._syncing = self.executor.fire_and_forget(self.cache.sync_cached_events(self))
 
     async def track_lineage(self, **event_data: Any) -> Result:
-        """Deliver one body now. Raises TrackingError where it is not delivered.
+        """Deliver one body now. Raises TrackingError if it is not delivered.
 
-        This is what `PatternCache.sync_cached_events` calls.
+        `PatternCache.sync_cached_events` calls this.
         """
         directory = self.cache.cache_dir
         try:
@@ -280,7 +280,7 @@ class ResilientAPIClient:
         return {"destination": self.base_url or "ledger"}
 
     async def get_stats(self) -> "dict[str, Any]":
-        """The states of the four parts: executor, circuit_breaker, cache, health."""
+        """Return the states of the four parts: executor, circuit_breaker, cache, health."""
         return {
             "executor": self.executor.get_stats(),
             "circuit_breaker": self.circuit_breaker.get_state(),
@@ -289,7 +289,7 @@ class ResilientAPIClient:
         }
 
     def _ledger(self) -> Ledger:
-        """This thread's connection, and not one that a fork has inherited."""
+        """Return this thread's ledger, opened anew after a fork."""
         kept = getattr(self._ledgers, "kept", None)
         if not self.cache.cache_dir:
             raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")

@@ -1,4 +1,4 @@
-"""Tracking that never gets in the way of what it tracks."""
+"""Decorate tracking functions so that their errors never reach the caller."""
 
 import copy
 import functools

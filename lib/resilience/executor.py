@@ -1,4 +1,4 @@
-"""Work that runs beside the caller's, and whose failures stay with us."""
+"""Run coroutines in the background; their errors are logged and counted, not raised."""
 
 import asyncio
 import inspect
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class ResilientExecutor:
-    """Runs coroutines in the background, keeps hold of them and counts how they end."""
+    """Runs coroutines in the background, keeps references to them and counts how they end."""
 
     def __init__(self) -> None:
         # The event loop itself holds its tasks weakly.
@@ -42,7 +42,7 @@ class ResilientExecutor:
         return task
 
     def get_stats(self) -> dict[str, Any]:
-        """Counts since the start: total_tasks, active_tasks, success_count, error_count.
+        """Return counts since the start: total_tasks, active_tasks, success_count, error_count.
 
         success_rate is the share of successes in what succeeded or failed, 0.0 at first. A
         cancelled task is neither.
@@ -57,11 +57,11 @@ class ResilientExecutor:
         }
 
     async def wait_for_completion(self, timeout: "float | timedelta | None" = 5.0) -> bool:
-        """Wait up to `timeout`, seconds or a timedelta (None: as long as it takes); True if nothing
-        is left.
+        """Wait until no task is left, for at most `timeout`; True if none is.
 
-        What these tasks start meanwhile is waited for too; nothing is cancelled. Called from a
-        background task, it does not wait for that one.
+        `timeout`: seconds or a timedelta, None: as long as it takes. Tasks that these start
+        meanwhile are waited for too; nothing is cancelled. Called from a background task, it does
+        not wait for that one.
         """
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + seconds(timeout)
@@ -114,6 +114,6 @@ async def _nothing() -> None:
 
 
 def _close(coro: object) -> None:
-    """A task cancelled before its first step leaves its coroutine unstarted."""
+    """Close the coroutine of a task that was cancelled before its first step."""
     if inspect.iscoroutine(coro) and inspect.getcoroutinestate(coro) == inspect.CORO_CREATED:
         coro.close()

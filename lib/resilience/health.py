@@ -1,4 +1,4 @@
-"""Is the traceability service well, partly well or gone? Asked once, told to everyone.
+"""Check the health of the traceability service, and share the result between processes.
 
 `asyncio` and `httpx` are loaded for the first request, not for a look at the last result.
 """
@@ -26,7 +26,7 @@ DEFAULT_URL = "http://localhost:8053"
 
 
 class Phase4HealthChecker:
-    """Asks the service how it is, at most once per interval and once at a time.
+    """Checks the service's health, at most once per interval and once at a time.
 
     Args:
         base_url: the service, without the path.
@@ -73,11 +73,11 @@ class Phase4HealthChecker:
         super().__setattr__(name, seconds(value))
 
     async def check_health(self, force: bool = False) -> bool:
-        """True if the service said within the last `check_interval` seconds that all is well.
+        """Check whether the service is healthy, by a result of the last `check_interval` seconds.
 
         Without such a result, or with `force`, it is asked now; callers at the same time share
-        one request. Everything but a good answer in time is False: a degraded service,
-        no connection, another status than 200, what is not the JSON expected, over 64 KiB.
+        one request. Everything but a good answer in time is False: a degraded service, no
+        connection, another status than 200, another answer than the expected JSON, over 64 KiB.
         """
         record = {} if force else self._recent()
         if record:
@@ -85,7 +85,7 @@ class Phase4HealthChecker:
         return await self._share_request()
 
     def get_health_status(self) -> "dict[str, Any]":
-        """What is known, without asking.
+        """Return the last result, without asking the service.
 
         Keys: is_healthy; state ("healthy", "degraded": it answers but not all is well, "dead":
         no usable answer, "unknown"); components (the state of each, as the service words it);
@@ -112,7 +112,7 @@ class Phase4HealthChecker:
         }
 
     def _recent(self) -> "State":
-        """The last result, this process's own first, {} where none is recent enough."""
+        """Find a recent result, this process's own first; {} if there is none."""
         if self._is_recent(self._last):
             return self._last
         stored = self._stored()

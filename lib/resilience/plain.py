@@ -1,4 +1,4 @@
-"""Anything as something that JSON can say: what callers put into an event is theirs to choose."""
+"""Convert what callers put into an event to values that JSON has."""
 
 import os
 import time
@@ -14,7 +14,7 @@ MAX_DEPTH = 40
 
 
 def plain(value: Event) -> Event:
-    """`value` itself if JSON can say it, else a copy with what it cannot say put into words."""
+    """Return `value` if JSON can hold it, else a copy in which other objects are text."""
     try:
         json_codec.dumps(value)
         return value
@@ -23,7 +23,7 @@ def plain(value: Event) -> Event:
 
 
 def wrap(event: Mapping[str, Any]) -> Event:
-    """`event` as the spool keeps it. Raises ValueError for what is none."""
+    """Complete `event` to the form of the spool's files. Raises ValueError if it is no event."""
     body = event.get("event_data", event)
     if not isinstance(body, dict):
         raise ValueError("event_data is not a dict")

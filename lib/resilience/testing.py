@@ -1,4 +1,4 @@
-"""For tests of code that uses this library: time that moves when it is told to.
+"""Provide a clock for tests of code that uses this library: it moves when it is told to.
 
     clock = FakeClock()
     breaker = CircuitBreaker(failure_threshold=1, timeout=60, clock=clock)
@@ -30,9 +30,11 @@ class FakeClock(Clock):
         self._boots = 0
 
     def uptime(self) -> float:
+        """Return the seconds since the boot, as they were set."""
         return self._uptime
 
     def wall(self) -> float:
+        """Return the seconds since 1970, as they were set."""
         return self._wall
 
     def advance(self, seconds: float) -> None:
@@ -41,7 +43,7 @@ class FakeClock(Clock):
         self._wall += seconds
 
     def set_wall(self, seconds: float) -> None:
-        """Somebody sets the date to `seconds` since 1970; no time passes."""
+        """Set the date to `seconds` since 1970; no time passes."""
         self._wall = seconds
 
     def reboot(self, off: float = 0.0) -> None:

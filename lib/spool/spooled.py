@@ -1,10 +1,10 @@
-"""The shape of a spooled event: what a reader of the spool may rely on, and what may be there."""
+"""Define the type of a spooled event: the fields that it has, and those that it may have."""
 
 from typing import Any, TypedDict
 
 
 class Checked(TypedDict):
-    """What every event in the spool has."""
+    """The fields that every event in the spool has."""
 
     event_id: str
     timestamp: str

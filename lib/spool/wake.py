@@ -164,7 +164,7 @@ def _leave_mark(mark: str) -> str:
 
 
 def _spawn(command: "list[str]", environ: "dict[bytes, bytes]") -> None:
-    """Run `command` in a session of its own, with nothing on 0-2 and no way back to us."""
+    """Run `command` detached: in a session of its own, with /dev/null on 0-2."""
     null = [
         (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDWR, 0),
         (posix.POSIX_SPAWN_DUP2, 0, 1),

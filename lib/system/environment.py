@@ -219,7 +219,7 @@ def _try(command: list[str]) -> list[str]:
 def _run(
     command: list[str], meet: Callable[[str], None], said: Mapping[str, str] | None = None
 ) -> list[str]:
-    """Run `command`, each line that it prints to `meet`; if it fails, all of them, at least one.
+    """Run `command`, passing each line it prints to `meet`; return them all if it failed, or [].
 
     `said` are variables for it where the environment has no others.
     """

@@ -29,7 +29,7 @@ _DOWN = {
 
 
 def is_harmless(name: str, value: str) -> bool:
-    """Whether any project may give the variable `name` that value.
+    """Check whether any project may give the variable `name` that value.
 
     A service that is reached by https needs the user's approval anyway.
     """
@@ -39,7 +39,7 @@ def is_harmless(name: str, value: str) -> bool:
 
 
 def config_of(root: str) -> str:
-    """Claude Code's directory that the bundle at `root` is installed in, "" for none."""
+    """Find Claude Code's directory in which the bundle at `root` is installed, "" for none."""
     if root.endswith("/hooks/pattern-tracker"):
         return root[: -len("/hooks/pattern-tracker")]
     return root.rpartition("/plugins/cache/")[0]
@@ -68,7 +68,7 @@ def chosen_by_project(environ: "Mapping[str, str]", config_dir: str) -> "set[str
 def without(
     environ: "Mapping[str, str]", names: "Iterable[str]", config_dir: str
 ) -> "dict[str, str]":
-    """`environ` with the values of `names` that the user's own settings give, if any."""
+    """Replace the values of `names` in `environ` by those of the user's own settings, if any."""
     own: dict[str, str] = {}
     for directory, file in ((config_dir, "settings.json"), (MANAGED, "managed-settings.json")):
         own |= (directory and _variables(_read(f"{directory}/{file}")[0])) or {}

@@ -12,7 +12,7 @@ _DIGITS = frozenset("0123456789abcdef")
 
 
 def is_foreign(directory: str) -> bool:
-    """Whether `directory` holds files and is no spool: nothing is to be put or changed there.
+    """Check whether `directory` holds files and is no spool: nothing may be changed there.
 
     False for one that is missing, empty or cannot be read.
     """
@@ -31,12 +31,12 @@ def is_foreign(directory: str) -> bool:
 
 
 def holds_only_ours(names: "list[str]") -> bool:
-    """Whether all of a directory's `names` may be a spool's."""
+    """Check that all of a directory's `names` may be a spool's."""
     return all(name in MARKERS or name.startswith(NAMES) for name in names)
 
 
 def _is_sign(name: str) -> bool:
-    """Tell whether nobody else has a file of that name.
+    """Check that nobody else has a file of that name.
 
     An event's is a digest, and that of one that is being written two numbers.
     """

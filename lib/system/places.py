@@ -1,4 +1,4 @@
-"""Where a file lies: behind links, and in which repository."""
+"""Locate files: behind links, and in a repository's worktrees."""
 
 import os
 
@@ -25,7 +25,7 @@ def here() -> str:
 
 
 def is_gone(path: str) -> bool:
-    """Whether no file is at an absolute path; of a relative one nobody knows."""
+    """Check that no file is at an absolute path; False for a relative one."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -47,7 +47,7 @@ def in_any_worktree(path: str) -> str:
 
 
 def _repository(git: str) -> str:
-    """Where the repository is kept that `git`, a directory or a worktree's file, belongs to."""
+    """Find the repository's directory by `git`: that directory, or a worktree's file."""
     try:
         own = _line(git).removeprefix("gitdir:").strip()
         own = os.path.join(os.path.dirname(git), own)

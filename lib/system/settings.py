@@ -97,7 +97,7 @@ class Settings:
         self.warnings.append(f"{name} {why}: {instead}")
 
     def _expand(self, path: str) -> str:
-        """`path` with a leading ~ replaced by the home directory, which HOME may not name."""
+        """Replace a leading ~ by the home directory, looked up where HOME does not name it."""
         if not path.startswith("~"):
             return path
         user, slash, rest = path[1:].partition("/")

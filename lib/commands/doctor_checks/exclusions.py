@@ -1,4 +1,4 @@
-"""Do the `.patternignore` files say what they were meant to?"""
+"""Check that the `.patternignore` files mean what they were meant to."""
 
 import os
 from contextlib import closing
@@ -15,7 +15,7 @@ SHOWN = 5
 
 
 def rules(site: Site) -> Finding:
-    """Is every file read, and every rule written so that git would understand it?"""
+    """Check that every file can be read, and that git would understand every rule."""
     project = site.environ.get("CLAUDE_PROJECT_DIR") or here()
     ignores = Ignores()
     looked = [f"{project}/x"] if project else []

@@ -47,7 +47,7 @@ def policy(site: Site) -> Finding:
 
 
 def registration(site: Site) -> Finding:
-    """Is each hook registered, once, for all tools?"""
+    """Check that each hook is registered, once, for all tools."""
     for source in site.sources:
         if source.problem:
             return Finding(SERIOUS, f"{source.path}: {source.problem}", "correct that file")
@@ -139,7 +139,7 @@ def _mended(site: Site) -> str:
 
 
 def versions(site: Site) -> Finding:
-    """Is what runs at every edit what this command belongs to?"""
+    """Check that the hooks run the version that this command belongs to."""
     here = _version(site.root)
     others = {entry.root for entry in site.entries} - {site.root}
     differing = sorted(f"{_version(root)} in {root}" for root in others if _version(root) != here)

@@ -1,4 +1,4 @@
-"""Are the files of this project as they were recorded? Changed, removed, moved."""
+"""Check that the files of this project are as they were recorded: not changed, removed, moved."""
 
 import os
 from contextlib import closing
@@ -14,7 +14,7 @@ NEWEST = 200
 
 
 def files(site: Site) -> Finding:
-    """Are the files of this project as they were recorded?"""
+    """Check that the files of this project are as they were recorded."""
     path = f"{site.directory}/{FILE_NAME}"
     if not site.directory or not os.path.exists(path):
         return Finding(UNKNOWN, "never observed: nothing was recorded yet")
@@ -54,7 +54,7 @@ def _root(directory: str) -> str:
 
 
 def _stands_in(root: str, path: str, pattern_id: str) -> bool:
-    """Whether the end of `path` leads from `root` to a file of the same code."""
+    """Check whether the end of `path` leads from `root` to a file of the same code."""
     parts = path.split("/")
     names = (os.path.join(root, *parts[n:]) for n in range(1, len(parts)))
     found = next(filter(os.path.isfile, names), "")

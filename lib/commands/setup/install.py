@@ -212,9 +212,9 @@ def _uninstall(plan: Plan) -> None:
 
 @contextmanager
 def _alone(plan: Plan) -> Iterator[list[str]]:
-    """One installer at a time. What it finds missing and leaves empty is missing afterwards.
+    """Lock out other installers, and remove at the end the directories that stayed empty.
 
-    Yields those of the directories, those above first.
+    Yields the directories that were missing, those above first.
     """
     hooks, project = os.path.dirname(plan.root), os.path.dirname(plan.settings)
     wanted = dict.fromkeys([plan.config, hooks, project])

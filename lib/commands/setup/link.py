@@ -1,4 +1,4 @@
-"""The command that one can type: a link in ~/.local/bin to that of the installed bundle."""
+"""Link the installed bundle's command into ~/.local/bin, so that it can be typed."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ COMMAND = f"/bin/{NAME}"
 
 
 def typed(root: str) -> str:
-    """Tell what to type for the command of the bundle at `root`: its name, or a path."""
+    """Return what to type for the command of the bundle at `root`: its name, or a path."""
     found, path = shutil.which(NAME), _place()
     if found and _leads_to(found, root):
         return NAME
@@ -61,7 +61,7 @@ def remove(root: str) -> str:
 
 
 def preview(root: str, removal: bool) -> str:
-    """Tell in a line what `put`, or for a `removal` `remove`, would do; "" for nothing."""
+    """Word what `put`, or for a `removal` `remove`, would do; "" for nothing."""
     path = _place()
     if removal:
         return f"{path} would be removed\n" if _is_ours(path, root) else ""
@@ -69,7 +69,7 @@ def preview(root: str, removal: bool) -> str:
 
 
 def _place() -> str:
-    """Where the link belongs, "" without a home directory."""
+    """Return the path of the link, "" without a home directory."""
     home = os.environ.get("HOME", "").rstrip("/")
     return f"{home}/.local{COMMAND}" if home.startswith("/") else ""
 
@@ -83,7 +83,7 @@ def _is_ours(path: str, root: str) -> bool:
 
 
 def _is_free(path: str) -> bool:
-    """Whether nothing is there, or what an installation that is gone has left."""
+    """Check that nothing is at `path`, or only the link of an installation that is gone."""
     if os.path.islink(path) and not os.path.exists(path):
         return os.readlink(path).endswith(f"/hooks/{NAME}{COMMAND}")
     return not os.path.lexists(path)
