@@ -58,6 +58,7 @@ def test_from_an_empty_home_to_a_lineage_in_one_command(tmp_path: Path) -> None:
         "checking it: a sample file written and changed",
     ]
     assert "greet  <- asked for" in done.stdout
+    assert "is gone" not in done.stdout  # the sample is a file, as it was recorded
     assert "registered both hooks in ~/.claude/settings.json" in said
     assert said[-2] == "~/.local/bin/pattern-tracker status"
     assert bundle_in(tmp_path).json("doctor")["serious"] == 0

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+from typing import Any
 
 from lib.commands.common import CommandError
 from lib.delivery.approval import Approvals
@@ -22,7 +23,7 @@ def check(root: str, command: str) -> str:
     left no event.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        directory = f"{scratch}/spool"
+        directory, sample = f"{scratch}/spool", f"{scratch}/greeting.py"
         environ = {**os.environ, "PATTERN_CACHE_DIR": directory, "PATTERN_TRACKING_ENABLED": "true"}
         # The sample is nobody's pattern: no service hears of it.
         for name in ("INTELLIGENCE_SERVICE_URL", "CLAUDE_PROJECT_DIR"):
@@ -30,17 +31,19 @@ def check(root: str, command: str) -> str:
         files.make_private_directory(directory)
         running = wake.say_running(directory)
         try:
-            for payload in _payloads(f"{scratch}/greeting.py"):
+            for payload in _payloads(sample):
                 _push(command, payload, environ)
+                with open(sample, "w", encoding="utf-8") as file:
+                    file.write(str(payload["tool_input"]["content"]))
         finally:
             os.close(running)
         if not inbox.has_pending(directory):
             raise CommandError("self-check failed: the hook left no event")
         Flusher(directory, Settings(environ), Approvals(f"{scratch}/none")).run_once(10.0)
-        return _lineage(root, directory, f"{scratch}/greeting.py")
+        return _lineage(root, directory, sample)
 
 
-def _payloads(path: str) -> list[dict[str, object]]:
+def _payloads(path: str) -> list[dict[str, Any]]:
     base = {"session_id": "self-check", "hook_event_name": "PostToolUse"}
     edited = SAMPLE.replace("Hello", "Welcome")
     write = {"file_path": path, "content": SAMPLE}
@@ -53,7 +56,7 @@ def _payloads(path: str) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def _push(command: str, payload: dict[str, object], environ: dict[str, str]) -> None:
+def _push(command: str, payload: dict[str, Any], environ: dict[str, str]) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", command],
         input=json.dumps(payload).encode(),
