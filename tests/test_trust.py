@@ -308,6 +308,35 @@ def test_a_project_turns_its_tracking_off_and_not_on(session: Session) -> None:
     assert session.recorded() == 1
 
 
+@pytest.mark.client
+@pytest.mark.usefixtures("client")
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
+@pytest.mark.parametrize("shell", ["", ":; "])
+def test_what_the_shell_exported_is_not_turned_on(
+    bundle: Bundle, tmp_path: Path, shell: str
+) -> None:
+    """The client has put the project's value in its place, and remembers."""
+    session = Session(bundle, tmp_path / "clone")
+    seen = tmp_path / "seen"
+    hook = f"{INTERPRETER} -I -S {ROOT}/hooks/post_tool_use.py"
+    hooks = [
+        {"type": "command", "command": f"printf %s $PATTERN_TRACKING_ENABLED >{seen}"},
+        {"type": "command", "command": f"{shell}{hook}"},
+    ]
+    settings = {"hooks": {"PostToolUse": [{"matcher": "Write", "hooks": hooks}]}}
+    (bundle.home / ".claude" / "settings.json").write_text(json.dumps(settings))
+    session.settings(project={"PATTERN_TRACKING_ENABLED": "true"})
+    call = ("Write", {"file_path": str(session.project / "a.py"), "content": CODE})
+    bundle.environ["PATTERN_TRACKING_ENABLED"] = "false"
+    assert bundle.claude([[call]], session.project).returncode == 0
+    assert seen.read_text() == "true"
+    assert not bundle.spool.exists()
+    bundle.environ["PATTERN_TRACKING_ENABLED"] = "true"
+    call = ("Write", {"file_path": str(session.project / "b.py"), "content": CODE})
+    assert bundle.claude([[call]], session.project).returncode == 0
+    assert session.recorded() == 1
+
+
 def test_a_project_keeps_its_code_out_and_not_in(session: Session) -> None:
     session.settings(user={"PATTERN_TRACKING_CONTENT": "none"})
     session.settings(project={"PATTERN_TRACKING_CONTENT": "full"})

@@ -18,10 +18,12 @@ MANAGED = (
     "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
 )
 MAX_BYTES = 1 << 20
+# A hook is the client's child, or that of a shell in between.
+_GENERATIONS = 2
 _SETTINGS = (".claude/settings.json", ".claude/settings.local.json")
 PLACES = ("HOME", "CLAUDE_CONFIG_DIR")
 # What turns tracking down: a project may say so, whatever the user said.
-_DOWN = {
+DOWN = {
     "PATTERN_TRACKING_ENABLED": ("false", "0", "no", "off"),
     "PATTERN_TRACKING_CONTENT": ("none",),
     "PATTERN_TRACKING_PROMPTS": ("none",),
@@ -35,7 +37,7 @@ def is_harmless(name: str, value: str) -> bool:
     """
     word = value.strip().lower()
     is_vetted = name == "INTELLIGENCE_SERVICE_URL" and word.startswith("https:")
-    return is_vetted or word in _DOWN.get(name, ())
+    return is_vetted or word in DOWN.get(name, ())
 
 
 def config_of(root: str) -> str:
@@ -74,6 +76,41 @@ def without(
         own |= (directory and _variables(_read(f"{directory}/{file}")[0])) or {}
     kept = {name: value for name, value in environ.items() if name not in names}
     return kept | {name: own[name] for name in names if name in own}
+
+
+def is_down_above(name: str) -> bool:
+    """Whether a process that started this one was itself told to turn tracking down by `name`.
+
+    So the client remembers what the shell exported before it set the project's value in that
+    place. Only Linux tells: False elsewhere.
+    """
+    pid = posix.getppid()
+    for _ in range(_GENERATIONS):
+        environ = _contents(f"/proc/{pid}/environ").decode("utf-8", "replace").split("\0")
+        values = [entry[len(name) + 1 :] for entry in environ if entry.startswith(f"{name}=")]
+        if any(is_harmless(name, value) for value in values):
+            return True
+        # "<pid> (<name>) <state> <parent> ..."
+        fields = _contents(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        if len(fields) < 2:
+            break
+        pid = int(fields[1])
+    return False
+
+
+def _contents(path: str) -> bytes:
+    """What a file of /proc holds, b"" where it cannot be read."""
+    chunks = []
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            while chunk := posix.read(fd, 1 << 16):
+                chunks.append(chunk)
+        finally:
+            posix.close(fd)
+    except OSError:
+        pass
+    return b"".join(chunks)
 
 
 def forget_project(environ: "MutableMapping[str, str]", config_dir: str) -> None:

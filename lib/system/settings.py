@@ -78,6 +78,8 @@ class Settings:
             self._projects = origins.chosen_by_project(self._environ, self.config_dir)
         if name in self._projects:
             self._overrule({name}, self.config_dir)
+            if name in origins.DOWN and origins.is_down_above(name):
+                return origins.DOWN[name][0]
         return self._environ.get(name)
 
     def _overrule(self, names: "set[str]", config_dir: str) -> None:
