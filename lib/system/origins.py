@@ -99,7 +99,7 @@ def is_down_above(name: str) -> bool:
 
 
 def _contents(path: str) -> bytes:
-    """What a file of /proc holds, b"" where it cannot be read."""
+    """Return what a file of /proc holds, b"" where it cannot be read."""
     chunks = []
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
