@@ -68,6 +68,8 @@ CODE = {
     "properties, joined": ("ini", "x = one\\\n# OLD\n"),
     "Markdown, fenced": ("markdown", "```html\n<!-- OLD -->\n```\n"),
     "CMake bracket": ("cmake", "set(x [[\n# OLD\n]])\n"),
+    "template with a template": ("javascript", "x = `${a(`\n// OLD\n`)}`\n"),
+    "template behind a division": ("javascript", "x = a / b + `\n// OLD / ${c}\n`\n"),
     "cloud-init": ("yaml", "#cloud-config OLD\nx: 1\n"),
 }
 # The same for comments: "OLD" counts for nothing.
@@ -90,6 +92,15 @@ COMMENTS = {
     "a far comment above import C": ("go", 'package x\n\n// OLD\n\nimport "C"\n'),
     "backquote in a comment": ("go", "// don`t\nvar x = 1\n// OLD `\n"),
     "inside a block comment": ("javascript", "/* `\n*/\nx()\n// OLD\n/* ` */\n"),
+    "a quote in a regular expression": ("javascript", "x = !/[`/]/.test(y)\n// OLD\nz = ` a`\n"),
+    "a template in a template": (
+        "javascript",
+        "x = `${a(`${b}`, {c})} ' ${d(`' `)}`\n// OLD\ny = ` ' `\n",
+    ),
+    "templates with slashes": ("javascript", "x = [`${a}/b`, `${c}/d`]\n// OLD\ny = `${d}/`\n"),
+    "a quote in Perl's expression": ("perl", 'x() if $a =~ /["]/;\n# OLD\ny(" b");\n'),
+    "a quote in Perl's delimiters": ("perl", "s!\" !x!;\n# OLD\ny(' ');\nq{ '};\n# OLD\nz(' ');\n"),
+    "a quote in Ruby's expression": ("ruby", 'a =~ / "/\n# OLD\ny " b"\n'),
     "HTML in PHP": ("php", "<p>don't</p>\n<?php\n// OLD\n?>\n<p>can't</p>\n"),
 }
 
@@ -184,6 +195,11 @@ HOSTILE = {
     "comments": ("javascript", "/*\n//`\n" * 20_000),
     "scalars": ("yaml", "a: |\n b: |\n" * 15_000),
     "open scalars": ("yaml", "a: 'b\n" * 25_001),
+    "expressions": ("javascript", "x = (/[`" * 25_000),
+    "open expressions": ("javascript", "`(/[" * 40_000),
+    "templates": ("javascript", "`${" * 50_000),
+    "closed templates": ("javascript", "`${a}`/" * 20_000),
+    "one line of Perl": ("perl", ' " ' * 50_000),
     "one line": ("rust", "'\"'" * 50_000),
 }
 

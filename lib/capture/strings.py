@@ -5,6 +5,7 @@ time is linear and most text is never looked at character by character. A string
 closed (half-written code) is taken for none.
 """
 
+from lib.capture.patterns import is_in_pattern, template_end
 from lib.capture.string_syntax import DOCUMENTS, syntax_of
 from lib.capture.yaml_scalars import yaml_scalars
 
@@ -57,6 +58,7 @@ class _Scanner:
         block: "tuple[str, str]",
     ) -> None:
         self._text = text
+        self._language = language
         self._brackets = {bracket[0]: bracket for bracket in syntax[0]}
         self._single = syntax[1]
         self._heredoc = syntax[2]
@@ -108,7 +110,7 @@ class _Scanner:
             return (end + len(closer) if end >= 0 else len(self._text)), None
         if trigger == self._heredoc:
             return self._heredoc_at(place, line_end)
-        return self._string_at(place, trigger, line_end)
+        return self._string_at(start, place, trigger, line_end)
 
     def _joined(self, place: int, hidden: int) -> "tuple[int, Span | None]":
         """Continue an ordinary string, if one is open, past the backslash that ends its line."""
@@ -155,14 +157,27 @@ class _Scanner:
                 return is_word or opener != "#" or not self._words
         return False
 
-    def _string_at(self, place: int, trigger: str, line_end: int) -> "tuple[int, Span | None]":
+    def _string_at(
+        self, start: int, place: int, trigger: str, line_end: int
+    ) -> "tuple[int, Span | None]":
         opener, closer, escapes = self._brackets[trigger]
         if len(opener) == 1 and opener in "\"'" and not self._stands_well(place):
             return place + 1, None
+        if opener in "\"'`" and is_in_pattern(self._text, self._language, start, place, line_end):
+            return place + 1, None
         end = self._closing(closer, place + len(opener), escapes)
+        if opener == "`" and escapes and self._text.find("${", place, end) >= 0:
+            end = self._template(place + 1, end)
         if end < 0 or (end > line_end and self._text[end : end + 1].isalnum()):
             return place + len(opener), None
         return end, (place, end)
+
+    def _template(self, at: int, end: int) -> int:
+        """Find the end of a template with code in it; `end` is the next backtick's."""
+        whole = template_end(self._text, at) if "${" not in self._never else -1
+        if whole < 0:
+            self._never.add("${")
+        return max(whole, end)
 
     def _stands_well(self, place: int) -> bool:
         """Check whether a quote can open a string here: not within a word, nor as a character."""
