@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lib.flusher import hook_image
+from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 
 GARBAGE = {
@@ -104,6 +105,13 @@ def test_without_a_place_to_write_it_stays_silent(bundle: Bundle) -> None:
     bundle.post(data, HOME="/proc/nowhere")
     bundle.post(data, HOME="", PATTERN_CACHE_DIR="relative")
     assert blocked.read_text() == ""
+
+
+@pytest.mark.parametrize("home", ["", "here", "~"])
+def test_a_home_that_is_no_place_is_none(home: str) -> None:
+    found = Settings({"HOME": home})
+    assert (found.config_dir, found.cache_dir) == ("", "")
+    assert Settings({"HOME": home, "PATTERN_CACHE_DIR": "~/spool"}).cache_dir == ""
 
 
 def test_disabled_means_nothing_happens(bundle: Bundle) -> None:

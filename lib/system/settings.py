@@ -112,7 +112,8 @@ class Settings:
             except KeyError:
                 return path
             home = found.pw_dir
-        return home.rstrip("/") + slash + rest
+        # An empty HOME would make "/.claude" of "~/.claude", and root can write there.
+        return home.rstrip("/") + slash + rest if home.startswith("/") else path
 
     def _directory(self, name: str, default: str) -> str:
         value = self._value(name)
