@@ -1,6 +1,7 @@
 """Lines that only look like a comment are code; true comments are none."""
 
 import io
+import os
 import time
 import tokenize
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from lib.capture import identity, strings
 from lib.capture.comments import without_comments
+from lib.spool import wake
 from tests.support.bundle import Bundle, write_payload
 
 # By name: a language, code in which "OLD" stands in a line that only looks like a comment.
@@ -235,7 +237,10 @@ def test_an_edit_of_such_a_line_is_an_event(bundle: Bundle, language: str, code:
     if language == "ini":
         path = "/p/a.ini"
     bundle.spool.mkdir(parents=True, mode=0o700)
+    # No flusher is woken then, which would take the event away.
+    running = wake.say_running(str(bundle.spool))
     bundle.post(write_payload(path, code.replace("OLD", "new"), "1", before=code))
+    os.close(running)
     assert len(bundle.pending()) == 1
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from lib.commands.setup import staging
 from lib.registration.hook_command import SCRIPTS, command
+from lib.system.pythons import longest_lived
 from tests.support.bundle import (
     INTERPRETER,
     ROOT,
@@ -407,7 +408,7 @@ def test_settings_that_cannot_be_edited_are_told_before_anything_is_made(
     shown = json.loads(done.stderr.partition("by hand:")[2])
     root = tmp_path / ".claude" / "hooks" / "pattern-tracker"
     assert shown["hooks"]["PostToolUse"][0]["hooks"][0]["command"] == command(
-        str(root), INTERPRETER, SCRIPTS["PostToolUse"]
+        str(root), longest_lived(INTERPRETER), SCRIPTS["PostToolUse"]
     )
     assert list(tree(tmp_path).values()) == [text.encode()]
 

@@ -24,6 +24,7 @@ MODULES = (
     "lib.capture.languages",
     "lib.capture.string_syntax",
     "lib.capture.yaml_scalars",
+    "lib.capture.patterns",
     "lib.capture.strings",
     "lib.capture.comments",
     "lib.capture.identity",
