@@ -78,10 +78,10 @@ def _judged(fd: int, path: str) -> "tuple[int, str]":
 
 
 def lies_in(path: str, directory: str) -> bool:
-    """Check whether `path` is below `directory`, by its name or by where it leads."""
+    """Check whether `path`, which `look` followed, is below `directory` or where that leads."""
     if not directory:
         return False
-    return path.startswith(directory + "/") or _real(path).startswith(_real(directory) + "/")
+    return path.startswith((directory + "/", _real(directory) + "/"))
 
 
 def _real(path: str) -> str:

@@ -8,25 +8,8 @@ _SCRIPTS = ("javascript", "typescript", "vue", "svelte")
 _BEFORE = "(,=:[!&|?;+"
 # What tells of a regular expression, or of a string in delimiters of its own.
 _SIGNS = {
-    "perl": (
-        "=~",
-        "!~",
-        "split",
-        "qr",
-        "qq",
-        "qw",
-        "q{",
-        "q[",
-        "q(",
-        "m/",
-        "m{",
-        "s/",
-        "s<",
-        "s!",
-        "/[",
-        "(?",
-    ),
-    "ruby": ("=~", "!~", "%r", "%q", "%Q", "%w", "scan(/", "sub(/", "sub!(/", "split(/", "match(/"),
+    "perl": "=~ !~ split qr qq qw q{ q[ q( m/ m{ s/ s< s! /[ (?".split(),
+    "ruby": "=~ !~ %r %q %Q %w scan(/ sub(/ sub!(/ split(/ match(/".split(),
 }
 _WINDOW = 300
 
