@@ -219,9 +219,19 @@ def test_a_file_is_made_private_whatever_it_was(tmp_path: Path) -> None:
 
 
 LIBRARY = Path(os.__file__).parent
+# Debian keeps what others have in site-packages in places of its own.
+LOCATE = """
+import importlib.util
+for name in "pip", "virtualenv":
+    found = importlib.util.find_spec(name)
+    print(*(found.submodule_search_locations if found else []), sep="\\n")
+"""
+TOOLS = subprocess.run(
+    [INTERPRETER, "-I", "-c", LOCATE], capture_output=True, text=True, check=True
+).stdout.split()
 # What a Debian has without python3-venv, python3-pip or python3-virtualenv.
 HIDE = f"mkdir -p $HOME/nothing; mount --bind $HOME/nothing {LIBRARY}/ensurepip\n"
-HIDE_PIP = f"mount --bind $HOME/nothing {LIBRARY}/site-packages/pip\n"
+HIDE_PIP = "".join(f"mount --bind $HOME/nothing {tool}\n" for tool in TOOLS)
 PREPARE = (
     "import sys; sys.path.insert(0, sys.argv[1]); from lib.system import environment as e; "
     "print(e._prepare(sys.argv[2], sys.argv[3])[0]); print(e.python_of(sys.argv[2]))"
@@ -234,7 +244,7 @@ def test_without_ensurepip_another_tool_makes_the_environment(home: Path, tool: 
     uv = Path(sys.prefix) / "bin" / "uv"
     if tool == "uv" and not uv.exists():
         pytest.skip("uv is not there")
-    if tool == "pip" and not (LIBRARY / "site-packages" / "pip").is_dir():
+    if tool == "pip" and not any(path.endswith("/pip") for path in TOOLS):
         pytest.skip("this Python has no pip of its own")
     if tool == "uv":
         (home / ".local" / "bin").mkdir(parents=True)
