@@ -157,7 +157,7 @@ class PatternTracker:
                 return _untracked("a pattern id may hold letters, digits and ._:+@- only")
             if parents == [pattern_id]:
                 return {"success": True, "pattern_id": pattern_id, "message": "nothing changed"}
-            made = self._event(event_type, content, pattern_id, known)
+            made = self._event(event_type, content, pattern_id, known, parents)
             body = made["event_data"]
             body.update(parent_pattern_ids=parents, edge_type=edge if parents else None)
             body.update(reason=_text(reason) or known.get("reason"), triggered_by="library")
@@ -182,7 +182,12 @@ class PatternTracker:
         return dict(result)
 
     def _event(
-        self, event_type: str, content: Content, pattern_id: str, known: dict[str, str]
+        self,
+        event_type: str,
+        content: Content,
+        pattern_id: str,
+        known: dict[str, str],
+        parents: list[str],
     ) -> "dict[str, Any]":
         captured_ns = time.time_ns()
         made: dict[str, Any] = events.build(
@@ -197,8 +202,9 @@ class PatternTracker:
         made["content_pattern_id"] = pattern_id
         if event_type == "pattern_applied" or not self._keep_content:
             events.forget_content(made)
-        # The same code and context in this process: the same event.
-        said = "\0".join([event_type, pattern_id, content.code, *map(str, sorted(known.items()))])
+        # The same code, parents and context in this process: the same event.
+        parts = [event_type, pattern_id, content.code, *parents, *map(str, sorted(known.items()))]
+        said = "\0".join(parts)
         identifier = hex_digest(f"{self._salt}\0{said}")[:32]
         made["event_id"] = made["event_data"]["pattern_data"]["event_id"] = identifier
         return made

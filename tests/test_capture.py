@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lib.capture.many_edits import apply
 from lib.capture.named_file import Refused
 from lib.capture.payload import _replaced, capture
-from tests.support.bundle import PAYLOADS, payload
+from tests.support.bundle import PAYLOADS, payload, write_payload
 
 WHEN = 1_800_000_000_000_000_000
 
@@ -202,6 +202,45 @@ def test_the_same_call_has_the_same_event_id_and_another_call_another() -> None:
     assert capture(payload(name), WHEN + 1)["event_id"] == first
     assert event(name, tool_use_id="toolu_other")["event_id"] != first
     assert event(name, session_id="other")["event_id"] != first
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "before"),
+    [
+        ("/p/b.py", "x = 1\n", "y = 1\n"),
+        ("/p/a.py", "x = 2\n", "y = 1\n"),
+        ("/p/a.py", "x = 1\n", "y = 2\n"),
+        # What the id of code does not see tells one call from another all the same.
+        ("/p/a.py", "x = 1\n\n", "y = 1\n"),
+        ("/p/a.py", "x = 1  \n", "y = 1\n"),
+        ("/p/a.py", "# said\nx = 1\n", "y = 1\n"),
+        ("/p/a.py", "x = 1\n", "# said\ny = 1\n"),
+        ("/p/a.py", "x = 1\n", "\ny = 1\n"),
+        ("/p/a.py", "x = 1\n", None),
+    ],
+)
+def test_a_tool_use_id_that_repeats_names_another_call(
+    path: str, content: str, before: str | None
+) -> None:
+    first = capture(write_payload("/p/a.py", "x = 1\n", "call_0", "y = 1\n"), WHEN)["event_id"]
+    other = capture(write_payload(path, content, "call_0", before), WHEN)["event_id"]
+    again = capture(write_payload(path, content, "call_0", before), WHEN + 1)["event_id"]
+    assert other == again != first
+
+
+def test_several_edits_in_one_call_are_one_event_of_what_came_of_them() -> None:
+    def call(*edits: tuple[str, str]) -> Any:
+        given = [{"old_string": old, "new_string": new} for old, new in edits]
+        return payload(
+            "03-edit-py.post",
+            tool_name="MultiEdit",
+            tool_input={"file_path": "/x.py", "edits": given},
+            tool_response={"originalFile": "a = 1\nb = 1\n"},
+        )
+
+    first = capture(call(("a", "c"), ("b", "d")), WHEN)["event_id"]
+    assert capture(call(("b", "d"), ("a", "c")), WHEN)["event_id"] == first
+    assert capture(call(("a", "c"), ("b", "e")), WHEN)["event_id"] != first
 
 
 def test_without_a_tool_use_id_two_calls_stay_two() -> None:

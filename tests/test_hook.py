@@ -86,6 +86,41 @@ def test_the_same_call_through_two_registrations_at_once_is_one_event(bundle: Bu
     assert set(again) <= {"known", "duplicate"}
 
 
+def test_six_calls_with_one_tool_use_id_are_six_events(bundle: Bundle) -> None:
+    """Some gateways count the calls of each answer from 0."""
+    texts = [f"def f():\n    return {number}\n" for number in range(4)]
+    calls = [write_payload("/p/a.py", texts[0], "call_0")]
+    for before, after in itertools.pairwise(texts):
+        calls.append(write_payload("/p/a.py", after, "call_0", before))
+    calls += [write_payload(f"/p/{name}.py", texts[0], "call_0") for name in "bc"]
+    for call in (*calls, calls[1]):
+        bundle.post(call)
+    bundle.wait_delivered()
+    events = bundle.log()
+    assert len({event["event_id"] for event in events}) == len(events) == 6
+    status = bundle.json("status")
+    again = {**status["dropped"], **status["skipped"]}
+    assert (status["delivered"], sum(again.values())) == (6, 1)
+
+
+def test_a_payload_over_8_mb_is_the_same_in_whatever_pieces_it_comes(bundle: Bundle) -> None:
+    datas = [
+        json.dumps(write_payload("/p/big.py", letter * 9_000_000, "1")).encode() for letter in "xy"
+    ]
+    script = str(ROOT / "hooks" / "post_tool_use.py")
+    for data, piece in ((datas[0], 10_000), (datas[0], 1 << 20), (datas[1], 1 << 20)):
+        process = subprocess.Popen(
+            [INTERPRETER, "-I", "-S", script], env=bundle.environ, stdin=subprocess.PIPE, bufsize=0
+        )
+        assert process.stdin
+        for start in range(0, len(data), piece):
+            process.stdin.write(data[start : start + piece])
+        process.stdin.close()
+        assert process.wait() == 0
+    bundle.wait_delivered()
+    assert len(bundle.log()) == 2
+
+
 def test_a_payload_over_8_mb_is_metadata_with_its_size(bundle: Bundle) -> None:
     data = json.dumps(write_payload("/p/big.py", "x" * 9_000_000, "1")).encode()
     bundle.post(data, PATTERN_CACHE_DIR=str(bundle.spool))

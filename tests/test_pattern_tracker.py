@@ -130,6 +130,23 @@ def test_the_same_code_and_context_is_one_event(server: ServiceDouble) -> None:
     assert sum(server.commits.values()) == 2
 
 
+def test_the_same_code_from_another_pattern_is_another_event(outpost: Outpost) -> None:
+    """A file goes from a to b, on to c, and back to b from there."""
+    a, b, c = (f"def f():\n    return {number}\n" for number in range(3))
+
+    async def story() -> list[dict[str, Any]]:
+        tracker = await PatternTracker.get_instance()
+        steps = [(a, b), (b, c), (c, b), (c, b)]
+        return [
+            await tracker.track_pattern_modification(id_of(old), new, CONTEXT) for old, new in steps
+        ]
+
+    asyncio.run(story())
+    assert [event.parents for event in outpost.ledger().events() if not event.implied] == [
+        [id_of(a)], [id_of(b)], [id_of(c)],
+    ]  # fmt: skip
+
+
 def test_there_is_one_tracker_a_process() -> None:
     async def story() -> tuple[PatternTracker, PatternTracker, PatternTracker]:
         first, second = await PatternTracker.get_instance(), await PatternTracker.get_instance()

@@ -10,6 +10,7 @@ from lib.system.timestamps import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 PATTERN_VERSION = "1.0.0"
@@ -35,15 +36,30 @@ class Content:
         self.pattern_id = identity.pattern_id(normalised, self.language, self.pattern_type)
         self.pattern_name = identity.pattern_name(normalised, self.language, path)
         self.marked_id = identity.marked_id(code)
+        # The id tells such code to the letter, and that spares the hook another digest.
+        self._is_normal = code.rstrip("\n") == normalised
+
+    def exact(self) -> str:
+        """Return what identifies the code to the letter: its id does not see comments."""
+        return f"{self.pattern_id}+{len(self.code)}" if self._is_normal else hex_digest(self.code)
 
 
-def event_id(session_id: str, tool_use_id: str, event_type: str, captured_ns: int) -> str:
+def event_id(
+    session_id: str,
+    tool_use_id: str,
+    event_type: str,
+    captured_ns: int,
+    path: str,
+    contents: "Iterable[str]",
+) -> str:
     """Derive an event's id from its tool call, so that capturing a call twice makes one event.
 
-    Clients before 2.0.43 send no tool use id; then two captures of a call cannot be told from two
-    calls, and the time of capture makes two events.
+    Clients and gateways repeat tool use ids within a session, so `path` and `contents` count, which
+    is what identifies the code after and before the call to the letter. Clients before 2.0.43 send
+    no tool use id; then two captures of a call cannot be told from two calls, and the time of
+    capture makes two events.
     """
-    call = tool_use_id or f"{captured_ns}"
+    call = "\0".join([tool_use_id, path, *contents]) if tool_use_id else f"{captured_ns}"
     return hex_digest(f"{session_id}\0{call}\0{event_type}")[:32]
 
 
@@ -57,16 +73,21 @@ def build(
     tool_use_id: str = "",
     captured_ns: int,
     before: "Content | None" = None,
+    exact: str = "",
     extra: "dict[str, object] | None" = None,
 ) -> "dict[str, object]":
     """Build the event of one change to one file.
 
     A marked pattern (`pattern_applied`) is named by its marker; `content_pattern_id` then tells
-    which code carries it. `before` becomes the parent, if it is another pattern.
+    which code carries it. `before` becomes the parent, if it is another pattern. `exact` stands for
+    contents that are not known.
     """
     applied_marker = event_type == "pattern_applied" and content.marked_id
     subject = content.marked_id if applied_marker else content.pattern_id
-    identifier = event_id(session_id, tool_use_id, event_type, captured_ns)
+    # Without a tool use id they do not count, and are not hashed.
+    known = [content, before] if tool_use_id and not exact else []
+    contents = [exact, *(one.exact() for one in known if one)]
+    identifier = event_id(session_id, tool_use_id, event_type, captured_ns, path, contents)
     when = timestamp(captured_ns)
     parents = [] if before is None or before.pattern_id == content.pattern_id else [before]
     return {

@@ -87,7 +87,7 @@ def _commit(directory: str, settings: Settings, data: bytes, tail: bytes, size: 
     if tail:
         from lib.capture.oversize import capture_oversize
 
-        made = capture_oversize(data[:CHUNK], tail, size, captured_ns)
+        made = capture_oversize(data, tail, size, captured_ns)
     else:
         made = payload.capture(json_codec.loads(data.decode("utf-8")), captured_ns)
     path = str(made["event_data"]["file_path"])  # type: ignore[index]
@@ -108,7 +108,14 @@ def _read_payload() -> "tuple[bytes, bytes, int]":
             return b"".join(chunks), b"", size
         chunks.append(chunk)
         size += len(chunk)
-    head, last = chunks[0], chunks[-1]
+    # The same of the same payload, in whatever pieces it comes: its event's id depends on them.
+    head = last = b""
+    while len(last) < CHUNK:
+        last = chunks.pop() + last
+    chunks.reverse()
+    while len(head) < CHUNK:
+        head += chunks.pop()
+    head, last = head[:CHUNK], last[-CHUNK:]
     del chunks
     while chunk := posix.read(0, CHUNK):
         last = (last + chunk)[-CHUNK:]

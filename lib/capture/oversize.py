@@ -34,6 +34,7 @@ def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "
         session_id=_field(head, "session_id"),
         tool_use_id=_field(tail, "tool_use_id") or _field(head, "tool_use_id"),
         captured_ns=captured_ns,
+        exact=hex_digest(f"{size}\0{head.hex()}{tail.hex()}"),
     )
     made["event_data"]["reason"] = f"a payload of {size} bytes, too large to capture"  # type: ignore[index]
     if named != path:
