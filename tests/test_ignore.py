@@ -74,7 +74,22 @@ def test_a_traversal_is_resolved_first(project: Path) -> None:
     assert excludes(f"{project}/other/../src/a.py")
 
 
-UNUSABLE = {"too long": b"a\n" * 40_000, "too many": b"a\n" * 5001}
+UNUSABLE = {
+    "too long": b"a\n" * 40_000, "too many": b"a\n" * 5001, "half of UTF-16": b"\xff\xfea",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_an_editor_puts_before_the_rules_is_no_part_of_them(
+    project: Path, encoding: str, end: str
+) -> None:
+    (project / ".patternignore").write_bytes(f"a.py{end}b.py{end}".encode(encoding))
+    ignores = Ignores()
+    assert ignores.excludes(f"{project}/a.py")
+    assert ignores.excludes(f"{project}/b.py")
+    assert not ignores.excludes(f"{project}/c.py")
+    assert (ignores.problems, ignores.faults) == ([], [])
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
@@ -96,6 +111,9 @@ FAULTS = {
     b"a\\": "a backslash is at its end",
     b"!": "there is no pattern in it",
     b"/": "there is no pattern in it",
+    b"x\ry": "there is a control character in it",
+    b"\fx": "there is a control character in it",
+    b"x\0": "there is a control character in it",
 }
 
 
@@ -107,7 +125,8 @@ def test_one_rule_that_is_wrong_stops_that_rule_only(project: Path, rule: bytes)
     assert ignores.excludes(f"{project}/b.py")
     assert not ignores.excludes(f"{project}/src/c.py")
     assert ignores.problems == []
-    line = f"{project}/.patternignore:2: {rule.decode()}: {FAULTS[rule]}"
+    text = rule.partition(b"\0")[0].decode()
+    line = f"{project}/.patternignore:2: {text}: {FAULTS[rule]}"
     assert ignores.faults == [line]
 
 

@@ -1,6 +1,7 @@
 """What the flusher lets on: no canary on the wire, in the ledger or on the disk."""
 
 import asyncio
+import codecs
 import os
 import time
 from pathlib import Path
@@ -201,6 +202,45 @@ def test_a_pattern_of_the_user_is_redacted(tmp_path: Path, rules: Path) -> None:
     assert outpost.flush()
     assert b"CORP-123456" not in on_disk(tmp_path / "spool")
     assert b"[REDACTED:custom]" in on_disk(tmp_path / "spool")
+
+
+WRITTEN = "CORP-[0-9]{6}\nCORQ-[0-9]{6}\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    {
+        "a mark": codecs.BOM_UTF8 + WRITTEN.encode(),
+        "two files joined": WRITTEN.replace("CORQ", "\ufeffCORQ").encode(),
+        "UTF-16": WRITTEN.encode("utf-16"),
+        "UTF-16, the other way": codecs.BOM_UTF16_BE + WRITTEN.encode("utf-16-be"),
+        "CRLF": WRITTEN.replace("\n", "\r\n").encode(),
+        "CR": WRITTEN.replace("\n", "\r").encode(),
+        "CRLF and a mark": codecs.BOM_UTF8 + WRITTEN.replace("\n", "\r\n").encode(),
+        "form feeds": WRITTEN.replace("\n", "\f\n").encode(),
+        "a form feed in a class": WRITTEN.replace("[0-9]", "[0-9\f]").encode(),
+    }.items(),
+    ids=lambda case: case[0],
+)
+def test_a_pattern_counts_however_an_editor_stores_it(
+    tmp_path: Path, rules: Path, data: tuple[str, bytes]
+) -> None:
+    rules.write_bytes(data[1])
+    outpost = Outpost(tmp_path / "spool")
+    outpost.write("/p/a.py", "badges = 'CORP-123456', 'CORQ-123456'\n")
+    assert outpost.flush()
+    found = on_disk(tmp_path / "spool")
+    assert b"CORP-123456" not in found
+    assert b"CORQ-123456" not in found
+
+
+@pytest.mark.parametrize("data", [b"fine\0\n", WRITTEN.encode("utf-16-le"), b"\xff\xfea", b"\xff"])
+def test_what_is_no_text_delivers_nothing(tmp_path: Path, rules: Path, data: bytes) -> None:
+    rules.write_bytes(data)
+    outpost = Outpost(tmp_path / "spool")
+    name = outpost.write("/p/a.py", "x = 1\n")
+    assert not outpost.flush()
+    assert outpost.pending() == [name]
 
 
 @pytest.mark.parametrize("line", ["(unclosed", "(a+)+b", "x" * 501, "(?:a|aa)+$x"])

@@ -82,7 +82,8 @@ def ask(command: Command) -> str:
 def _token_in(data: bytes) -> str:
     """Return `data` as a token, which is one printable word; "" if it is none."""
     try:
-        token = data.decode("ascii").strip()
+        # Some editors begin a file with a mark.
+        token = data.removeprefix(b"\xef\xbb\xbf").decode("ascii").strip()
     except ValueError:
         return ""
     is_word = all(c.isprintable() and c != " " for c in token)

@@ -12,6 +12,7 @@ _SLASH = 0x2F
 _ANY = frozenset(range(256))
 _NO_SLASH = _ANY - {_SLASH}
 _BOM = b"\xef\xbb\xbf"
+_CONTROL = frozenset(range(0x20)) - {0x09} | {0x7F}
 _SPECIAL = frozenset(b"*?[\\")
 
 
@@ -74,12 +75,15 @@ def rules_in(data: bytes) -> tuple[list[Rule], list[Fault]]:
     """Return the rules of a file, in their order, and what is wrong with others or with those."""
     rules: list[Rule] = []
     faults: list[Fault] = []
-    for number, line in enumerate(data.removeprefix(_BOM).split(b"\n"), 1):
-        text = _trimmed(line.removesuffix(b"\r").partition(b"\0")[0])
+    for number, full in enumerate(data.removeprefix(_BOM).split(b"\n"), 1):
+        line = full.removesuffix(b"\r")
+        text = _trimmed(line.partition(b"\0")[0])
         if text and not text.startswith(b"#"):
             try:
                 rules.append(_rule(text))
                 reason = rules[-1].steps.fault if rules[-1].steps else ""
+                if not _CONTROL.isdisjoint(line):
+                    reason = "there is a control character in it"
             except Useless as useless:
                 reason = str(useless)
             if reason:

@@ -10,6 +10,7 @@ import time
 from typing import NamedTuple
 
 from lib.privacy.gitignore import Rule, rules_in
+from lib.privacy.written import utf8_of
 from lib.system.private_file import Refused, bounded, open_regular
 
 FILE_NAME = ".patternignore"
@@ -103,7 +104,7 @@ class Ignores:
         """Return the directory with its rules, None without any. Raises Refused, OSError."""
         if directory not in self._read:
             path = f"{directory}/{FILE_NAME}"
-            rules, faults = rules_in(_data(path))
+            rules, faults = rules_in(utf8_of(_data(path)))
             if len(rules) > MAX_RULES:
                 raise Refused(f"it has more than {MAX_RULES} rules")
             self.faults += [f"{path}:{n}: {text}: {reason}" for n, text, reason in faults]

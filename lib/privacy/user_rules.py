@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from lib.privacy.written import MARK, utf8_of
 from lib.system import bundle, packages
 from lib.system.private_file import Refused, bounded, open_regular
 
@@ -78,11 +79,16 @@ def _read(path: str) -> str:
             raise Refused("not a file of your own")
         if status.st_mode & 0o022:
             raise Refused("others may write to it")
-        return bounded(file, MAX_BYTES).decode("utf-8")
+        return utf8_of(bounded(file, MAX_BYTES)).decode("utf-8")
 
 
 def _rules(text: str) -> Iterator[UserRule]:
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    if "\0" in text:
+        raise Unusable("it holds a NUL, as no text does")
+    # Not splitlines(), which ends a line at a form feed too. Files that were joined have marks
+    # within.
+    whole = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = [(number, line.lstrip(MARK).strip()) for number, line in enumerate(whole, 1)]
     lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
     if len(lines) > MAX_PATTERNS:
         raise Unusable(f"more than {MAX_PATTERNS} patterns")
