@@ -51,7 +51,8 @@ def on_disk(directory: Path) -> bytes:
         return found
     ledger = Outpost(directory).ledger()
     snapshots = [
-        unpack(row["code"]).encode() for row in ledger._db.execute("SELECT code FROM snapshots")
+        (unpack(row["code"]) or "").encode()
+        for row in ledger._db.execute("SELECT code FROM snapshots")
     ]
     ledger.close()
     assert snapshots

@@ -37,7 +37,7 @@ def as_before(outpost: Outpost, monkeypatch: pytest.MonkeyPatch) -> None:
 def _by_earlier_rules(self: Any, code: str, path: str, *words: str) -> None:
     self.code, self.language, self.pattern_type = code, "python", "code"
     self.pattern_id = earlier_identity.earlier_id(code, "python", "code")
-    self.pattern_name, self.marked_id = "a", ""
+    self.pattern_name, self.marked_id, self._is_normal = "a", "", False
 
 
 def test_the_earlier_rules_are_those_that_were() -> None:

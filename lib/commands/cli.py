@@ -46,9 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except (CommandError, packages.Missing, OSError, sqlite3.Error) as error:
-        print(f"pattern-tracker: {error}", file=sys.stderr)
+        print(f"pattern-tracker: {_worded(error)}", file=sys.stderr)
         streams.abandon()
         return 1
+
+
+def _worded(error: Exception) -> str:
+    # SQLite's own class, and none below it: what is in the file is to blame.
+    if type(error) is sqlite3.DatabaseError:
+        return f"the ledger is damaged ({error}): pattern-tracker sync saves what can be read of it"
+    return str(error)
 
 
 def parser(words: Collection[str]) -> argparse.ArgumentParser:

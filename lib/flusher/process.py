@@ -18,7 +18,8 @@ from lib.flusher.drain import Drain
 from lib.flusher.intake import Intake
 from lib.flusher.marker_files import write_marker_files
 from lib.flusher.passage import Passage
-from lib.ledger.store import open_ledger
+from lib.ledger import salvage
+from lib.ledger.store import Ledger
 from lib.spool import inbox, outbox, retention, wake
 from lib.spool.books import Accounts
 from lib.system import bundle, files, origins, own_directory, packages
@@ -185,14 +186,7 @@ class Flusher:
         for warning in self.settings.warnings:
             log(self.directory, warning)
         try:
-            ledger = open_ledger(self.directory)
-            try:
-                intake = Intake(self.directory, ledger.has_earlier_ids())
-                passage = Passage(self.directory, ledger, intake)
-                self._deliver_all(passage)
-                self._tidy(passage)
-            finally:
-                ledger.close()
+            salvage.work_with(self.directory, self._drain_into, check=self._forced)
         except Exception as error:
             # Whatever it was: a flusher that dies in silence would be missed by nobody.
             self._failed = f"{type(error).__name__}: {error}"
@@ -203,6 +197,12 @@ class Flusher:
         if self.delivered > before:
             finished["last_delivery"] = now
         self.state.update("flusher", lambda section: section.update(finished))
+
+    def _drain_into(self, ledger: Ledger) -> None:
+        intake = Intake(self.directory, ledger.has_earlier_ids())
+        passage = Passage(self.directory, ledger, intake)
+        self._deliver_all(passage)
+        self._tidy(passage)
 
     def _deliver_all(self, passage: Passage) -> None:
         dispatch = Dispatch(

@@ -216,9 +216,12 @@ def is_nothing(pattern_id: str) -> bool:
     return pattern_id.endswith(_NOTHING)
 
 
-def unpack(packed: bytes) -> str:
-    """Decompress the code in a snapshot."""
-    return zlib.decompress(packed).decode("utf-8", "surrogatepass")
+def unpack(packed: bytes) -> str | None:
+    """Decompress the code in a snapshot; None where the disk has not kept it as it was."""
+    try:
+        return zlib.decompress(packed).decode("utf-8", "surrogatepass")
+    except (zlib.error, ValueError):
+        return None
 
 
 def add_to_counter(db: sqlite3.Connection, name: str, number: int) -> None:

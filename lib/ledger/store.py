@@ -6,7 +6,6 @@ place of it: a file, or one day a function or class by its qualified name ("": t
 
 import os
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from lib.ledger.rows import Origin, Resolved
 from lib.ledger.schema import EARLIER_IDS, prepare
 from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
-from lib.system.logs import log
 
 FILE_NAME = "ledger.db"
 BUSY_SECONDS = 5.0
@@ -41,6 +39,17 @@ class Ledger:
         self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         prepare(self._db)
+        self._path = path
+        self._file = _identity(path)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The database, to look at it as a file."""
+        return self._db
+
+    def is_in_place(self) -> bool:
+        """Check that this is the ledger still: a damaged one is put aside, and another made."""
+        return _identity(self._path) == self._file
 
     def close(self) -> None:
         """Close the database file."""
@@ -195,6 +204,14 @@ class Ledger:
         return self._db.execute(query, (EARLIER_IDS,)).fetchone() is not None
 
 
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def refuse_links(path: str) -> None:
     """Raise sqlite3.OperationalError where the ledger at `path`, or a part of it, is a link.
 
@@ -212,25 +229,9 @@ def _count(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
 
 
 def open_ledger(directory: str) -> Ledger:
-    """Open the ledger of `directory`; a damaged one is put aside first, and that is counted.
+    """Open the ledger of `directory`.
 
     It is in memory where a test has replaced the system calls: SQLite would still use the real
     ones, and write the test's data into a real ledger.
     """
-    if are_replaced():
-        return Ledger(":memory:")
-    path = f"{directory}/{FILE_NAME}"
-    try:
-        return Ledger(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        aside = f"{path}.damaged-{time.time_ns()}"
-        os.rename(path, aside)
-        for suffix in ("-wal", "-shm"):
-            if os.path.exists(path + suffix):
-                os.rename(path + suffix, aside + suffix)
-        log(directory, f"the ledger was damaged ({error}); it was put aside as {aside}")
-        ledger = Ledger(path)
-        ledger.count({"damaged_ledger": 1})
-        return ledger
+    return Ledger(":memory:" if are_replaced() else f"{directory}/{FILE_NAME}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.flusher.intake import Intake
 from lib.flusher.passage import Passage, Stage
-from lib.ledger.store import Taken, open_ledger
+from lib.ledger import salvage
+from lib.ledger.store import Taken
 from lib.resilience.plain import plain, wrap
 from lib.spool import inbox, outbox, retention, tally
 from lib.spool.books import Accounts
@@ -161,7 +162,7 @@ class PatternCache:
         self, waiting: list[Waiting], api_client: Tracker, max_retries: int, stats: dict[str, int]
     ) -> None:
         intake = Intake(self.cache_dir)
-        ledger = open_ledger(self.cache_dir)
+        ledger = salvage.opened(self.cache_dir)
         passage = Passage(self.cache_dir, ledger, intake)
         try:
             passage.recall({file.name for file in waiting})

@@ -293,6 +293,9 @@ class ResilientAPIClient:
         kept = getattr(self._ledgers, "kept", None)
         if not self.cache.cache_dir:
             raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
+        if kept is not None and kept[0] == os.getpid() and not kept[1].is_in_place():
+            kept[1].close()
+            kept = None
         if kept is None or kept[0] != os.getpid():
             # Closing what a fork has inherited would disturb whoever it belongs to.
             self._inherited.append(kept)

@@ -6,12 +6,14 @@ import sqlite3
 
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.facts import LOSSES
+from lib.ledger import salvage
 from lib.ledger.schema import VERSION
 from lib.ledger.store import FILE_NAME, refuse_links
 from lib.system import files
 
 LITTLE_BYTES = 100 * 1024 * 1024
 TOO_LITTLE_BYTES = 1024 * 1024
+LOOK_SECONDS = 5.0
 
 
 def cache(site: Site) -> Finding:
@@ -89,7 +91,10 @@ def disk(site: Site) -> Finding:
 
 
 def ledger(site: Site) -> Finding:
-    """Check that the ledger can be read, and by this version."""
+    """Check that the ledger can be read, by this version and to its last page.
+
+    The pages are looked at for LOOK_SECONDS (PRAGMA quick_check), which is enough for 1 GB or so.
+    """
     path = f"{site.directory}/{FILE_NAME}"
     if not site.directory or not os.path.exists(path):
         return Finding(UNKNOWN, "never observed: nothing was delivered yet")
@@ -100,7 +105,7 @@ def ledger(site: Site) -> Finding:
         fix = "put the ledger itself there" if is_link else f"chmod -R u+rw {site.directory}"
         return Finding(SERIOUS, f"{path}: {error}", fix)
     except sqlite3.DatabaseError as error:
-        fix = "pattern-tracker sync puts it aside and starts a new one"
+        fix = "pattern-tracker sync saves what can be read of it, and puts it aside"
         return Finding(SERIOUS, f"damaged: {error}", fix)
     if version > VERSION:
         text = f"made by a newer version (schema {version}, this one knows {VERSION})"
@@ -119,6 +124,9 @@ def _looked(path: str) -> tuple[int, int]:
     db = sqlite3.connect(path, timeout=1.0)
     try:
         db.execute("PRAGMA query_only = ON")
+        found = salvage.damage(db, LOOK_SECONDS)
+        if found:
+            raise sqlite3.DatabaseError(found)
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         return version, int(db.execute("SELECT count(*) FROM events").fetchone()[0])
     finally:

@@ -1,0 +1,228 @@
+"""Copy the rows of a damaged database around the pages that cannot be read."""
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+# What nothing else tells, first: the time may run out.
+TABLES = (
+    "counters", "facts", "taken", "known_at", "events", "patterns", "edges", "occurrences",
+    "snapshots",
+)  # fmt: skip
+_LAST = 2**62
+# How many rows in turn are tried where one cannot be read.
+_TRIES = 3
+# What SQLite keeps beside a database.
+BESIDE = ("-wal", "-shm", "-journal")
+Row = tuple[Any, ...]
+
+
+def copy(source: sqlite3.Connection, target: sqlite3.Connection, deadline: float) -> set[str]:
+    """Copy what can be read until `deadline` (monotonic); return the tables that lack something.
+
+    Raises sqlite3.Error for what concerns `target`.
+    """
+    broken = set()
+    for name in TABLES:
+        wanted = target.execute(f"PRAGMA table_info({name})").fetchall()
+        try:
+            here = {row[1] for row in source.execute(f"PRAGMA table_info({name})")}
+        except sqlite3.DatabaseError:
+            here = set()
+        keys = [row[1] for row in sorted(wanted, key=lambda row: int(row[5])) if row[5]]
+        columns = keys + [row[1] for row in wanted if row[1] in here and not row[5]]
+        if not here.issuperset(keys):
+            broken.add(name)
+            continue
+        table = _Table(source, name, columns, keys, deadline)
+        marks = ", ".join("?" * len(columns))
+        insert = f"INSERT OR IGNORE INTO {name} ({', '.join(columns)}) VALUES ({marks})"
+        target.executemany(insert, table.rows())
+        if not table.whole:
+            broken.add(name)
+            target.executemany(insert, table.rows(back=True))
+    return broken
+
+
+def with_beginning(path: str, sound: str, deadline: float) -> str:
+    """Return `path`, or where its first page is damaged a copy with that of `sound`, if it fits.
+
+    The first page tells where each table begins: in the same places where the same version made
+    both. Whether they do is checked until `deadline` (monotonic). Raises OSError.
+    """
+    with closing(sqlite3.connect(path)) as db, suppress(sqlite3.DatabaseError):
+        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return path
+    made = copy_of(path)
+    remove(made)
+    with open(sound, "rb") as file:
+        head = file.read(100)
+        size = int.from_bytes(head[16:18], "big")
+        file.seek(0)
+        first = bytearray(file.read(size))
+    shutil.copyfile(path, made)
+    first[28:32] = (os.path.getsize(made) // size).to_bytes(4, "big")
+    first[32:40] = bytes(8)  # no list of free pages
+    with open(made, "r+b") as file:
+        file.write(first)
+    with suppress(FileNotFoundError):
+        shutil.copyfile(f"{path}-wal", f"{made}-wal")
+    return made if _fits(made, deadline) else path
+
+
+def _fits(path: str, deadline: float) -> bool:
+    with closing(sqlite3.connect(path)) as db:
+        db.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        try:
+            found = [str(row[0]) for row in db.execute("PRAGMA integrity_check(10000)")]
+        except sqlite3.DatabaseError:
+            return False
+    # Free pages, as there is no list of them.
+    lines = [line for text in found for line in text.split("\n")]
+    return all(line == "ok" or line.startswith("***") or "never used" in line for line in lines)
+
+
+def copy_of(path: str) -> str:
+    """Return where `with_beginning` makes a copy."""
+    return f"{path}.copy"
+
+
+def remove(path: str) -> None:
+    """Remove a database with all that is beside it, if it is there."""
+    for part in ("", *BESIDE):
+        with suppress(FileNotFoundError):
+            os.unlink(path + part)
+
+
+class _Table:
+    """A table of a damaged database; `whole` says that every row was read.
+
+    Args:
+        columns: those to read; the `keys` come first.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        name: str,
+        columns: list[str],
+        keys: list[str],
+        deadline: float,
+    ) -> None:
+        self.whole = True
+        self._db = db
+        self._name = name
+        self._columns = columns
+        self._keys = keys
+        self._deadline = deadline
+
+    def rows(self, back: bool = False) -> Iterator[Row]:
+        """Yield the rows from the first key on, or back from the last, around what is damaged."""
+        start: int | None = None
+        while True:
+            last = yield from self._rows_from(start, back)
+            if last is None or back or self._name != "events":
+                return
+            start = self._past(last)
+            if start is None or time.monotonic() > self._deadline:
+                return
+
+    def _rows_from(self, start: int | None, back: bool) -> Generator[Row, None, int | None]:
+        """Yield the rows from the number `start` on, over single ones that cannot be read.
+
+        Returns the last one's first key, where what comes then cannot be read; None at the end.
+        """
+        at = failed = 0
+        last: Any = (start or 1) - 1
+        # By their place and not by the key of the last: looking for that one reads others whole.
+        while failed < _TRIES and time.monotonic() < self._deadline:
+            try:
+                for row in self._select(start, back, at):
+                    yield row
+                    last, at, failed = row[0], at + 1, 0
+                    if time.monotonic() > self._deadline:
+                        self.whole = False
+                        return None
+                return None
+            except sqlite3.DatabaseError:
+                self.whole = False
+            # Python reads a row ahead: this one may come before the damage.
+            one = self._one(start, back, at)
+            for row in one:
+                yield row
+                last = row[0]
+            at, failed = at + 1, 0 if one else failed + 1
+        return last if isinstance(last, int) else 0
+
+    def _select(
+        self, start: int | None, back: bool = False, at: int = 0, limit: int = -1
+    ) -> sqlite3.Cursor:
+        """Select rows from the number `start` on, without the first `at`."""
+        beyond = "" if start is None else f"WHERE {self._keys[0]} >= {start}"
+        order = ", ".join(f"{key} {'DESC' if back else 'ASC'}" for key in self._keys)
+        return self._db.execute(
+            f"SELECT {', '.join(self._columns)} FROM {self._name} {beyond} "
+            f"ORDER BY {order} LIMIT {limit} OFFSET {at}"
+        )
+
+    def _one(self, start: int | None, back: bool, at: int) -> list[Row]:
+        try:
+            return self._select(start, back, at, limit=1).fetchall()
+        except sqlite3.DatabaseError:
+            return []
+
+    def _past(self, last: int) -> int | None:
+        """Find by doubling steps the number behind the damage after `last`; None if all is."""
+        bad, step = last, 1
+        while not self._is_readable(bad + step):
+            bad, step = bad + step, 2 * step
+            if bad + step > _LAST:
+                return None
+        good = bad + step
+        while good - bad > 1:
+            middle = (good + bad) // 2
+            if self._is_readable(middle):
+                good = middle
+            else:
+                bad = middle
+        return good
+
+    def _is_readable(self, number: int) -> bool:
+        """Check whether the first row from `number` on can be read; so can it where none is."""
+        try:
+            self._select(number, limit=1).fetchall()
+        except sqlite3.DatabaseError:
+            return False
+        return True
+
+
+def derive(db: sqlite3.Connection) -> None:
+    """Make anew, out of the events, what was lost of patterns, edges and occurrences."""
+    db.execute(
+        "INSERT OR IGNORE INTO patterns SELECT content_id, pattern_name, NULL, language, snapshot, "
+        "min(timestamp) FROM events GROUP BY content_id"
+    )
+    db.execute(
+        "INSERT OR IGNORE INTO occurrences SELECT file_path, qualified_name, content_id, max(seq) "
+        "FROM events WHERE file_path IS NOT NULL AND implied = 0 GROUP BY 1, 2, 3"
+    )
+    # Events are numbered on from the last that is left, and must come after all occurrences.
+    last = "coalesce((SELECT max(seq) FROM events), 0)"
+    db.execute(
+        f"UPDATE occurrences SET last_seq = last_seq - max(0, ?1 - {last})",
+        db.execute("SELECT coalesce(max(last_seq), 0) FROM occurrences").fetchone(),
+    )
+    query = "SELECT content_id, parent_pattern_ids, edge_type, event_id FROM events"
+    edges = [
+        (child, parent, edge_type or "derived_from", event_id)
+        for child, parents, edge_type, event_id in db.execute(f"{query} WHERE edge_type NOT NULL")
+        for parent in parents.split()
+        if parent != child
+    ]
+    db.executemany("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?)", edges)
+    marked = "SELECT content_id, pattern_id, 'derived_from', event_id FROM events"
+    db.execute(f"INSERT OR IGNORE INTO edges {marked} WHERE pattern_id != content_id")
