@@ -46,14 +46,14 @@ def failure(error: str, kind: str | None = None) -> dict[str, object]:
 def test_an_answer_is_sorted_by_whose_fault_it_is(
     status: int, body: object, verdict: Verdict
 ) -> None:
-    assert answers.sort(status, body).verdict is verdict
+    assert answers.classify(status, body).verdict is verdict
 
 
 def test_a_schema_error_names_the_event() -> None:
     place = ["body", "events", 7, "pattern_name"]
-    assert answers.sort(422, {"detail": [{"loc": place, "msg": "too long"}]}).culprit == 7
-    assert answers.sort(422, {"detail": [{"loc": ["body", "events"]}]}).culprit is None
-    assert answers.sort(422, {"detail": "no"}).culprit is None
+    assert answers.classify(422, {"detail": [{"loc": place, "msg": "too long"}]}).culprit == 7
+    assert answers.classify(422, {"detail": [{"loc": ["body", "events"]}]}).culprit is None
+    assert answers.classify(422, {"detail": "no"}).culprit is None
 
 
 def test_a_batch_is_answered_event_by_event() -> None:
@@ -108,6 +108,6 @@ def test_a_hostile_retry_after_keeps_nobody_waiting(header: str) -> None:
 
 
 def test_a_reason_cannot_drive_a_terminal() -> None:
-    reason = answers.sort(400, {"detail": "\x1b[2Jgone" + "x" * 1000}).reason
+    reason = answers.classify(400, {"detail": "\x1b[2Jgone" + "x" * 1000}).reason
     assert reason.isprintable()
     assert len(reason) <= answers.MAX_REASON

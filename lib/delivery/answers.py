@@ -75,7 +75,9 @@ _BY_STATUS = {
 }
 
 
-def sort(status: int, body: object, retry_after: "str | None" = None, now: float = 0.0) -> Answer:
+def classify(
+    status: int, body: object, retry_after: "str | None" = None, now: float = 0.0
+) -> Answer:
     """Classify the answer to a request that was not accepted as a whole.
 
     `body` is the parsed answer, None if it is no JSON; `now`: seconds since 1970.

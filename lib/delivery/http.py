@@ -124,7 +124,7 @@ class Reader:
         if not batch and answers.is_accepted(self.status, body):
             return [Answer(Verdict.DELIVERED)]
         retry_after = self.headers.get("Retry-After")
-        return [answers.sort(self.status, body, retry_after, time.time())] * size
+        return [answers.classify(self.status, body, retry_after, time.time())] * size
 
 
 def of_error(error: Exception) -> Answer:
