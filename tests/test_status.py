@@ -100,6 +100,7 @@ def test_the_worst_of_it_fits_one_screen(
         "service": {
             "url": "https://patterns.example.com:8443/team", "last_delivery": now,
             "problem": "unwell: HTTP 503: \x9b31m" * 4, "next_attempt_in": 42.0,
+            "backlog": None,
         },
         "circuit_breaker": {"state": "open", "available_in": 31.0},
         "ledgers_put_aside": 0, "health": {},

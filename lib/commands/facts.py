@@ -8,7 +8,7 @@ from math import isnan
 from typing import Any, TypedDict
 
 from lib.commands.setup import link
-from lib.delivery.backoff import SECTION, Backoff
+from lib.delivery.backoff import RECOVERING, SECTION, Backoff
 from lib.delivery.breaker import shared_breaker
 from lib.flusher import mending, plugin_environment
 from lib.ledger.history import History
@@ -16,6 +16,7 @@ from lib.ledger.recording import KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED, FILE_NAME
 from lib.spool import outbox, tally, wake
 from lib.spool.books import totals
+from lib.spool.outbox import Waiting
 from lib.system import bundle, packages
 from lib.system.settings import Settings
 from lib.system.state import FILE_NAME as STATE_FILE
@@ -31,12 +32,16 @@ NO_SERVICE = "none: the embedded ledger only"
 
 
 class Service(TypedDict):
-    """The service; `problem` is None while there is none, `next_attempt_in` is in seconds."""
+    """The service; `problem` is None while there is none, `next_attempt_in` is in seconds.
+
+    `backlog` says why events wait though there is no problem.
+    """
 
     url: str | None
     last_delivery: str | None
     problem: str | None
     next_attempt_in: float
+    backlog: str | None
 
 
 class Environment(TypedDict, total=False):
@@ -104,7 +109,7 @@ def gather(directory: str) -> Facts:
         "command": link.typed(bundle.root()),
         "circuit_breaker": shared_breaker(settings, state).get_state(),
         "health": state.section("health"),
-        "service": _service(state),
+        "service": _service(state, waiting, run.get("last_run")),
         "environment": _environment(state),
         "interpreter": state.section(mending.SECTION),
         "flusher": {
@@ -125,14 +130,20 @@ def _read_ledger(path: str) -> tuple[dict[str, int], str | None]:
         return history.counters(), history.last_capture()
 
 
-def _service(state: StateFile) -> Service:
+def _service(state: StateFile, waiting: list[Waiting], last_run: object) -> Service:
     known = state.section(SECTION)
-    verdict = known.get("verdict")
+    verdict, backlog = known.get("verdict"), None
+    if waiting and known.get("url") and not verdict:
+        if Backoff(known).phase == RECOVERING:
+            backlog = "it works again after an outage, and what waited is sent in growing steps"
+        elif since(last_run) < since(timestamp(waiting[0].captured_ns)):
+            backlog = "the last run left them, mostly for lack of time; the next one goes on"
     return {
         "url": known.get("url"),
         "last_delivery": known.get("last_delivery"),
         "problem": f"{verdict}: {known.get('reason')}" if verdict else None,
         "next_attempt_in": round(Backoff(known).wait(), 1),
+        "backlog": backlog,
     }
 
 

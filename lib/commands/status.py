@@ -114,6 +114,8 @@ def _service(found: Facts, now: float) -> list[tuple[str, Cell]]:
         wait = service["next_attempt_in"]
         again = f"; asked again in {age(wait)} at the earliest" if wait else ""
         rows.append(("problem", (f"{service['problem']}{again}", WORSE)))
+    if service["backlog"]:
+        rows.append(("backlog", (f"{found['pending']} wait: {service['backlog']}", BAD)))
     return [*rows, ("circuit", _circuit(found["circuit_breaker"]))]
 
 

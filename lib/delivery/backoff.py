@@ -4,10 +4,13 @@ Every run of every flusher is a process of its own, so this lives in the shared 
 Nothing here waits: a run that is not due ends. Time as in `lib.system.clock`.
 
 Back-off is exponential with full jitter (AWS Architecture Blog, "Exponential Backoff And
-Jitter", 2015). The budget counts in requests that healthy running would take: while the service
-fails, a burst of edits earns 1.1 of them, while it recovers 1.6, and every request spends one. So
-an outage costs no more than 1.1 times, and a recovery of many clients at once no more than twice
-the usual load.
+Jitter", 2015). While the service fails, the budget counts in requests that healthy running would
+take: a burst of edits earns 1.1 of them, and every request spends one. So an outage costs no more
+than 1.1 times the usual load.
+
+While it recovers, success earns. After the first request that is answered well two may follow, then
+four, up to WINDOW, with a pause of random length before each such step. A slow answer halves the
+steps and doubles the pauses; a failure takes all that was earned, and doubles the pauses too.
 """
 
 import random
@@ -20,8 +23,12 @@ SECTION = "delivery"
 BASE_SECONDS = 2.0
 MAX_SECONDS = 300.0
 EARNED_FAILING = 1.1
-EARNED_RECOVERING = 1.6
 MAX_CREDITS = 2.0
+# The most requests between two pauses of a recovery, and the shortest pause on average.
+WINDOW = 32
+PAUSE_SECONDS = 2.0
+# An answer that takes longer is a sign of load: the service takes a quarter of a second for 100.
+SLOW_SECONDS = 2.0
 FAILING, RECOVERING, WELL = "failing", "recovering", "well"
 
 
@@ -57,26 +64,30 @@ class Backoff:
 
     def wait(self) -> float:
         """Return seconds until the service may be asked again, 0.0 for now."""
-        if self.phase != FAILING:
+        if self.phase == WELL or (self.phase == RECOVERING and self._credits() >= 1.0):
             return 0.0
         delay = min(_number(self.state, "delay"), MAX_SECONDS)
-        return max(0.0, delay - self._clock.since(self.state.get("failed")))
+        return max(0.0, delay - self._clock.since(self.state.get("delayed")))
 
     def earn(self, requests: int) -> None:
-        """Add to the budget for new events that would normally take so many `requests`."""
-        if self.phase != WELL:
-            rate = EARNED_FAILING if self.phase == FAILING else EARNED_RECOVERING
-            credits = _number(self.state, "credits") + rate * requests
-            self.state["credits"] = round(min(credits, max(MAX_CREDITS, rate * requests)), 6)
+        """Add to the budget of an outage for new events that would take so many `requests`."""
+        if self.phase == FAILING:
+            earned = EARNED_FAILING * requests
+            self.state["credits"] = round(
+                min(self._credits() + earned, max(MAX_CREDITS, earned)), 6
+            )
 
     def has_credit(self) -> bool:
-        """Check whether the budget allows a request now."""
-        return self.phase == WELL or _number(self.state, "credits") >= 1.0
+        """Check whether the budget allows a request, now or after `wait`."""
+        return self.phase != FAILING or self._credits() >= 1.0
 
     def spend(self) -> None:
         """Take one request from the budget."""
+        if self.phase == RECOVERING and self._credits() < 1.0:  # its pause is over
+            window = 2.0 * max(0.5, _number(self.state, "window"))
+            self.state["window"] = self.state["credits"] = min(window, WINDOW)
         if self.phase != WELL:
-            self.state["credits"] = round(max(0.0, _number(self.state, "credits") - 1.0), 6)
+            self.state["credits"] = round(max(0.0, self._credits() - 1.0), 6)
 
     def failed(self, verdict: str, reason: str, retry_after: float | None = None) -> None:
         """Note that a request failed; the service asked to wait `retry_after` seconds."""
@@ -86,26 +97,45 @@ class Backoff:
         if retry_after is not None:
             # The jitter on top: what is told to all clients must not bring them back together.
             delay = min(retry_after + delay, MAX_SECONDS)
+        if self.phase == RECOVERING:
+            self.state["pause"] = min(2.0 * _number(self.state, "pause"), MAX_SECONDS)
         if self.phase == WELL:
             # The request that found the failure would have been made in any case.
             self.state["credits"] = 0.0
         self.state.update(
-            phase=FAILING, failures=failures, delay=delay, failed=self._clock.now(),
+            phase=FAILING, failures=failures, delay=delay, delayed=self._clock.now(),
             verdict=verdict, reason=reason,
         )  # fmt: skip
 
-    def succeeded(self) -> None:
-        """Note that the service did its part."""
-        if self.phase == FAILING:
-            self.state["phase"] = RECOVERING
-        for name in ("failures", "delay", "failed", "verdict", "reason"):
+    def succeeded(self, seconds: float = 0.0) -> None:
+        """Note that the service did its part, and took so many `seconds` for it."""
+        for name in ("failures", "verdict", "reason"):
             self.state.pop(name, None)
+        if self.phase == FAILING:
+            self.state.update(phase=RECOVERING, window=1.0, credits=0.0)
+        if self.phase == RECOVERING:
+            self._step(seconds > SLOW_SECONDS)
+
+    def _step(self, is_slow: bool) -> None:
+        """Adapt window and pause of a recovery to an answer; begin a pause if nothing is left."""
+        pause = max(PAUSE_SECONDS, _number(self.state, "pause"))
+        pause = min(2.0 * pause if is_slow else pause, MAX_SECONDS)
+        if is_slow:
+            self.state.update(window=_number(self.state, "window") / 4.0, credits=0.0)
+        if self._credits() < 1.0:
+            delay = self._uniform(0.5, 1.5) * pause
+            self.state.update(delay=delay, delayed=self._clock.now())
+            pause = pause if is_slow else pause / 2.0
+        self.state["pause"] = pause
 
     def drained(self) -> None:
         """Note that nothing is left to send, which ends a recovery."""
         if self.phase == RECOVERING:
-            for name in ("phase", "credits"):
+            for name in ("phase", "credits", "window", "pause", "delay", "delayed"):
                 self.state.pop(name, None)
+
+    def _credits(self) -> float:
+        return _number(self.state, "credits")
 
 
 def _number(state: State, key: str) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lib.delivery import answers
 from lib.delivery.answers import Failed, Verdict
 from lib.delivery.approval import Approvals, Destination, Refused
-from lib.delivery.backoff import SECTION, Backoff
+from lib.delivery.backoff import RECOVERING, SECTION, Backoff
 from lib.delivery.breaker import shared_breaker
 from lib.delivery.drive import drive, supervised
 from lib.delivery.engine import BATCH, Engine
@@ -103,6 +103,17 @@ class Dispatch:
         if self._backoff.state.get("verdict") == INCOMPLETE:
             return INCOMPLETE_SECONDS
         return self._gate.wait()
+
+    def resumes_in(self, complete: bool) -> float:
+        """Return seconds until the service takes more of what waits; infinity if it may not.
+
+        `complete`: all that was there was looked at.
+        """
+        if self.open:
+            return float("inf") if complete else 0.0
+        state = self._backoff.state
+        paused = self._backoff.phase == RECOVERING and "verdict" not in state
+        return self._gate.wait() if paused else float("inf")
 
     def begin(self, events: int) -> None:
         """Let the budget grow for new events, and decide whether the service may be asked."""

@@ -9,6 +9,7 @@ from lib.system.timestamps import timestamp
 
 OVER_BUDGET = "the retry budget is spent"
 OPEN_CIRCUIT = "the circuit is open"
+PAUSE = "what waited during an outage is sent in steps, with a pause between them"
 
 
 class Circuit:
@@ -57,6 +58,7 @@ class Gate(Circuit):
         self._circuit = breaker
         self._clock = clock
         self._forced = forced
+        self._entered: object = None
 
     def wait(self) -> float:
         """Return seconds until back-off and circuit let the service be asked."""
@@ -70,9 +72,12 @@ class Gate(Circuit):
         """Ask for one request to be let through, as `Circuit.enter`."""
         if not self._forced and not self.backoff.has_credit():
             return OVER_BUDGET
+        if not self._forced and self.backoff.wait() > 0:
+            return PAUSE
         refusal = super().enter()
         if not refusal:
             self.backoff.spend()
+        self._entered = self._clock.now()
         return refusal
 
     def answered(self, answer: Answer) -> bool:
@@ -85,6 +90,6 @@ class Gate(Circuit):
             return False
         if self._forced and self._circuit.get_state()["state"] != CLOSED:
             self._circuit.reset()
-        self.backoff.succeeded()
+        self.backoff.succeeded(self._clock.since(self._entered))
         self.backoff.state["last_delivery"] = timestamp(int(self._clock.wall() * 1e9))
         return True

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from lib.delivery.approval import Approvals
@@ -40,6 +40,7 @@ LINGER_SECONDS = 1.5
 POLL_SECONDS = 0.1
 # Keeping the bounds looks at every file that waits.
 TIDY_SECONDS = 5.0
+NEVER = float("inf")
 
 
 def main(directory: str, data: str = "", mend: str = "") -> None:
@@ -61,8 +62,11 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
     if files.refusal(directory) or (is_chosen and own_directory.is_foreign(directory)):
         return
     try:
-        Flusher(directory, settings).run_detached(lambda: hook_image.keep_compiled(root, directory))
-    except OSError as error:
+        flusher = Flusher(directory, settings)
+        flusher.run_detached(lambda: hook_image.keep_compiled(root, directory))
+        if flusher.has_more():
+            wake.wake(directory, root, dict(os.environb), data)
+    except (OSError, wake.Stale) as error:
         log(directory, f"{type(error).__name__}: {error}")
     if mend or not packages.are_at_home(root):
         from lib.flusher import mending
@@ -84,8 +88,7 @@ class Flusher:
         progress: called with the numbers of events done and still waiting after each batch.
         make_lock: makes the lock.
 
-    `delivered` counts the events that this object acknowledged; `problem` is the service's, "" if
-    there is none.
+    `delivered` counts the events that this object acknowledged; `problem` is the service's, or "".
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class Flusher:
         self._forced = False
         self._kept: set[str] = set()
         self._tidy_at = 0.0
+        self._resumes_at = NEVER  # when the service takes more of what waited during an outage
         # What the spool may grow by, in bytes, before its bounds are looked at again.
         self._room = 0.0
 
@@ -129,17 +133,21 @@ class Flusher:
     def run_once(self, timeout: float) -> bool:
         """Drain now, waiting up to `timeout` seconds for another run to end.
 
-        A person or a program asked, so the service is asked whatever its state, and there is no
-        deadline but the requests' own. Returns whether nothing is left. Raises OSError;
-        TimeoutError if the other run did not end.
+        Somebody asked, so the service is asked whatever its state, without a deadline. Returns
+        whether nothing is left. Raises OSError; TimeoutError if the other run did not end.
         """
         self._forced = True
-        self._deadline = float("inf")
+        self._deadline = NEVER
         if not self._hold(timeout, self._drain):
             raise TimeoutError("another flusher is at work")
         while self._is_due() and self._hold(0.0, self._drain):
             pass
         return not self._failed and not inbox.has_pending(self.directory)
+
+    def has_more(self) -> bool:
+        """Check whether a run that got on was ended by its deadline alone: another may go on."""
+        left = self._resumes_at < NEVER or (self._is_late() and self._has_news())
+        return left and self.delivered > 0 and not self._failed
 
     def _hold(self, timeout: float, work: Callable[[], None]) -> bool:
         """Call `work` under the lock; False if it was not to be had within `timeout` seconds."""
@@ -173,19 +181,21 @@ class Flusher:
 
     def _drain_and_linger(self) -> None:
         self._drain()
-        quiet_until = time.monotonic() + LINGER_SECONDS
-        while not self._failed and not self._is_late() and time.monotonic() < quiet_until:
+        until = time.monotonic() + LINGER_SECONDS
+        while not self._failed and not self._is_late():
+            if time.monotonic() >= until and self._resumes_at >= self._deadline:
+                break
             time.sleep(POLL_SECONDS)
-            if self._has_news():
+            if self._has_news() or time.monotonic() >= self._resumes_at:
                 self._drain()
-                quiet_until = time.monotonic() + LINGER_SECONDS
+                until = time.monotonic() + LINGER_SECONDS
 
     def _drain(self) -> None:
         write_marker_files(self.directory)
         self._failed, before = "", self.delivered
-        for warning in self.settings.warnings:
-            log(self.directory, warning)
         try:
+            for warning in self.settings.warnings:
+                log(self.directory, warning)
             salvage.work_with(self.directory, self._drain_into, check=self._forced)
         except Exception as error:
             # Whatever it was: a flusher that dies in silence would be missed by nobody.
@@ -194,8 +204,7 @@ class Flusher:
             self._keep_bounds()
         now = timestamp(time.time_ns())
         finished = {"last_run": now, "last_error": self._failed or None}
-        if self.delivered > before:
-            finished["last_delivery"] = now
+        finished |= {"last_delivery": now} if self.delivered > before else {}
         self.state.update("flusher", lambda section: section.update(finished))
 
     def _drain_into(self, ledger: Ledger) -> None:
@@ -219,6 +228,7 @@ class Flusher:
                 log(self.directory, f"the service has not got all events: {dispatch.problem}")
             self.problem = dispatch.problem
             dispatch.close(drained=drain.complete and not self._kept)
+            self._resumes_at = time.monotonic() + dispatch.resumes_in(drain.complete)
             wake.hold_off(self.directory, dispatch.hold_off() if self._kept else 0.0)
 
     def _tidy(self, passage: Passage) -> None:

@@ -141,6 +141,11 @@ def _asked(site: Site, url: str, problem: str) -> Finding:
         return Finding(WARNING, f"{url} says that it is degraded", fix)
     if problem:
         return Finding(WARNING, f"{url} answers, but: {problem}", SYNC)
+    backlog = site.status and site.status["service"]["backlog"]
+    if site.status and backlog:
+        text = f"{url} is well, and {site.status['pending']} events wait: {backlog}"
+        running = site.status["flusher"]["running"]
+        return Finding(OK, text) if running else Finding(WARNING, text, f"{SYNC} sends them now")
     return Finding(OK, f"{url} is well")
 
 
