@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.delivery.breaker import LEASE, SUCCESS_INTERVAL
+from lib.delivery import circuit
+from lib.delivery.breaker import LEASE, SUCCESS_INTERVAL, Breaker, shared_breaker
 from lib.delivery.circuit import Permit
 from lib.resilience import CircuitBreaker, MemoryStorage, SharedStorage, Storage
 from lib.resilience.testing import FakeClock
-from lib.system.state import State
+from lib.system.settings import Settings
+from lib.system.state import State, StateFile
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,13 +32,13 @@ async def fail() -> str:
     raise ConnectionError("refused")
 
 
-def acquire(breaker: CircuitBreaker) -> Permit:
+def acquire(breaker: Breaker) -> Permit:
     permit = breaker.try_acquire()
     assert permit
     return permit
 
 
-def fail_times(breaker: CircuitBreaker, times: int) -> None:
+def fail_times(breaker: Breaker, times: int) -> None:
     for _ in range(times):
         breaker.record_failure(acquire(breaker))
 
@@ -675,3 +677,51 @@ def test_the_package_loads_a_name_when_it_is_asked_for() -> None:
     assert set(lib.resilience.__all__) <= set(dir(lib.resilience))
     with pytest.raises(AttributeError, match="Nothing"):
         lib.resilience.Nothing  # noqa: B018
+
+
+def test_the_circuit_of_a_home_opens_again_at_a_moment_of_its_own() -> None:
+    clock = FakeClock()
+    waits = []
+    for _ in range(50):
+        breaker = Breaker(1, 60, clock=clock, jitter=0.25)
+        fail_times(breaker, 1)
+        waits.append(breaker.available_in())
+        assert breaker.available_in() == waits[-1]
+    assert 45 <= min(waits) < 50
+    assert 55 < max(waits) <= 60
+    assert len(set(waits)) > 10
+
+
+def test_each_opening_draws_anew_and_the_trial_comes_when_it_was_said() -> None:
+    clock = FakeClock()
+    breaker = Breaker(1, 60, clock=clock, jitter=0.25)
+    fail_times(breaker, 1)
+    waits = set()
+    for _ in range(20):
+        waits.add(round(breaker.available_in(), 3))
+        assert breaker.try_acquire() is None
+        clock.advance(breaker.available_in())
+        breaker.record_failure(acquire(breaker))
+    assert len(waits) > 5
+
+
+def test_the_flushers_circuit_has_a_moment_of_its_own_and_the_librarys_is_exact(
+    tmp_path: Path,
+) -> None:
+    state, clock = StateFile(f"{tmp_path}/state.json"), FakeClock()
+    mine = shared_breaker(Settings({}), state, clock)
+    mine.failure_threshold = 1
+    waits = set()
+    for _ in range(10):
+        mine.reset()
+        fail_times(mine, 1)
+        waits.add(round(mine.available_in(), 3))
+        public = CircuitBreaker(1, 60, storage=SharedStorage(state, "breaker"), clock=clock)
+        assert public.available_in() == 60
+    assert len(waits) > 3
+
+
+@pytest.mark.parametrize("spread", [None, "x", -1, 2, float("nan"), [], True])
+def test_a_spread_that_is_none_is_taken_for_none(spread: object) -> None:
+    opened = {"opened": FakeClock().now(), "spread": spread}
+    assert 45 <= circuit.open_for(opened, 60, 0.25) <= 60

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lib.system.state import State, StateFile
 
 LEASE = 30.0
+JITTER = 0.25
 # Successes in a row are counted in memory and stored this often, in seconds.
 SUCCESS_INTERVAL = 10.0
 # Seconds: whoever waits exactly `available_in` is let in, though sums of floats are not exact.
@@ -40,7 +41,7 @@ class Breaker:
 
     Args:
         failure_threshold: failures in a row that open the circuit.
-        timeout: seconds the circuit stays open.
+        timeout: seconds the circuit stays open, less up to the share `jitter` of them.
         half_open_max_calls: trial calls at a time.
         storage: where the state lives; None: in memory.
         clock: what time is measured by.
@@ -59,11 +60,13 @@ class Breaker:
         storage: Storage | None = None,
         clock: Clock | None = None,
         lease: float = LEASE,
+        jitter: float = 0.0,
     ) -> None:
         self.failure_threshold = failure_threshold
         self.timeout = timeout
         self.half_open_max_calls = half_open_max_calls
         self.lease = lease
+        self.jitter = jitter
         self.storage_errors = 0
         self._storage = storage or MemoryStorage()
         self._clock = clock or Clock()
@@ -177,7 +180,8 @@ class Breaker:
         if not isinstance(opened, dict):
             return CLOSED, 0.0
         try:
-            wait = _left(self.timeout, self._clock.since(opened))
+            total = circuit.open_for(state, self.timeout, self.jitter)
+            wait = _left(total, self._clock.since(opened))
             if wait:
                 return OPEN, wait
             return HALF_OPEN, self._wait_for_lease(state)
@@ -237,8 +241,8 @@ def shared_breaker(
     settings: Settings, state: "StateFile | str", clock: Clock | None = None
 ) -> Breaker:
     """Make the breaker of the flusher's service, whose state is in the file `state` for all."""
-    threshold, timeout = settings.failure_threshold, settings.breaker_timeout
-    return Breaker(threshold, timeout, storage=SharedStorage(state, "breaker"), clock=clock)
+    numbers = settings.failure_threshold, settings.breaker_timeout
+    return Breaker(*numbers, storage=SharedStorage(state, "breaker"), clock=clock, jitter=JITTER)
 
 
 def _left(total: float, passed: float) -> float:

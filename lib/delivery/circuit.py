@@ -3,8 +3,12 @@
 opened (instant) is there while the circuit is not closed; trials holds the leases of the calls
 that try it, each {"id", "since"}. epoch grows whenever the circuit opens or closes, and the
 outcome of a call counts only in the epoch that let it in: stragglers from before the circuit
-opened neither keep it open nor close it. The rest are counts and instants to look at.
+opened neither keep it open nor close it. spread (0 to 1) is drawn at each opening: what ends an
+outage ends it for everybody at once, and not all should come in the same second. The rest are
+counts and instants to look at.
 """
+
+import os
 
 from lib.system.storage import count
 
@@ -32,7 +36,16 @@ def open_now(state: "State", now: object) -> None:
     """Open the circuit, or open it again after a trial."""
     state["opened"] = now
     state["times_opened"] = count(state, "times_opened") + 1
+    state["spread"] = os.urandom(1)[0] / 255
     _turn(state)
+
+
+def open_for(state: "State", timeout: float, jitter: float) -> float:
+    """Return how long the circuit stays open: `timeout` seconds, less up to that share `jitter`."""
+    spread = state.get("spread")
+    if not isinstance(spread, (int, float)) or not 0 <= spread <= 1:
+        return timeout
+    return timeout * (1.0 - jitter * spread)
 
 
 def close(state: "State") -> None:
