@@ -111,7 +111,11 @@ def test_every_id_is_valid(code: str, language: str, pattern_type: str) -> None:
     assert identity.is_valid_id(identity.pattern_id(code, language, pattern_type)[:255])
 
 
-@pytest.mark.parametrize("bad", ["", "a/b", "../x", "a b", "a\n", "-x", "é", "x" * 256, None, 3])
+@pytest.mark.parametrize(
+    "bad",
+    ["", "../x", "a/../b", "a/./b", "a/.b", "a//b", "/a", "a/", "/", "a/-b", "a\\b", "a/b c", "a b",
+     "a\n", "-x", "é", "a/é", "x" * 256, None, 3],
+)  # fmt: skip
 def test_what_is_no_id(bad: object) -> None:
     assert not identity.is_valid_id(bad)
 
@@ -132,6 +136,35 @@ def test_what_is_no_id(bad: object) -> None:
 )
 def test_a_marker_in_any_comment_names_a_pattern(line: str) -> None:
     assert identity.marked_id(f"first\n{line}\nlast") == "auth-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("team/retry", "team/retry"),
+        ("team/cache */", "team/cache"),
+        ("team/cache*/", "team/cache"),
+        ("@team/ui/button.v2-->", ""),
+        ("a/b/c@2.", "a/b/c@2"),
+        ("team/", "team"),
+        ("team///", "team"),
+        ("team//a comment", "team"),
+        ("team/../etc", ""),
+        ("team/./x", ""),
+        ("../x", ""),
+        ("/team/x", ""),
+        ("//", ""),
+        ("team/" + "x" * 251, ""),
+        ("team/" + "x" * 250, "team/" + "x" * 250),
+    ],
+)
+def test_an_id_may_have_parts(text: str, found: str) -> None:
+    assert identity.marked_id(f"/* pattern-id: {text}\n*/") == found
+    assert not found or identity.is_valid_id(found)
+
+
+def test_no_language_or_type_brings_a_slash_into_an_id() -> None:
+    assert "/" not in identity.pattern_id("x = 1", "a/b", "c/d")
 
 
 @pytest.mark.parametrize(

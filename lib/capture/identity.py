@@ -59,10 +59,14 @@ def _word(text: str, limit: int) -> str:
 
 
 def is_valid_id(text: object) -> bool:
-    """Check that `text` is a valid id: 1-255 letters, digits and ._:+@-; the first alphanumeric."""
-    if not isinstance(text, str) or not 0 < len(text) <= MAX_ID:
+    """Check that `text` is a valid id: 1-255 letters, digits and ._:+@-/; each part alphanumeric.
+
+    What a slash separates is a part, and its first character is a letter or a digit.
+    """
+    if not isinstance(text, str) or len(text) > MAX_ID:
         return False
-    return _ID_CHARACTERS.issuperset(text) and text[0].isalnum()
+    parts = text.split("/")
+    return all(part[:1].isalnum() and _ID_CHARACTERS.issuperset(part) for part in parts)
 
 
 def marked_id(code: str) -> str:
@@ -101,10 +105,10 @@ def _id_after_marker(code: str, at: int) -> str:
 
 def _leading_id(text: str) -> str:
     end = 0
-    while end < len(text) and text[end] in _ID_CHARACTERS:
+    while end < len(text) and (text[end] in _ID_CHARACTERS or text[end] == "/"):
         end += 1
-    # A comment may close right behind the id ("x-->"), or a sentence end there.
-    found = text[:end].rstrip(".:-")
+    # A comment may begin or close right behind the id ("x-->"), or a sentence end there.
+    found = text[:end].partition("//")[0].rstrip(".:-/")
     return found if is_valid_id(found) else ""
 
 

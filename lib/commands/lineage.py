@@ -70,9 +70,10 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
 
     A file means what was recorded of it last; one that was not, what it holds. Raises CommandError.
     """
-    if history.knows(target):
-        return target, None
     names = names_of(target)
+    # An id with a slash may look like a path, and a file that was recorded goes before it.
+    if history.knows(target) and not ("/" in target and any(map(history.head, names))):
+        return target, None
     for path in filter(history.head, names):
         return history.head(path), File(path, on_disk.state(history, path))
     held = on_disk.id_of(names[0])
