@@ -147,6 +147,20 @@ def test_a_service_configured_later_learns_what_it_missed(
     assert sizes(server) == [2]
 
 
+def test_marked_ids_with_a_common_beginning_are_patterns_of_their_own(
+    outpost: Outpost, server: ServiceDouble
+) -> None:
+    for name in ("retry", "cache"):
+        outpost.write(f"/p/{name}.py", f"# pattern-id: team/{name}\nx = {len(name)}\n")
+    outpost.write("/p/hostile.py", "# pattern-id: team/../../etc\ny = 1\n")
+    assert outpost.flush()
+    outpost.assert_same_lineage()
+    applied = {e.pattern_id: e.body for e in server.events if e.event_type == "pattern_applied"}
+    assert applied.keys() == {"team/retry", "team/cache"}
+    data = applied["team/retry"]["pattern_data"]
+    assert (data["file_path"], data["language"]) == ("/p/retry.py", "python")
+
+
 def test_a_service_that_lost_its_data_is_told_again(
     outpost: Outpost, server: ServiceDouble
 ) -> None:

@@ -83,6 +83,21 @@ def test_a_story_reaches_the_service_as_it_is_in_the_ledger(
     outpost.assert_same_lineage()
 
 
+def test_a_creation_with_parents_keeps_its_edges_at_the_service(
+    server: ServiceDouble, outpost: Outpost
+) -> None:
+    tracker = PatternTracker(server.url)
+    asyncio.run(tracker.track_pattern_creation(CODE, CONTEXT))
+    parents = [id_of(CODE), "team/unheard-of"]
+    made = asyncio.run(tracker.track_pattern_creation("x = 1\n", CONTEXT, parents))
+    assert made["success"]
+    child = made["pattern_id"]
+    assert {(e.parent.pattern_id, e.child.pattern_id) for e in server.edges} == {
+        (parent, child) for parent in parents
+    }
+    outpost.assert_same_lineage()
+
+
 def test_without_a_service_the_story_is_in_the_ledger(outpost: Outpost) -> None:
     results = asyncio.run(tell(PatternTracker()))
     assert all(result["success"] for result in results)

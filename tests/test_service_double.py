@@ -151,6 +151,16 @@ def test_modification_of_itself_makes_a_cycle_on_retry(
     assert loop in server.edges
 
 
+def test_a_creation_loses_its_parents_and_a_fork_keeps_them(
+    server: ServiceDouble, client: Client
+) -> None:
+    client.track("created", "a")
+    client.ask("POST", TRACK, event("created", "b", "a"))
+    assert not server.edges
+    client.ask("POST", TRACK, event("forked", "c", "a"))
+    assert [edge.child.pattern_id for edge in server.edges] == ["c"]
+
+
 # Batches
 
 

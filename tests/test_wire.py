@@ -104,6 +104,25 @@ def test_id_time_and_session_travel_in_the_pattern_data() -> None:
     assert data["session_id"] == "s-1"
 
 
+def test_what_only_a_first_event_leaves_at_the_service_is_in_the_data_of_each() -> None:
+    event: Any = build(
+        "pattern_applied", Content("# pattern-id: team/retry\nx = 2", "/p/a.js"), path="/p/a.js",
+        tool_name="Write", captured_ns=10**18,
+    )  # fmt: skip
+    for body in wire.bodies(event, resolved(event)):
+        accepted(body)
+        told = {name: body["pattern_data"][name] for name in ("file_path", "language", "tool_name")}
+        assert told == {"file_path": "/p/a.js", "language": "javascript", "tool_name": "Write"}
+
+
+def test_a_file_path_that_no_database_holds_is_escaped_in_the_data_too() -> None:
+    event: Any = build("pattern_created", Content("x = 1", "a.py"), path="/p/\ud800", captured_ns=1)
+    (body,) = wire.bodies(event, resolved(event))
+    accepted(body)
+    assert body["pattern_data"]["file_path"] == body["file_path"] == "/p/\\ud800"
+    assert body["pattern_data"]["escaped"] == ["file_path", "pattern_data.file_path"]
+
+
 def test_a_pattern_is_never_its_own_parent() -> None:
     event = created()
     own = event["pattern_id"]

@@ -139,6 +139,10 @@ def _base(event: Event, resolved: "Resolved") -> Body:
     data = dict(details) if isinstance(details, dict) else {"value": details}
     data["event_id"] = event["event_id"]
     data.setdefault("captured_at", event["timestamp"])
+    # The service keeps these of a pattern's first event, but of others what is in here alone.
+    for name in ("file_path", "language", "tool_name"):
+        if given.get(name):
+            data.setdefault(name, given[name])
     # A pattern that came from itself would become a cycle when it is sent again.
     parents = [parent for parent in resolved["parents"] if parent != resolved["content_id"]]
     return _safe(

@@ -104,7 +104,7 @@ class Graph:
     def _create(self, event: Event) -> str:
         if _key(event) in self.nodes:
             return "already_exists"
-        self._grow(event)
+        self._grow({**event, "parent_pattern_ids": []})  # those of a creation are ignored
         return "created"
 
     def _apply_pattern(self, event: Event) -> str:
