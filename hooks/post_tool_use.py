@@ -1,5 +1,6 @@
 """PostToolUse: commits one event to the spool. Exits 0 in silence, whatever happens."""
 
+import gc
 import marshal
 import posix
 import sys
@@ -8,15 +9,14 @@ import sys
 sys.dont_write_bytecode = True
 try:
     root = __file__[: -len("/hooks/post_tool_use.py")]
-    if sys.version_info < (3, 10) and sys.argv[2:] != ["mend"]:
-        takeover = f"{root}/hooks/takeover.sh"
-        posix.execv("/bin/sh", ["sh", takeover, sys.executable, __file__, *sys.argv[1:2]])
     try:
+        gc.disable()  # the process ends before it has collected anything
         image = posix.open(f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image", 0)
         starter, modules = marshal.loads(posix.read(image, 1 << 20))
         exec(starter)
     except Exception:
-        sys.path.insert(0, root)
+        with open(root + "/hooks/without_image.py") as more:
+            exec(more.read())
     from lib.capture.hook import post_tool_use
 
     post_tool_use(root)

@@ -167,7 +167,7 @@ def test_a_full_disk_leaves_no_torn_file(bundle: Bundle) -> None:
 
 
 MODULES = {
-    "posix", "time", "marshal", "_json", "_sha256", "_sha2", "_signal", "io", "abc", "codecs",
+    "gc", "posix", "time", "marshal", "_json", "_sha256", "_sha2", "_signal", "io", "abc", "codecs",
 }  # fmt: skip
 
 
@@ -192,6 +192,8 @@ def test_the_hook_imports_nothing_but_builtins_and_itself(
     ours = {*hook_image.MODULES, *hook_image.PACKAGES}
     assert ours <= loaded
     assert loaded - ours - {"lib.hook"} <= MODULES
+    # Before a tool call nothing is hashed: of the image, that part is not loaded.
+    assert loaded.isdisjoint({"_sha256", "_sha2"}) == (imaged and stage == "pre")
 
 
 def _copy_of_bundle(tmp_path: Path, imaged: bool) -> Path:

@@ -5,8 +5,8 @@ code, and so is what a compiler or a kernel obeys though it is written as a comm
 coding declaration, a build constraint, a pragma. docs/identity.md has the table.
 """
 
+from lib.capture import strings
 from lib.capture.languages import block_comment, comment_openers
-from lib.capture.strings import spans
 
 _WHITE_SPACE = " \t\v\f"
 # Obeyed on the first line of a file, of whatever language.
@@ -71,7 +71,7 @@ def _in_strings(
     """Find the numbers of the lines that begin inside a string."""
     found: set[int] = set()
     number = at = 0
-    for begins, ends in spans(text, language, openers, block):
+    for begins, ends in strings.spans(text, language, openers, block):
         while number < len(lines) and at <= ends:
             if at > begins:
                 found.add(number)

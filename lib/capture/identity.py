@@ -38,8 +38,12 @@ def normalise(code: str, language: str) -> str:
     Newlines become "\n"; a byte-order mark, trailing white space, blank lines and lines that hold
     nothing but a comment are removed; nothing else changes. It is idempotent.
     """
-    text = code.removeprefix(MARK).replace("\r\n", "\n").replace("\r", "\n")
-    if any(space + "\n" in text for space in _WHITE_SPACE) or text[-1:] in _WHITE_SPACE:
+    text = code.removeprefix(MARK)
+    # One character is found ten times as fast as two.
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    ends = [space + "\n" for space in _WHITE_SPACE if space in text]
+    if any(end in text for end in ends) or text[-1:] in _WHITE_SPACE:
         text = "\n".join([line.rstrip(_WHITE_SPACE) for line in text.split("\n")])
     text = without_comments(text, language)
     while "\n\n" in text:

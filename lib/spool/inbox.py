@@ -4,9 +4,8 @@ Builtins only: the hook path imports this. Reading and acknowledging are the out
 """
 
 from lib.spool import tally
-from lib.system import files, json_codec
+from lib.system import digest, files, json_codec
 from lib.system.calls import posix
-from lib.system.digest import hex_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ TEMPORARY = files.TEMPORARY
 
 def file_name(event_id: str) -> str:
     """Name an event's file by a digest of its id, so that no input can choose the name."""
-    return f"{PREFIX}{hex_digest(event_id)[:32]}{SUFFIX}"
+    return f"{PREFIX}{digest.hex_digest(event_id)[:32]}{SUFFIX}"
 
 
 def commit(

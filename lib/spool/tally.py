@@ -5,9 +5,8 @@ entries with the same letter and key count once, so whoever may have been interr
 Builtins only: the hook path imports this.
 """
 
-from lib.system import files
+from lib.system import digest, files
 from lib.system.calls import posix
-from lib.system.digest import hex_digest
 
 FILE = "tally"
 # What can happen to a captured event, other than that the ledger counts it: it was captured, and
@@ -32,7 +31,7 @@ Entries = dict[str, "set[str]"]
 
 def key(name: str, captured_ns: int) -> str:
     """Make the key under which an event's file is counted, from its name and its date."""
-    return f"{hex_digest(name)[:_KEY_DIGITS]}.{captured_ns}"
+    return f"{digest.hex_digest(name)[:_KEY_DIGITS]}.{captured_ns}"
 
 
 def add(directory: str, outcome: str, *keys: str) -> None:

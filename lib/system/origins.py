@@ -53,17 +53,16 @@ def chosen_by_project(environ: "Mapping[str, str]", config_dir: str) -> "set[str
     The project is the client's, as it tells its hooks, and what lies around the working
     directory. `config_dir`: the client's own directory, whose settings are the user's.
     """
-    own = _identity(f"{config_dir}/settings.json") if config_dir else None
     found: set[str] = set()
-    for path in dict.fromkeys(
-        f"{directory}/{name}" for directory in _projects(environ) for name in _SETTINGS
-    ):
-        data, identity = _read(path)
-        if data:
-            named = _named_in(data, environ)
-            # Settings that say where the user's settings are cannot be these themselves.
-            if identity != own or not named.isdisjoint(PLACES):
-                found |= named
+    for directory in dict.fromkeys(_projects(environ)):
+        # Most have none, and one question costs less than two that fail.
+        for name in _SETTINGS if _is_there(f"{directory}/.claude") else ():
+            data, identity = _read(f"{directory}/{name}")
+            if data:
+                named = _named_in(data, environ)
+                # Settings that say where the user's settings are cannot be these themselves.
+                if identity != _identity(config_dir) or not named.isdisjoint(PLACES):
+                    found |= named
     return {name for name in found & environ.keys() if not is_harmless(name, environ[name])}
 
 
@@ -136,9 +135,17 @@ def _projects(environ: "Mapping[str, str]") -> "Iterator[str]":
         directory = directory.rpartition("/")[0]
 
 
-def _identity(path: str) -> "tuple[int, int] | None":
+def _is_there(path: str) -> bool:
     try:
-        status = posix.stat(path)
+        return posix.access(path, posix.F_OK)
+    except ValueError:
+        return False
+
+
+def _identity(config_dir: str) -> "tuple[int, int] | None":
+    """Tell which file the user's own settings are."""
+    try:
+        status = posix.stat(config_dir and f"{config_dir}/settings.json")
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino
