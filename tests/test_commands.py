@@ -1,6 +1,7 @@
 """The command line: answers, and one clear line where there is none."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -154,11 +155,16 @@ def test_without_a_home_there_is_a_clear_line(bundle: Bundle) -> None:
 def test_a_reader_that_leaves_early_is_no_error(edited: Bundle) -> None:
     import subprocess
 
-    line = f"{edited.root}/bin/pattern-tracker log | true"
-    done = subprocess.run(
-        ["/bin/sh", "-c", line], env=edited.environ, capture_output=True, check=False
-    )
-    assert done.stderr == b""
+    command = f"{edited.root}/bin/pattern-tracker"
+    for arguments in (["log"], ["log", "--json"], ["status"], ["stats"], ["lineage", "app.py"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            [command, *arguments],
+            env=edited.environ, stdout=writer, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (0, b""), arguments
 
 
 def test_the_command_works_through_a_link(edited: Bundle, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from importlib import import_module
 
 from lib import __version__
-from lib.commands import streams
+from lib.commands import pager, streams
 from lib.commands.common import CommandError
 from lib.system import packages
 
@@ -25,6 +25,8 @@ VERBS = {
     "trust": "let a service on another machine have the events",
     "completion": "a script that lets bash, zsh or fish complete these",
 }
+# Those whose output may be longer than a screen.
+LONG = ("log", "lineage", "stats", "export", "doctor", "quarantine")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         words = ["home", *words]
     options = parser(words).parse_args(words)
     try:
-        code: int = import_module(f"lib.commands.{options.verb}").run(options)
+        is_long = options.verb in LONG and not options.json and not vars(options).get("follow")
+        with pager.paged(is_long):
+            code: int = import_module(f"lib.commands.{options.verb}").run(options)
         sys.stdout.flush()
         return code
     except BrokenPipeError:

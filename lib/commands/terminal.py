@@ -131,7 +131,11 @@ def print_rows(rows: Sequence[Sequence[Cell]]) -> None:
         table.add_column(no_wrap=number < len(rows[0]) - 1, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(content), style) for content, style in row))
-    return Console(highlight=False, markup=False, emoji=False).print(table)
+    console = Console(highlight=False, markup=False, emoji=False)
+    with console.capture() as shown:
+        console.print(table)
+    # Not by rich, which takes it for an error that the reader has left.
+    return print(shown.get(), end="")
 
 
 def _print_plain(rows: Sequence[Sequence[Cell]]) -> None:
