@@ -206,6 +206,7 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
     settings.write_text('{ "env": {} }\n')
     (home / ".claude").mkdir()
     (home / ".claude" / "mine").write_text("")
+    (home / ".local").mkdir()
     seed(home / ".claude" / "hooks" / "pattern-tracker")
     done = run_install(home, "--project", cwd=project)
     assert done.returncode == 0, done.stderr
@@ -223,8 +224,8 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
     assert (done.returncode, str(bundle.spool) in done.stdout) == (0, True), done.stderr
     done = run_install(home, "--purge")
     assert (done.returncode, "nothing is installed" in done.stderr) == (1, True)
-    left = sorted(path.name for path in (home / ".claude").rglob("*"))
-    assert left == ["mine"]
+    left = sorted(str(path.relative_to(home)) for path in home.rglob("*"))
+    assert left == [".claude", ".claude/mine", ".local"]
 
 
 @pytest.mark.parametrize("order", [("--uninstall", "--purge"), ("--purge", "--uninstall")])
@@ -235,6 +236,7 @@ def test_to_uninstall_and_to_purge_is_to_purge(installed: Bundle, order: tuple[s
     assert done.returncode == 0, done.stderr
     assert not installed.spool.exists()
     assert not installed.root.exists()
+    assert not (installed.home / ".local").exists()
 
 
 def test_a_directory_with_more_than_ours_is_not_purged(tmp_path: Path) -> None:

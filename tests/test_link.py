@@ -33,14 +33,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return made
 
 
-def test_the_link_is_put_in_and_taken_out_with_its_directories(place: Place) -> None:
+def test_the_link_is_put_in_and_taken_out(place: Place) -> None:
     said = link.put(str(place.root))
     assert said == "(or pattern-tracker alone, once ~/.local/bin comes first in your PATH)\n"
     assert os.readlink(place.link) == str(place.command)
     assert link.typed(str(place.root)) == "~/.local/bin/pattern-tracker"
     assert link.put(str(place.root)) == said
     assert link.remove(str(place.root)) == f"Removed {place.link}\n"
-    assert sorted(path.name for path in place.home.iterdir()) == [".claude"]
+    assert [str(path) for path in (place.link.parents[1], place.link.parent)] == link.directories()
+    assert not list(place.link.parent.iterdir())
     assert link.remove(str(place.root)) == ""
 
 
@@ -145,4 +146,4 @@ def test_a_link_that_is_left_alone_is_taken_out(place: Place, verb: str) -> None
     shutil.rmtree(place.home / ".claude")
     done = run_install(place.home, verb)
     assert (done.returncode, f"Removed {place.link}" in done.stdout) == (0, True), done.stderr
-    assert list(place.home.iterdir()) == []
+    assert [path.name for path in place.home.rglob("*")] == [".local", "bin"]

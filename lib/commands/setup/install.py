@@ -217,7 +217,7 @@ def _alone(plan: Plan) -> Iterator[list[str]]:
     Yields the directories that were missing, those above first.
     """
     hooks, project = os.path.dirname(plan.root), os.path.dirname(plan.settings)
-    wanted = dict.fromkeys([plan.config, hooks, project])
+    wanted = dict.fromkeys([plan.config, hooks, project, *link.directories()])
     made = [path for path in wanted if not os.path.isdir(path)]
     if not os.path.isdir(hooks) and plan.options.verb != "install":
         # Nothing to wait for, and nowhere to say so.

@@ -40,7 +40,7 @@ def put(root: str) -> str:
 
 
 def remove(root: str) -> str:
-    """Remove the link to the bundle at `root`, and its directories if nothing else is in them.
+    """Remove the link to the bundle at `root`; its directories are whoever's that made them.
 
     Returns the line that says so, "" where there is no such link.
     """
@@ -51,13 +51,13 @@ def remove(root: str) -> str:
         os.unlink(path)
     except OSError as error:
         return f"{path} was left: {error.strerror}\n"
-    directory = os.path.dirname(path)
-    try:
-        os.rmdir(directory)
-        os.rmdir(os.path.dirname(directory))
-    except OSError:  # something is in it
-        pass
     return f"Removed {path}\n"
+
+
+def directories() -> list[str]:
+    """List the directories that `put` makes where they are missing, those above first."""
+    place = os.path.dirname(_place())
+    return [os.path.dirname(place), place] if place else []
 
 
 def preview(root: str, removal: bool) -> str:
