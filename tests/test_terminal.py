@@ -113,7 +113,10 @@ def on_a_terminal(told: Outpost, **environ: str) -> str:
     leader, follower = open_terminal()
     done = subprocess.run(
         [ROOT / "bin" / "pattern-tracker", "stats"], stdout=follower, check=True,
-        env={"PATH": os.environ["PATH"], "PAGER": "", "PATTERN_CACHE_DIR": str(told.directory), **environ},
+        env={
+            "PATH": os.environ["PATH"], "PAGER": "", "PATTERN_CACHE_DIR": str(told.directory),
+            **environ,
+        },
     )  # fmt: skip
     assert done.returncode == 0
     os.close(follower)

@@ -3,22 +3,17 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from lib.flusher.intake import Intake
-from lib.flusher.passage import Passage, Stage
-from lib.ledger import salvage
-from lib.ledger.store import Taken
+from lib.resilience.catching_up import CatchingUp, Tracker
 from lib.resilience.plain import plain, wrap
 from lib.spool import inbox, outbox, retention, tally
 from lib.spool.books import Accounts
-from lib.spool.outbox import Waiting
 from lib.spool.spooled import Event
-from lib.system import files, json_codec, logger
+from lib.system import files, logger
 from lib.system.files import make_private_directory
 from lib.system.lock import patient_lock
 from lib.system.settings import Settings
-from lib.system.timestamps import timestamp
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,15 +24,6 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 2.0
 # Events that come close together are synced together.
 SYNC_SECONDS = 0.02
-# A service that fails so often in a row is not asked for the rest.
-MAX_FAILURES_IN_A_ROW = 10
-
-
-class Tracker(Protocol):
-    """What `sync_cached_events` delivers through."""
-
-    async def track_lineage(self, **event_data: Any) -> object:
-        """Deliver one event body; raise an exception if it is not delivered."""
 
 
 class PatternCache:
@@ -140,75 +126,22 @@ class PatternCache:
         times is skipped and stays; so does everything while a flusher is at work, or once the
         client has failed too often in a row.
         """
-        stats = {"total_found": 0, "synced": 0, "failed": 0, "skipped": 0}
+        run = CatchingUp(self.cache_dir, api_client, max_retries)
         lock = patient_lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")
         try:
             waiting = outbox.pending(self.cache_dir)
-            stats["total_found"] = len(waiting)
-            if not waiting:
-                return stats
-            if not await _acquire(lock):
-                stats["skipped"] = len(waiting)
-                return stats
-            await self._sync(waiting, api_client, max_retries, stats)
+            run.counts["total_found"] = len(waiting)
+            if waiting and await _acquire(lock):
+                await run.deliver(waiting, self.under_way)
+            else:
+                run.counts["skipped"] = len(waiting)
         except Exception as error:
             self._errors += 1
             logger.warning("cached events could not be synced: %r", error)
         finally:
+            self._synced += run.delivered
             lock.release()
-        return stats
-
-    async def _sync(
-        self, waiting: list[Waiting], api_client: Tracker, max_retries: int, stats: dict[str, int]
-    ) -> None:
-        intake = Intake(self.cache_dir)
-        ledger = salvage.opened(self.cache_dir)
-        passage = Passage(self.cache_dir, ledger, intake)
-        try:
-            passage.recall({file.name for file in waiting})
-            in_a_row = 0
-            for file in waiting:
-                if in_a_row >= MAX_FAILURES_IN_A_ROW:
-                    stats["skipped"] += 1
-                    continue
-                outcome = await self._sync_one(passage, file, api_client, max_retries)
-                in_a_row = in_a_row + 1 if outcome == "failed" else 0
-                if outcome in stats:
-                    stats[outcome] += 1
-            passage.forget()
-        finally:
-            self._synced += passage.delivered
-            ledger.close()
-
-    async def _sync_one(
-        self, passage: Passage, file: Waiting, api_client: Tracker, max_retries: int
-    ) -> str:
-        """Deliver one file; return "synced", "failed", "skipped", or "" if another took it."""
-        name = file.name
-        if name in self.under_way:
-            return "skipped"
-        event = passage.read([file]).get(name)
-        if event is None:
-            return {Stage.WAITS: "skipped", Stage.REFUSED: "failed"}.get(passage.stage(name), "")
-        if _retries(event) >= max_retries or not _is_for(event, api_client):
-            return "skipped"
-        passage.take([Taken(name, file.key, event, waits=True)])
-        if passage.stage(name) is Stage.RECORDED:
-            try:
-                await api_client.track_lineage(**event["event_data"])
-            except Exception as error:
-                logger.warning("a cached event could not be delivered: %r", error)
-                self._count_retry(file, event)
-                return "failed"
-        passage.acknowledge([name])
-        return "synced"
-
-    def _count_retry(self, file: Waiting, event: Event) -> None:
-        event["retry_count"] = _retries(event) + 1
-        event["last_retry"] = timestamp(time.time_ns())
-        data = json_codec.dumps(event).encode()
-        path = f"{self.cache_dir}/{file.name}"
-        files.replace(path, data, sync=True, mtime_ns=file.captured_ns)
+        return run.counts
 
     async def cleanup_old_events(self) -> int:
         """Drop what is older than `max_age_days`, then the oldest beyond `max_cache_size_mb`.
@@ -269,19 +202,6 @@ def _sync_files(directory: str, names: list[str]) -> None:
             logger.warning("an event could not be synced: %r", error)
         finally:
             os.close(fd)
-
-
-def _retries(event: Event) -> int:
-    retries = event.get("retry_count")
-    return retries if isinstance(retries, int) else 0
-
-
-def _is_for(event: Event, api_client: object) -> bool:
-    """Check that `event` is kept for the service of `api_client`, or for any."""
-    given = getattr(api_client, "base_url", "")
-    url = given if isinstance(given, str) else ""
-    wanted = event.get("service_url") or Settings(os.environ).service_url.rstrip("/")
-    return not wanted or not url or wanted == url
 
 
 async def _acquire(lock: "AnyLock") -> bool:

@@ -7,33 +7,32 @@ task, the end of the process) leaves the file for the flusher.
 """
 
 import os
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lib.delivery.answers import Failed
-from lib.delivery.approval import Approvals, Destination, Refused
+from lib.delivery.approval import Refused
 from lib.delivery.drive import drive_async, supervised
 from lib.delivery.engine import Engine
 from lib.delivery.gate import OPEN_CIRCUIT, Circuit
 from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Intake
 from lib.flusher.passage import Passage
-from lib.ledger.store import Ledger, Taken, open_ledger
+from lib.ledger.store import Taken
 from lib.privacy.user_rules import Unusable
+from lib.resilience.addressee import Addressee
 from lib.resilience.cache import PatternCache
 from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.resilience.executor import ResilientExecutor
 from lib.resilience.health import DEFAULT_URL, Phase4HealthChecker
-from lib.resilience.plain import plain, wrap
+from lib.resilience.ledgers import Ledgers
+from lib.resilience.plain import plain, with_fields, wrap
 from lib.spool import inbox, outbox, tally
 from lib.spool.spooled import Event
 from lib.system import logger
 from lib.system.clock import Clock
-from lib.system.files import make_private_directory
 from lib.system.lock import patient_lock
-from lib.system.settings import Settings
 from lib.system.state import FILE_NAME, StateFile
 from lib.system.storage import MemoryStorage, SharedStorage, Storage
 
@@ -42,10 +41,6 @@ if TYPE_CHECKING:
 
 Result = dict[str, Any]
 TIMEOUT = 5.0
-BODY_FIELDS = (
-    "pattern_type", "pattern_version", "language", "parent_pattern_ids", "triggered_by",
-    "tool_name", "file_path", "edge_type", "transformation_type", "reason",
-)  # fmt: skip
 
 
 class TrackingError(Exception):
@@ -87,15 +82,11 @@ class ResilientAPIClient:
         self.timeout = timeout
         self.enable_caching = enable_caching
         self.enable_circuit_breaker = enable_circuit_breaker
-        self.refusal = ""
-        self._explicit = base_url
-        self._destination = self._find(base_url)
-        self.base_url = self._destination.url
+        self._addressee = Addressee(base_url)
+        self.base_url = self._addressee.url
         self._transport = transport
-        self._token: str | None = None
-        self._ledgers = threading.local()
-        self._inherited: list[object] = []
         self.cache = PatternCache(cache_dir)
+        self._ledgers = Ledgers(self.cache.cache_dir)
         state = StateFile(f"{self.cache.cache_dir}/{FILE_NAME}", patient_lock)
         if storage is None and self.cache.cache_dir:
             storage = partial(SharedStorage, state)
@@ -103,23 +94,9 @@ class ResilientAPIClient:
         self.executor = ResilientExecutor()
         self.circuit_breaker = CircuitBreaker(storage=stored("breaker"), clock=clock)
         self.health_checker = Phase4HealthChecker(
-            self.base_url or DEFAULT_URL,
-            storage=stored("health"),
-            clock=clock,
-            transport=transport,
+            self.base_url or DEFAULT_URL, storage=stored("health"), clock=clock, transport=transport
         )
         self._syncing: Any = None
-
-    def _find(self, base_url: str | None) -> Destination:
-        if base_url is not None:
-            return Destination(base_url.rstrip("/"))
-        url = Settings(os.environ).service_url
-        try:
-            return Approvals().destination(url) or Destination("")
-        except Refused as refused:
-            self.refusal = str(refused)
-            logger.warning("the service may not be used: %s", refused)
-            return Destination(url.rstrip("/"))
 
     async def track_pattern_resilient(
         self,
@@ -136,19 +113,8 @@ class ResilientAPIClient:
         event_id and data (what the destination said) where there is one. Never raises.
         """
         try:
-            body = {
-                "event_type": event_type,
-                "pattern_id": pattern_id,
-                "pattern_name": pattern_name,
-                "pattern_data": dict(pattern_data or {}),
-                **{name: kwargs[name] for name in BODY_FIELDS if kwargs.get(name) is not None},
-            }
-            extra = {k: v for k, v in kwargs.items() if k not in BODY_FIELDS and k != "event_id"}
-            body["pattern_data"] = {**extra, **body["pattern_data"]}
-            event = {"event_data": body}
-            if kwargs.get("event_id"):
-                event["event_id"] = kwargs["event_id"]
-            return await self.track_event(event)
+            named = dict(event_type=event_type, pattern_id=pattern_id, pattern_name=pattern_name)
+            return await self.track_event(with_fields(named, pattern_data or {}, kwargs))
         except Exception as error:
             logger.warning("an event could not be tracked: %r", error)
             return _result(False, False, f"not tracked: {error!r}")
@@ -159,7 +125,7 @@ class ResilientAPIClient:
         try:
             made = plain(wrap(event))
             # Another service than the flusher's: it must not take the event for delivered.
-            if self._explicit:
+            if self._addressee.is_given:
                 made["service_url"] = self.base_url
             try:
                 intake = Intake(self.cache.cache_dir)
@@ -169,8 +135,8 @@ class ResilientAPIClient:
             except Unusable as problem:
                 stored = await self._store(made)
                 return self._left(str(problem), stored, bool(stored))
-            name = inbox.file_name(made["event_id"])
             # From before it is there to be found: a sync of ours must not deliver it as well.
+            name = inbox.file_name(made["event_id"])
             self.cache.under_way.add(name)
             try:
                 stored = await self._store(made)
@@ -195,7 +161,7 @@ class ResilientAPIClient:
         if stored and claimed is None:
             return _result(False, True, "a flusher is delivering it", identifier)
         try:
-            passage = Passage(directory, self._ledger(), intake)
+            passage = Passage(directory, self._ledgers.own(), intake)
             if claimed is None:
                 passage.ledger.record_all([event])
             else:
@@ -220,10 +186,8 @@ class ResilientAPIClient:
         if not self.base_url:
             passage.settle(Outcome([parcel.name], {}, []), "")
             return ""
-        if self.refusal:
-            return self.refusal
         try:
-            token = await self._bearer()
+            token = await self._addressee.bearer()
         except Refused as refused:
             return str(refused)
         from lib.delivery.async_http import AsyncService
@@ -242,22 +206,10 @@ class ResilientAPIClient:
             return failed.answer.reason or "not delivered"
         return (parcel.problem or "not delivered") if parcel.left else ""
 
-    async def _bearer(self) -> str:
-        """Return the token, asked for once. Raises Refused."""
-        if self._token is None:
-            import asyncio
-
-            found = self._destination
-            # A command may take its time, and others of this process go on meanwhile.
-            command = found.command is not None
-            self._token = await asyncio.to_thread(found.bearer) if command else found.token
-        return self._token
-
     def _sync_in_background(self) -> None:
         """Start a sync of the events that wait, unless one runs: the service answers now."""
-        if self._syncing is not None and not self._syncing.done():
-            return
-        if self.enable_caching and inbox.has_pending(self.cache.cache_dir):
+        is_busy = self._syncing is not None and not self._syncing.done()
+        if self.enable_caching and not is_busy and inbox.has_pending(self.cache.cache_dir):
             self._syncing = self.executor.fire_and_forget(self.cache.sync_cached_events(self))
 
     async def track_lineage(self, **event_data: Any) -> Result:
@@ -269,7 +221,7 @@ class ResilientAPIClient:
         try:
             intake = Intake(directory)
             event = intake.clean(plain(wrap({"event_data": event_data})))
-            passage = Passage(directory, self._ledger(), intake)
+            passage = Passage(directory, self._ledgers.own(), intake)
             if passage.ledger.resolved(event["event_id"]) is None:
                 passage.ledger.record_all([event])
             problem = await self._send(passage, passage.parcel("", event))
@@ -288,29 +240,10 @@ class ResilientAPIClient:
             "health": self.health_checker.get_health_status(),
         }
 
-    def _ledger(self) -> Ledger:
-        """Return this thread's ledger, opened anew after a fork."""
-        kept = getattr(self._ledgers, "kept", None)
-        if not self.cache.cache_dir:
-            raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
-        if kept is not None and kept[0] == os.getpid() and not kept[1].is_in_place():
-            kept[1].close()
-            kept = None
-        if kept is None or kept[0] != os.getpid():
-            # Closing what a fork has inherited would disturb whoever it belongs to.
-            self._inherited.append(kept)
-            make_private_directory(self.cache.cache_dir)
-            kept = self._ledgers.kept = os.getpid(), open_ledger(self.cache.cache_dir)
-        ledger: Ledger = kept[1]
-        return ledger
-
 
 def _result(
     success: bool, cached: bool, message: str, event_id: str = "", data: Any = None
 ) -> Result:
     result: Result = {"success": success, "cached": cached, "message": message}
-    if event_id:
-        result["event_id"] = event_id
-    if data is not None:
-        result["data"] = data
-    return result
+    more = {"event_id": event_id, "data": data}
+    return result | {name: value for name, value in more.items() if value}

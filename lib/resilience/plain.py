@@ -11,6 +11,10 @@ from lib.system import json_codec
 from lib.system.timestamps import timestamp
 
 MAX_DEPTH = 40
+BODY_FIELDS = (
+    "pattern_type", "pattern_version", "language", "parent_pattern_ids", "triggered_by",
+    "tool_name", "file_path", "edge_type", "transformation_type", "reason",
+)  # fmt: skip
 
 
 def plain(value: Event) -> Event:
@@ -20,6 +24,17 @@ def plain(value: Event) -> Event:
         return value
     except (TypeError, ValueError, RecursionError):
         return cast(Event, {str(key): _plain(item, 1) for key, item in value.items()})
+
+
+def with_fields(
+    body: Mapping[str, Any], details: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make an event of `body`, its `details` and what else a caller gave: fields, and details."""
+    fields = {name: given[name] for name in BODY_FIELDS if given.get(name) is not None}
+    extra = {k: v for k, v in given.items() if k not in BODY_FIELDS and k != "event_id"}
+    event = {"event_data": {**body, **fields, "pattern_data": {**extra, **details}}}
+    identifier = given.get("event_id")
+    return {**event, "event_id": identifier} if identifier else event
 
 
 def wrap(event: Mapping[str, Any]) -> Event:
