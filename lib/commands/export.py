@@ -16,12 +16,10 @@ from lib.commands.common import (
     repository,
 )
 from lib.ledger.agent_trace import record
-from lib.ledger.history import Event, Filter, History
+from lib.ledger.history import Event, History
 from lib.system.places import real
 
 FORMATS = ("jsonl", "agent-trace")
-# Rows are read so many at a time: a ledger may be larger than memory.
-PORTION = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,16 +70,8 @@ def _print(lines: Iterator[dict[str, Any]], file: IO[str]) -> int:
     return count
 
 
-def _rows(history: History) -> Iterator[Event]:
-    seen, last = 0, history.last_seq()
-    while seen < last:
-        rows = history.events(Filter(after_seq=seen, up_to_seq=seen + PORTION))
-        yield from rows
-        seen += PORTION
-
-
 def _events(history: History, code: bool) -> Iterator[dict[str, Any]]:
-    for row in _rows(history):
+    for row in history.stream():
         event = {
             **row.public(),
             "content_id": row.content_id,
@@ -96,7 +86,7 @@ def _events(history: History, code: bool) -> Iterator[dict[str, Any]]:
 
 def _traces(history: History, root: str) -> Iterator[dict[str, Any]]:
     previous: dict[str, Event] = {}
-    for row in _rows(history):
+    for row in history.stream():
         if row.implied or not row.file_path:
             continue
         # Earlier versions recorded a file by the name of a link to it.

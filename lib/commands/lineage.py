@@ -116,7 +116,7 @@ class Drawing:
         self._history = history
         self._asked = asked
         self._diff = diff
-        self._names = history.names()
+        self._names = history.names(nodes)
         self._first = history.first_events(nodes)
         self._order = sorted(nodes, key=self._seq)
         self._id_width = 0

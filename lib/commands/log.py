@@ -18,7 +18,8 @@ from lib.commands.common import (
 )
 from lib.commands.terminal import UNBOUNDED, cropped_left, padded, print_line, relative, screen
 from lib.commands.when import instant, local
-from lib.ledger.history import Event, Filter, History
+from lib.ledger.filters import Filter
+from lib.ledger.history import Event, History
 from lib.ledger.store import FILE_NAME
 
 POLL_SECONDS = 0.3

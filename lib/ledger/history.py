@@ -1,8 +1,10 @@
 """Query the ledger: events by filters, the lineage of a pattern, and its code."""
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from lib.ledger.filters import ALL, Filter, after, escaped
 from lib.ledger.recording import head_of, storable, unpack
 from lib.ledger.store import Ledger
 
@@ -47,6 +49,11 @@ class Event(NamedTuple):
 
 _INNER = ("seq", "content_id", "edge_type", "snapshot", "before_snapshot", "implied")
 _SELECT = f"SELECT {', '.join(Event._fields)} FROM events WHERE"
+_OF_PATTERN = "(pattern_id = ?1 OR (content_id = ?1 AND content_id != pattern_id))"
+# So many events are read at a time: a ledger may be larger than memory.
+PORTION = 500
+# Among so many of the newest events one looks without an index first: there most are found.
+RECENT = 10_000
 
 
 class Edge(NamedTuple):
@@ -57,56 +64,38 @@ class Edge(NamedTuple):
     edge_type: str
 
 
-class Filter(NamedTuple):
-    """A filter of events; "", () and 0 do not restrict it.
-
-    Each of `files` is an absolute path, of a file or of a directory above it, or a path's last
-    components; `session` is the beginning of a session's id; `since` and `until` are ISO 8601 in
-    UTC, as the ledger's own times.
-    """
-
-    files: tuple[str, ...] = ()
-    session: str = ""
-    event_type: str = ""
-    since: str = ""
-    until: str = ""
-    after_seq: int = 0
-    up_to_seq: int = 0
-
-    def condition(self) -> tuple[str, list[object]]:
-        """Write the filter as an SQL condition with its parameters."""
-        terms: list[str] = ["seq > ?"]
-        values: list[object] = [self.after_seq]
-        one = "file_path = ? OR file_path LIKE ? ESCAPE '!' OR file_path LIKE ? ESCAPE '!'"
-        if self.files:
-            terms.append(f"({' OR '.join([one] * len(self.files))})")
-        for file in map(storable, self.files):
-            path = escaped(file.rstrip("/"))
-            values += [file, f"%/{path.lstrip('/')}", f"{path}/%"]
-        for term, value in (
-            ("instr(session_id, ?) = 1", storable(self.session)),
-            ("event_type = ?", self.event_type), ("seq <= ?", self.up_to_seq),
-            ("timestamp >= ?", self.since), ("timestamp <= ?", self.until),
-        ):  # fmt: skip
-            if value:
-                terms.append(term)
-                values.append(value)
-        return " AND ".join(terms), values
-
-
-ALL = Filter()
-
-
 class History(Ledger):
     """The ledger with the queries of its readers. Every method may raise sqlite3.Error."""
 
     def events(self, chosen: Filter = ALL, newest: int = -1) -> list[Event]:
         """List the `newest` events (-1: all) that match `chosen`, oldest first."""
+        return list(self.stream(chosen, newest))
+
+    def stream(self, chosen: Filter = ALL, newest: int = -1) -> Iterator[Event]:
+        """Yield the same events; however many they are, few of them are held at once."""
+        numbers = self._numbers(chosen, newest)
+        for start in range(0, len(numbers), PORTION):
+            some = numbers[start : start + PORTION]
+            marks = ", ".join("?" * len(some))
+            for row in self._db.execute(f"{_SELECT} seq IN ({marks}) ORDER BY seq", some):
+                yield Event(*row)
+
+    def _numbers(self, chosen: Filter, newest: int) -> "array[int]":
+        """Find the numbers of the `newest` events that match `chosen`, in ascending order."""
+        recent = max(chosen.after_seq, self.last_seq() - RECENT)
+        is_all = recent == chosen.after_seq
+        if is_all or newest > 0:
+            found = self._matches(chosen._replace(after_seq=recent), newest, "NOT INDEXED")
+            if is_all or len(found) == newest:
+                return found
+        return self._matches(chosen, newest, chosen.by_index())
+
+    def _matches(self, chosen: Filter, newest: int, index: str) -> "array[int]":
         condition, values = chosen.condition()
-        found = self._db.execute(
-            f"{_SELECT} {condition} ORDER BY seq DESC LIMIT ?", (*values, newest)
-        )
-        return [Event(*row) for row in found][::-1]
+        query = f"SELECT seq FROM events {index} WHERE {condition} ORDER BY seq DESC LIMIT ?"
+        found = array("q", (row[0] for row in self._db.execute(query, (*values, newest))))
+        found.reverse()
+        return found
 
     def last_seq(self) -> int:
         """Return the sequence number of the newest event, 0 before the first."""
@@ -127,19 +116,18 @@ class History(Ledger):
 
     def events_of(self, pattern_ids: Iterable[str]) -> list[Event]:
         """List the events of these patterns, oldest first."""
-        query = f"{_SELECT} pattern_id = ? OR content_id = ?"
-        return sorted({Event(*row) for p in pattern_ids for row in self._db.execute(query, (p, p))})
+        query = f"{_SELECT} {_OF_PATTERN}"
+        return sorted({Event(*row) for p in pattern_ids for row in self._db.execute(query, (p,))})
 
     def first_events(self, pattern_ids: Iterable[str]) -> dict[str, Event]:
         """Find the first event of each pattern, one that names a file if there is any."""
-        query = (
-            f"{_SELECT} pattern_id = ? OR content_id = ? ORDER BY file_path IS NULL, seq LIMIT 1"
-        )
-        return {p: Event(*row) for p in pattern_ids for row in self._db.execute(query, (p, p))}
+        query = f"{_SELECT} {_OF_PATTERN} ORDER BY file_path IS NULL, seq LIMIT 1"
+        return {p: Event(*row) for p in pattern_ids for row in self._db.execute(query, (p,))}
 
-    def names(self) -> dict[str, str]:
-        """Map each pattern's id to its name."""
-        return dict(self._db.execute("SELECT pattern_id, pattern_name FROM patterns").fetchall())
+    def names(self, pattern_ids: Iterable[str]) -> dict[str, str]:
+        """Map the ids of recorded patterns to their names."""
+        query = "SELECT pattern_id, pattern_name FROM patterns WHERE pattern_id = ?"
+        return {p: name for one in pattern_ids for p, name in self._db.execute(query, (one,))}
 
     def knows(self, pattern_id: str) -> bool:
         """Check whether a pattern is recorded."""
@@ -154,8 +142,12 @@ class History(Ledger):
 
     def ids_beginning(self, prefix: str, number: int) -> list[str]:
         """List at most `number` ids of patterns that begin with `prefix`."""
-        query = "SELECT pattern_id FROM patterns WHERE instr(pattern_id, ?) = 1 LIMIT ?"
-        return [row[0] for row in self._db.execute(query, (storable(prefix), number))]
+        query = (
+            "SELECT pattern_id FROM patterns WHERE pattern_id >= ? AND pattern_id < ? "
+            "ORDER BY pattern_id LIMIT ?"
+        )
+        prefix = storable(prefix)
+        return [row[0] for row in self._db.execute(query, (prefix, after(prefix), number))]
 
     def head(self, file_path: str) -> str:
         """Return the id of what the file at `file_path` held last; "" if it was never seen."""
@@ -163,19 +155,13 @@ class History(Ledger):
 
     def files_ending(self, path: str) -> list[str]:
         """List the recorded files whose last components are `path`."""
-        query = (
-            "SELECT DISTINCT file_path FROM occurrences "
-            "WHERE file_path = ? OR file_path LIKE ? ESCAPE '!'"
-        )
+        query = "SELECT path FROM files WHERE path = ? OR path LIKE ? ESCAPE '!' ORDER BY path"
         path = storable(path)
         return [row[0] for row in self._db.execute(query, (path, f"%/{escaped(path)}"))]
 
     def newest_files(self, number: int, below: str = "") -> list[str]:
         """Return the `number` files that were recorded last, of those in the directory `below`."""
-        query = (
-            "SELECT file_path FROM occurrences WHERE file_path LIKE ? ESCAPE '!' "
-            "GROUP BY file_path ORDER BY max(last_seq) DESC LIMIT ?"
-        )
+        query = "SELECT path FROM files WHERE path LIKE ? ESCAPE '!' ORDER BY last_seq DESC LIMIT ?"
         rows = self._db.execute(query, (f"{escaped(storable(below).rstrip('/'))}/%", number))
         return [row[0] for row in rows]
 
@@ -216,8 +202,3 @@ class History(Ledger):
     def _code(self, query: str, key: str | None) -> str | None:
         found = self._db.execute(query, (key,)).fetchone()
         return unpack(found[0]) if found else None
-
-
-def escaped(text: str) -> str:
-    """Escape `text` for an SQL LIKE pattern whose escape character is "!"."""
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

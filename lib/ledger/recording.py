@@ -6,6 +6,7 @@ from typing import Any
 
 from lib.capture import identity
 from lib.capture.event import UNKNOWN
+from lib.ledger import sums
 from lib.spool.spooled import Event
 from lib.system.digest import hex_digest
 from lib.system.places import in_any_worktree
@@ -13,6 +14,11 @@ from lib.system.places import in_any_worktree
 # How the id of code ends in which there is none.
 _NOTHING = f"-{hex_digest('')[: identity.DIGITS]}"
 RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
+# The events whose code has the id that is the first parameter; each half has an index.
+OF_CONTENT = (
+    "((pattern_id = ?1 AND content_id = pattern_id) OR "
+    "(content_id = ?1 AND content_id != pattern_id))"
+)
 
 
 class Recording:
@@ -72,7 +78,10 @@ class Recording:
         """Check that another file, not this one in another worktree, holds the same code."""
         if is_nothing(self._subject):
             return False
-        query = "SELECT file_path FROM occurrences WHERE pattern_id = ? AND file_path != ?"
+        query = (
+            "SELECT DISTINCT file_path FROM events WHERE implied = 0 AND file_path != ?2 AND "
+            f"{OF_CONTENT}"
+        )
         here = in_any_worktree(self._path)
         others = self._db.execute(query, (self._subject, self._path))
         return any(in_any_worktree(path) != here for (path,) in others)
@@ -132,7 +141,9 @@ class Recording:
             snapshot,
             storable(self._event["timestamp"]),
         )
-        self._db.execute("INSERT OR IGNORE INTO patterns VALUES (?, ?, ?, ?, ?, ?)", values)
+        query = "INSERT OR IGNORE INTO patterns VALUES (?, ?, ?, ?, ?, ?)"
+        if self._db.execute(query, values).rowcount > 0:
+            sums.add(self._db, sums.PATTERNS, 1)
 
     def _add_snapshot(self, code: object) -> str | None:
         if not isinstance(code, str):
@@ -150,11 +161,10 @@ class Recording:
         seq = self._insert_event(
             event_id, self._type, self._subject, self._name(), parents, self._snapshot
         )
-        if self._path:
-            self._db.execute(
-                "INSERT OR REPLACE INTO occurrences VALUES (?, ?, ?, ?)",
-                (self._path, "", self._content_id, seq),
-            )
+        language = storable(self._data.get("language"))
+        when = storable(self._event["timestamp"])
+        edit = sums.Edit(seq, when, self._type, language, self._path, self._content_id)
+        sums.add_edits(self._db, [edit])
 
     def _before_snapshot(self) -> str | None:
         """Keep what the file held before, which its id does not tell to the letter."""
@@ -232,8 +242,7 @@ def add_to_counter(db: sqlite3.Connection, name: str, number: int) -> None:
 
 def head_of(db: sqlite3.Connection, file_path: str) -> str:
     """Return the id of the last recorded content of a file; "" if there is none."""
-    query = "SELECT pattern_id FROM occurrences WHERE file_path = ? ORDER BY last_seq DESC LIMIT 1"
-    found = db.execute(query, (file_path,)).fetchone()
+    found = db.execute("SELECT head FROM files WHERE path = ?", (file_path,)).fetchone()
     return str(found[0]) if found else ""
 
 

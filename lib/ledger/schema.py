@@ -1,8 +1,13 @@
 """Create the ledger's tables, and migrate those of earlier versions."""
 
 import sqlite3
+from collections.abc import Callable
 
-VERSION = 5
+from lib.ledger import migration
+
+VERSION = 7
+# What a ledger has whose rows of before are still to be counted.
+UNCOUNTED = 6
 # The fact that a ledger holds ids which were given by the rules of version 0.1.0.
 EARLIER_IDS = "earlier_ids"
 
@@ -28,11 +33,17 @@ CREATE TABLE IF NOT EXISTS events (
     implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT
 );
 CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
-CREATE TABLE IF NOT EXISTS occurrences (
-    file_path TEXT NOT NULL, qualified_name TEXT NOT NULL, pattern_id TEXT NOT NULL,
-    last_seq INTEGER NOT NULL, PRIMARY KEY (file_path, qualified_name, pattern_id)
+CREATE TABLE IF NOT EXISTS files (
+    file_id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, head TEXT NOT NULL,
+    last_seq INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS files_by_head ON files (head);
+CREATE TABLE IF NOT EXISTS edits (
+    day TEXT NOT NULL, ahead INTEGER NOT NULL, file_id INTEGER NOT NULL,
+    event_type TEXT NOT NULL, language TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (day, ahead, file_id, event_type, language)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS occurrences_by_pattern ON occurrences (pattern_id);
+CREATE TABLE IF NOT EXISTS sums (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (
     name TEXT PRIMARY KEY, key TEXT NOT NULL, waits INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -44,8 +55,11 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NU
 """
 
 
-def prepare(db: sqlite3.Connection) -> None:
-    """Create the tables, or migrate those of an earlier version. Raises sqlite3.Error."""
+def prepare(db: sqlite3.Connection, progress: Callable[[float], None]) -> None:
+    """Create the tables, or migrate those of an earlier version. Raises sqlite3.Error.
+
+    `progress` gets the part that is done, from 0 to 1, every now and then while that takes long.
+    """
     db.execute("PRAGMA journal_mode = WAL")
     # The spool's file is unlinked once the ledger has the event: a commit must be on the disk.
     db.execute("PRAGMA synchronous = FULL")
@@ -55,21 +69,32 @@ def prepare(db: sqlite3.Connection) -> None:
     try:
         # Asked again: another process may have been here before the transaction began.
         before = _version(db)
-        for column in ("edge_type", "before_snapshot") if before else ():
-            if column not in {row[1] for row in db.execute("PRAGMA table_info(events)")}:
-                db.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
-        for statement in _SCHEMA.split(";\n"):
-            if statement.strip():
-                db.execute(statement)
-        if before in (1, 2):
-            _count_delivered(db, before)
-        if before:
-            db.execute("INSERT OR IGNORE INTO facts VALUES (?)", (EARLIER_IDS,))
-        db.execute(f"PRAGMA user_version = {VERSION}")
+        if before < UNCOUNTED:
+            _create(db, before)
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")
         raise
+    if before and before < VERSION:
+        migration.count_rows(db, VERSION, progress)
+
+
+def _create(db: sqlite3.Connection, before: int) -> None:
+    """Create what is missing; `before` is the version that the ledger has, 0 for a new one."""
+    for column in ("edge_type", "before_snapshot") if before else ():
+        if column not in {row[1] for row in db.execute("PRAGMA table_info(events)")}:
+            db.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
+    for statement in _SCHEMA.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+    if before in (1, 2):
+        _count_delivered(db, before)
+    if before:
+        db.execute("INSERT OR IGNORE INTO facts VALUES (?)", (EARLIER_IDS,))
+        migration.begin(db)
+    for index in () if before else migration.INDEXES:
+        db.execute(index)
+    db.execute(f"PRAGMA user_version = {UNCOUNTED if before else VERSION}")
 
 
 def _count_delivered(db: sqlite3.Connection, before: int) -> None:

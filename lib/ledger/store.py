@@ -7,7 +7,7 @@ place of it: a file, or one day a function or class by its qualified name ("": t
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
@@ -32,13 +32,16 @@ class Taken(NamedTuple):
 
 
 class Ledger:
-    """A ledger, in one database file. Every method may raise sqlite3.Error."""
+    """A ledger, in one database file. Every method may raise sqlite3.Error.
 
-    def __init__(self, path: str) -> None:
+    `progress` gets the part that is done, from 0 to 1, while an earlier version's is converted.
+    """
+
+    def __init__(self, path: str, progress: Callable[[float], None] = lambda part: None) -> None:
         refuse_links(path)
         self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         self._db.row_factory = sqlite3.Row
-        prepare(self._db)
+        prepare(self._db, progress)
         self._path = path
         self._file = _identity(path)
 

@@ -1,6 +1,8 @@
 """Count the ledger's patterns, files and edits, and how often patterns are reused."""
 
 import re
+import sqlite3
+from collections import Counter
 from datetime import datetime, time, timedelta, timezone
 from itertools import islice
 from typing import NamedTuple
@@ -8,6 +10,7 @@ from typing import NamedTuple
 from lib.capture.identity import normalise
 from lib.ledger.history import History
 from lib.ledger.recording import is_nothing
+from lib.ledger.sums import EDITS, PATTERNS, SINCE
 from lib.system.places import in_any_worktree, is_gone
 
 # That shorter code is the same says nothing.
@@ -78,67 +81,77 @@ class Stats(History):
 
     def figures(self, days: list[str]) -> Figures:
         """Count everything, and the edits on `days` by type, language and file."""
-        query = (
-            "SELECT (SELECT count(*) FROM patterns), "
-            "(SELECT count(DISTINCT file_path) FROM occurrences), "
-            "count(*), min(timestamp) FROM events WHERE implied = 0"
-        )
-        patterns, files, events, since = self._db.execute(query).fetchone()
-        languages, paths = (self._edits(column, days) for column in ("language", "file_path"))
-        types, reused = self._by_type(days), self._reused()
-        return Figures(patterns, files, events, since, days, types, languages, paths, reused)
+        sums = dict(self._db.execute("SELECT name, value FROM sums").fetchall())
+        (files,) = self._db.execute("SELECT count(*) FROM files").fetchone()
+        totals = sums.get(PATTERNS, 0), files, sums.get(EDITS, 0), sums.get(SINCE)
+        return Figures(*totals, days, *self._edits(days), self._reused())
 
     def project(self, root: str) -> Project:
         """Look at what lies below the directory `root`."""
         # A range, for an index cannot answer LIKE; "0" is the character after "/".
         below = (root.rstrip("/") + "/", root.rstrip("/") + "0")
-        where = "file_path >= ? AND file_path < ?"
-        events = f"FROM events WHERE implied = 0 AND {where}"
-        files = f"SELECT count(DISTINCT file_path) FROM occurrences WHERE {where}"
-        last = f"SELECT timestamp, file_path {events} ORDER BY seq DESC LIMIT 1"
-        today = (
+        files = "FROM files WHERE path >= ? AND path < ?"
+        (count,) = self._db.execute(f"SELECT count(*) {files}", below).fetchone()
+        query = f"SELECT path, last_seq {files} ORDER BY last_seq DESC LIMIT 1"
+        file, seq = self._db.execute(query, below).fetchone() or (None, 0)
+        query = "SELECT timestamp FROM events WHERE seq = ?"
+        (when,) = self._db.execute(query, (seq,)).fetchone() or (None,)
+        today = _begin(last_days(1)[0])
+        query = (
             "SELECT coalesce(session_id, ''), count(*), count(DISTINCT file_path), max(timestamp) "
-            f"{events} AND timestamp >= ? GROUP BY 1 ORDER BY max(seq) DESC"
+            "FROM events INDEXED BY events_by_file "
+            "WHERE file_path >= ? AND file_path < ? AND substr(timestamp, 1, 13) >= ? "
+            "AND implied = 0 AND timestamp >= ? GROUP BY 1 ORDER BY max(seq) DESC"
         )
-        (count,) = self._db.execute(files, below).fetchone()
-        when, file = self._db.execute(last, below).fetchone() or (None, None)
-        sessions = self._db.execute(today, (*below, _begin(last_days(1))))
+        sessions = self._db.execute(query, (*below, today[:13], today))
         return Project(count, when, file, [Session(*row) for row in sessions])
 
-    def _by_type(self, days: list[str]) -> dict[str, int]:
-        query = (
-            "SELECT event_type, count(*) FROM events WHERE implied = 0 AND timestamp >= ? "
-            "GROUP BY event_type ORDER BY 2 DESC, 1"
-        )
-        return dict(self._db.execute(query, (_begin(days),)).fetchall())
-
-    def _edits(self, column: str, days: list[str]) -> list[Series]:
-        """Count edits by the values of `column`, the most edited first."""
-        query = (
-            f"SELECT coalesce({column}, '') AS name, date(timestamp, 'localtime') AS day, "
-            "count(*) FROM events WHERE implied = 0 AND timestamp >= ? GROUP BY name, day"
-        )
+    def _edits(self, days: list[str]) -> tuple[dict[str, int], list[Series], list[Series]]:
+        """Count edits by type, and by language and file, each the most frequent first."""
         position = {day: number for number, day in enumerate(days)}
-        found: dict[str, list[int]] = {}
-        for name, day, count in self._db.execute(query, (_begin(days),)):
+        types: Counter[str] = Counter()
+        languages: dict[str, list[int]] = {}
+        paths: dict[str, list[int]] = {}
+        for day, event_type, language, path, count in self._by_day(days[0]):
+            types[event_type] += count
             if day in position:
-                found.setdefault(name, [0] * len(days))[position[day]] = count
-        series = [Series(name, by_day) for name, by_day in found.items()]
-        return sorted(series, key=lambda one: (-one.total, one.name))
+                for found, name in ((languages, language), (paths, path)):
+                    found.setdefault(name, [0] * len(days))[position[day]] += count
+        kinds = dict(sorted(types.items(), key=lambda one: (-one[1], one[0])))
+        return kinds, _series(languages), _series(paths)
+
+    def _by_day(self, first: str) -> sqlite3.Cursor:
+        """Read the day, type, language, file and number of the edits from a local day on."""
+        query = "SELECT DISTINCT day, ahead FROM edits WHERE day >= date(?, '-1 day')"
+        if all(ahead in _ahead(day) for day, ahead in self._db.execute(query, (first,))):
+            query = (
+                "SELECT day, event_type, language, coalesce(path, ''), count "
+                "FROM edits LEFT JOIN files USING (file_id) WHERE day >= ?"
+            )
+            return self._db.execute(query, (first,))
+        # Some were counted by the days of another zone.
+        query = (
+            "SELECT date(timestamp, 'localtime'), event_type, coalesce(language, ''), "
+            "coalesce(file_path, ''), count(*) FROM events INDEXED BY events_by_hour "
+            "WHERE substr(timestamp, 1, 13) >= ? AND timestamp >= ? AND implied = 0 "
+            "GROUP BY 1, 2, 3, 4"
+        )
+        begin = _begin(first)
+        return self._db.execute(query, (begin[:13], begin))
 
     def _reused(self) -> list[Reused]:
         """Find the patterns that several files hold, that in the most files first."""
         query = (
-            "SELECT pattern_id, file_path FROM "
-            "(SELECT file_path, pattern_id, max(last_seq) FROM occurrences GROUP BY file_path)"
+            "SELECT head, path FROM files "
+            "WHERE head IN (SELECT head FROM files GROUP BY head HAVING count(*) > 1)"
         )
         files: dict[str, list[str]] = {}
         for pattern_id, path in self._db.execute(query):
             files.setdefault(pattern_id, []).append(path)
-        names = self.names()
+        names = self.names(files)
         several = []
         for pattern_id, paths in files.items():
-            if len(paths) > 1 and self._is_useful(pattern_id):
+            if self._is_useful(pattern_id):
                 there = [path for path in sorted(paths, reverse=True) if not is_gone(path)]
                 once = {in_any_worktree(path): path for path in there}
                 several.append(Reused(pattern_id, names.get(pattern_id), sorted(once.values())))
@@ -160,7 +173,19 @@ def last_days(count: int) -> list[str]:
     return [str(today - timedelta(days=back)) for back in range(count - 1, -1, -1)]
 
 
-def _begin(days: list[str]) -> str:
-    """Write the first moment of `days` as the ledger's timestamps are written."""
-    midnight = datetime.combine(datetime.fromisoformat(days[0]).date(), time()).astimezone()
+def _begin(day: str) -> str:
+    """Write the first moment of a local day as the ledger's timestamps are written."""
+    midnight = datetime.combine(datetime.fromisoformat(day).date(), time()).astimezone()
     return midnight.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+
+def _ahead(day: str) -> set[int]:
+    """Return how many minutes the local time of a day is ahead of UTC, at its begin and end."""
+    date = datetime.fromisoformat(day).date()
+    ends = (datetime.combine(date, at).astimezone().utcoffset() for at in (time(), time.max))
+    return {int(ahead.total_seconds() // 60) for ahead in ends if ahead is not None}
+
+
+def _series(found: dict[str, list[int]]) -> list[Series]:
+    several = [Series(name, by_day) for name, by_day in found.items()]
+    return sorted(several, key=lambda one: (-one.total, one.name))

@@ -98,5 +98,7 @@ class Outpost:
         found = {(e.parent.pattern_id, e.child.pattern_id, e.edge_type) for e in self.server.edges}
         assert found == self.edges()
         ledger = self.ledger()
-        assert {Key(pattern_id, "1.0.0") for pattern_id in ledger.names()} == set(self.server.nodes)
+        assert {Key(pattern_id, "1.0.0") for pattern_id in ledger.ids_beginning("", -1)} == set(
+            self.server.nodes
+        )
         ledger.close()

@@ -1,0 +1,111 @@
+"""What a large ledger is asked is looked up by an index, never by reading all events."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from lib.commands import cli
+from lib.ledger import history
+from lib.ledger.store import FILE_NAME
+from tests.support import layout_5
+from tests.support.outpost import Outpost
+
+FIRST = layout_5.Edit(3, 1, 1, 5)
+# What a question may read from its beginning to its end: it grows with the number of files.
+SMALL = {"files", "edits", "sums", "counters", "taken", "facts"}
+# These stop at the first row that they meet.
+FIRST_ROW = {
+    "SELECT timestamp FROM events WHERE implied = 0 ORDER BY seq DESC LIMIT 1",
+    "SELECT 1 FROM events LIMIT 1",
+}
+QUESTIONS = {
+    "file": ("log", "--file", FIRST.path),
+    "file's newest": ("log", "-n", "3", "--file", FIRST.path),
+    "file of a type": ("log", "--file", FIRST.path, "--type", "created"),
+    "end of a path": ("log", "--file", "module_1.ts"),
+    "directory": ("log", "--file", "/home/user/code/project-5"),
+    "session": ("log", "--session", "a"),
+    "session's newest": ("log", "-n", "3", "--session", "ab"),
+    "type": ("log", "--type", "merged"),
+    "since": ("log", "--since", "2h"),
+    "until": ("log", "--until", "2026-01-01"),
+    "time": ("log", "-n", "3", "--since", "2h", "--until", "1h", "--type", "modified"),
+    "newest": ("log", "-n", "3"),
+    "lineage of a file": ("lineage", FIRST.path),
+    "lineage of a file that moved": ("lineage", "project-5/src/part_1/module_1.ts", "--diff"),
+    "lineage of a pattern": ("lineage", FIRST.pattern_id(), "--json"),
+    "lineage of a beginning": ("lineage", FIRST.pattern_id()[:-1]),
+    "stats": ("stats",),
+    "home": ("home",),
+    "status": ("status",),
+}
+
+
+@pytest.fixture(scope="module")
+def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made: Path = tmp_path_factory.mktemp("spool")
+    made.chmod(0o700)
+    layout_5.write(made / FILE_NAME, 160, 5, 3.0)
+    history.History(str(made / FILE_NAME)).close()
+    return made
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Gather the plans of all statements that read, by the statement."""
+    found: dict[str, list[str]] = {}
+    connect = sqlite3.connect
+
+    def traced(path: str, **options: object) -> sqlite3.Connection:
+        db: sqlite3.Connection = connect(path, **options)  # type: ignore[call-overload]
+
+        def look(statement: str) -> None:
+            if statement.startswith("SELECT") and statement not in {*found, *FIRST_ROW}:
+                found[statement] = []
+                other = connect(path)
+                plan = other.execute(f"EXPLAIN QUERY PLAN {statement}")
+                found[statement] = [row[3] for row in plan]
+                other.close()
+
+        db.set_trace_callback(look)
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    # Small as this ledger is, all its events are recent.
+    monkeypatch.setattr(history, "RECENT", 0)
+    return found
+
+
+def scans(plans: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Choose the statements that read a large table as a whole, by an index or not."""
+    return {
+        text: plan for text, plan in plans.items() if any(_is_scan(text, step) for step in plan)
+    }
+
+
+def _is_scan(statement: str, step: str) -> bool:
+    if re.search(r"\(rowid>\?\)", step):
+        # From the first event on, as far as something else is asked for too.
+        return "seq > 0 AND" in statement
+    found = re.match(r"SCAN (?:TABLE )?(\w+)", step)
+    return found is not None and found[1] not in SMALL | {"CONSTANT"}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_question_reads_all_events(
+    question: str, spool: Path, plans: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(spool))
+    assert cli.main(list(QUESTIONS[question])) == 0
+    assert plans
+    assert scans(plans) == {}
+
+
+def test_recording_reads_no_table(tmp_path: Path, plans: dict[str, list[str]]) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    outpost.story()
+    assert outpost.flush()
+    assert any("FROM events" in text for text in plans)
+    assert scans(plans) == {}
