@@ -194,7 +194,7 @@ def test_no_process_is_left_behind_by_a_thousand_hooks(bundle: Bundle) -> None:
 def test_a_flusher_that_is_stuck_is_ended_by_the_kernel(tmp_path: Path, stuck: str) -> None:
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[1]); from lib.flusher import process as f\n"
-        "f.DEADLINE_SECONDS = f.GRACE_SECONDS = 1\n"
+        "f.DEADLINE_SECONDS, f.LIFE_SECONDS = 1, 2\n"
         f"def run_detached(self, upkeep):\n    {stuck}\n"
         "f.Flusher.run_detached = run_detached; f.main(sys.argv[2])"
     )

@@ -4,7 +4,8 @@ import json
 import os
 from typing import TypeVar
 
-from lib.ledger.store import FILE_NAME, Ledger
+from lib.commands.reading import has_ledger, read_ledger
+from lib.ledger.store import Ledger
 from lib.system import files
 from lib.system.places import here, real
 from lib.system.settings import Settings
@@ -28,11 +29,6 @@ def spool_directory() -> str:
     return directory
 
 
-def has_ledger(directory: str) -> bool:
-    """Check whether the spool has a ledger: whether anything was ever delivered."""
-    return os.path.exists(f"{directory}/{FILE_NAME}")
-
-
 def opened(reader: type[L]) -> L | None:
     """Open the ledger of the environment's spool; None where nothing was recorded yet.
 
@@ -41,7 +37,7 @@ def opened(reader: type[L]) -> L | None:
     directory = spool_directory()
     if not has_ledger(directory):
         return None
-    ledger = reader(f"{directory}/{FILE_NAME}")
+    ledger = read_ledger(reader, directory)
     if ledger.has_events():
         return ledger
     ledger.close()

@@ -7,13 +7,14 @@ from contextlib import closing
 from math import isnan
 from typing import Any, TypedDict
 
+from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.setup import link
 from lib.delivery.backoff import RECOVERING, SECTION, Backoff
 from lib.delivery.breaker import shared_breaker
 from lib.flusher import mending, plugin_environment
 from lib.ledger.history import History
 from lib.ledger.recording import KNOWN, UNCHANGED
-from lib.ledger.store import DELIVERED, FILE_NAME
+from lib.ledger.store import DELIVERED
 from lib.spool import outbox, tally, wake
 from lib.spool.books import totals
 from lib.spool.outbox import Waiting
@@ -90,7 +91,7 @@ def gather(directory: str) -> Facts:
     settings = Settings(os.environ)
     state = StateFile(f"{directory}/{STATE_FILE}")
     waiting = outbox.pending(directory)
-    counters, recorded = _read_ledger(f"{directory}/{FILE_NAME}")
+    counters, recorded = _read_ledger(directory)
     counters = totals(directory, counters)
     captures = [recorded, *(timestamp(item.captured_ns) for item in waiting[-1:])]
     run = state.section("flusher")
@@ -122,11 +123,11 @@ def gather(directory: str) -> Facts:
     }
 
 
-def _read_ledger(path: str) -> tuple[dict[str, int], str | None]:
+def _read_ledger(directory: str) -> tuple[dict[str, int], str | None]:
     """Read the ledger's counters, and when its newest event was captured."""
-    if not os.path.exists(path):
+    if not has_ledger(directory):
         return {}, None
-    with closing(History(path)) as history:
+    with closing(read_ledger(History, directory)) as history:
         return history.counters(), history.last_capture()
 
 

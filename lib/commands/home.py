@@ -4,15 +4,16 @@ import argparse
 import os
 import shlex
 import time
+from contextlib import closing
 
 from lib.commands import facts
-from lib.commands.common import has_ledger, print_json, repository, spool_directory
+from lib.commands.common import print_json, repository, spool_directory
 from lib.commands.facts import Facts
+from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.setup import link
 from lib.commands.terminal import Cell, print_rows, relative, shortened
 from lib.commands.when import local
 from lib.delivery.circuit import CLOSED
-from lib.ledger.store import FILE_NAME
 from lib.ledger.usage import Project, Session, Stats
 from lib.system.places import here
 
@@ -31,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
     known = facts.gather(directory)
     project = UNKNOWN
     if has_ledger(directory):
-        project = Stats(f"{directory}/{FILE_NAME}").project(root)
+        with closing(read_ledger(Stats, directory)) as ledger:
+            project = ledger.project(root)
     waiting, problems = _waiting(known), _problems(known, time.time())
     commands = _commands(known, project, problems)
     if options.json:

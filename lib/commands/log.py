@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterator
 
 from lib.commands.common import (
     NOTHING,
-    has_ledger,
     names_of,
     print_json,
     printable,
     say_nothing,
     spool_directory,
 )
+from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.terminal import UNBOUNDED, cropped_left, padded, print_line, relative, screen
 from lib.commands.when import instant, local
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
-from lib.ledger.store import FILE_NAME
 
 POLL_SECONDS = 0.3
 # Where -f begins, as tail does.
@@ -112,7 +111,7 @@ def _look(directory: str, chosen: Filter, newest: int, seen: int) -> tuple[list[
     The ledger is opened anew each time, for a damaged one may have been replaced since.
     """
     try:
-        history = History(f"{directory}/{FILE_NAME}")
+        history = read_ledger(History, directory)
     except sqlite3.OperationalError:
         if seen:
             return [], seen

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lib.delivery.approval import Approvals
 from lib.delivery.dispatch import Dispatch
-from lib.flusher import hook_image
+from lib.flusher import conversion, hook_image
 from lib.flusher.drain import Drain
 from lib.flusher.intake import Intake
 from lib.flusher.marker_files import write_marker_files
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from lib.system.lock import AnyLock
 
 DEADLINE_SECONDS = 30
-# Between the deadline that the loop keeps and the one that the kernel keeps.
-GRACE_SECONDS = 15
+# The deadline that the kernel keeps.
+LIFE_SECONDS = DEADLINE_SECONDS + 15
 LINGER_SECONDS = 1.5
 POLL_SECONDS = 0.1
 # Keeping the bounds looks at every file that waits.
@@ -52,7 +52,7 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
     os.umask(0o077)
     os.closerange(3, 256)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(DEADLINE_SECONDS + GRACE_SECONDS)
+    signal.alarm(LIFE_SECONDS)
     root = bundle.root()
     # Other projects' events wait too: what the project of the hook chose is none of theirs.
     origins.forget_project(os.environ, Settings(os.environ).config_dir)
@@ -196,7 +196,15 @@ class Flusher:
         try:
             for warning in self.settings.warnings:
                 log(self.directory, warning)
-            salvage.work_with(self.directory, self._drain_into, check=self._forced)
+            began = time.monotonic()
+
+            def work(ledger: Ledger) -> None:
+                # An earlier version's ledger was converted first, however long that took.
+                self._deadline += time.monotonic() - began
+                self._drain_into(ledger)
+
+            progress = conversion.watched(self.directory, LIFE_SECONDS)
+            salvage.work_with(self.directory, work, check=self._forced, progress=progress)
         except Exception as error:
             # Whatever it was: a flusher that dies in silence would be missed by nobody.
             self._failed = f"{type(error).__name__}: {error}"

@@ -13,7 +13,8 @@ from contextlib import closing, suppress
 from lib.ledger import unreadable
 from lib.ledger.recording import add_to_counter
 from lib.ledger.schema import prepare
-from lib.ledger.store import FILE_NAME, Ledger, open_ledger, refuse_links
+from lib.ledger.opening import refuse_links
+from lib.ledger.store import FILE_NAME, Ledger, open_ledger
 from lib.spool import inbox, outbox
 from lib.system.calls import are_replaced
 from lib.system.logs import log
@@ -42,16 +43,19 @@ def damage(db: sqlite3.Connection, seconds: float) -> str:
     return "" if found == "ok" else str(found).rpartition("\n")[2]
 
 
-def opened(directory: str, check: bool = False) -> Ledger:
+def opened(
+    directory: str, check: bool = False, progress: Callable[[float], None] = lambda part: None
+) -> Ledger:
     """Open the ledger of `directory`, and renew it if that shows damage; `check` all pages first.
 
+    `progress` as for a `Ledger`.
     Raises sqlite3.Error, OSError.
     """
     path = f"{directory}/{FILE_NAME}"
     if not os.path.lexists(path) and os.path.exists(_made(path)) and not are_replaced():
         os.rename(_made(path), path)  # who made it was killed just before
     try:
-        ledger = open_ledger(directory)
+        ledger = open_ledger(directory, progress)
         found = damage(ledger.connection, CHECK_SECONDS) if check else ""
         if found:
             ledger.close()
@@ -63,13 +67,18 @@ def opened(directory: str, check: bool = False) -> Ledger:
     return ledger
 
 
-def work_with(directory: str, work: Callable[[Ledger], None], check: bool = False) -> None:
+def work_with(
+    directory: str,
+    work: Callable[[Ledger], None],
+    check: bool = False,
+    progress: Callable[[float], None] = lambda part: None,
+) -> None:
     """Call `work` with the ledger; where it comes upon damage, once more with a renewed one.
 
     Arguments and errors as in `opened`, and what `work` raises.
     """
     try:
-        with closing(opened(directory, check)) as ledger:
+        with closing(opened(directory, check, progress)) as ledger:
             work(ledger)
         return
     except sqlite3.DatabaseError as error:

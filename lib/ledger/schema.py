@@ -63,19 +63,18 @@ def prepare(db: sqlite3.Connection, progress: Callable[[float], None]) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     # The spool's file is unlinked once the ledger has the event: a commit must be on the disk.
     db.execute("PRAGMA synchronous = FULL")
-    if _version(db) >= VERSION:
-        return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        # Asked again: another process may have been here before the transaction began.
-        before = _version(db)
-        if before < UNCOUNTED:
-            _create(db, before)
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    if before and before < VERSION:
+    if _version(db) < UNCOUNTED:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Asked again: another process may have been here before the transaction began.
+            before = _version(db)
+            if before < UNCOUNTED:
+                _create(db, before)
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+    if _version(db) < VERSION:
         migration.count_rows(db, VERSION, progress)
 
 

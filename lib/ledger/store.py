@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
+from lib.ledger import opening
 from lib.ledger.recording import RECORDED, Recording, add_to_counter, creation_event_id, unpack
 from lib.ledger.rows import Origin, Resolved
 from lib.ledger.schema import EARLIER_IDS, prepare
@@ -34,14 +35,29 @@ class Taken(NamedTuple):
 class Ledger:
     """A ledger, in one database file. Every method may raise sqlite3.Error.
 
-    `progress` gets the part that is done, from 0 to 1, while an earlier version's is converted.
+    Args:
+        path: of the file.
+        progress: gets the part that is done, from 0 to 1, while an earlier version's is converted.
+        is_read_only: nothing is written beside the file either.
+
+    `lacks_newest` says that what was written last could not be read.
     """
 
-    def __init__(self, path: str, progress: Callable[[float], None] = lambda part: None) -> None:
-        refuse_links(path)
-        self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    def __init__(
+        self,
+        path: str,
+        progress: Callable[[float], None] = lambda part: None,
+        is_read_only: bool = False,
+    ) -> None:
+        opening.refuse_links(path)
+        self.lacks_newest = False
+        if is_read_only:
+            self._db, self.lacks_newest = opening.connect_read_only(path)
+        else:
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         self._db.row_factory = sqlite3.Row
-        prepare(self._db, progress)
+        if not is_read_only:
+            prepare(self._db, progress)
         self._path = path
         self._file = _identity(path)
 
@@ -215,26 +231,16 @@ def _identity(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def refuse_links(path: str) -> None:
-    """Raise sqlite3.OperationalError where the ledger at `path`, or a part of it, is a link.
-
-    SQLite would write to whatever it leads to.
-    """
-    for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
-        if os.path.islink(name):
-            raise sqlite3.OperationalError(f"{name} is a link, and not followed")
-
-
 def _count(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
     for name, number in counts.items():
         if number:
             add_to_counter(db, name, number)
 
 
-def open_ledger(directory: str) -> Ledger:
-    """Open the ledger of `directory`.
+def open_ledger(directory: str, progress: Callable[[float], None] = lambda part: None) -> Ledger:
+    """Open the ledger of `directory`; `progress` as for a `Ledger`.
 
     It is in memory where a test has replaced the system calls: SQLite would still use the real
     ones, and write the test's data into a real ledger.
     """
-    return Ledger(":memory:" if are_replaced() else f"{directory}/{FILE_NAME}")
+    return Ledger(":memory:" if are_replaced() else f"{directory}/{FILE_NAME}", progress)

@@ -1,14 +1,15 @@
 """Check what is stored: the spool's directory, the disk, the ledger, quarantine and drops."""
 
-import errno
 import os
 import sqlite3
 
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.facts import LOSSES
+from lib.commands.reading import remedy, unwritable
 from lib.ledger import salvage
+from lib.ledger.opening import refuse_links
 from lib.ledger.schema import VERSION
-from lib.ledger.store import FILE_NAME, refuse_links
+from lib.ledger.store import FILE_NAME
 from lib.system import files
 
 LITTLE_BYTES = 100 * 1024 * 1024
@@ -63,8 +64,8 @@ def _tried(directory: str) -> Finding:
         files.write_new(path, b"." * 4096, sync=False)
         os.unlink(path)
     except OSError as error:
-        fix = "make room on that disk" if error.errno == errno.ENOSPC else f"chmod u+w {existing}"
-        return Finding(SERIOUS, f"{existing}: {error.strerror}", fix)
+        why, fix = remedy(error, existing)
+        return Finding(SERIOUS, f"{existing}: {why}", fix)
     if existing != directory:
         return Finding(UNKNOWN, f"{directory} was not needed yet")
     return Finding(OK, directory)
@@ -102,8 +103,9 @@ def ledger(site: Site) -> Finding:
         version, events = _looked(path)
     except sqlite3.OperationalError as error:
         is_link = "is a link" in str(error)
-        fix = "put the ledger itself there" if is_link else f"chmod -R u+rw {site.directory}"
-        return Finding(SERIOUS, f"{path}: {error}", fix)
+        why, fix = ("", "put the ledger itself there") if is_link else unwritable(site.directory)
+        fix = fix or f"chmod -R u+rw {site.directory}"
+        return Finding(SERIOUS, f"{path}: {why or error}", fix)
     except sqlite3.DatabaseError as error:
         fix = "pattern-tracker sync saves what can be read of it, and puts it aside"
         return Finding(SERIOUS, f"damaged: {error}", fix)

@@ -5,8 +5,8 @@ from contextlib import closing
 
 from lib.commands import on_disk
 from lib.commands.doctor_checks.finding import OK, UNKNOWN, WARNING, Finding, Site
+from lib.commands.reading import has_ledger, read_ledger
 from lib.ledger.history import History
-from lib.ledger.store import FILE_NAME
 from lib.system.places import here, is_gone, real
 
 # So many are looked at, those that were recorded last.
@@ -15,14 +15,13 @@ NEWEST = 200
 
 def files(site: Site) -> Finding:
     """Check that the files of this project are as they were recorded."""
-    path = f"{site.directory}/{FILE_NAME}"
-    if not site.directory or not os.path.exists(path):
+    if not site.directory or not has_ledger(site.directory):
         return Finding(UNKNOWN, "never observed: nothing was recorded yet")
     project = real(site.environ.get("CLAUDE_PROJECT_DIR") or here())
     if not project.startswith("/"):
         return Finding(UNKNOWN, "in no project: the working directory is gone")
     root = _root(project)
-    with closing(History(path)) as history:
+    with closing(read_ledger(History, site.directory)) as history:
         states = {p: on_disk.state(history, p) for p in history.newest_files(NEWEST, root)}
         strangers = [p for p in history.newest_files(NEWEST) if p not in states and is_gone(p)]
         moved = [p for p in strangers if _stands_in(root, p, history.head(p))]

@@ -1,0 +1,48 @@
+"""Open a ledger's file: never by a link, and also where nothing can be written beside it."""
+
+import os
+import sqlite3
+
+from lib.ledger.schema import VERSION
+
+
+def refuse_links(path: str) -> None:
+    """Raise sqlite3.OperationalError where the ledger at `path`, or a part of it, is a link.
+
+    SQLite would write to whatever it leads to.
+    """
+    for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
+        if os.path.islink(name):
+            raise sqlite3.OperationalError(f"{name} is a link, and not followed")
+
+
+def connect_read_only(path: str) -> tuple[sqlite3.Connection, bool]:
+    """Open the file at `path`; also tell whether what was written last is missing.
+
+    Raises sqlite3.Error; OperationalError for a ledger of an earlier version, which would have to
+    be converted first.
+    """
+    try:
+        return _opened(path, "mode=ro"), False
+    except sqlite3.OperationalError:
+        # The files beside it can neither be made nor used: they are left out.
+        wal = f"{path}-wal"
+        return _opened(path, "immutable=1"), os.path.exists(wal) and os.path.getsize(wal) > 0
+
+
+def _opened(path: str, how: str) -> sqlite3.Connection:
+    name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    db = sqlite3.connect(f"file:{name}?{how}", uri=True, isolation_level=None)
+    try:
+        db.execute("PRAGMA temp_store = MEMORY")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        db.execute("SELECT 1 FROM events LIMIT 1").fetchone()
+        if version < VERSION:
+            raise sqlite3.OperationalError(
+                "the ledger is of an earlier version: to be read it must be converted, "
+                "which needs a disk that can be written to and has room"
+            )
+    except BaseException:
+        db.close()
+        raise
+    return db
