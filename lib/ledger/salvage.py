@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 
-from lib.ledger import unreadable
-from lib.ledger.recording import add_to_counter
-from lib.ledger.schema import prepare
+from lib.ledger import schema, unreadable
 from lib.ledger.opening import refuse_links
+from lib.ledger.recording import add_to_counter
 from lib.ledger.store import FILE_NAME, Ledger, open_ledger
 from lib.spool import inbox, outbox
 from lib.system.calls import are_replaced
@@ -121,7 +120,7 @@ def _made(path: str) -> str:
 def _save(path: str, made: str, directory: str) -> tuple[int, bool]:
     """Make a ledger of what can be read; return how many events it has, and if that is all."""
     with closing(sqlite3.connect(made, isolation_level=None)) as target:
-        prepare(target)
+        schema.prepare(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         source_path = unreadable.with_beginning(path, made, time.monotonic() + SECONDS / 4)
         target.execute("BEGIN IMMEDIATE")
@@ -131,6 +130,7 @@ def _save(path: str, made: str, directory: str) -> tuple[int, bool]:
             unreadable.derive(target)
         if broken & {"events", "taken"}:
             _reconcile(target, directory)
+        schema.count_again(target)
         add_to_counter(target, "damaged_ledger", 1)
         target.execute("COMMIT")
         count = target.execute("SELECT count(*) FROM events WHERE implied = 0").fetchone()

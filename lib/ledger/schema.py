@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NU
 """
 
 
-def prepare(db: sqlite3.Connection, progress: Callable[[float], None]) -> None:
+def prepare(db: sqlite3.Connection, progress: Callable[[float], None] = lambda part: None) -> None:
     """Create the tables, or migrate those of an earlier version. Raises sqlite3.Error.
 
     `progress` gets the part that is done, from 0 to 1, every now and then while that takes long.
@@ -94,6 +94,12 @@ def _create(db: sqlite3.Connection, before: int) -> None:
     for index in () if before else migration.INDEXES:
         db.execute(index)
     db.execute(f"PRAGMA user_version = {UNCOUNTED if before else VERSION}")
+
+
+def count_again(db: sqlite3.Connection) -> None:
+    """Have all that is counted of events counted again when the ledger is opened next."""
+    migration.begin(db)
+    db.execute(f"PRAGMA user_version = {UNCOUNTED}")
 
 
 def _count_delivered(db: sqlite3.Connection, before: int) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 # What nothing else tells, first: the time may run out.
 TABLES = (
-    "counters", "facts", "taken", "known_at", "events", "patterns", "edges", "occurrences",
-    "snapshots",
+    "counters", "facts", "taken", "known_at", "events", "patterns", "edges", "snapshots",
 )  # fmt: skip
 _LAST = 2**62
 # How many rows in turn are tried where one cannot be read.
@@ -201,20 +200,10 @@ class _Table:
 
 
 def derive(db: sqlite3.Connection) -> None:
-    """Make anew, out of the events, what was lost of patterns, edges and occurrences."""
+    """Make anew, out of the events, what was lost of patterns and edges."""
     db.execute(
         "INSERT OR IGNORE INTO patterns SELECT content_id, pattern_name, NULL, language, snapshot, "
         "min(timestamp) FROM events GROUP BY content_id"
-    )
-    db.execute(
-        "INSERT OR IGNORE INTO occurrences SELECT file_path, qualified_name, content_id, max(seq) "
-        "FROM events WHERE file_path IS NOT NULL AND implied = 0 GROUP BY 1, 2, 3"
-    )
-    # Events are numbered on from the last that is left, and must come after all occurrences.
-    last = "coalesce((SELECT max(seq) FROM events), 0)"
-    db.execute(
-        f"UPDATE occurrences SET last_seq = last_seq - max(0, ?1 - {last})",
-        db.execute("SELECT coalesce(max(last_seq), 0) FROM occurrences").fetchone(),
     )
     query = "SELECT content_id, parent_pattern_ids, edge_type, event_id FROM events"
     edges = [
