@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lib.capture import shell
 from lib.spool import wake
 from tests.support.bundle import CLIENT, ROOT, Bundle, seed, wait_for
 from tests.support.outpost import Outpost
@@ -83,3 +84,12 @@ def client() -> None:
     """The real client, or a skipped test where npm could not bring it."""
     if not CLIENT.exists():
         pytest.skip("the real client is not there: tests/run installs it with npm")
+
+
+@pytest.fixture(scope="module")
+def exact_times() -> Iterator[None]:
+    """Calls of the shell begin when they say so: nothing lies between their end and the hook."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shell, "SLACK_NS", 0)
+        patch.setattr(shell, "_age_ns", lambda: 0)
+        yield

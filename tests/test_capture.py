@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.capture.event import FILE_UNCHANGED
 from lib.capture.many_edits import apply
 from lib.capture.named_file import Refused
 from lib.capture.payload import _replaced, capture
@@ -101,12 +102,17 @@ def test_an_edit_of_nothing_makes_a_file() -> None:
     assert made["event_type"] == "pattern_created"
 
 
-def test_the_same_content_or_another_comment_is_no_event() -> None:
-    content = "x = 1\n"
-    for before in (content, "# c\nx = 1"):
-        given = {"tool_input": {"file_path": "/x.py", "content": content}}
-        answer = {"type": "update", "originalFile": before}
-        assert refusal("05-write-update-py.post", **given, tool_response=answer) == "unchanged"
+def update(before: str) -> dict[str, Any]:
+    given = {"file_path": "/x.py", "content": "x = 1\n"}
+    return {
+        "tool_input": given,
+        "tool_response": {"type": "update", "originalFile": before},
+    }
+
+
+@pytest.mark.parametrize("before", ["x = 1\n", "# c\nx = 1"])
+def test_the_same_code_is_a_step_of_the_file_and_no_pattern(before: str) -> None:
+    assert event("05-write-update-py.post", **update(before))["event_type"] == FILE_UNCHANGED
 
 
 @pytest.mark.parametrize(

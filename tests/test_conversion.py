@@ -13,6 +13,7 @@ import pytest
 from lib.commands import cli
 from lib.flusher.conversion import watched
 from lib.ledger import migration, store
+from lib.ledger.schema import VERSION
 from lib.ledger.store import FILE_NAME
 from lib.ledger.usage import Stats, last_days
 from tests.support import layout_5
@@ -47,7 +48,9 @@ def old(tmp_path: Path) -> Path:
 
 def rows(path: Path, table: str) -> list[tuple[object, ...]]:
     db = sqlite3.connect(path)
-    found = db.execute(f"SELECT * FROM {table}").fetchall()
+    # The number of a revision depends on when it was made, and nothing else does on it.
+    columns = "file_id, path, head, last_seq, gone" if table == "files" else "*"
+    found = db.execute(f"SELECT {columns} FROM {table}").fetchall()
     db.close()
     return sorted(found)
 
@@ -64,6 +67,13 @@ def converted(path: Path, tmp_path: Path) -> dict[str, list[tuple[object, ...]]]
     return {table: rows(copy, table) for table in (*COUNTED, "events")}
 
 
+def is_converted(path: Path) -> bool:
+    db = sqlite3.connect(path)
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    db.close()
+    return bool(version == VERSION)
+
+
 def test_killed_at_any_moment_it_opens_and_goes_on(old: Path, tmp_path: Path) -> None:
     wanted = converted(old, tmp_path)
     kills, at = 0, 1
@@ -71,7 +81,7 @@ def test_killed_at_any_moment_it_opens_and_goes_on(old: Path, tmp_path: Path) ->
         kills += 1
         # Nothing of before is lost, whatever was done by then.
         assert rows(old, "events") == wanted["events"]
-        assert len(rows(old, "occurrences")) == EVENTS
+        assert is_converted(old) or len(rows(old, "occurrences")) == EVENTS
         at += 3
     assert kills > 5
     assert {table: rows(old, table) for table in wanted} == wanted

@@ -17,6 +17,7 @@ from lib.commands.doctor_checks.finding import SERIOUS, WARNING, Entry, Finding,
 from lib.commands.facts import Facts, Service, age
 from lib.ledger.schema import VERSION
 from lib.registration.hook_command import SCRIPTS
+from lib.registration.hook_groups import MATCHERS
 from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, write_payload
 from tests.support.service_double import Fault, ServiceDouble
@@ -28,7 +29,7 @@ def registered(root: Path = ROOT, python: str = INTERPRETER, **more: Any) -> dic
     for event, script in SCRIPTS.items():
         text = f"{{ {python} -I -S {root}/hooks/{script} || cat; }} >/dev/null 2>&1 || :"
         group = {
-            "matcher": "Write|Edit|MultiEdit|NotebookEdit",
+            "matcher": MATCHERS[event],
             "hooks": [{"type": "command", "command": text, "timeout": 10}],
         }
         hooks[event] = [group]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.capture.payload import capture
-from lib.ledger.recording import unpack
+from lib.ledger.snapshots import unpack
 from lib.pattern_tracker import PatternTracker
 from lib.privacy import user_rules
 from lib.resilience import PatternCache, ResilientAPIClient

@@ -64,7 +64,7 @@ class Tracker(RuleBasedStateMachine):
     def fold_early(self) -> None:
         for name, value in (("LIMIT", 100), ("OLD_SECONDS", -1)):
             self.stack.enter_context(patch.object(books, name, value))
-        self.stack.enter_context(patch("lib.flusher.process.TIDY_SECONDS", -1))
+        self.stack.enter_context(patch("lib.flusher.upkeep.TIDY_SECONDS", -1))
 
     def teardown(self) -> None:
         self.books_add_up()

@@ -13,7 +13,10 @@ from tests.support.outpost import Outpost
 
 pytestmark = needs_mounts()
 QUESTIONS = ("home", "status", "log", "lineage /p/a.py", "stats", "export", "log --file copy.py")
-FULL = "mount -t tmpfs -o size=2m,mode=700 none {0}; cp {1}/* {0}; {2} cat /dev/zero > {0}/filler || true"
+FULL = (
+    "mount -t tmpfs -o size=2m,mode=700 none {0}; cp {1}/* {0}; {2} "
+    "cat /dev/zero > {0}/filler || true"
+)
 STATES = {
     "full": (FULL, "the disk is full", "make room on that disk"),
     "read-only": (
@@ -42,7 +45,7 @@ def ask(question: str, state: str, spool: Path, died: bool = False, setup: str =
     mounted.mkdir(exist_ok=True)
     died_first = DIED.replace("{0}", str(mounted)).replace("{python}", sys.executable) * died
     script = STATES[state][0].format(mounted, spool, died_first) if state else ""
-    command = f"{sys.executable} {ROOT}/bin/pattern-tracker {question}"
+    command = f"{ROOT}/bin/pattern-tracker {question}"
     environ = {
         "HOME": str(spool.parent),
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",

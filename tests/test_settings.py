@@ -14,12 +14,15 @@ import pytest
 from lib.registration import json_text, settings_file
 from lib.registration.entries import register, unregister
 from lib.registration.hook_command import SCRIPTS, command
-from lib.registration.hook_groups import MATCHER, is_ours
+from lib.registration.hook_groups import MATCHERS, is_ours
 from lib.registration.settings_file import SettingsError
 from tests.support.bundle import ROOT
 
 OTHER = {"matcher": "Write", "hooks": [{"type": "command", "command": "echo pattern-tracker"}]}
-SAME_MATCHER = {"matcher": MATCHER, "hooks": [{"type": "command", "command": "prettier --write"}]}
+SAME_MATCHER = {
+    "matcher": MATCHERS["PostToolUse"],
+    "hooks": [{"type": "command", "command": "prettier --write"}],
+}
 FORMATTER = {
     "matcher": "Edit|Write",
     "hooks": [
@@ -192,10 +195,12 @@ def test_entries_of_ours_that_are_older_or_doubled_become_one(tmp_path: Path) ->
 def test_an_older_matcher_is_widened(tmp_path: Path) -> None:
     place = Place(tmp_path, "{}")
     place.register()
-    place.path.write_text(place.text().replace(MATCHER, "Write|Edit"))
+    place.path.write_text(place.text().replace('"Write|Edit|MultiEdit|NotebookEdit', '"Write|Edit'))
     assert place.register()
     hooks = json.loads(place.text())["hooks"]
-    assert [[group["matcher"] for group in hooks[event]] for event in SCRIPTS] == [[MATCHER]] * 2
+    assert [[group["matcher"] for group in hooks[event]] for event in SCRIPTS] == [
+        [m] for m in MATCHERS.values()
+    ]
 
 
 def test_an_entry_that_leads_to_us_by_a_link_is_ours(tmp_path: Path) -> None:

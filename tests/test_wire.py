@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.capture.event import Content, build
-from lib.delivery import wire
+from lib.delivery import escaping, wire
 from tests.support.service_rules import FIELDS, check_values, read_event, read_json
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -23,11 +23,14 @@ JSON = st.recursive(
 def resolved(event: Any, **changes: Any) -> Any:
     data = event["event_data"]
     found = {
+        "event_id": event["event_id"],
         "event_type": event["event_type"],
         "pattern_id": event["pattern_id"],
         "content_id": event["content_pattern_id"],
         "parents": data["parent_pattern_ids"],
         "edge_type": data["edge_type"],
+        "reason": data["reason"],
+        "outside": None,
     }
     return {**found, **changes}
 
@@ -43,8 +46,8 @@ def accepted(body: Any) -> None:
 
 @given(ANY_TEXT)
 def test_escaping_is_reversible(text: str) -> None:
-    escaped = wire.escape(text)
-    assert wire.unescape(escaped) == text
+    escaped = escaping.escape(text)
+    assert escaping.unescape(escaped) == text
     assert "\x00" not in escaped
     escaped.encode()
 
@@ -67,7 +70,7 @@ def test_escaped_code_can_be_read_back(code: str) -> None:
     event["event_data"]["pattern_data"]["code"] = code
     data = wire.bodies(event, resolved(event))[0]["pattern_data"]
     was_escaped = "pattern_data.code" in data.get(wire.ESCAPED, [])
-    assert (wire.unescape(data["code"]) if was_escaped else data["code"]) == code
+    assert (escaping.unescape(data["code"]) if was_escaped else data["code"]) == code
 
 
 def test_lengths_are_clamped() -> None:

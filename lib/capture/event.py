@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PATTERN_VERSION = "1.0.0"
+# Steps of a file that make no pattern: a change of comments or layout alone, and its end.
+FILE_UNCHANGED, FILE_DELETED = "file_unchanged", "file_deleted"
 # What "before" holds where an older client did not tell what the file was: the ledger decides.
 UNKNOWN = "unknown"
 

@@ -89,7 +89,16 @@ def _commit(directory: str, settings: Settings, data: bytes, tail: bytes, size: 
 
         made = capture_oversize(data, tail, size, captured_ns)
     else:
-        made = payload.capture(json_codec.loads(data.decode("utf-8")), captured_ns)
+        given = json_codec.loads(data.decode("utf-8"))
+        if isinstance(given, dict) and given.get("tool_name") == "Bash":
+            from lib.capture import shell
+
+            call = shell.capture(given, captured_ns, settings.config_dir, settings.keep_content)
+            # Where nothing was read, all that it tells of is on the disk.
+            return inbox.commit(
+                directory, call, captured_ns, sync=bool(call["event_data"]["files"])
+            )
+        made = payload.capture(given, captured_ns)
     path = str(made["event_data"]["file_path"])  # type: ignore[index]
     if named_file.lies_in(path, settings.config_dir):
         raise named_file.Refused("client")

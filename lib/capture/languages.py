@@ -70,6 +70,13 @@ def language_of(path: str) -> str:
     return extension if plain else "text"
 
 
+def is_known(path: str) -> bool:
+    """Check whether the language of the file at `path` is known by its name."""
+    name = base_name(path).lower()
+    stem, _, extension = name.rpartition(".")
+    return name in _BY_NAME or (bool(stem) and extension in _BY_EXTENSION)
+
+
 def comment_openers(language: str) -> tuple[str, ...]:
     """Return what begins a line comment in `language`."""
     for openers, languages in _COMMENTS.items():

@@ -45,7 +45,7 @@ def capture(payload: object, captured_ns: int) -> "dict[str, object]":
     if not isinstance(given, dict):
         raise Refused("unreadable")
     change = reader(given, answer if isinstance(answer, dict) else {})
-    made = _event_of(change, payload, captured_ns)
+    made = event_of(change, payload, captured_ns)
     named = given.get("file_path") or given.get("notebook_path")
     if named != change.path:
         made["named"] = named
@@ -61,9 +61,8 @@ def _failed(payload: "dict[str, object]") -> bool:
     return answer.get("success") is False or bool(answer.get("error"))
 
 
-def _event_of(
-    change: Change, payload: "dict[str, object]", captured_ns: int
-) -> "dict[str, object]":
+def event_of(change: Change, payload: "dict[str, object]", captured_ns: int) -> "dict[str, object]":
+    """Build the event of a change. Raises Refused where nothing changed."""
     content = Content(change.after, change.path)
     before = None if change.before is None else Content(change.before, change.path)
     newly_marked = content.marked_id and (before is None or before.marked_id != content.marked_id)
@@ -72,31 +71,33 @@ def _event_of(
     elif before is None:
         event_type = "pattern_created"
     elif before.pattern_id == content.pattern_id:
-        raise Refused("unchanged")
+        event_type = event.FILE_UNCHANGED
     else:
         event_type = "pattern_modified"
-    extra = _context(payload)
+    extra = context(payload)
     if not change.before_known:
         extra["before"] = event.UNKNOWN
     return event.build(
         event_type,
         content,
         path=change.path,
-        tool_name=_text(payload.get("tool_name")),
-        session_id=_text(payload.get("session_id")),
-        tool_use_id=_text(payload.get("tool_use_id")),
+        tool_name=text(payload.get("tool_name")),
+        session_id=text(payload.get("session_id")),
+        tool_use_id=text(payload.get("tool_use_id")),
         captured_ns=captured_ns,
         before=before,
         extra=extra,
     )
 
 
-def _context(payload: "dict[str, object]") -> "dict[str, object]":
-    kept = ("cwd", "tool_use_id", "agent_id")
+def context(payload: "dict[str, object]") -> "dict[str, object]":
+    """Return the fields of a payload that its event keeps as they are."""
+    kept = ("cwd", "tool_use_id", "prompt_id", "agent_id", "agent_type")
     return {name: payload[name] for name in kept if isinstance(payload.get(name), str)}
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """Return `value` if it is a string, "" if it is not."""
     return value if isinstance(value, str) else ""
 
 

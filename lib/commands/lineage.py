@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, NamedTuple
 
-from lib.commands import on_disk
+from lib.commands import file_steps, on_disk
 from lib.commands.common import CommandError, names_of, opened, print_json, printable, say_nothing
 from lib.commands.terminal import Cell, is_bounded, print_line, relative, screen
 from lib.commands.when import local
@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
         found = {"pattern_id": pattern_id, "ancestors": ancestors, "descendants": descendants}
         events = [event.public() for event in history.events_of(nodes)]
         told = {"events": events, "edges": _told(history, edges, options.diff)}
-        print_json({**found, **told, "file": file and file._asdict()})
+        steps = file_steps.told(history, file.path) if file else []
+        print_json({**found, **told, "file": file and file._asdict(), "steps": steps})
     else:
         Drawing(history, pattern_id, nodes, options.diff).show(edges, options.all)
         if file and file.state in STATES:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from lib.capture import shell
 from lib.delivery.dispatch import Dispatch
 from lib.delivery.portions import portions
 from lib.flusher.passage import Passage, Stage
+from lib.flusher.sightings import Sightings
 from lib.ledger.store import Taken
 from lib.spool import outbox
 from lib.spool.outbox import Waiting
@@ -23,6 +25,7 @@ class Drain:
         dispatch: the delivery to the service.
         is_late: tells whether to stop.
         progress: called with the numbers of events done and still waiting after each batch.
+        sightings: watches the files that are recorded.
 
     `met_bytes` is the size of the new files; `complete` says that every file was looked at.
     """
@@ -34,6 +37,7 @@ class Drain:
         dispatch: Dispatch,
         is_late: Callable[[], bool],
         progress: Callable[[int, int], None],
+        sightings: Sightings,
     ) -> None:
         self.met_bytes = 0
         self.complete = False
@@ -42,6 +46,7 @@ class Drain:
         self._dispatch = dispatch
         self._is_late = is_late
         self._progress = progress
+        self._sightings = sightings
 
     def run(self) -> None:
         """Drain until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
@@ -74,17 +79,34 @@ class Drain:
         return stage is not Stage.WAITS
 
     def _take(self, files: list[Waiting]) -> None:
-        """Record, send and acknowledge the events in `files`."""
-        passage = self._passage
+        """Record, send and acknowledge the events in `files`.
+
+        A call of the shell is unfolded when all before it is recorded.
+        """
         useful = [file for file in files if self._is_of_use(file.name)]
-        events = passage.read(useful)
-        found = [(file, events[file.name]) for file in useful if file.name in events]
+        events = self._passage.read(useful)
+        found: list[tuple[Waiting, Event]] = []
+        for file in useful:
+            event = events.get(file.name)
+            if event is None:
+                continue
+            if event["event_type"] != shell.EVENT_TYPE:
+                found.append((file, event))
+                continue
+            self._take_events(found)
+            found = []
+            self._take(self._passage.unfold(file.name, file.key, event, self._sightings))
+        self._take_events(found)
+
+    def _take_events(self, found: list[tuple[Waiting, Event]]) -> None:
+        passage = self._passage
         waits = {
             file.name for file, event in found if self._dispatch.url or not self._is_mine(event)
         }
         passage.take(Taken(f.name, f.key, event, f.name in waits) for f, event in found)
+        self._sightings.watch(event for _, event in found)
         waits = {name for name in waits if passage.stage(name) is Stage.RECORDED}
-        passage.acknowledge(name for name in events if name not in waits)
+        passage.acknowledge(file.name for file, _ in found if file.name not in waits)
         passage.hold(waits)
         self._dispatch.send(
             passage.parcel(file.name, event, file.size)

@@ -2,6 +2,7 @@
 
 import os
 
+from lib.capture import shell
 from lib.capture.identity import is_valid_id
 from lib.ledger import earlier_identity
 from lib.privacy import user_rules
@@ -38,9 +39,12 @@ class Intake:
     def read(self, name: str, recorded: bool = False) -> Event:
         """Read the event in file `name`, and redact it.
 
+        A call of the shell is none yet, and is read as it is.
         Raises as `outbox.read` does, Unusable, and for one that is not yet `recorded` Ignored.
         """
         event = outbox.read(self._directory, name)
+        if event["event_type"] == shell.EVENT_TYPE:
+            return event
         if not is_valid_id(event.get("pattern_id")):
             raise outbox.Damaged("pattern_id is not a pattern id")
         if not recorded and self.is_ignored(event):

@@ -17,8 +17,11 @@ from typing import NamedTuple
 from lib.delivery import wire
 from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Ignored, Intake
+from lib.flusher.sightings import Sightings
+from lib.flusher.unfolding import Unfolding
 from lib.ledger.store import Ledger, Taken
-from lib.spool import outbox
+from lib.ledger.tracked import Tracked
+from lib.spool import inbox, outbox
 from lib.spool.books import Accounts
 from lib.spool.outbox import Waiting
 from lib.spool.spooled import Event
@@ -127,6 +130,23 @@ class Passage:
         except outbox.Damaged as damaged:
             self.refuse(name, str(damaged))
         return None
+
+    def unfold(self, name: str, key: str, call: Event, sightings: Sightings) -> list[Waiting]:
+        """Put the events of a call of the shell into the spool in its place, and list them."""
+        known = Tracked(self.ledger.connection)
+        unfolding = Unfolding(call, known, sightings)
+        made = []
+        for event in unfolding.events():
+            inbox.commit(self._directory, event, unfolding.ended_ns, sync=False)
+            made.append(inbox.file_name(event["event_id"]))
+        if unfolding.looked:
+            known.note_look(unfolding.looked, unfolding.ended_ns)
+        self.accounts.drop("unfolded", [key])
+        self._unlink([name])
+        self.meet(made)
+        # In their own order, for they have the time of the call in common.
+        found = {file.name: file for file in outbox.listed(self._directory, made)}
+        return [found[name] for name in made if name in found]
 
     def take(self, found: Iterable[Taken]) -> None:
         """Record the events that are new: RECORDED if they wait for a service, else DONE."""

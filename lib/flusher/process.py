@@ -18,10 +18,11 @@ from lib.flusher.drain import Drain
 from lib.flusher.intake import Intake
 from lib.flusher.marker_files import write_marker_files
 from lib.flusher.passage import Passage
+from lib.flusher.sightings import Sightings
+from lib.flusher.upkeep import Upkeep
 from lib.ledger import salvage
 from lib.ledger.store import Ledger
-from lib.spool import inbox, outbox, retention, wake
-from lib.spool.books import Accounts
+from lib.spool import inbox, outbox, wake
 from lib.system import bundle, files, origins, own_directory, packages
 from lib.system.lock import Lock
 from lib.system.logs import log
@@ -38,8 +39,6 @@ DEADLINE_SECONDS = 30
 LIFE_SECONDS = DEADLINE_SECONDS + 15
 LINGER_SECONDS = 1.5
 POLL_SECONDS = 0.1
-# Keeping the bounds looks at every file that waits.
-TIDY_SECONDS = 5.0
 NEVER = float("inf")
 
 
@@ -110,11 +109,10 @@ class Flusher:
         self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._failed = ""
         self._forced = False
+        self._sightings = Sightings(directory)
         self._kept: set[str] = set()
-        self._tidy_at = 0.0
         self._resumes_at = NEVER  # when the service takes more of what waited during an outage
-        # What the spool may grow by, in bytes, before its bounds are looked at again.
-        self._room = 0.0
+        self._upkeep = Upkeep(directory, settings)
 
     def run_detached(self, upkeep: Callable[[], None]) -> None:
         """Drain until nothing new waits for a moment, then call `upkeep`, under the lock.
@@ -186,6 +184,7 @@ class Flusher:
             if time.monotonic() >= until and self._resumes_at >= self._deadline:
                 break
             time.sleep(POLL_SECONDS)
+            self._sightings.look()
             if self._has_news() or time.monotonic() >= self._resumes_at:
                 self._drain()
                 until = time.monotonic() + LINGER_SECONDS
@@ -209,7 +208,7 @@ class Flusher:
             # Whatever it was: a flusher that dies in silence would be missed by nobody.
             self._failed = f"{type(error).__name__}: {error}"
             log(self.directory, self._failed)
-            self._keep_bounds()
+            self._upkeep.keep_bounds()
         now = timestamp(time.time_ns())
         finished = {"last_run": now, "last_error": self._failed or None}
         finished |= {"last_delivery": now} if self.delivered > before else {}
@@ -217,20 +216,24 @@ class Flusher:
 
     def _drain_into(self, ledger: Ledger) -> None:
         intake = Intake(self.directory, ledger.has_earlier_ids())
+        self._sightings.clean = intake.clean
         passage = Passage(self.directory, ledger, intake)
         self._deliver_all(passage)
-        self._tidy(passage)
+        self._upkeep.tidy(passage.accounts, ledger)
+        self._sightings.sweep()
 
     def _deliver_all(self, passage: Passage) -> None:
         dispatch = Dispatch(
             self.settings, self.state, passage.ledger, passage.settle, self._forced, self._approvals
         )
-        drain = Drain(self.directory, passage, dispatch, self._is_late, self._progress)
+        drain = Drain(
+            self.directory, passage, dispatch, self._is_late, self._progress, self._sightings
+        )
         try:
             drain.run()
         finally:
             self.delivered += passage.delivered
-            self._room -= drain.met_bytes
+            self._upkeep.room -= drain.met_bytes
             self._kept = passage.left()
             if dispatch.problem and dispatch.problem != self.problem:
                 log(self.directory, f"the service has not got all events: {dispatch.problem}")
@@ -238,24 +241,3 @@ class Flusher:
             dispatch.close(drained=drain.complete and not self._kept)
             self._resumes_at = time.monotonic() + dispatch.resumes_in(drain.complete)
             wake.hold_off(self.directory, dispatch.hold_off() if self._kept else 0.0)
-
-    def _tidy(self, passage: Passage) -> None:
-        """Keep the spool's bounds, after delivery had its chance, and fold a long tally."""
-        if self._room >= 0 and time.monotonic() < self._tidy_at:
-            return
-        self._tidy_at = time.monotonic() + TIDY_SECONDS
-        self._keep_bounds(passage.accounts)
-        outbox.sweep(self.directory)
-        if passage.accounts.is_foldable():
-            passage.accounts.fold(passage.ledger, outbox.keys(self.directory))
-
-    def _keep_bounds(self, accounts: Accounts | None = None) -> None:
-        bounds = self.settings.max_age_days, self.settings.max_size_mb
-        try:
-            accounts = accounts or Accounts(self.directory)
-            dropped, self._room = retention.expire(self.directory, accounts, *bounds)
-        except OSError as error:
-            log(self.directory, f"the bounds could not be kept: {error}")
-            return
-        if dropped:
-            log(self.directory, f"dropped undelivered: {dropped}")

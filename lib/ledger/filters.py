@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lib.ledger.recording import storable
+from lib.ledger.text import storable
 
 _HOUR, _RARE = "substr(timestamp, 1, 13)", "event_type != 'pattern_modified'"
 

@@ -2,11 +2,13 @@
 
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from lib.ledger import revisions
 from lib.ledger.filters import ALL, Filter, after, escaped
-from lib.ledger.recording import head_of, storable, unpack
+from lib.ledger.snapshots import code_of
 from lib.ledger.store import Ledger
+from lib.ledger.text import storable
 
 
 class Event(NamedTuple):
@@ -97,6 +99,10 @@ class History(Ledger):
         found.reverse()
         return found
 
+    def rows(self, query: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
+        """Return what a query of a module of this room finds."""
+        return self._db.execute(query, tuple(values)).fetchall()
+
     def last_seq(self) -> int:
         """Return the sequence number of the newest event, 0 before the first."""
         return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
@@ -151,7 +157,8 @@ class History(Ledger):
 
     def head(self, file_path: str) -> str:
         """Return the id of what the file at `file_path` held last; "" if it was never seen."""
-        return head_of(self._db, storable(file_path))
+        found = revisions.head_of(self._db, storable(file_path))
+        return found.pattern_id if found else ""
 
     def files_ending(self, path: str) -> list[str]:
         """List the recorded files whose last components are `path`."""
@@ -192,13 +199,10 @@ class History(Ledger):
 
     def code_of(self, pattern_id: str) -> str | None:
         """Return the code of a pattern as it was first seen, None where none was kept."""
-        query = "SELECT code FROM patterns JOIN snapshots ON digest = snapshot WHERE pattern_id = ?"
-        return self._code(query, pattern_id)
+        query = "SELECT snapshot FROM patterns WHERE pattern_id = ?"
+        found = self._db.execute(query, (pattern_id,)).fetchone()
+        return code_of(self._db, found[0]) if found else None
 
     def snapshot(self, digest: str | None) -> str | None:
         """Return the code of a snapshot, None where none was kept."""
-        return self._code("SELECT code FROM snapshots WHERE digest = ?", digest)
-
-    def _code(self, query: str, key: str | None) -> str | None:
-        found = self._db.execute(query, (key,)).fetchone()
-        return unpack(found[0]) if found else None
+        return code_of(self._db, digest)

@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 
-from lib.ledger import sums
+from lib.ledger import backfill, sums
 
 INDEXES = (
     "CREATE INDEX IF NOT EXISTS events_by_content ON events (content_id) "
@@ -24,6 +24,8 @@ INDEXES = (
 _SUPERSEDED = "DROP TABLE IF EXISTS occurrences"
 # The sum that says up to which event the rows are counted.
 _DONE = "counted"
+# The sum that says up to which file the revisions are made.
+_MADE, _ALL = "revised", 2**62
 PORTION = 20_000
 # How the work divides between the rows and each index, as far as anybody has measured.
 _ROWS_PART = 0.6
@@ -31,11 +33,15 @@ _ROWS_PART = 0.6
 _STEPS, _PAUSE, _PATIENCE = 1_000_000, 0.2, 600.0
 
 
-def begin(db: sqlite3.Connection) -> None:
-    """Empty what is to be counted, within the caller's transaction."""
-    for table in ("files", "edits", "sums"):
+def begin(db: sqlite3.Connection, keeps_revisions: bool = False) -> None:
+    """Empty what is to be counted, within the caller's transaction.
+
+    The revisions are made again too, unless `keeps_revisions`.
+    """
+    for table in ("edits", "sums") if keeps_revisions else ("files", "revisions", "edits", "sums"):
         db.execute(f"DELETE FROM {table}")
-    db.execute("INSERT INTO sums VALUES (?, 0)", (_DONE,))
+    made = _ALL if keeps_revisions else 0
+    db.execute("INSERT INTO sums VALUES (?, 0), (?, ?)", (_DONE, _MADE, made))
 
 
 def count_rows(db: sqlite3.Connection, version: int, progress: Callable[[float], None]) -> None:
@@ -94,15 +100,22 @@ def _portion(db: sqlite3.Connection, version: int) -> float:
         end = min(last, done + PORTION)
         sums.add_edits(db, _edits(db, done, end))
         db.execute("UPDATE sums SET value = ? WHERE name = ?", (end, _DONE))
+        # Another process still records as an earlier version does.
+        db.execute("UPDATE sums SET value = 0 WHERE name = ? AND value < ?", (_MADE, _ALL))
         return _ROWS_PART * float(end / last)
     present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
     missing = [index for index in INDEXES if index.split()[5] not in present]
     if missing:
         db.execute(missing[0])
         return 0.99 - (0.99 - _ROWS_PART) * (len(missing) - 1) / len(INDEXES)
+    (made,) = db.execute("SELECT value FROM sums WHERE name = ?", (_MADE,)).fetchone()
+    end_of_portion = backfill.make(db, made)
+    if end_of_portion is not None:
+        db.execute("UPDATE sums SET value = ? WHERE name = ?", (end_of_portion, _MADE))
+        return 0.99
     db.execute(_SUPERSEDED)
     db.execute("INSERT INTO sums SELECT ?, count(*) FROM patterns", (sums.PATTERNS,))
-    db.execute("DELETE FROM sums WHERE name = ?", (_DONE,))
+    db.execute("DELETE FROM sums WHERE name IN (?, ?)", (_DONE, _MADE))
     db.execute(f"PRAGMA user_version = {version}")
     return 1.0
 

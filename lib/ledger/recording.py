@@ -1,19 +1,19 @@
 """Record one event in the ledger, with the patterns, edges and creations that it implies."""
 
 import sqlite3
-import zlib
 from typing import Any
 
 from lib.capture import identity
-from lib.capture.event import UNKNOWN
-from lib.ledger import sums
+from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN
+from lib.ledger import snapshots, sums
+from lib.ledger.chain import Chain, Outside
+from lib.ledger.event_ids import creation_event_id, outside_event_id
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, is_nothing
+from lib.ledger.text import storable
 from lib.spool.spooled import Event
-from lib.system.digest import hex_digest
 from lib.system.places import in_any_worktree
 
-# How the id of code ends in which there is none.
-_NOTHING = f"-{hex_digest('')[: identity.DIGITS]}"
-RECORDED, UNCHANGED, KNOWN = "recorded", "unchanged", "known"
+RECORDED, UNCHANGED, KNOWN, DELETED = "recorded", "unchanged", "known", "deleted"
 # The events whose code has the id that is the first parameter; each half has an index.
 OF_CONTENT = (
     "((pattern_id = ?1 AND content_id = pattern_id) OR "
@@ -40,18 +40,27 @@ class Recording:
         details = self._data.get("pattern_data")
         self._details: dict[str, Any] = details if isinstance(details, dict) else {}
         self._snapshot: str | None = None
+        self._chain = Chain(db, event)
 
     def record(self) -> str:
         """Record the event, and before it the creation of parents that were never captured.
 
-        Returns RECORDED, or why there was nothing to record: KNOWN for an event that was
-        recorded before, UNCHANGED for a modification that changed nothing.
+        What somebody else made of the file since its last event is recorded before it too.
+        Returns RECORDED, or why there was no event to record: KNOWN for one that was recorded
+        before, UNCHANGED for a modification that changed no code, DELETED for the end of a file.
         """
         if self._is_known():
             return KNOWN
+        if self._type == FILE_DELETED:
+            return DELETED if self._chain.delete() else UNCHANGED
         if self._event.get("before") == UNKNOWN:
             self._resolve_before()
-        if self._type == "pattern_modified" and self._parents == [self._content_id]:
+        self._bridge()
+        if self._type == FILE_UNCHANGED or (
+            self._type == "pattern_modified" and self._parents == [self._content_id]
+        ):
+            snapshot = snapshots.add(self._db, self._code())
+            self._chain.add(self._content_id, snapshot, self._code(), None)
             return UNCHANGED
         if self._type == "pattern_created" and self._stands_elsewhere():
             self._type = "pattern_applied"
@@ -65,14 +74,45 @@ class Recording:
         return RECORDED
 
     def _is_known(self) -> bool:
-        query = "SELECT 1 FROM events WHERE event_id = ?"
-        found = self._db.execute(query, (storable(self._event["event_id"]),)).fetchone()
-        return found is not None
+        for table in ("events", "revisions"):
+            query = f"SELECT 1 FROM {table} WHERE event_id = ?"
+            if self._db.execute(query, (storable(self._event["event_id"]),)).fetchone():
+                return True
+        return False
+
+    def _bridge(self) -> None:
+        """Record what somebody else made of the file, if it held other code than it had last."""
+        found = self._chain.outside()
+        if found is None:
+            return
+        seq = self._add_outside_event(found) if found.changed else None
+        self._chain.add_outside(found, seq)
+
+    def _add_outside_event(self, found: Outside) -> int:
+        head = self._chain.head
+        assert head is not None
+        event_id = outside_event_id(storable(self._event["event_id"]))
+        self._add_pattern(found.pattern_id, found.name, found.snapshot)
+        self._add_edge(head.pattern_id, found.pattern_id, "modified_from", event_id)
+        return self._insert(
+            event_id=event_id,
+            event_type="pattern_modified",
+            pattern_id=found.pattern_id,
+            pattern_name=found.name,
+            parent_pattern_ids=head.pattern_id,
+            content_id=found.pattern_id,
+            snapshot=found.snapshot,
+            before_snapshot=head.snapshot,
+            reason=found.reason,
+            edge_type="modified_from",
+            actor=OUTSIDE,
+        )
 
     def _resolve_before(self) -> None:
-        head = head_of(self._db, self._path)
-        if head and self._type == "pattern_created":
-            self._type, self._parents, self._edge = "pattern_modified", [head], "modified_from"
+        head = self._chain.head
+        if head and not head.gone and self._type == "pattern_created":
+            self._type, self._parents = "pattern_modified", [head.pattern_id]
+            self._edge = "modified_from"
 
     def _stands_elsewhere(self) -> bool:
         """Check that another file, not this one in another worktree, holds the same code."""
@@ -101,7 +141,7 @@ class Recording:
         if self._knows(pattern_id):
             return
         earlier = self._earlier(pattern_id)
-        snapshot = self._add_snapshot(code)
+        snapshot = snapshots.add(self._db, code)
         self._add_pattern(pattern_id, name, snapshot)
         for found in earlier:
             self._add_edge(found, pattern_id, "derived_from")
@@ -120,16 +160,16 @@ class Recording:
         return self._db.execute(query, (pattern_id,)).fetchone() is not None
 
     def _add_patterns_and_edges(self) -> None:
-        self._snapshot = self._add_snapshot(self._code())
+        self._snapshot = snapshots.add(self._db, self._code())
         self._add_pattern(self._content_id, self._name(), self._snapshot)
         for parent in self._parents:
             self._add_edge(parent, self._content_id, self._edge)
         if self._subject != self._content_id:
             self._add_edge(self._subject, self._content_id, "derived_from")
 
-    def _add_edge(self, parent: str, child: str, edge_type: str) -> None:
+    def _add_edge(self, parent: str, child: str, edge_type: str, event_id: str = "") -> None:
         if parent != child:
-            values = (child, parent, edge_type, storable(self._event["event_id"]))
+            values = (child, parent, edge_type, event_id or storable(self._event["event_id"]))
             self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?)", values)
 
     def _add_pattern(self, pattern_id: str, name: str, snapshot: str | None) -> None:
@@ -145,16 +185,6 @@ class Recording:
         if self._db.execute(query, values).rowcount > 0:
             sums.add(self._db, sums.PATTERNS, 1)
 
-    def _add_snapshot(self, code: object) -> str | None:
-        if not isinstance(code, str):
-            return None
-        digest = hex_digest(code)
-        query = "SELECT 1 FROM snapshots WHERE digest = ?"
-        if not self._db.execute(query, (digest,)).fetchone():
-            packed = zlib.compress(code.encode("utf-8", "surrogatepass"), 1)
-            self._db.execute("INSERT INTO snapshots VALUES (?, ?)", (digest, packed))
-        return digest
-
     def _add_event(self) -> None:
         event_id = storable(self._event["event_id"])
         parents = self._parents
@@ -165,12 +195,14 @@ class Recording:
         when = storable(self._event["timestamp"])
         edit = sums.Edit(seq, when, self._type, language, self._path, self._content_id)
         sums.add_edits(self._db, [edit])
+        if self._path:
+            self._chain.add(self._content_id, self._snapshot, self._code(), seq)
 
     def _before_snapshot(self) -> str | None:
         """Keep what the file held before, which its id does not tell to the letter."""
         told = self._event.get("parents")
         before = told[0] if isinstance(told, list) and len(told) == 1 else None
-        return self._add_snapshot(before.get("code")) if isinstance(before, dict) else None
+        return snapshots.add(self._db, before.get("code")) if isinstance(before, dict) else None
 
     def _insert_event(
         self,
@@ -182,72 +214,37 @@ class Recording:
         snapshot: str | None,
         implied: int = 0,
     ) -> int:
-        content_id = pattern_id if implied else self._content_id
-        cursor = self._db.execute(
-            "INSERT INTO events (event_id, timestamp, event_type, pattern_id, pattern_name, "
-            "language, file_path, tool_name, session_id, parent_pattern_ids, content_id, "
-            "snapshot, before_snapshot, reason, implied, edge_type) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                event_id,
-                storable(self._event["timestamp"]),
-                event_type,
-                pattern_id,
-                name,
-                storable(self._data.get("language")),
-                self._path or None,
-                storable(self._data.get("tool_name")) or None,
-                storable(self._details.get("session_id")) or None,
-                " ".join(parents),
-                content_id,
-                snapshot,
-                None if implied else self._before_snapshot(),
-                storable(self._data.get("reason")) or None,
-                implied,
-                self._edge if parents else None,
-            ),
+        reason = storable(self._data.get("reason"))
+        if not implied and not reason and self._chain.is_layout(self._code()):
+            reason = FORMAT
+        return self._insert(
+            event_id=event_id,
+            event_type=event_type,
+            pattern_id=pattern_id,
+            pattern_name=name,
+            tool_name=storable(self._data.get("tool_name")) or None,
+            session_id=storable(self._details.get("session_id")) or None,
+            parent_pattern_ids=" ".join(parents),
+            content_id=pattern_id if implied else self._content_id,
+            snapshot=snapshot,
+            before_snapshot=None if implied else self._before_snapshot(),
+            reason=reason or None,
+            implied=implied,
+            edge_type=self._edge if parents else None,
+            actor=None if implied or self._chain.actor == AGENT else self._chain.actor,
         )
-        return cursor.lastrowid or 0
+
+    def _insert(self, **values: object) -> int:
+        """Insert a row of events with what all those of this file have in common."""
+        values["timestamp"] = storable(self._event["timestamp"])
+        values["language"] = storable(self._data.get("language"))
+        values["file_path"] = self._path or None
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        query = f"INSERT INTO events ({names}) VALUES ({marks})"
+        return self._db.execute(query, tuple(values.values())).lastrowid or 0
 
     def _code(self) -> object:
         return self._details.get("code")
 
     def _name(self) -> str:
         return storable(self._data.get("pattern_name"))
-
-
-def creation_event_id(pattern_id: str) -> str:
-    """Derive the event id of an implied creation from the pattern's id: always the same one."""
-    return hex_digest(f"creation\0{pattern_id}")[:32]
-
-
-def is_nothing(pattern_id: str) -> bool:
-    """Check whether an id is that of an empty file, or of one with comments alone."""
-    return pattern_id.endswith(_NOTHING)
-
-
-def unpack(packed: bytes) -> str | None:
-    """Decompress the code in a snapshot; None where the disk has not kept it as it was."""
-    try:
-        return zlib.decompress(packed).decode("utf-8", "surrogatepass")
-    except (zlib.error, ValueError):
-        return None
-
-
-def add_to_counter(db: sqlite3.Connection, name: str, number: int) -> None:
-    """Add `number` to the counter `name`, within the caller's transaction."""
-    query = "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + ?"
-    db.execute(query, (name, number, number))
-
-
-def head_of(db: sqlite3.Connection, file_path: str) -> str:
-    """Return the id of the last recorded content of a file; "" if there is none."""
-    found = db.execute("SELECT head FROM files WHERE path = ?", (file_path,)).fetchone()
-    return str(found[0]) if found else ""
-
-
-def storable(value: object) -> str:
-    """Return a string that SQLite takes: lone surrogates become escapes."""
-    if not isinstance(value, str):
-        return ""
-    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -7,14 +7,17 @@ class Resolved(TypedDict):
     """What the ledger made of an event.
 
     content_id is the id of the code, another one than pattern_id where the file applies a marked
-    pattern.
+    pattern. outside is the step of somebody else's that was found before it, if there was one.
     """
 
+    event_id: str
     event_type: str
     pattern_id: str
     content_id: str
     parents: list[str]
     edge_type: str | None
+    reason: str | None
+    outside: "Resolved | None"
 
 
 class Origin(TypedDict, total=False):

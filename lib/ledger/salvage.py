@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 
 from lib.ledger import schema, unreadable
+from lib.ledger.counters import add_to_counter
 from lib.ledger.opening import refuse_links
-from lib.ledger.recording import add_to_counter
 from lib.ledger.store import FILE_NAME, Ledger, open_ledger
 from lib.spool import inbox, outbox
 from lib.system.calls import are_replaced
@@ -130,7 +130,7 @@ def _save(path: str, made: str, directory: str) -> tuple[int, bool]:
             unreadable.derive(target)
         if broken & {"events", "taken"}:
             _reconcile(target, directory)
-        schema.count_again(target)
+        schema.count_again(target, not broken & {"files", "revisions", "events"})
         add_to_counter(target, "damaged_ledger", 1)
         target.execute("COMMIT")
         count = target.execute("SELECT count(*) FROM events WHERE implied = 0").fetchone()

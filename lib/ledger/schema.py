@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from lib.ledger import migration
 
-VERSION = 7
+VERSION = 8
 # What a ledger has whose rows of before are still to be counted.
 UNCOUNTED = 6
 # The fact that a ledger holds ids which were given by the rules of version 0.1.0.
@@ -30,14 +30,24 @@ CREATE TABLE IF NOT EXISTS events (
     file_path TEXT, qualified_name TEXT NOT NULL DEFAULT '', tool_name TEXT, session_id TEXT,
     parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT,
     before_snapshot TEXT, reason TEXT,
-    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT
+    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT, actor TEXT
 );
 CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
 CREATE TABLE IF NOT EXISTS files (
     file_id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, head TEXT NOT NULL,
-    last_seq INTEGER NOT NULL
+    last_seq INTEGER NOT NULL, revision INTEGER, gone INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS files_by_head ON files (head);
+CREATE TABLE IF NOT EXISTS looks (root TEXT PRIMARY KEY, ended_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revisions (
+    revision_id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL, parent INTEGER, origin INTEGER,
+    pattern_id TEXT NOT NULL, snapshot TEXT, actor TEXT NOT NULL, change TEXT NOT NULL,
+    timestamp TEXT NOT NULL, seq INTEGER, event_id TEXT UNIQUE, session_id TEXT, program TEXT,
+    prompt_id TEXT, tool_use_id TEXT, agent_id TEXT
+);
+CREATE INDEX IF NOT EXISTS revisions_by_file ON revisions (file_id);
+CREATE INDEX IF NOT EXISTS revisions_by_snapshot ON revisions (snapshot);
+CREATE INDEX IF NOT EXISTS revisions_by_seq ON revisions (seq);
 CREATE TABLE IF NOT EXISTS edits (
     day TEXT NOT NULL, ahead INTEGER NOT NULL, file_id INTEGER NOT NULL,
     event_type TEXT NOT NULL, language TEXT NOT NULL, count INTEGER NOT NULL,
@@ -80,7 +90,7 @@ def prepare(db: sqlite3.Connection, progress: Callable[[float], None] = lambda p
 
 def _create(db: sqlite3.Connection, before: int) -> None:
     """Create what is missing; `before` is the version that the ledger has, 0 for a new one."""
-    for column in ("edge_type", "before_snapshot") if before else ():
+    for column in ("edge_type", "before_snapshot", "actor") if before else ():
         if column not in {row[1] for row in db.execute("PRAGMA table_info(events)")}:
             db.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
     for statement in _SCHEMA.split(";\n"):
@@ -96,9 +106,9 @@ def _create(db: sqlite3.Connection, before: int) -> None:
     db.execute(f"PRAGMA user_version = {UNCOUNTED if before else VERSION}")
 
 
-def count_again(db: sqlite3.Connection) -> None:
+def count_again(db: sqlite3.Connection, keeps_revisions: bool) -> None:
     """Have all that is counted of events counted again when the ledger is opened next."""
-    migration.begin(db)
+    migration.begin(db, keeps_revisions)
     db.execute(f"PRAGMA user_version = {UNCOUNTED}")
 
 

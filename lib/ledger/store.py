@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 from lib.ledger import opening
-from lib.ledger.recording import RECORDED, Recording, add_to_counter, creation_event_id, unpack
+from lib.ledger.counters import add_counts
+from lib.ledger.event_ids import creation_event_id, outside_event_id
+from lib.ledger.recording import RECORDED, Recording
 from lib.ledger.rows import Origin, Resolved
 from lib.ledger.schema import EARLIER_IDS, prepare
+from lib.ledger.snapshots import unpack
 from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
 
@@ -117,7 +120,7 @@ class Ledger:
                     counts[DELIVERED if outcome == RECORDED else outcome] += 1
                 rows.append((file.name, file.key, waits))
             db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", rows)
-            _count(db, counts)
+            add_counts(db, counts)
         return names | {name for name, _, waits in rows if waits}
 
     def _taken(self, name: str) -> tuple[str, int] | None:
@@ -143,7 +146,7 @@ class Ledger:
         with self._transaction(durable=False) as db:
             query = "UPDATE taken SET waits = 0 WHERE name = ? AND waits"
             done = db.executemany(query, [(name,) for name in names]).rowcount
-            _count(db, {DELIVERED: max(done, 0)})
+            add_counts(db, {DELIVERED: max(done, 0)})
             known = [(service, pattern_id) for pattern_id in pattern_ids]
             db.executemany("INSERT OR IGNORE INTO known_at VALUES (?, ?)", known)
 
@@ -152,19 +155,25 @@ class Ledger:
         with self._transaction(durable=False) as db:
             db.executemany("DELETE FROM taken WHERE name = ?", [(name,) for name in names])
 
-    def resolved(self, event_id: str) -> Resolved | None:
-        """Return what was made of a recorded event; None if it is not recorded."""
+    def resolved(self, event_id: str, nested: bool = True) -> Resolved | None:
+        """Return what was made of a recorded event; None if it is not recorded.
+
+        With `nested` the step of somebody else's before it too.
+        """
         query = (
-            "SELECT event_type, pattern_id, content_id, parent_pattern_ids, edge_type "
+            "SELECT event_type, pattern_id, content_id, parent_pattern_ids, edge_type, reason "
             "FROM events WHERE event_id = ?"
         )
         row = self._db.execute(query, (event_id,)).fetchone()
         if row is None:
             return None
-        event_type, pattern_id, content_id, parents, edge_type = row
+        event_type, pattern_id, content_id, parents, edge_type, reason = row
+        outside = self.resolved(outside_event_id(event_id), nested=False) if nested else None
         return {
+            "event_id": event_id,
             "event_type": event_type, "pattern_id": pattern_id, "content_id": content_id,
             "parents": parents.split(), "edge_type": edge_type,
+            "reason": reason, "outside": outside,
         }  # fmt: skip
 
     def creation_of(self, pattern_id: str) -> Origin:
@@ -201,13 +210,13 @@ class Ledger:
     def count(self, counts: Mapping[str, int]) -> None:
         """Add `counts` to the counters of these names."""
         with self._transaction() as db:
-            _count(db, counts)
+            add_counts(db, counts)
 
     def fold(self, counts: Mapping[str, int], mark: str) -> None:
         """Add `counts` to the counters, and set the counter `mark`, which shows that it is done."""
         with self._transaction() as db:
             db.execute("DELETE FROM counters WHERE name LIKE 'folded:%'")
-            _count(db, {**counts, mark: 1})
+            add_counts(db, {**counts, mark: 1})
 
     def counters(self) -> dict[str, int]:
         """Return every counter by its name."""
@@ -229,12 +238,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _count(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
-    for name, number in counts.items():
-        if number:
-            add_to_counter(db, name, number)
 
 
 def open_ledger(directory: str, progress: Callable[[float], None] = lambda part: None) -> Ledger:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lib.capture.identity import normalise
 from lib.ledger.history import History
-from lib.ledger.recording import is_nothing
+from lib.ledger.revisions import is_nothing
 from lib.ledger.sums import EDITS, PATTERNS, SINCE
 from lib.system.places import in_any_worktree, is_gone
 

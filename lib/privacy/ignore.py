@@ -30,13 +30,14 @@ class _Place(NamedTuple):
 
 
 class Ignores:
-    """Reads .patternignore files, each once, and applies them to paths.
+    """Reads .patternignore files (or those of another name), each once, and applies them to paths.
 
     `problems` holds a line for each that could not be applied, `faults` one for each rule that is
     written wrongly.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file_name: str = FILE_NAME) -> None:
+        self._file_name = file_name
         self.problems: list[str] = []
         self.faults: list[str] = []
         self._told: set[str] = set()
@@ -95,7 +96,7 @@ class Ignores:
         return False
 
     def _problem(self, directory: str, why: object) -> None:
-        line = f"{directory}/{FILE_NAME} excludes everything: {why}"
+        line = f"{directory}/{self._file_name} excludes everything: {why}"
         if line not in self._told:
             self._told.add(line)
             self.problems.append(line)
@@ -103,7 +104,7 @@ class Ignores:
     def _place(self, directory: str) -> _Place | None:
         """Return the directory with its rules, None without any. Raises Refused, OSError."""
         if directory not in self._read:
-            path = f"{directory}/{FILE_NAME}"
+            path = f"{directory}/{self._file_name}"
             rules, faults = rules_in(utf8_of(_data(path)))
             if len(rules) > MAX_RULES:
                 raise Refused(f"it has more than {MAX_RULES} rules")

@@ -98,7 +98,8 @@ def _difference(shown: str, before: bytes | None, after: bytes | None) -> str:
 
 def _by_hand(root: str, interpreter: str) -> str:
     hooks = {
-        event: [group_of(command(root, interpreter, script))] for event, script in SCRIPTS.items()
+        event: [group_of(event, command(root, interpreter, script))]
+        for event, script in SCRIPTS.items()
     }
     return "To add by hand:\n" + json.dumps({"hooks": hooks}, indent=2)
 

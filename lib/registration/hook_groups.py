@@ -13,13 +13,16 @@ from lib.registration.hook_command import SCRIPTS, scripts_in
 from lib.registration.json_text import Node
 from lib.registration.settings_file import UNTOUCHED, SettingsError
 
-MATCHER = "Write|Edit|MultiEdit|NotebookEdit"
+MATCHERS = {
+    "PreToolUse": "Write|Edit|MultiEdit|NotebookEdit",
+    "PostToolUse": "Write|Edit|MultiEdit|NotebookEdit|Bash",
+}
 TIMEOUT_SECONDS = 10
 
 
-def group_of(run: str) -> dict[str, object]:
-    """Build the group of hooks that runs the command `run`."""
-    return {"matcher": MATCHER, "hooks": [_entry(run)]}
+def group_of(event: str, run: str) -> dict[str, object]:
+    """Build the group of hooks that runs the command `run` at `event`."""
+    return {"matcher": MATCHERS[event], "hooks": [_entry(run)]}
 
 
 def _entry(run: str) -> dict[str, object]:
@@ -49,13 +52,13 @@ def add(text: str, event: str, run: str, root: str, shown: str) -> str:
     """Add our entry to the list of `event` in `text`, or correct the one that is there."""
     _check_shape(text, event, shown)
     ours = list(places_of(text, event, root))
-    if len(ours) == 1 and _value(text, ours[0][1]).get("matcher") == MATCHER:
+    if len(ours) == 1 and _value(text, ours[0][1]).get("matcher") == MATCHERS[event]:
         hook = ours[0][2]
         if _value(text, hook) == _entry(run):
             return text
         return json_text.replace(text, hook, _entry(run))
     text = remove(text, event, root, (False, False))
-    group = group_of(run)
+    group = group_of(event, run)
     top = json_text.parse(text)
     hooks = top.get("hooks")
     if hooks is None:

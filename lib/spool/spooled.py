@@ -27,4 +27,9 @@ class Event(Checked, total=False):
     before: object
     cwd: object
     service_url: object
+    actor: object
+    program: object
+    prompt_id: object
+    tool_use_id: object
+    agent_id: object
     earlier_ids: dict[str, str]

@@ -10,9 +10,16 @@ from lib.system.calls import posix
 
 FILE = "tally"
 # What can happen to a captured event, other than that the ledger counts it: it was captured, and
-# was dropped for its age, for the spool's size, by a command, by somebody's own hand, or because
-# its file is excluded.
-DROPPED = {"expired": "x", "overflow": "o", "discarded": "q", "removed": "r", "ignored": "i"}
+# was dropped for its age, for the spool's size, by a command, by somebody's own hand, because its
+# file is excluded, or because events of its files stand for it: those of a call of the shell.
+DROPPED = {
+    "expired": "x",
+    "overflow": "o",
+    "discarded": "q",
+    "removed": "r",
+    "ignored": "i",
+    "unfolded": "w",
+}
 # Why a hook captured nothing.
 SKIPPED = {
     "duplicate": "d",

@@ -46,6 +46,16 @@ def in_any_worktree(path: str) -> str:
     return path
 
 
+def project_root(directory: str) -> str:
+    """Return the nearest directory at or above `directory` that holds a .git, else `directory`."""
+    above = directory
+    while above != os.path.dirname(above) and "\0" not in above:
+        if os.path.lexists(f"{above}/.git"):
+            return above
+        above = os.path.dirname(above)
+    return directory
+
+
 def _repository(git: str) -> str:
     """Find the repository's directory by `git`: that directory, or a worktree's file."""
     try:

@@ -20,6 +20,8 @@ from tests.support.messages_api import Call, scripted
 ROOT = Path(__file__).resolve().parents[2]
 PAYLOADS = ROOT / "tests" / "payloads"
 CLIENT = ROOT / ".cache" / "client" / "node_modules" / ".bin" / "claude"
+# The newest there is, which npm takes only where Node is new enough for its own word.
+NEWEST_CLIENT = ROOT / ".cache" / "newest-client" / "node_modules" / ".bin" / "claude"
 INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 # A whole environment of this version of Python, made once for all tests.
 ENVIRONMENT = ROOT / ".cache" / "environment-{}.{}".format(*sys.version_info)
@@ -135,11 +137,13 @@ class Bundle:
         finally:
             ledger.close()
 
-    def claude(self, turns: list[list[Call]], cwd: Path, *options: str) -> Any:
+    def claude(
+        self, turns: list[list[Call]], cwd: Path, *options: str, client: Path = CLIENT
+    ) -> Any:
         """Let the real client carry out `turns` in `cwd`; the finished process."""
         with scripted(turns) as url:
             return subprocess.run(
-                [str(CLIENT), "-p", "go", "--dangerously-skip-permissions", *options],
+                [str(client), "-p", "go", "--dangerously-skip-permissions", *options],
                 cwd=cwd, capture_output=True, text=True, check=False, timeout=120,
                 stdin=subprocess.DEVNULL,
                 env={

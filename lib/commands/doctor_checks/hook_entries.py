@@ -20,7 +20,7 @@ from lib.flusher import plugin_environment
 from lib.registration import hook_command
 from lib.system.pythons import defect
 
-TOOLS = ("Write", "Edit", "NotebookEdit")
+TOOLS = ("Write", "Edit", "NotebookEdit", "Bash")
 TAKEOVER_SECONDS = 60.0
 _ADD_AGAIN = "claude plugin marketplace add, with the directory where it is now"
 

@@ -1,0 +1,176 @@
+"""Record which files a call of the shell may have changed.
+
+Builtins only: the hook path imports this for calls of Bash. Of the command no more is kept than the
+name of the program that may have written. What the files held is read here, before anything else
+can change them; what follows from it the flusher finds out.
+"""
+
+import time
+
+from lib.capture import named_file, shell_words
+from lib.capture.named_file import Refused
+from lib.capture.payload import context, path_in, text
+from lib.system.calls import posix
+from lib.system.digest import hex_digest
+from lib.system.timestamps import timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+EVENT_TYPE = "shell_call"
+# What the hook looks at; the rest is left to the flusher.
+MAX_FILES = 64
+MAX_CHARACTERS = 1024 * 1024
+# How much earlier than the client says a call may have begun: it starts the hook a while after it.
+SLACK_NS = 100_000_000
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+@-")
+_REGULAR, _KIND = 0o100000, 0o170000
+_ENDED = ("", "PostToolUse")
+
+
+def capture(
+    payload: "dict[str, Any]", captured_ns: int, config_dir: str, keep_content: bool
+) -> "dict[str, Any]":
+    """Build the record of the call in `payload`, which ended just before `captured_ns`.
+
+    Its `files` are those that the client says the call changed, else those that the command names
+    and that were changed while it ran; `looks` says that there may be others. Raises Refused where
+    nothing can have changed.
+    """
+    given, answer = payload.get("tool_input"), payload.get("tool_response")
+    command = given.get("command") if isinstance(given, dict) else None
+    if not isinstance(command, str) or payload.get("hook_event_name", "") not in _ENDED:
+        raise Refused("other")
+    told = answer.get("bashEditDiff") if isinstance(answer, dict) else None
+    commands = [c for c in shell_words.simple_commands(command) if shell_words.may_write(c)]
+    if not isinstance(told, dict) and not commands:
+        raise Refused("other")
+    cwd = text(payload.get("cwd"))
+    began_ns = captured_ns - _age_ns() - _duration_ns(payload) - SLACK_NS
+    reader = _Reader(config_dir, keep_content)
+    if isinstance(told, dict):
+        looks = reader.read_told(told)
+    else:
+        looks = True
+        reader.read_named(commands, cwd, began_ns)
+    if not reader.files and not looks:
+        raise Refused("other")
+    call = f"{payload.get('session_id')}\0{payload.get('tool_use_id')}\0{command}"
+    return {
+        "event_id": hex_digest(f"{EVENT_TYPE}\0{call}")[:32],
+        "timestamp": timestamp(captured_ns),
+        "event_type": EVENT_TYPE,
+        "pattern_id": "",
+        "event_data": {
+            "program": _program(commands),
+            "session_id": text(payload.get("session_id")),
+            "began_ns": began_ns,
+            "ended_ns": captured_ns,
+            "files": reader.files,
+            "looks": looks,
+            "keeps_content": keep_content,
+        },
+        **context(payload),
+    }
+
+
+class _Reader:
+    """Collects what changed files hold, as far as they may be captured."""
+
+    def __init__(self, config_dir: str, keep_content: bool) -> None:
+        self.files: list[dict[str, Any]] = []
+        self._config_dir = config_dir
+        self._keep_content = keep_content
+        self._left = MAX_CHARACTERS
+        self._seen: set[str] = set()
+
+    def read_told(self, told: "dict[str, Any]") -> bool:
+        """Read the files that the client names; return whether there are more."""
+        changes = told.get("files")
+        for change in changes if isinstance(changes, list) else []:
+            if isinstance(change, dict) and isinstance(change.get("filePath"), str):
+                self._add(change["filePath"], change)
+        names = told.get("changedFiles")
+        for name in names if isinstance(names, list) else []:
+            if isinstance(name, str):
+                self._add(name, {})
+        return bool(told.get("moreFiles")) or len(self._seen) > MAX_FILES
+
+    def read_named(self, commands: "list[list[str]]", cwd: str, began_ns: int) -> None:
+        """Read the files that are words of `commands`, and were changed after `began_ns`."""
+        for words in commands:
+            for word in words[1:]:
+                if word[:1] in ("-", ">", "") or len(self._seen) >= MAX_FILES:
+                    continue
+                path = word if word[0] == "/" else f"{cwd}/{word.removeprefix('./')}"
+                try:
+                    status = posix.lstat(path)
+                except (OSError, ValueError):
+                    continue
+                if status.st_mode & _KIND == _REGULAR and status.st_ctime_ns >= began_ns:
+                    self._add(path, {})
+
+    def _add(self, path: str, change: "dict[str, Any]") -> None:
+        if path in self._seen or path[:1] != "/":
+            return
+        self._seen.add(path)
+        if len(self.files) >= MAX_FILES:
+            return
+        try:
+            found = path_in(path)
+            if named_file.lies_in(found, self._config_dir):
+                return
+            self.files.append(self._read(found, change))
+        except Refused:
+            pass
+
+    def _read(self, path: str, change: "dict[str, Any]") -> "dict[str, Any]":
+        if change.get("deleted") is True:
+            return {"path": path, "gone": True}
+        read: dict[str, Any] = {"path": path}
+        if not self._keep_content or self._left <= 0:
+            return read
+        code = named_file.read(path)
+        self._left -= len(code)
+        if self._left < 0:
+            return read
+        read["code"] = code
+        if change.get("created") is True:
+            read["created"] = True
+        elif isinstance(change.get("hunks"), list):
+            read["hunks"] = change["hunks"]
+        return read
+
+
+def _program(commands: "list[list[str]]") -> str:
+    """Name the first program that may have written."""
+    for words in commands:
+        rest = shell_words.without_prefixes(words)
+        name = shell_words.base_name(rest[0]) if rest else ""
+        if 0 < len(name) <= 64 and _NAME.issuperset(name):
+            return name
+    return ""
+
+
+def _age_ns() -> int:
+    """Return for how long this process has run; 0 where that cannot be told.
+
+    Starting it may take long on a busy machine, and the call had ended before. proc_pid_stat(5):
+    the 22nd field, in 1/100 s since the system's start.
+    """
+    try:
+        fd = posix.open("/proc/self/stat", posix.O_RDONLY)
+        try:
+            fields = posix.read(fd, 1024).rpartition(b")")[2].split()
+        finally:
+            posix.close(fd)
+        return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - int(fields[19]) * 10_000_000)
+    except (OSError, ValueError, IndexError, AttributeError):  # not Linux
+        return 0
+
+
+def _duration_ns(payload: "dict[str, Any]") -> int:
+    """Return how long the call took; an hour at most, for the client says it."""
+    found = payload.get("duration_ms")
+    return int(min(max(found, 0), 3_600_000) * 1e6) if isinstance(found, (int, float)) else 0

@@ -1,0 +1,129 @@
+"""Find the files of a project that changed in a given time, where the client did not tell.
+
+Known files are asked for their dates. New ones are looked for in directories that changed. Bounded
+in number and in processor time, and no link is followed.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from lib.capture.languages import is_known
+from lib.capture.secret_names import holds_secrets
+from lib.privacy.ignore import Ignores
+
+MOST_KNOWN = 50_000
+MOST_NEW = 2_000
+MOST_DEPTH = 16
+CPU_SECONDS = 0.1
+# Files between two looks at the clock.
+_STRIDE = 256
+# Never what a project keeps: what tools put there.
+_TOOLS = frozenset("node_modules __pycache__ venv site-packages".split())
+GITIGNORE = ".gitignore"
+
+
+class Window(NamedTuple):
+    """The time of a call, in ns since 1970; what changed from `since_ns` on was not seen yet."""
+
+    since_ns: int
+    began_ns: int
+    ended_ns: int
+
+
+class Found(NamedTuple):
+    """A file that is not as it was: `gone`, or changed, and whether while the call ran."""
+
+    path: str
+    gone: bool
+    during: bool
+
+
+def look(root: str, known: Iterable[str], window: Window) -> list[Found]:
+    """List the files below `root` that changed in `window`: of the `known` ones, and new ones."""
+    return list(_Look(root, window).run(known))
+
+
+class _Look:
+    def __init__(self, root: str, window: Window) -> None:
+        self._root = root
+        self._window = window
+        self._deadline = time.process_time() + CPU_SECONDS
+        self._ignores = Ignores(GITIGNORE)
+        self._new = 0
+
+    def run(self, known: Iterable[str]) -> Iterator[Found]:
+        seen: set[str] = set()
+        directories = {self._root: None}
+        for number, path in enumerate(known):
+            if number >= MOST_KNOWN or (number % _STRIDE == 0 and self._is_late()):
+                return
+            seen.add(path)
+            directories[os.path.dirname(path)] = None
+            found = self._known(path)
+            if found:
+                yield found
+        for directory in directories:
+            yield from self._new_in(directory, seen, directories, 0)
+
+    def _is_late(self) -> bool:
+        return time.process_time() >= self._deadline
+
+    def _known(self, path: str) -> Found | None:
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return Found(path, gone=True, during=self._changed_during(os.path.dirname(path)))
+        except (OSError, ValueError):
+            return None
+        return self._changed(path, status)
+
+    def _changed_during(self, directory: str) -> bool:
+        try:
+            return os.lstat(directory).st_mtime_ns >= self._window.began_ns
+        except OSError:
+            return True
+
+    def _changed(self, path: str, status: os.stat_result) -> Found | None:
+        changed_ns = status.st_ctime_ns
+        if not stat.S_ISREG(status.st_mode) or changed_ns > self._window.ended_ns:
+            return None
+        if changed_ns < self._window.since_ns:
+            return None
+        return Found(path, gone=False, during=changed_ns >= self._window.began_ns)
+
+    def _new_in(
+        self, directory: str, seen: set[str], known: dict[str, None], depth: int
+    ) -> Iterator[Found]:
+        """Look for new files in a directory, if its list of names changed."""
+        try:
+            if os.lstat(directory).st_mtime_ns < self._window.since_ns:
+                return
+            with os.scandir(directory) as entries:
+                here = sorted(entries, key=lambda entry: entry.name)
+        except (OSError, ValueError):
+            return
+        for entry in here:
+            if self._new >= MOST_NEW or self._is_late():
+                return
+            if entry.path in seen:
+                continue
+            self._new += 1
+            if entry.is_dir(follow_symlinks=False):
+                is_own = not entry.name.startswith(".") and entry.name not in _TOOLS
+                if is_own and entry.path not in known and depth < MOST_DEPTH:
+                    yield from self._new_in(entry.path, seen, known, depth + 1)
+            elif (found := self._new_file(entry)) is not None:
+                seen.add(entry.path)
+                yield found
+
+    def _new_file(self, entry: "os.DirEntry[str]") -> Found | None:
+        if not is_known(entry.name) or holds_secrets(entry.path):
+            return None
+        try:
+            found = self._changed(entry.path, entry.stat(follow_symlinks=False))
+        except OSError:
+            return None
+        return None if found is None or self._ignores.excludes(entry.path, self._root) else found

@@ -1,0 +1,162 @@
+"""Unfold a call of the shell into the events of the files that it changed.
+
+What the hook read counts as it is. What was there before follows from the client's hunks, else it
+is what was recorded last. Where the client did not tell all, the project is looked through.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from lib.capture import event
+from lib.capture.event import Content
+from lib.capture.named_file import Refused, read
+from lib.capture.payload import Change, context, event_of
+from lib.flusher.look import Found, Window, look
+from lib.flusher.sightings import Sightings
+from lib.ledger.revisions import OUTSIDE, SHELL
+from lib.spool.spooled import Event
+from lib.system.places import project_root
+
+TOOL = "Bash"
+
+
+class Known(Protocol):
+    """What the ledger knows of files."""
+
+    def files_below(self, root: str) -> list[str]:
+        """List the recorded files below a directory that are not gone."""
+
+    def holds(self, path: str, event: Event) -> bool:
+        """Check whether a file was recorded last with just the code of an event."""
+
+    def looked(self, root: str) -> int:
+        """Return until when a directory was looked through, in ns since 1970; 0: never."""
+
+
+class Unfolding:
+    """One call of the shell, as the hook recorded it.
+
+    `looked` is the directory that was looked through, "" for none, and `ended_ns` until when.
+    """
+
+    def __init__(self, call: Event, known: Known, sightings: Sightings) -> None:
+        self._data = call["event_data"]
+        self._known = known
+        self._sightings = sightings
+        self._began_ns = _whole(self._data.get("began_ns"))
+        self._payload = {
+            "tool_name": TOOL,
+            "session_id": self._data.get("session_id"),
+            **context(dict(call)),
+        }
+        self.ended_ns = _whole(self._data.get("ended_ns"))
+        self.looked = ""
+
+    def events(self) -> list[Event]:
+        """List the events: what others did before, then the ends of files, then the rest.
+
+        So a move is known from a copy.
+        """
+        told = [f for f in self._data.get("files") or () if _names_a_file(f)]
+        made = [made for file in told if (made := self._told(file)) is not None]
+        made += self._found_by_looking({file["path"] for file in told})
+        made.sort(key=lambda one: one["event_type"] != event.FILE_DELETED)
+        return self._seen_before(made) + made
+
+    def _seen_before(self, made: list[Event]) -> list[Event]:
+        paths = [str(one["event_data"]["file_path"]) for one in made if not one.get("parents")]
+        seen = [self._sightings.before(path, self._began_ns) for path in paths]
+        return [
+            one for one in seen
+            if one and not self._known.holds(str(one["event_data"]["file_path"]), one)
+        ]  # fmt: skip
+
+    def _told(self, file: dict[str, Any]) -> Event | None:
+        path, code = file["path"], file.get("code")
+        if file.get("gone") is True:
+            return self._deletion(path)
+        if not isinstance(code, str):
+            return self._read(path, SHELL)
+        before = _before(code, file.get("hunks"))
+        is_known = before is not None or file.get("created") is True
+        return self._event(Change(path, code, before, is_known), SHELL)
+
+    def _found_by_looking(self, told: set[str]) -> Iterator[Event]:
+        cwd = self._payload.get("cwd")
+        if self._data.get("looks") is not True or not isinstance(cwd, str) or cwd[:1] != "/":
+            return
+        self.looked = root = project_root(cwd)
+        since_ns = min(self._known.looked(root) or self._began_ns, self._began_ns)
+        window = Window(since_ns, self._began_ns, self.ended_ns)
+        for found in look(root, self._known.files_below(root), window):
+            if found.path not in told and (made := self._found(found)) is not None:
+                yield made
+
+    def _found(self, found: Found) -> Event | None:
+        actor = SHELL if found.during else OUTSIDE
+        return self._deletion(found.path, actor) if found.gone else self._read(found.path, actor)
+
+    def _read(self, path: str, actor: str) -> Event | None:
+        try:
+            change = Change(path, read(path), None, before_known=False)
+        except Refused:
+            return None
+        made = self._event(change, actor)
+        return None if made is None or self._known.holds(path, made) else made
+
+    def _deletion(self, path: str, actor: str = SHELL) -> Event:
+        made = event.build(
+            event.FILE_DELETED,
+            Content("", path),
+            path=path,
+            tool_name=TOOL,
+            session_id=str(self._payload.get("session_id") or ""),
+            tool_use_id=str(self._payload.get("tool_use_id") or ""),
+            captured_ns=self.ended_ns,
+        )
+        return self._signed(made, actor)
+
+    def _event(self, change: Change, actor: str) -> Event | None:
+        try:
+            made = event_of(change, self._payload, self.ended_ns)
+        except Refused:
+            return None
+        if self._data.get("keeps_content") is not True:
+            event.forget_content(made)
+        return self._signed(made, actor)
+
+    def _signed(self, made: dict[str, Any], actor: str) -> Event:
+        made["actor"] = actor
+        if actor == OUTSIDE:
+            made["event_data"].update(triggered_by=OUTSIDE, tool_name=None)
+            made["event_data"]["pattern_data"]["session_id"] = ""
+        else:
+            made["program"] = self._data.get("program")
+        return made  # type: ignore[return-value]
+
+
+def _names_a_file(file: object) -> bool:
+    return isinstance(file, dict) and isinstance(file.get("path"), str)
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _before(code: str, hunks: object) -> str | None:
+    """Take the client's hunks back out of `code`; None where they do not fit."""
+    if not isinstance(hunks, list) or not hunks:
+        return None
+    lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    try:
+        for hunk in reversed(hunks):
+            told = [str(line) for line in hunk["lines"]]
+            old = [line[1:] for line in told if line[:1] in (" ", "-")]
+            new = [line[1:] for line in told if line[:1] in (" ", "+")]
+            start = hunk["newStart"] - (1 if new else 0)
+            if start < 0 or lines[start : start + len(new)] != new:
+                return None
+            lines[start : start + len(new)] = old
+    except (KeyError, TypeError):
+        return None
+    return "\n".join(lines)

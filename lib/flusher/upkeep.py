@@ -1,0 +1,49 @@
+"""Keep a spool in order between deliveries: its bounds, leftovers, and a tally that grows long."""
+
+import time
+
+from lib.ledger.store import Ledger
+from lib.spool import outbox, retention
+from lib.spool.books import Accounts
+from lib.system.logs import log
+from lib.system.settings import Settings
+
+# Keeping the bounds looks at every file that waits.
+TIDY_SECONDS = 5.0
+
+
+class Upkeep:
+    """The upkeep of the spool at `directory`, for the holder of the flusher's lock.
+
+    `room` is what the spool may grow by, in bytes, before its bounds are looked at again.
+    """
+
+    def __init__(self, directory: str, settings: Settings) -> None:
+        self.room = 0.0
+        self._directory = directory
+        self._bounds = settings.max_age_days, settings.max_size_mb
+        self._tidy_at = 0.0
+
+    def tidy(self, accounts: Accounts, ledger: Ledger) -> None:
+        """Keep the bounds, after delivery had its chance, and fold a long tally.
+
+        Raises OSError, sqlite3.Error.
+        """
+        if self.room >= 0 and time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = time.monotonic() + TIDY_SECONDS
+        self.keep_bounds(accounts)
+        outbox.sweep(self._directory)
+        if accounts.is_foldable():
+            accounts.fold(ledger, outbox.keys(self._directory))
+
+    def keep_bounds(self, accounts: Accounts | None = None) -> None:
+        """Drop what is too old or too much, and log it."""
+        try:
+            accounts = accounts or Accounts(self._directory)
+            dropped, self.room = retention.expire(self._directory, accounts, *self._bounds)
+        except OSError as error:
+            log(self._directory, f"the bounds could not be kept: {error}")
+            return
+        if dropped:
+            log(self._directory, f"dropped undelivered: {dropped}")

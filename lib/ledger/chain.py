@@ -1,0 +1,109 @@
+"""Go on with the revisions of one file: what others made of it since, then what an event did."""
+
+import sqlite3
+from typing import NamedTuple
+
+from lib.capture.identity import is_valid_id
+from lib.ledger import revisions, snapshots
+from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, Revision
+from lib.ledger.text import storable
+from lib.spool.spooled import Event
+
+
+class Outside(NamedTuple):
+    """What somebody else made of a file since its last revision, and the reason if that is known.
+
+    `changed`: it is other code, and makes an event.
+    """
+
+    pattern_id: str
+    name: str
+    snapshot: str | None
+    change: str
+    changed: bool
+    reason: str | None
+
+
+class Chain:
+    """The revisions of the file of `event`, within the caller's transaction.
+
+    `head` is the last one, None before the first. Every method may raise sqlite3.Error.
+    """
+
+    def __init__(self, db: sqlite3.Connection, event: Event) -> None:
+        self._db = db
+        self._event = event
+        self._data = event["event_data"]
+        self._path = storable(self._data.get("file_path"))
+        self.head = revisions.head_of(db, self._path) if self._path else None
+        told = event.get("parents")
+        before = told[0] if isinstance(told, list) and len(told) == 1 else None
+        self._before: dict[str, object] = before if isinstance(before, dict) else {}
+        told_actor = event.get("actor")
+        self.actor = SHELL if told_actor == SHELL else OUTSIDE if told_actor == OUTSIDE else AGENT
+
+    def outside(self) -> Outside | None:
+        """Find what the file held before the event, if that is not what it held last."""
+        pattern_id, code, head = self._before.get("pattern_id"), self._before.get("code"), self.head
+        if not self._path or not isinstance(pattern_id, str) or not is_valid_id(pattern_id):
+            return None
+        snapshot = snapshots.add(self._db, code)
+        name = storable(self._before.get("pattern_name"))
+        if head is None:
+            return Outside(pattern_id, name, snapshot, revisions.BEFORE, False, None)
+        if revisions.is_same(self._db, head, pattern_id, snapshot, code):
+            return None
+        if head.pattern_id == pattern_id and not head.gone:
+            return Outside(pattern_id, name, snapshot, revisions.UNCHANGED, False, None)
+        change = revisions.CREATED if head.gone else revisions.MODIFIED
+        layout = revisions.is_layout(snapshots.code_of(self._db, head.snapshot), code)
+        return Outside(
+            pattern_id, name, snapshot, change, True, revisions.FORMAT if layout else None
+        )
+
+    def is_layout(self, code: object) -> bool:
+        """Check whether the event changed the layout alone of what the file held before."""
+        return revisions.is_layout(self._before.get("code"), code)
+
+    def add_outside(self, found: Outside, seq: int | None) -> None:
+        """Add the revision of what somebody else did, whose event has the number `seq`."""
+        when = storable(self._event["timestamp"])
+        new = Revision(found.pattern_id, found.snapshot, OUTSIDE, found.change, when, seq)
+        self.head = revisions.add(self._db, self._path, self.head, new)
+
+    def add(self, pattern_id: str, snapshot: str | None, code: object, seq: int | None) -> None:
+        """Add what the event made of the file; nothing if the file held that before."""
+        head = self.head
+        if not self._path or self._data.get("pattern_type") == "oversize":
+            return
+        if head is not None and revisions.is_same(self._db, head, pattern_id, snapshot, code):
+            return
+        change = revisions.CREATED if head is None or head.gone else revisions.MODIFIED
+        self._add(pattern_id, snapshot, change if seq else revisions.UNCHANGED, seq)
+
+    def delete(self) -> bool:
+        """Add the end of the file; False if it was not known, or gone already."""
+        if self.head is None or self.head.gone:
+            return False
+        self._add(self.head.pattern_id, None, revisions.DELETED, None)
+        return True
+
+    def _add(self, pattern_id: str, snapshot: str | None, change: str, seq: int | None) -> None:
+        details = self._data.get("pattern_data")
+        session = details.get("session_id") if isinstance(details, dict) else None
+        event = self._event
+        new = Revision(
+            pattern_id=pattern_id,
+            snapshot=snapshot,
+            actor=self.actor,
+            change=change,
+            timestamp=storable(event["timestamp"]),
+            seq=seq,
+            event_id=None if seq else storable(event["event_id"]),
+            session_id=storable(session) or None,
+            program=storable(event.get("program")) or None,
+            prompt_id=storable(event.get("prompt_id")) or None,
+            tool_use_id=storable(event.get("tool_use_id")) or None,
+            agent_id=storable(event.get("agent_id")) or None,
+        )
+        self.head = revisions.add(self._db, self._path, self.head, new)

@@ -1,0 +1,72 @@
+"""Read the steps of a file: its revisions, with what each changed."""
+
+from typing import NamedTuple
+
+from lib.ledger import diff
+from lib.ledger.history import History
+from lib.ledger.text import storable
+
+_QUERY = (
+    "SELECT r.revision_id, r.change, r.actor, r.pattern_id, r.snapshot, p.snapshot AS before, "
+    "r.timestamp, coalesce(e.event_id, r.event_id) AS event_id, r.session_id, r.program, "
+    "r.prompt_id, r.tool_use_id, r.agent_id, e.event_type, e.tool_name, e.reason, "
+    "origin_file.path AS origin "
+    "FROM files f JOIN revisions r ON r.file_id = f.file_id "
+    "LEFT JOIN revisions p ON p.revision_id = r.parent "
+    "LEFT JOIN events e ON e.seq = r.seq "
+    "LEFT JOIN revisions o ON o.revision_id = r.origin "
+    "LEFT JOIN files origin_file ON origin_file.file_id = o.file_id "
+    "WHERE f.path = ? ORDER BY r.revision_id DESC LIMIT ?"
+)
+
+
+class Step(NamedTuple):
+    """A revision of a file.
+
+    `change` and `actor` are words of `lib.ledger.revisions`; `before` is the snapshot of the
+    revision before; `origin` is the path of the file that the first content came from.
+    """
+
+    revision_id: int
+    change: str
+    actor: str
+    pattern_id: str
+    snapshot: str | None
+    before: str | None
+    timestamp: str
+    event_id: str | None
+    session_id: str | None
+    program: str | None
+    prompt_id: str | None
+    tool_use_id: str | None
+    agent_id: str | None
+    event_type: str | None
+    tool_name: str | None
+    reason: str | None
+    origin: str | None
+
+
+def steps_of(history: History, path: str, newest: int = -1) -> list[Step]:
+    """List the `newest` steps (-1: all) of the file at `path`, newest first."""
+    return [Step(*row) for row in history.rows(_QUERY, (storable(path), newest))]
+
+
+def size_of(history: History, step: Step) -> tuple[int, int] | None:
+    """Count the lines that a step added and removed; None where no code was kept.
+
+    Raises packages.Missing.
+    """
+    after = "" if step.snapshot is None and step.change == "deleted" else _code(history, step)
+    before = history.snapshot(step.before) if step.before else None
+    if after is None or (before is None and step.before is None and step.change == "modified"):
+        return None
+    old, new = (before or "").splitlines(), after.splitlines()
+    added = removed = 0
+    for tag, i1, i2, j1, j2 in diff.opcodes(old, new):
+        if tag != "equal":
+            added, removed = added + j2 - j1, removed + i2 - i1
+    return added, removed
+
+
+def _code(history: History, step: Step) -> str | None:
+    return history.snapshot(step.snapshot) if step.snapshot else None

@@ -1,0 +1,40 @@
+"""Ask and note what is known of the files of a project, for who looks it through."""
+
+import sqlite3
+
+from lib.ledger import revisions
+from lib.ledger.text import storable
+from lib.spool.spooled import Event
+from lib.system.digest import hex_digest
+
+
+class Tracked:
+    """The files in a ledger. Every method may raise sqlite3.Error."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def files_below(self, root: str) -> list[str]:
+        """List the recorded files below the directory `root` that are not gone."""
+        low, high = storable(f"{root.rstrip('/')}/"), storable(f"{root.rstrip('/')}0")
+        query = "SELECT path FROM files WHERE path >= ? AND path < ? AND NOT gone"
+        return [row[0] for row in self._db.execute(query, (low, high))]
+
+    def holds(self, path: str, event: Event) -> bool:
+        """Check whether the file at `path` was recorded last with just the code of `event`."""
+        head = revisions.head_of(self._db, storable(path))
+        if head is None or head.gone or head.pattern_id != event.get("content_pattern_id"):
+            return False
+        code = event["event_data"]["pattern_data"].get("code")
+        return head.snapshot is None or code is None or head.snapshot == hex_digest(code)
+
+    def looked(self, root: str) -> int:
+        """Return until when the directory `root` was looked through, in ns since 1970; 0: never."""
+        query = "SELECT ended_ns FROM looks WHERE root = ?"
+        found = self._db.execute(query, (storable(root),)).fetchone()
+        return int(found[0]) if found else 0
+
+    def note_look(self, root: str, ended_ns: int) -> None:
+        """Note that the directory `root` was looked through until `ended_ns`."""
+        query = "INSERT OR REPLACE INTO looks VALUES (?, ?)"
+        self._db.execute(query, (storable(root), ended_ns))

@@ -1,0 +1,89 @@
+"""Every step of a session in the real client: by whom it was, whatever did it."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle
+
+pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
+CODE = "def area(a, b):\n    return a * b\n\n\ndef edge(a, b):\n    return a + b\n"
+FORMATTER = "sed -i 's/a + b/a  +  b/'"
+
+
+def bash(command: str) -> list[tuple[str, dict[str, Any]]]:
+    return [("Bash", {"command": command, "description": "x"})]
+
+
+@pytest.fixture(params=["npm's", "newest", "newest with diffs"])
+def claude(request: pytest.FixtureRequest, installed_home: Path, tmp_path: Path) -> Any:
+    """The client with an installation, and a project with a formatter that runs after each edit."""
+    client = CLIENT if request.param == "npm's" else NEWEST_CLIENT
+    if not client.exists():
+        pytest.skip(f"{client} is not there: tests/run installs it with npm")
+    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
+    bundle.spool = tmp_path / "spool"
+    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
+    work = tmp_path / "work"
+    work.mkdir()
+    git(work, "init", "-q")
+    formatter = {"type": "command", "command": f"{FORMATTER} {work}/a.py"}
+    settings = {
+        "hooks": {"PostToolUse": [{"matcher": "Edit", "hooks": [formatter]}]},
+        "bashEditDiffEnabled": request.param == "newest with diffs",
+    }
+    options = ("--settings", json.dumps(settings))
+    return bundle, work, lambda turns: bundle.claude(turns, work, *options, client=client)
+
+
+def git(where: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *who, *arguments], cwd=where, check=True, capture_output=True)
+
+
+def told(bundle: Bundle, path: Path) -> list[tuple[str, str]]:
+    """Who made which step of a file, oldest first."""
+    steps = bundle.json("lineage", str(path))["steps"][::-1]
+    return [(step["actor"], step["change"][0]) for step in steps]
+
+
+def test_each_step_is_told_by_whom_it_was(claude: Any) -> None:
+    bundle, work, run = claude
+    a = str(work / "a.py")
+    done = run([[("Write", {"file_path": a, "content": CODE})]])
+    assert done.returncode == 0, done.stdout
+    bundle.wait_delivered()
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "one")
+    # A person's hand.
+    (work / "a.py").write_text(CODE.replace("a * b", "b * a"))
+    edit = {"file_path": a, "old_string": "b * a", "new_string": "a * b * 1"}
+    done = run(
+        [
+            [("Read", {"file_path": a})],
+            [("Edit", edit)],
+            # As long as a model thinks.
+            bash(f"until ls {bundle.spool} | grep -q sighting_; do sleep 0.05; done"),
+            bash("sed -i 's/area/surface/' a.py"),
+            bash("cat > b.py <<'EOF'\ndef one(value):\n    return [value, value + 1]\nEOF"),
+            bash("cp b.py c.py"),
+            bash("mv c.py d.py && git add -A"),
+            bash("git mv d.py e.py"),
+            bash("rm e.py"),
+            bash("git checkout HEAD -- a.py"),
+        ]
+    )
+    assert done.returncode == 0, done.stdout
+    bundle.wait_delivered()
+    assert told(bundle, work / "a.py") == [
+        ("agent", "created"), ("outside", "modified"), ("agent", "modified"),
+        ("outside", "modified"), ("shell", "modified"), ("shell", "modified"),
+    ]  # fmt: skip
+    assert told(bundle, work / "b.py") == [("shell", "created")]
+    assert told(bundle, work / "d.py")[-1] == ("shell", "deleted")
+    assert told(bundle, work / "e.py") == [("shell", "moved"), ("shell", "deleted")]
+    programs = {step["program"] for step in bundle.json("lineage", a)["steps"]}
+    assert programs == {None, "sed", "git"}

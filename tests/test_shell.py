@@ -1,0 +1,139 @@
+"""Calls of the shell: which may write, and what of them is kept."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.capture import shell
+from lib.capture.named_file import Refused
+from lib.capture.shell_words import may_write, simple_commands
+from tests.support.bundle import payload
+
+pytestmark = pytest.mark.usefixtures("exact_times")
+READING = [
+    "ls -la", "cat a.py | grep x 2>/dev/null", "git status && git log -3", "sed -n 1,9p a.py",
+    "git add -A && git commit -qm 'a > b'", "cat a 2>&1", "find . -name '*.py' | xargs_ 2>/dev/null"
+    .replace("xargs_", "wc -l"), "cd x && rg -n 'a > b' # > c", "echo $HOME", "FOO=1 env ls", "",
+    "git -C /x --no-pager diff", "for i in 1 2; do cat $i; done", "cat <<EOF\nrm a.py\nEOF",
+]  # fmt: skip
+WRITING = [
+    "sed -i s/1/2/ a.py", "sed -Ei.bak s/1/2/ a.py", "cat > b.py <<'EOF'\ntext\nEOF", "rm a.py",
+    "echo x >> b.py", "mkdir lib && mv a.py lib/", "git checkout -- d.py", "git -C x stash",
+    "black .", "make", "find . -name x -delete", "if true; then cp a b; fi", "cat a | tee b",
+    "python3 - <<EOF\nopen('a', 'w')\nEOF", "echo $(rm x)", "git", "ls &> log", "X=1 sudo touch a",
+    "cat <<A <<B > c\na\nA\nb\nB",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_command_that_only_reads_is_told(command: str) -> None:
+    assert not any(map(may_write, simple_commands(command)))
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_a_command_that_may_write_is_told(command: str) -> None:
+    assert any(map(may_write, simple_commands(command)))
+
+
+def test_quotes_go_and_here_documents_are_left_out() -> None:
+    found = simple_commands("cat > 'a b.py' <<'EOF' && ls\nrm x; touch y\nEOF\necho \"c d\"e")
+    assert found == [["cat", ">", "a b.py"], ["ls"], ["echo", "c de"]]
+
+
+@pytest.mark.parametrize("command", ["'" * 9, "<<", ">", "<<'", "\\", '"\\', "a <<E\n", "#", "2>"])
+def test_a_torn_command_ends(command: str) -> None:
+    assert isinstance(simple_commands(command), list)
+
+
+def call(where: Path, command: str, began_ns: int, **response: Any) -> dict[str, Any]:
+    """Capture the call of `command` in `where`, which began at `began_ns` and ends now."""
+    ended_ns = max(path.stat().st_ctime_ns for path in [where, *where.iterdir()]) + 1
+    made = payload(
+        "22-bash-nodiff.post",
+        cwd=str(where),
+        tool_input={"command": command},
+        tool_response=response,
+        duration_ms=max(0, ended_ns - began_ns) / 1e6,
+    )
+    return shell.capture(made, ended_ns, str(where / ".claude"), True)
+
+
+def began(where: Path) -> int:
+    """Return a time between what was written in `where` so far, and what will be."""
+    before = max(path.stat().st_ctime_ns for path in [where, *where.iterdir()])
+    mark = where.parent / "mark"
+    while True:
+        mark.touch()
+        if mark.stat().st_ctime_ns > before:
+            return mark.stat().st_ctime_ns
+
+
+def files(made: dict[str, Any]) -> dict[str, Any]:
+    return {os.path.basename(f["path"]): f for f in made["event_data"]["files"]}
+
+
+def test_what_the_command_names_and_changed_is_read_at_once(tmp_path: Path) -> None:
+    where = tmp_path / "project"
+    where.mkdir()
+    (where / "a.py").write_text("x = 1\n")
+    (where / "b.py").write_text("y = 1\n")
+    start = began(where)
+    (where / "a.py").write_text("x = 2\n")
+    made = call(where, "sed -i s/1/2/ ./a.py b.py secret-word", start)
+    assert files(made) == {"a.py": {"path": str(where / "a.py"), "code": "x = 2\n"}}
+    assert made["event_data"]["looks"]
+    assert made["event_data"]["program"] == "sed"
+    assert "secret-word" not in repr(made)
+
+
+def test_what_may_not_be_captured_is_not_read(tmp_path: Path) -> None:
+    where = tmp_path / "project"
+    (where / ".claude").mkdir(parents=True)
+    start = began(where)
+    (where / ".env").write_text("KEY=1\n")
+    (where / "notes.txt").symlink_to(where / ".env")
+    (where / ".claude" / "note.md").write_text("about you\n")
+    os.mkfifo(where / "pipe")
+    command = "touch .env notes.txt .claude/note.md pipe"
+    assert files(call(where, command, start)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "program", "kinds"),
+    [
+        ("changed", "git", {"d.py": "hunks"}),
+        ("created", "cp", {"b_copy.py": "created"}),
+        ("deleted", "rm", {"c.py": "gone"}),
+        ("many", "mv", {"a.py": "gone", "moved_a.py": "created"}),
+    ],
+)
+def test_the_clients_own_word_is_taken(
+    tmp_path: Path, name: str, program: str, kinds: dict[str, str]
+) -> None:
+    given = payload(f"22-bash-{name}.post")
+    told = given["tool_response"]["bashEditDiff"]
+    for change in told["files"]:
+        change["filePath"] = str(tmp_path / os.path.basename(change["filePath"]))
+        if not change.get("deleted"):
+            Path(change["filePath"]).write_text("code\n")
+    told["changedFiles"] = [change["filePath"] for change in told["files"]]
+    made = shell.capture(given, 1_800_000_000_000_000_000, "", True)
+    found = files(made)
+    assert {file: kind for file, kind in kinds.items() if kind in found[file]} == kinds
+    assert made["event_data"]["program"] == program
+    assert not made["event_data"]["looks"]
+
+
+def test_a_call_that_reads_leaves_nothing() -> None:
+    with pytest.raises(Refused):
+        shell.capture(payload("22-bash-nodiff.post"), 1_800_000_000_000_000_000, "", True)
+
+
+def test_without_content_only_names_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    made = payload("22-bash-nodiff.post", cwd=str(tmp_path), duration_ms=10**9,
+                   tool_input={"command": "touch a.py"})  # fmt: skip
+    ended_ns = (tmp_path / "a.py").stat().st_ctime_ns + 1
+    assert "x = 1" not in repr(shell.capture(made, ended_ns, "", False))

@@ -1,0 +1,308 @@
+"""The steps of files: whatever agent, shells and others do, each file's chain is whole."""
+
+import difflib
+import os
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.capture import payload as payloads
+from lib.capture import shell
+from lib.flusher.process import Flusher
+from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
+from lib.spool import inbox
+from lib.system.settings import Settings
+from tests.support.bundle import payload, write_payload
+
+pytestmark = pytest.mark.usefixtures("exact_times")
+NAMES = ["a.py", "b.py", "sub/c.py"]
+CODES = [f"def f{n}(a, b):\n    return a + b * {n}\n" for n in range(4)]
+CODES += [CODES[0].replace("a + b", "a  +  b"), f"# note\n{CODES[1]}", "", "\n"]
+
+
+class Project:
+    """A project with a spool, and what was done in it by whom: (path, content) by actor."""
+
+    def __init__(self, where: Path) -> None:
+        self.root = where / "project"
+        self.spool = str(where / "spool")
+        (self.root / "sub").mkdir(parents=True)
+        (self.root / ".git").mkdir()
+        os.mkdir(self.spool, 0o700)
+        self.done: dict[str, set[tuple[str, str | None]]] = {AGENT: set(), SHELL: set()}
+        self._uses = 0
+
+    def path(self, name: str) -> Path:
+        return self.root / name
+
+    def held(self, name: str) -> str | None:
+        path = self.path(name)
+        return path.read_text() if path.exists() else None
+
+    def write(self, name: str, code: str) -> None:
+        self.path(name).parent.mkdir(exist_ok=True)
+        self.path(name).write_text(code)
+
+    def agent(self, name: str, code: str) -> None:
+        before = self.held(name)
+        self.write(name, code)
+        self.done[AGENT].add((name, code))
+        self._uses += 1
+        made = write_payload(str(self.path(name)), code, f"use{self._uses}", before)
+        if before is not None:
+            made["tool_response"] = {"type": "update", "originalFile": before}
+        self._commit(payloads.capture({**made, "cwd": str(self.root)}, time.time_ns()))
+
+    def shell(self, command: str, changes: dict[str, str | None], tells: bool) -> None:
+        """Let a shell change files to `changes` (None: gone); the client `tells` which, or not."""
+        began_ns = self._tick()
+        before = {name: self.held(name) for name in changes}
+        for name, code in changes.items():
+            self.done[SHELL].add((name, code))
+            if code is None:
+                self.path(name).unlink(missing_ok=True)
+            else:
+                self.write(name, code)
+        self._tick()
+        ended_ns = time.time_ns()
+        response: dict[str, Any] = {"stdout": ""}
+        changed = {name: code for name, code in changes.items() if code != before[name]}
+        if tells and changed:
+            response["bashEditDiff"] = self._told(before, changed)
+        self._uses += 1
+        made = payload(
+            "22-bash-nodiff.post", cwd=str(self.root), tool_input={"command": command},
+            tool_response=response, tool_use_id=f"use{self._uses}",
+            duration_ms=(ended_ns - began_ns) / 1e6,
+        )  # fmt: skip
+        self._commit(shell.capture(made, ended_ns, "", True))
+        self._tick()
+
+    def _told(self, before: dict[str, str | None], changed: dict[str, str | None]) -> Any:
+        files = []
+        for name, code in changed.items():
+            file: dict[str, Any] = {"filePath": str(self.path(name)), "hunks": []}
+            old, new = ((text or "").splitlines() for text in (before[name], code))
+            hunks = list(difflib.unified_diff(old, new, lineterm=""))[2:]
+            for line in hunks:
+                if line.startswith("@@"):
+                    start, _, length = line.split()[2][1:].partition(",")
+                    file["hunks"].append({"newStart": int(start), "newLines": int(length or 1),
+                                          "lines": []})  # fmt: skip
+                else:
+                    file["hunks"][-1]["lines"].append(line)
+            if before[name] is None or code is None:
+                file["created" if code is not None else "deleted"] = True
+            files.append(file)
+        return {"files": files, "moreFiles": 0, "changedFiles": [f["filePath"] for f in files]}
+
+    def _tick(self) -> int:
+        """Wait until files get another date than before; return it."""
+        mark = self.root.parent / "mark"
+        mark.touch()
+        before = mark.stat().st_ctime_ns
+        while mark.stat().st_ctime_ns == before:
+            mark.touch()
+        return mark.stat().st_ctime_ns
+
+    def _commit(self, event: dict[str, Any]) -> None:
+        inbox.commit(self.spool, event, time.time_ns(), sync=False)
+
+    def flush(self) -> None:
+        environ = {"PATTERN_CACHE_DIR": self.spool, "HOME": str(self.root.parent)}
+        self._flusher = flusher = Flusher(self.spool, Settings(environ))
+        log = Path(self.spool, "flusher.log")
+        assert flusher.run_once(5.0), log.exists() and log.read_text()
+
+    def see(self) -> None:
+        """Look at the files as a flusher does that waits for more events."""
+        self._flusher._sightings.look()
+        self._tick()
+
+    def chain(self, name: str) -> list[sqlite3.Row]:
+        """The revisions of a file, oldest first, with their code."""
+        db = sqlite3.connect(f"{self.spool}/ledger.db")
+        db.row_factory = sqlite3.Row
+        try:
+            query = (
+                "SELECT r.* FROM revisions r JOIN files f ON f.file_id = r.file_id "
+                "WHERE path = ? ORDER BY revision_id"
+            )
+            return db.execute(query, (str(self.path(name)),)).fetchall()
+        finally:
+            db.close()
+
+    def code(self, digest: str | None) -> str | None:
+        from lib.ledger.history import History
+
+        history = History(f"{self.spool}/ledger.db")
+        try:
+            return history.snapshot(digest)
+        finally:
+            history.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setattr(os, "environ", {**os.environ, "HOME": str(tmp_path)})
+    return Project(tmp_path)
+
+
+def told(project: Project, name: str) -> list[tuple[str, str, str | None]]:
+    return [(row["actor"], row["change"], project.code(row["snapshot"])) for row in
+            project.chain(name)]  # fmt: skip
+
+
+OLD, NEW, LAST = CODES[:3]
+
+
+def test_a_formatter_cuts_no_chain(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.write("a.py", CODES[4])
+    project.agent("a.py", NEW)
+    project.flush()
+    assert told(project, "a.py") == [
+        (AGENT, "created", OLD), (OUTSIDE, "modified", CODES[4]), (AGENT, "modified", NEW),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_a_shell_wrote_is_the_shells(project: Project, tells: bool) -> None:
+    project.agent("a.py", OLD)
+    project.shell("sed -i s/0/1/ a.py", {"a.py": NEW}, tells)
+    project.shell("mv a.py b.py", {"b.py": NEW, "a.py": None}, tells)
+    project.shell("cp b.py sub/c.py", {"sub/c.py": NEW}, tells)
+    project.flush()
+    assert told(project, "a.py") == [
+        (AGENT, "created", OLD), (SHELL, "modified", NEW), (SHELL, "deleted", None),
+    ]  # fmt: skip
+    assert told(project, "b.py") == [(SHELL, "moved", NEW)]
+    assert told(project, "sub/c.py") == [(SHELL, "copied", NEW)]
+
+
+def test_what_the_command_does_not_name_is_found_by_looking(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.agent("sub/c.py", OLD)
+    project.shell("make", {"a.py": None, "sub/c.py": NEW, "b.py": LAST, "new/d.py": LAST}, False)
+    project.flush()
+    assert told(project, "a.py")[-1] == (SHELL, "deleted", None)
+    assert told(project, "sub/c.py")[-1] == (SHELL, "modified", NEW)
+    assert told(project, "b.py")[-1][::2] == (SHELL, LAST)
+    assert told(project, "new/d.py")[-1][::2] == (SHELL, LAST)
+
+
+def test_what_others_did_before_a_call_is_not_the_shells(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.agent("b.py", OLD)
+    project.shell("true; touch x", {}, False)
+    project.flush()
+    project.write("a.py", NEW)
+    project.shell("sed -i s/0/1/ b.py", {"b.py": LAST}, False)
+    project.flush()
+    assert told(project, "a.py")[-1] == (OUTSIDE, "modified", NEW)
+    assert told(project, "b.py")[-1] == (SHELL, "modified", LAST)
+
+
+def test_what_a_formatter_left_before_a_shell_came_is_seen(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.flush()
+    project.write("a.py", CODES[4])
+    project.see()
+    project.shell("sed -i s/0/1/ a.py", {"a.py": NEW}, False)
+    project.flush()
+    assert told(project, "a.py")[1:] == [
+        (OUTSIDE, "modified", CODES[4]), (SHELL, "modified", NEW)]  # fmt: skip
+
+
+def test_what_the_clients_hunks_show_of_others_is_theirs(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.write("a.py", NEW)
+    project.shell("sed -i s/1/2/ a.py", {"a.py": LAST}, True)
+    project.flush()
+    assert told(project, "a.py")[1:] == [
+        (OUTSIDE, "modified", NEW), (SHELL, "modified", LAST)]  # fmt: skip
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("agent"), st.sampled_from(NAMES), st.sampled_from(CODES)),
+        st.tuples(st.just("outside"), st.sampled_from(NAMES), st.sampled_from(CODES)),
+        st.tuples(st.just("tee"), st.sampled_from(NAMES), st.sampled_from(CODES)),
+        st.tuples(st.just("rm"), st.sampled_from(NAMES), st.just("")),
+        st.tuples(st.just("vanish"), st.sampled_from(NAMES), st.just("")),
+        st.tuples(st.just("mv"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
+        st.tuples(st.just("cp"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
+        st.tuples(st.just("flush"), st.just(""), st.just("")),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=100)
+@given(STEPS, st.booleans())
+def test_every_chain_is_whole_and_nobody_is_called_another(
+    steps: list[tuple[str, str, str]], tells: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        project = Project(Path(scratch))
+        last: dict[str, str] = {}
+        for step, name, other in steps:
+            last |= play(project, step, name, other, tells)
+        project.flush()
+        if os.path.exists(f"{project.spool}/ledger.db"):
+            for name in NAMES:
+                check(project, name, last.get(name) != OUTSIDE)
+
+
+def play(project: Project, step: str, name: str, other: str, tells: bool) -> dict[str, str]:
+    """Do a step; who changed which files by it."""
+    held = project.held(name) if name else None
+    if step == "flush":
+        project.flush()
+    elif step == "agent":
+        project.agent(name, other)
+        return {name: AGENT}
+    elif step == "outside":
+        project.write(name, other)
+        return {name: OUTSIDE}
+    elif step == "vanish" and held is not None:
+        project.path(name).unlink()
+        return {name: OUTSIDE}
+    else:
+        changes = changes_by(step, name, other, held)
+        if changes:
+            project.shell(f"{step} {name} {other if other in NAMES else ''}", changes, tells)
+        return dict.fromkeys(changes, SHELL)
+    return {}
+
+
+def changes_by(step: str, name: str, other: str, held: str | None) -> dict[str, str | None]:
+    """What a shell makes of which files."""
+    if step == "tee":
+        return {name: other}
+    if held is None or name == other:
+        return {}
+    changes: dict[str, dict[str, str | None]] = {
+        "rm": {name: None}, "cp": {other: held}, "mv": {other: held, name: None},
+    }  # fmt: skip
+    return changes.get(step, {})
+
+
+def check(project: Project, name: str, is_recorded: bool) -> None:
+    rows = project.chain(name)
+    assert [row["parent"] for row in rows] == [None, *(row["revision_id"] for row in rows)][
+        : len(rows)
+    ]
+    for row in rows:
+        code = project.code(row["snapshot"])
+        if row["actor"] in project.done and row["change"] != "deleted":
+            assert (name, code) in project.done[row["actor"]], (row["actor"], code)
+    if rows and is_recorded:
+        last = None if rows[-1]["change"] == "deleted" else project.code(rows[-1]["snapshot"])
+        assert last == project.held(name)
