@@ -136,12 +136,12 @@ def test_a_session_may_be_given_by_its_beginning(edited: Bundle) -> None:
     assert (done.returncode, done.stdout) == (0, f"no event with --session {session[1:]}\n")
 
 
-def test_log_shows_all_unless_told_how_many(edited: Bundle) -> None:
+def test_log_shows_the_newest_unless_told_how_many(edited: Bundle) -> None:
     assert len(edited.command("log").stdout.splitlines()) == 3
     assert len(edited.command("log", "-n", "2").stdout.splitlines()) == 2
     assert edited.command("log", "-n", "0").stdout == ""
     assert edited.command("log", "-n", "-1").returncode == 2
-    assert "default: all" in " ".join(edited.command("log", "--help").stdout.split())
+    assert "default 100" in " ".join(edited.command("log", "--help").stdout.split())
 
 
 def test_without_a_home_there_is_a_clear_line(bundle: Bundle) -> None:

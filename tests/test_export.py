@@ -202,3 +202,18 @@ def test_ranges_lie_in_the_file_and_hold_all_that_is_new(before: str, after: str
     position = 0
     for line in kept:
         position = old.index(line, position) + 1
+
+
+def test_since_leaves_out_what_was_before_and_nothing_else(
+    told: Outpost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everything = export(capsys)
+    middle = everything[len(everything) // 2]["timestamp"]
+    assert export(capsys, "--since", middle) == [e for e in everything if e["timestamp"] >= middle]
+    whole = export(capsys, "--format", "agent-trace")
+    last = whole[-1]["timestamp"].replace("Z", "+00:00")
+    later = export(capsys, "--format", "agent-trace", "--since", last)
+    assert later
+    assert later == [one for one in whole if one["timestamp"] >= whole[-1]["timestamp"]]
+    assert cli.main(["export", "--since", "0s"]) == 0
+    assert "nothing that was recorded since then is there" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`pattern-tracker` alone: this project and no other, today, what waits, what to ask next."""
 
 import json
+import os
 import shlex
 import time
 from pathlib import Path
@@ -180,3 +181,34 @@ def test_the_verb_takes_nothing_before_it(app: Path, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as ended:
         cli.main(["--json", "status"])
     assert ended.value.code == 2
+
+
+def test_a_name_that_is_no_utf8_stops_no_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The names of a directory, of a recorded file, of a copy, and of one that is unknown."""
+    outpost = Outpost(tmp_path / "spool")
+    below = os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9")
+    try:
+        os.mkdir(below)
+    except OSError:
+        pytest.skip("this file system has UTF-8 names alone")
+    recorded, copy, unknown = (f"{below}/{name}\udce9.py" for name in ("a", "b", "c"))
+    outpost.write(recorded, "x = 0\n")
+    outpost.write(recorded, "x = 1\n", "x = 0\n")
+    for path, code in ((recorded, "x = 1\n"), (copy, "x = 1\n"), (unknown, "y = 5\n")):
+        Path(path).write_text(code)
+    assert outpost.flush()
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
+    monkeypatch.chdir(below)
+    assert cli.main(["home"]) == 0
+    assert "1 file tracked" in capsys.readouterr().out
+    for question in ("stats", "log", "export", "status"):
+        assert cli.main([question]) == 0
+    for path, ended in ((recorded, 0), (copy, 0), (unknown, 1), ("a\udce9.py", 0)):
+        for more in ([], ["--json"], ["--diff"]):
+            assert cli.main(["lineage", path, *more]) == ended
+        assert cli.main(["log", "--file", path]) == 0
+    found = capsys.readouterr()
+    assert "nothing is known of" in found.err
+    assert "was not recorded by that name" in found.out

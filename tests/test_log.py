@@ -13,6 +13,8 @@ import pytest
 from lib.commands import cli
 from lib.commands.common import CommandError
 from lib.commands.when import instant, local
+from lib.ledger.store import FILE_NAME
+from tests.support import layout_5
 from tests.support.bundle import PATIENCE_SECONDS, ROOT, Bundle, wait_for
 from tests.support.outpost import Outpost
 
@@ -193,3 +195,21 @@ def test_nonsense_is_a_clear_line(
         code = ended.code if isinstance(ended.code, int) else -1
     assert code in (1, 2)
     assert capsys.readouterr().out == ""
+
+
+def test_of_a_long_history_the_newest_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout_5.write(tmp_path / FILE_NAME, 160, 5, 3.0)
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(tmp_path))
+    assert cli.main(["log"]) == 0
+    newest = capsys.readouterr()
+    assert newest.err == "pattern-tracker: the newest 100; --all shows all there are\n"
+    assert cli.main(["log", "--all"]) == 0
+    everything = capsys.readouterr()
+    assert everything.err == ""
+    assert len(everything.out.splitlines()) == 800
+    assert everything.out.splitlines()[-100:] == newest.out.splitlines()
+    assert cli.main(["log", "-n", "101"]) == 0
+    assert not capsys.readouterr().err

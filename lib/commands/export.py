@@ -15,7 +15,9 @@ from lib.commands.common import (
     printable,
     repository,
 )
+from lib.commands.when import instant
 from lib.ledger.agent_trace import record
+from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
 from lib.system.places import real
 
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Return what may follow the verb."""
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="jsonl if not given")
     parser.add_argument("-o", "--output", metavar="FILE", help="a new file, of mode 0600")
+    parser.add_argument("--since", default="", metavar="TIME", help="2h, 3d or ISO 8601")
     parser.add_argument("--code", action="store_true", help="jsonl: with each event's code")
     parser.add_argument(
         "--root", metavar="DIR", help="agent-trace: the repository (default: the one here)"
@@ -35,16 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the events, or write them to a file. Raises CommandError."""
     root = _repository(options.root) if options.format == "agent-trace" else ""
+    since = instant(options.since) if options.since else ""
     history = opened(History)
     if history is None:
         lines: Iterator[dict[str, Any]] = iter(())
     elif root:
-        lines = _traces(history, root)
+        lines = _traces(history, root, since)
     else:
-        lines = _events(history, options.code)
+        lines = _events(history, options.code, since)
     count = _write(lines, options.output) if options.output else _print(lines, sys.stdout)
     if not count:
-        text = f"nothing that was recorded lies in {printable(root)}" if history else NOTHING
+        text = f"nothing that was recorded{' since then' * bool(since)}"
+        text = f"{text} lies in {printable(root)}" if root else f"{text} is there"
+        text = text if history else NOTHING
         print(f"pattern-tracker: {text}", file=sys.stderr)
     return 0
 
@@ -70,8 +76,8 @@ def _print(lines: Iterator[dict[str, Any]], file: IO[str]) -> int:
     return count
 
 
-def _events(history: History, code: bool) -> Iterator[dict[str, Any]]:
-    for row in history.stream():
+def _events(history: History, code: bool, since: str) -> Iterator[dict[str, Any]]:
+    for row in history.stream(Filter(since=since)):
         event = {
             **row.public(),
             "content_id": row.content_id,
@@ -84,16 +90,18 @@ def _events(history: History, code: bool) -> Iterator[dict[str, Any]]:
         yield event
 
 
-def _traces(history: History, root: str) -> Iterator[dict[str, Any]]:
+def _traces(history: History, root: str, since: str) -> Iterator[dict[str, Any]]:
     previous: dict[str, Event] = {}
     for row in history.stream():
         if row.implied or not row.file_path:
             continue
         # Earlier versions recorded a file by the name of a link to it.
         path = real(row.file_path)
-        before = _before(history, row, previous.get(path))
+        earlier, previous[path] = previous.get(path), row
+        if row.timestamp < since:
+            continue
+        before = _before(history, row, earlier)
         made = record(row, path, root, before, history.snapshot(row.snapshot))
-        previous[path] = row
         if made:
             yield made
 

@@ -114,7 +114,7 @@ def gather(directory: str) -> Facts:
         "environment": _environment(state),
         "interpreter": state.section(mending.SECTION),
         "flusher": {
-            "running": os.path.isdir(directory) and wake.is_running(directory),
+            "running": _is_running(directory),
             "last_run": run.get("last_run"),
             "last_error": run.get("last_error"),
             "last_delivery": run.get("last_delivery"),
@@ -129,6 +129,14 @@ def _read_ledger(directory: str) -> tuple[dict[str, int], str | None]:
         return {}, None
     with closing(read_ledger(History, directory)) as history:
         return history.counters(), history.last_capture()
+
+
+def _is_running(directory: str) -> bool:
+    try:
+        return os.path.isdir(directory) and wake.is_running(directory)
+    except OSError:
+        # Where its file cannot be opened to be locked, none can run.
+        return False
 
 
 def _service(state: StateFile, waiting: list[Waiting], last_run: object) -> Service:

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from lib.commands.common import (
     NOTHING,
@@ -22,8 +23,8 @@ from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
 
 POLL_SECONDS = 0.3
-# Where -f begins, as tail does.
-FOLLOWED = 10
+# How many of the newest are shown: a ledger may hold a million. With -f as many as tail shows.
+SHOWN, FOLLOWED = 100, 10
 TYPES = ("created", "modified", "applied", "merged")
 STYLES = {"created": "green", "modified": "yellow", "applied": "cyan", "merged": "magenta"}
 # Below this many columns a whole id does not fit beside the rest.
@@ -32,8 +33,9 @@ WIDE = 100
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Return what may follow the verb."""
-    text = f"only the newest N events (default: all; with -f, {FOLLOWED})"
+    text = f"only the newest N events (default {SHOWN}; with -f, {FOLLOWED})"
     parser.add_argument("-n", type=_number, metavar="N", help=text)
+    parser.add_argument("--all", action="store_true", help="every event, however many there are")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with those to come")
     parser.add_argument("--file", default="", metavar="PATH", help="of a file or a directory")
     parser.add_argument(
@@ -49,13 +51,18 @@ def run(options: argparse.Namespace) -> int:
     directory = spool_directory()
     chosen = chosen_by(options)
     show = _print_json if options.json else _printer()
-    newest = options.n if options.n is not None else (FOLLOWED if options.follow else -1)
-    row = None
+    newest = options.n if options.n is not None else FOLLOWED if options.follow else SHOWN
+    newest = -1 if options.all else newest
+    count = 0
     for row in _events(directory, chosen, newest, options.follow):
+        count += 1
         show(row)
         if options.follow:
             sys.stdout.flush()
-    return 0 if row or newest == 0 else say_nothing(options.json, _none_of(options))
+    if options.n is None and count == newest:
+        text = f"pattern-tracker: the newest {SHOWN}; --all shows all there are"
+        print(text, file=sys.stderr)
+    return 0 if count or newest == 0 else say_nothing(options.json, _none_of(options))
 
 
 def _number(text: str) -> int:
@@ -92,38 +99,29 @@ def _files(path: str) -> tuple[str, ...]:
 
 
 def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterator[Event]:
-    """Yield the `newest` events, and with `follow` every one that is recorded from then on."""
+    """Yield the `newest` events, and with `follow` every one that is recorded from then on.
+
+    The ledger is opened anew each time, for a damaged one may have been replaced since.
+    """
     seen = 0
     while True:
-        rows: list[Event] = []
-        if has_ledger(directory):
-            rows, seen = _look(directory, chosen, newest, seen)
-        yield from rows
+        try:
+            if has_ledger(directory):
+                with closing(read_ledger(History, directory)) as history:
+                    last = history.last_seq()
+                    # A new ledger counts from the beginning.
+                    after = seen if last >= seen else 0
+                    seen = last
+                    for event in history.stream(chosen._replace(after_seq=after), newest):
+                        seen = max(seen, event.seq)
+                        yield event
+        except sqlite3.OperationalError:
+            if not seen:
+                raise
         if not follow:
             return
         newest = -1
         time.sleep(POLL_SECONDS)
-
-
-def _look(directory: str, chosen: Filter, newest: int, seen: int) -> tuple[list[Event], int]:
-    """Read the events after number `seen`, and the number to go on from.
-
-    The ledger is opened anew each time, for a damaged one may have been replaced since.
-    """
-    try:
-        history = read_ledger(History, directory)
-    except sqlite3.OperationalError:
-        if seen:
-            return [], seen
-        raise
-    try:
-        last = history.last_seq()
-        # A new ledger counts from the beginning.
-        after = seen if last >= seen else 0
-        rows = history.events(chosen._replace(after_seq=after), newest)
-        return rows, max(last, rows[-1].seq if rows else 0)
-    finally:
-        history.close()
 
 
 def _print_json(event: Event) -> None:

@@ -79,8 +79,9 @@ class History(Ledger):
         for start in range(0, len(numbers), PORTION):
             some = numbers[start : start + PORTION]
             marks = ", ".join("?" * len(some))
-            for row in self._db.execute(f"{_SELECT} seq IN ({marks}) ORDER BY seq", some):
-                yield Event(*row)
+            query = f"{_SELECT} seq IN ({marks}) ORDER BY seq"
+            # At once: who reads slowly would hold up those who write.
+            yield from [Event(*row) for row in self._db.execute(query, some)]
 
     def _numbers(self, chosen: Filter, newest: int) -> "array[int]":
         """Find the numbers of the `newest` events that match `chosen`, in ascending order."""

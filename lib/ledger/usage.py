@@ -11,6 +11,7 @@ from lib.capture.identity import normalise
 from lib.ledger.history import History
 from lib.ledger.revisions import is_nothing
 from lib.ledger.sums import EDITS, PATTERNS, SINCE
+from lib.ledger.text import storable
 from lib.system.places import in_any_worktree, is_gone
 
 # That shorter code is the same says nothing.
@@ -89,7 +90,8 @@ class Stats(History):
     def project(self, root: str) -> Project:
         """Look at what lies below the directory `root`."""
         # A range, for an index cannot answer LIKE; "0" is the character after "/".
-        below = (root.rstrip("/") + "/", root.rstrip("/") + "0")
+        root = storable(root).rstrip("/")
+        below = (f"{root}/", f"{root}0")
         files = "FROM files WHERE path >= ? AND path < ?"
         (count,) = self._db.execute(f"SELECT count(*) {files}", below).fetchone()
         query = f"SELECT path, last_seq {files} ORDER BY last_seq DESC LIMIT 1"
