@@ -207,6 +207,11 @@ class Ledger:
         with self._transaction() as db:
             db.executemany(query, [(service, pattern_id) for pattern_id in pattern_ids])
 
+    def forget_service(self, service: str) -> None:
+        """Note that nothing is known of what the service at a URL has."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM known_at WHERE service = ?", (service,))
+
     def count(self, counts: Mapping[str, int]) -> None:
         """Add `counts` to the counters of these names."""
         with self._transaction() as db:

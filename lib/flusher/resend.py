@@ -1,0 +1,171 @@
+"""Send from the ledger what the service should have: it was named later, or lost its data.
+
+The events go the way of new ones and with the ids that they had: through the same engine, in the
+order of the ledger, parents first. What the user's settings exclude now is not sent, whatever they
+were when it was recorded.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from functools import lru_cache
+from typing import Any, cast
+
+from lib.delivery import wire
+from lib.delivery.approval import Refused
+from lib.delivery.dispatch import Dispatch
+from lib.delivery.parcels import Outcome, Parcel
+from lib.flusher.intake import Intake
+from lib.flusher.process import Flusher
+from lib.ledger import history
+from lib.ledger.history import Filter, History
+from lib.ledger.rows import Origin
+from lib.ledger.store import FILE_NAME
+from lib.privacy import ignore
+from lib.spool import inbox
+from lib.spool.spooled import Event
+from lib.system import json_codec
+
+PAGE = 500
+NO_SERVICE = "there is no service: set INTELLIGENCE_SERVICE_URL, or pattern-tracker trust URL --use"
+
+
+class Resender(Flusher):
+    """A flusher that sends again what the ledger has.
+
+    `sent` and `excluded` count events, `refused` has the reasons of those that the service refused,
+    by id. `goes_on` is the time of capture of the first that it has not got, "" if it has all, and
+    `trouble` says why.
+    """
+
+    sent = excluded = 0
+    goes_on = trouble = ""
+
+    def resend(self, timeout: float, since: str = "") -> bool:
+        """Send what was captured at `since` (as the ledger writes it; "": ever) or later.
+
+        What waits in the spool is left to `run_once`; `timeout` is as there. Returns whether the
+        service got all of it. Raises Refused where no service may be used, Unusable, OSError,
+        sqlite3.Error, TimeoutError.
+        """
+        self.refused: dict[str, str] = {}
+
+        def work() -> None:
+            with closing(History(f"{self.directory}/{FILE_NAME}")) as ledger:
+                self._resend(ledger, since)
+
+        if not self._hold(timeout, work):
+            raise TimeoutError("another flusher is at work")
+        return not self.goes_on and not self.refused
+
+    def _resend(self, ledger: History, since: str) -> None:
+        missing: dict[str, Parcel] = {}
+
+        def settle(outcome: Outcome, service: str) -> None:
+            for name in (*outcome.delivered, *outcome.refused):
+                del missing[name]
+            self.sent += len(outcome.delivered)
+            self.refused.update(outcome.refused)
+            ledger.settle((), service, outcome.told)
+
+        sendable = Sendable(self.directory, ledger, self.settings.keep_content)
+        dispatch = Dispatch(self.settings, self.state, sendable, settle, True, self._approvals)
+        dispatch.begin(0)
+        if not dispatch.open:
+            raise Refused(dispatch.problem or NO_SERVICE)
+        ledger.forget_service(dispatch.url)
+        last, waiting = 0, ledger.waiting()
+        for page in _pages(ledger, since):
+            rows = [row for row in page if inbox.file_name(row.event_id) not in waiting]
+            parcels = sendable.parcels(rows)
+            self.excluded += len(rows) - len(parcels)
+            missing |= {parcel.name: parcel for parcel in parcels}
+            dispatch.send(parcels)
+            self._progress(self.sent, len(missing))
+            last = rows[-1].seq if rows else last
+            if missing and not dispatch.open:
+                break
+        dispatch.finish()
+        dispatch.close(drained=False)
+        if missing:
+            self.trouble = dispatch.problem or next(iter(missing.values())).problem
+            rest = (row for rows in _pages(ledger, since) for row in rows)
+            self.goes_on = min(r.timestamp for r in rest if r.event_id in missing or r.seq > last)
+
+
+class Sendable:
+    """The ledger as a service may know it now: the events in it, and the engine's memory."""
+
+    def __init__(self, directory: str, ledger: History, keep_content: bool) -> None:
+        self.known_at = ledger.known_at
+        self.forget_known = ledger.forget_known
+        self._directory = directory
+        self._ledger = ledger
+        self._keep_content = keep_content
+        self._intake = Intake(directory)
+        self._is_excluded = lru_cache(10_000)(self._excludes)
+
+    def parcels(self, rows: list[history.Event]) -> list[Parcel]:
+        """Make the parcels of those of `rows` that may be sent. Raises Unusable."""
+        # Matching has a limit of time, which is not that of all that was ever captured.
+        self._intake = Intake(self._directory)
+        return [self._parcel(r) for r in rows if not self._is_excluded(r.file_path or "")]
+
+    def _parcel(self, row: history.Event) -> Parcel:
+        event = self._intake.clean(self._event(row))
+        resolved = self._ledger.resolved(row.event_id)
+        size = len(json_codec.dumps(event))
+        return Parcel(row.event_id, wire.bodies(event, resolved) if resolved else [], size)
+
+    def _event(self, row: history.Event) -> Event:
+        _, pattern_type = self._ledger.words_of(row.content_id)
+        data: dict[str, Any] = {"session_id": row.session_id or ""}
+        if self._keep_content and row.snapshot:
+            data["code"] = self._ledger.snapshot(row.snapshot)
+        names = ("pattern_name", "language", "file_path", "tool_name", "reason")
+        told = {name: getattr(row, name) for name in names}
+        return {
+            "event_id": row.event_id,
+            "timestamp": row.timestamp,
+            "event_type": row.event_type,
+            "pattern_id": row.pattern_id,
+            "event_data": {**told, "pattern_type": pattern_type or None, "pattern_data": data},
+        }
+
+    def creation_of(self, pattern_id: str) -> Origin:
+        """Collect the fields of a pattern's creation that may be sent."""
+        made = self._ledger.creation_of(pattern_id)
+        first = self._ledger.first_events([pattern_id]).get(pattern_id)
+        if first and self._is_excluded(first.file_path or ""):
+            made["pattern_name"] = made["code"] = None
+        if not self._keep_content:
+            made["code"] = None
+        return cast(Origin, self._intake.clean(cast(Event, made)))
+
+    def _excludes(self, path: str) -> bool:
+        """Check whether a file is excluded now; "" is not."""
+        event = {"cwd": _above(path), "event_data": {"file_path": path}}
+        return bool(path) and self._intake.is_ignored(cast(Event, event))
+
+
+def _pages(ledger: History, since: str) -> Iterator[list[history.Event]]:
+    """Yield the captured events in the order of the ledger, some at a time."""
+    for after in range(0, ledger.last_seq(), PAGE):
+        rows = ledger.events(Filter(since=since, after_seq=after, up_to_seq=after + PAGE))
+        yield [row for row in rows if not row.implied]
+
+
+def _above(path: str) -> str:
+    """Return the highest directory above a file that has rules, "" if none has.
+
+    Outside of a repository rules count from the session's directory on, which the ledger does not
+    tell.
+    """
+    found, directory = "", os.path.dirname(path)
+    for _ in range(ignore.MAX_LEVELS):
+        if os.path.lexists(f"{directory}/{ignore.FILE_NAME}"):
+            found = directory
+        if directory == os.path.dirname(directory):
+            break
+        directory = os.path.dirname(directory)
+    return found
