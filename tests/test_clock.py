@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lib.resilience.circuit_breaker import CircuitBreaker
 from lib.resilience.testing import FakeClock
-from lib.system import clock as clock_module
+from lib.system import moment
 from lib.system.clock import LONG_AGO, Clock, wall_of
 from lib.system.storage import MemoryStorage
 
@@ -93,7 +93,7 @@ def test_the_real_clock_agrees_with_another_process() -> None:
 
 
 def test_a_system_without_a_boot_id(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(clock_module, "BOOT_ID_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr(moment, "BOOT_ID_FILE", str(tmp_path / "none"))
     clock = Clock()
     assert clock.boot_id() == ""
     assert 0 <= clock.since(clock.now()) < LONG_AGO
@@ -102,7 +102,7 @@ def test_a_system_without_a_boot_id(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_boot_id_file_of_binary_noise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     noise = tmp_path / "boot_id"
     noise.write_bytes(b"\xff\xfe")
-    monkeypatch.setattr(clock_module, "BOOT_ID_FILE", str(noise))
+    monkeypatch.setattr(moment, "BOOT_ID_FILE", str(noise))
     assert Clock().boot_id() == ""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lib.capture.payload import capture
 from lib.ledger.history import History
-from lib.ledger.store import Taken
+from lib.ledger.rows import Taken
 from tests.support.bundle import payload, write_payload
 
 

@@ -7,8 +7,9 @@ from lib.delivery.dispatch import Dispatch
 from lib.delivery.portions import portions
 from lib.flusher.passage import Passage, Stage
 from lib.flusher.sightings import Sightings
-from lib.ledger.store import Taken
+from lib.ledger.rows import Taken
 from lib.spool import outbox
+from lib.spool.order import in_order
 from lib.spool.outbox import Waiting
 from lib.spool.spooled import Event
 
@@ -55,7 +56,8 @@ class Drain:
         while not self._is_late():
             new = self._passage.meet(names)
             self._dispatch.begin(len(new))
-            todo = outbox.listed(self._directory, filter(self._is_of_use, names))
+            useful = outbox.listed(self._directory, filter(self._is_of_use, names))
+            todo = in_order(self._directory, useful)
             if not todo:
                 self.complete = True
                 break

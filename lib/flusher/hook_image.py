@@ -34,6 +34,7 @@ MODULES = (
     "lib.capture.named_file",
     "lib.capture.payload",
     "lib.system.files",
+    "lib.system.moment",
     "lib.spool.tally",
     "lib.spool.inbox",
     "lib.system.origins",

@@ -19,7 +19,8 @@ from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Ignored, Intake
 from lib.flusher.sightings import Sightings
 from lib.flusher.unfolding import Unfolding
-from lib.ledger.store import Ledger, Taken
+from lib.ledger.rows import Taken
+from lib.ledger.store import Ledger
 from lib.ledger.tracked import Tracked
 from lib.spool import inbox, outbox
 from lib.spool.books import Accounts
@@ -137,7 +138,8 @@ class Passage:
         unfolding = Unfolding(call, known, sightings)
         made = []
         for event in unfolding.events():
-            inbox.commit(self._directory, event, unfolding.ended_ns, sync=False)
+            moment = unfolding.moment
+            inbox.commit(self._directory, event, unfolding.ended_ns, sync=False, moment=moment)
             made.append(inbox.file_name(event["event_id"]))
         if unfolding.looked:
             known.note_look(unfolding.looked, unfolding.ended_ns)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from functools import lru_cache
+from itertools import islice
 from typing import Any, cast
 
 from lib.delivery import wire
@@ -18,7 +19,8 @@ from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Intake
 from lib.flusher.process import Flusher
 from lib.ledger import history
-from lib.ledger.history import Filter, History
+from lib.ledger.filters import Filter
+from lib.ledger.history import History
 from lib.ledger.rows import Origin
 from lib.ledger.store import FILE_NAME
 from lib.privacy import ignore
@@ -150,8 +152,8 @@ class Sendable:
 
 def _pages(ledger: History, since: str) -> Iterator[list[history.Event]]:
     """Yield the captured events in the order of the ledger, some at a time."""
-    for after in range(0, ledger.last_seq(), PAGE):
-        rows = ledger.events(Filter(since=since, after_seq=after, up_to_seq=after + PAGE))
+    events = ledger.stream(Filter(since=since))
+    while rows := list(islice(events, PAGE)):
         yield [row for row in rows if not row.implied]
 
 

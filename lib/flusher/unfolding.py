@@ -50,6 +50,10 @@ class Unfolding:
             **context(dict(call)),
         }
         self.ended_ns = _whole(self._data.get("ended_ns"))
+        captured = call.get("captured")
+        told = captured if isinstance(captured, dict) else {}
+        # By the clock that gives the order; see `lib.spool.inbox`.
+        self.moment = (str(told.get("boot") or ""), _whole(told.get("up")))
         self.looked = ""
 
     def events(self) -> list[Event]:

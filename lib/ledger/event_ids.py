@@ -1,4 +1,6 @@
-"""Derive the ids of events that follow from others: always the same ones."""
+"""Derive the ids of events that follow from others, always the same ones, and look for ids."""
+
+import sqlite3
 
 from lib.system.digest import hex_digest
 
@@ -11,3 +13,9 @@ def outside_event_id(event_id: str) -> str:
 def creation_event_id(pattern_id: str) -> str:
     """Derive the event id of an implied creation from the pattern's id: always the same one."""
     return hex_digest(f"creation\0{pattern_id}")[:32]
+
+
+def is_recorded(db: sqlite3.Connection, event_id: str) -> bool:
+    """Check whether an event was recorded, or a step without one. May raise sqlite3.Error."""
+    queries = [f"SELECT 1 FROM {table} WHERE event_id = ?" for table in ("events", "revisions")]
+    return any(db.execute(query, (event_id,)).fetchone() for query in queries)

@@ -7,7 +7,8 @@ from lib.capture import identity
 from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN
 from lib.ledger import snapshots, sums
 from lib.ledger.chain import Chain, Outside
-from lib.ledger.event_ids import creation_event_id, outside_event_id
+from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_id
+from lib.ledger.moments import is_late, moment_of
 from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, is_nothing
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
@@ -41,6 +42,8 @@ class Recording:
         self._details: dict[str, Any] = details if isinstance(details, dict) else {}
         self._snapshot: str | None = None
         self._chain = Chain(db, event)
+        self._moment = moment_of(db, event)
+        self._is_late = is_late(db, self._moment, self._path)
 
     def record(self) -> str:
         """Record the event, and before it the creation of parents that were never captured.
@@ -49,7 +52,7 @@ class Recording:
         Returns RECORDED, or why there was no event to record: KNOWN for one that was recorded
         before, UNCHANGED for a modification that changed no code, DELETED for the end of a file.
         """
-        if self._is_known():
+        if is_recorded(self._db, storable(self._event["event_id"])):
             return KNOWN
         if self._type == FILE_DELETED:
             return DELETED if self._chain.delete() else UNCHANGED
@@ -73,16 +76,9 @@ class Recording:
         self._add_event()
         return RECORDED
 
-    def _is_known(self) -> bool:
-        for table in ("events", "revisions"):
-            query = f"SELECT 1 FROM {table} WHERE event_id = ?"
-            if self._db.execute(query, (storable(self._event["event_id"]),)).fetchone():
-                return True
-        return False
-
     def _bridge(self) -> None:
         """Record what somebody else made of the file, if it held other code than it had last."""
-        found = self._chain.outside()
+        found = None if self._is_late else self._chain.outside()
         if found is None:
             return
         seq = self._add_outside_event(found) if found.changed else None
@@ -193,9 +189,10 @@ class Recording:
         )
         language = storable(self._data.get("language"))
         when = storable(self._event["timestamp"])
-        edit = sums.Edit(seq, when, self._type, language, self._path, self._content_id)
+        place = 0 if self._is_late else seq
+        edit = sums.Edit(place, when, self._type, language, self._path, self._content_id)
         sums.add_edits(self._db, [edit])
-        if self._path:
+        if self._path and not self._is_late:
             self._chain.add(self._content_id, self._snapshot, self._code(), seq)
 
     def _before_snapshot(self) -> str | None:
@@ -239,6 +236,7 @@ class Recording:
         values["timestamp"] = storable(self._event["timestamp"])
         values["language"] = storable(self._data.get("language"))
         values["file_path"] = self._path or None
+        values["boot"], values["up"] = self._moment
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         query = f"INSERT INTO events ({names}) VALUES ({marks})"
         return self._db.execute(query, tuple(values.values())).lastrowid or 0

@@ -1,6 +1,17 @@
-"""Define the rows that the ledger gives to delivery."""
+"""Define what the ledger is given, and the rows that it gives to delivery."""
 
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
+
+from lib.spool.spooled import Event
+
+
+class Taken(NamedTuple):
+    """A file of the spool, its tally key, its event, and whether that has to wait for a service."""
+
+    name: str
+    key: str
+    event: Event
+    waits: bool
 
 
 class Resolved(TypedDict):

@@ -83,7 +83,8 @@ def work_with(
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        why = error
+        # Not the error itself: its frames hold statements, which keep the file open.
+        why = str(error)
     with closing(renewed(directory, why)) as ledger:
         work(ledger)
 

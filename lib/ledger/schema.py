@@ -10,6 +10,11 @@ VERSION = 8
 UNCOUNTED = 6
 # The fact that a ledger holds ids which were given by the rules of version 0.1.0.
 EARLIER_IDS = "earlier_ids"
+# The columns of events that came after version 1.
+_LATER = {
+    "edge_type": "TEXT", "before_snapshot": "TEXT", "boot": "INTEGER", "up": "INTEGER",
+    "actor": "TEXT",
+}  # fmt: skip
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshots (
@@ -30,8 +35,9 @@ CREATE TABLE IF NOT EXISTS events (
     file_path TEXT, qualified_name TEXT NOT NULL DEFAULT '', tool_name TEXT, session_id TEXT,
     parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT,
     before_snapshot TEXT, reason TEXT,
-    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT, actor TEXT
+    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT, actor TEXT, boot INTEGER, up INTEGER
 );
+CREATE TABLE IF NOT EXISTS boots (id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE);
 CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
 CREATE TABLE IF NOT EXISTS files (
     file_id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, head TEXT NOT NULL,
@@ -90,9 +96,9 @@ def prepare(db: sqlite3.Connection, progress: Callable[[float], None] = lambda p
 
 def _create(db: sqlite3.Connection, before: int) -> None:
     """Create what is missing; `before` is the version that the ledger has, 0 for a new one."""
-    for column in ("edge_type", "before_snapshot", "actor") if before else ():
+    for column, kind in _LATER.items() if before else ():
         if column not in {row[1] for row in db.execute("PRAGMA table_info(events)")}:
-            db.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
+            db.execute(f"ALTER TABLE events ADD COLUMN {column} {kind}")
     for statement in _SCHEMA.split(";\n"):
         if statement.strip():
             db.execute(statement)

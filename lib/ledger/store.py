@@ -9,13 +9,13 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from lib.ledger import opening
 from lib.ledger.counters import add_counts
 from lib.ledger.event_ids import creation_event_id, outside_event_id
 from lib.ledger.recording import RECORDED, Recording
-from lib.ledger.rows import Origin, Resolved
+from lib.ledger.rows import Origin, Resolved, Taken
 from lib.ledger.schema import EARLIER_IDS, prepare
 from lib.ledger.snapshots import unpack
 from lib.spool.spooled import Event
@@ -24,15 +24,6 @@ from lib.system.calls import are_replaced
 FILE_NAME = "ledger.db"
 BUSY_SECONDS = 5.0
 DELIVERED = "delivered"
-
-
-class Taken(NamedTuple):
-    """A file of the spool, its tally key, its event, and whether that has to wait for a service."""
-
-    name: str
-    key: str
-    event: Event
-    waits: bool
 
 
 class Ledger:

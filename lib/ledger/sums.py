@@ -10,7 +10,10 @@ PATTERNS, EDITS, SINCE = "patterns", "edits", "since"
 
 
 class Edit(NamedTuple):
-    """A recorded event that was captured; `path` is "" where it names no file."""
+    """A recorded event that was captured; `path` is "" where it names no file.
+
+    `seq` is 0 for one that was captured before the file's last.
+    """
 
     seq: int
     timestamp: str
@@ -52,7 +55,8 @@ def add_edits(db: sqlite3.Connection, edits: Iterable[Edit]) -> None:
         return
     db.executemany(
         "INSERT INTO files (path, head, last_seq) VALUES (?, ?, ?) ON CONFLICT (path) "
-        "DO UPDATE SET head = excluded.head, last_seq = excluded.last_seq",
+        "DO UPDATE SET head = excluded.head, last_seq = excluded.last_seq "
+        "WHERE excluded.last_seq >= last_seq",
         [(path, *last) for path, last in files.items()],
     )
     db.executemany(

@@ -10,8 +10,8 @@ from typing import Any
 
 # What nothing else tells, first: the time may run out.
 TABLES = (
-    "counters", "facts", "taken", "known_at", "events", "patterns", "edges", "files", "revisions",
-    "looks", "snapshots",
+    "counters", "facts", "boots", "taken", "known_at", "events", "patterns", "edges", "files",
+    "revisions", "looks", "snapshots",
 )  # fmt: skip
 _LAST = 2**62
 # How many rows in turn are tried where one cannot be read.

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from lib.flusher.intake import Intake
 from lib.flusher.passage import Passage, Stage
 from lib.ledger import salvage
-from lib.ledger.store import Taken
+from lib.ledger.rows import Taken
+from lib.spool.order import in_order
 from lib.spool.outbox import Waiting
 from lib.spool.spooled import Event
 from lib.system import files, json_codec, logger
@@ -48,7 +49,7 @@ class CatchingUp:
         try:
             passage.recall({file.name for file in waiting})
             in_a_row = 0
-            for file in waiting:
+            for file in in_order(self._directory, waiting):
                 if in_a_row >= MAX_FAILURES_IN_A_ROW or file.name in under_way:
                     self.counts["skipped"] += 1
                     continue

@@ -19,7 +19,7 @@ from lib.delivery.gate import OPEN_CIRCUIT, Circuit
 from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Intake
 from lib.flusher.passage import Passage
-from lib.ledger.store import Taken
+from lib.ledger.rows import Taken
 from lib.privacy.user_rules import Unusable
 from lib.resilience.addressee import Addressee
 from lib.resilience.cache import PatternCache

@@ -6,6 +6,7 @@ Builtins only: the hook path imports this. Reading and acknowledging are the out
 from lib.spool import tally
 from lib.system import digest, files, json_codec
 from lib.system.calls import posix
+from lib.system.moment import boot_id, uptime_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 PREFIX = "pending_"
 SUFFIX = ".json"
 TEMPORARY = files.TEMPORARY
+# How a file begins.
+BEGINNING = '{"captured":{'
 
 
 def file_name(event_id: str) -> str:
@@ -22,15 +25,24 @@ def file_name(event_id: str) -> str:
 
 
 def commit(
-    directory: str, event: "Mapping[str, object]", captured_ns: int, sync: bool = True
+    directory: str,
+    event: "Mapping[str, object]",
+    captured_ns: int,
+    sync: bool = True,
+    moment: "tuple[str, int] | None" = None,
 ) -> str:
     """Put `event` into the spool, durably and never visible in part.
 
-    The file is dated `captured_ns` (since 1970), which gives the order of delivery. Returns the key
-    under which the capture is counted, "" if the same event waits there already. Raises OSError;
-    then the spool is as before. Without `sync` a power failure may still lose the event.
+    The file is dated `captured_ns` (since 1970). It begins with the moment by a clock that nobody
+    sets, which gives the order (`lib.spool.order`): not every file system keeps dates to less than
+    seconds. Returns the key under which the capture is counted, "" if the same event waits there
+    already. Raises OSError; then the spool is as before. Without `sync` a power failure may still
+    lose the event. `moment`: the boot's id, and ns since it began, where that is not now.
     """
-    data = json_codec.dumps(event).encode()
+    text = json_codec.dumps(event)
+    # A boot's id is no more than hex digits and hyphens.
+    boot, up = moment or (boot_id(), uptime_ns())
+    data = f'{BEGINNING}"boot":"{boot}","up":{up}}},{text[1:]}'.encode()
     temporary = files.temporary_in(directory)
     try:
         dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)

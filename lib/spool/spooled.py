@@ -20,6 +20,7 @@ class Event(Checked, total=False):
     for who delivers it.
     """
 
+    captured: object
     retry_count: object
     last_retry: object
     content_pattern_id: object

@@ -16,12 +16,12 @@ Builtins only, so that the hook path may ask.
 import sys
 import time
 
+from lib.system.moment import boot_id, uptime_ns
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
-UPTIME_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 # How far wall clock and uptime may part before one of them was set, in seconds.
 AGREEMENT = 1.0
 LONG_AGO = float("inf")
@@ -37,7 +37,7 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self._boot_id = _read_boot_id()
+        self._boot_id = boot_id()
 
     def boot_id(self) -> str:
         """Return an id that differs with each boot; "" where the system has none."""
@@ -45,7 +45,7 @@ class Clock:
 
     def uptime(self) -> float:
         """Return seconds since some moment of this boot, suspended time included."""
-        return time.clock_gettime(UPTIME_CLOCK)
+        return uptime_ns() / 1e9
 
     def wall(self) -> float:
         """Return the wall time in seconds since 1970, for people to read: it may be set."""
@@ -92,11 +92,3 @@ def _number(value: object) -> float:
         return float(value) if isinstance(value, (int, float)) else float("nan")
     except OverflowError:
         return float("nan")
-
-
-def _read_boot_id() -> str:
-    try:
-        with open(BOOT_ID_FILE, encoding="ascii") as file:
-            return file.read(64).strip()
-    except (OSError, ValueError):
-        return ""
