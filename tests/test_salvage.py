@@ -107,8 +107,9 @@ def test_whichever_page_is_damaged_every_event_goes_on(grown: Path, tmp_path: Pa
             events = history.events()
             head = history.head("/p/0.py")
             missing = codes + 2 - snapshots(history)
-        asides = list(outpost.directory.glob(f"{salvage.ASIDE}*"))
-        assert len(asides) <= 1, kind
+        # With what SQLite kept beside it, where that could not be written back.
+        asides = outpost.directory.glob(f"{salvage.ASIDE}*")
+        assert len({path.name.partition("-")[2][:19] for path in asides}) <= 1, kind
         assert events[-1].file_path == "/p/new.py"
         assert events[-2].pattern_id == head
         # One page of the events' table, or that which leads to them all.

@@ -59,11 +59,13 @@ def opened(
         if found:
             ledger.close()
             raise sqlite3.DatabaseError(found)
+        return ledger
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        return renewed(directory, error)
-    return ledger
+        # Not the error itself: its frames hold statements, which keep the file open.
+        why = str(error)
+    return renewed(directory, why)
 
 
 def work_with(
@@ -83,13 +85,12 @@ def work_with(
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        # Not the error itself: its frames hold statements, which keep the file open.
         why = str(error)
     with closing(renewed(directory, why)) as ledger:
         work(ledger)
 
 
-def renewed(directory: str, why: object) -> Ledger:
+def renewed(directory: str, why: str) -> Ledger:
     """Save what can be read of the damaged ledger, put it aside, and open the new one.
 
     Raises sqlite3.Error and OSError, then with the damaged one in its place.
