@@ -13,7 +13,7 @@ from lib.spool import outbox
 from lib.spool.spooled import Event
 from lib.system import files, json_codec
 from lib.system.logs import log
-from lib.system.places import real
+from lib.system.places import here, real
 from lib.system.private_file import Refused, bounded, open_regular
 from lib.system.settings import Settings
 
@@ -34,7 +34,9 @@ class Intake:
         self._notes_earlier = notes_earlier
         self._rules = user_rules.load()
         self._ignores = Ignores()
-        self._config_dir = Settings(os.environ).config_dir
+        self._config_dir = real(Settings(os.environ).config_dir)
+        # Where working directories lead: there are few.
+        self._places: dict[str, str] = {}
 
     def read(self, name: str, recorded: bool = False) -> Event:
         """Read the event in file `name`, and redact it.
@@ -47,9 +49,10 @@ class Intake:
             return event
         if not is_valid_id(event.get("pattern_id")):
             raise outbox.Damaged("pattern_id is not a pattern id")
-        if not recorded and self.is_ignored(event):
+        leads = {} if recorded else _leads(event)
+        if self._is_excluded(event, leads):
             raise Ignored(name)
-        is_link = not recorded and _follow(event)
+        is_link = _follow(event, leads)
         if self._notes_earlier and not recorded:
             earlier_identity.note(event)
         clean = self.clean(event)
@@ -74,13 +77,16 @@ class Intake:
 
         A .patternignore excludes it, or it is private.
         """
-        cwd = event.get("cwd")
-        cwd = cwd if isinstance(cwd, str) else ""
-        names = [event["event_data"].get("file_path"), event.get("named")]
-        named = [name for name in names if isinstance(name, str)]
-        places = [(n, cwd) for n in named] + [(real(n), real(cwd)) for n in named]
-        found = any(is_private(name, cwd, self._config_dir) for name in named) or any(
-            self._ignores.excludes(*place) for place in dict.fromkeys(places)
+        return self._is_excluded(event, _leads(event))
+
+    def _is_excluded(self, event: Event, leads: dict[str, str]) -> bool:
+        cwd = _cwd(event)
+        if cwd not in self._places:
+            self._places[cwd] = real(cwd)
+        seen = [(name, cwd) for name in leads]
+        seen += [(place, self._places[cwd]) for place in leads.values()]
+        found = any(is_private(*lead, self._config_dir) for lead in leads.items()) or any(
+            self._ignores.excludes(*place) for place in dict.fromkeys(seen)
         )
         while self._ignores.problems:
             log(self._directory, self._ignores.problems.pop())
@@ -112,9 +118,22 @@ class Intake:
             files.replace(path, data, sync=True, mtime_ns=captured_ns)
 
 
-def _follow(event: Event) -> bool:
+def _cwd(event: Event) -> str:
+    cwd = event.get("cwd")
+    return cwd if isinstance(cwd, str) else ""
+
+
+def _leads(event: Event) -> dict[str, str]:
+    """Find where the names of the event's file lead."""
+    names = [event["event_data"].get("file_path"), event.get("named")]
+    named = [name for name in names if name and isinstance(name, str)]
+    return {name: real(os.path.join(here(), _cwd(event), name)) for name in named}
+
+
+def _follow(event: Event, leads: dict[str, str]) -> bool:
     """Resolve the links in the path of the event's file; return whether that changed it."""
     named = event["event_data"].get("file_path")
-    if isinstance(named, str):
-        event["event_data"]["file_path"] = real(named)
-    return bool(named != event["event_data"].get("file_path"))
+    if not isinstance(named, str) or not named.startswith("/") or leads.get(named, named) == named:
+        return False
+    event["event_data"]["file_path"] = leads[named]
+    return True

@@ -46,6 +46,8 @@ class Ignores:
         # The rules that count in a directory, those of the root first; None where all is excluded.
         self._places: dict[tuple[str, str], list[_Place] | None] = {}
         self._read: dict[str, _Place | None] = {}
+        # The root of a directory's project, by it and the working directory.
+        self._roots: dict[tuple[str, str], str] = {}
 
     def excludes(self, path: str, cwd: str = "") -> bool:
         """Check whether the file at `path`, seen from `cwd`, is not to be tracked.
@@ -58,7 +60,9 @@ class Ignores:
         if not path or not os.path.isabs(full) or "\0" in full:
             return False
         directory = os.path.dirname(full)
-        root = _project(directory, cwd)[-1]
+        if (directory, cwd) not in self._roots:
+            self._roots[directory, cwd] = _project(directory, cwd)
+        root = self._roots[directory, cwd]
         places = self._places_in(directory, root)
         return places is None or self._is_excluded(places, full, root, is_directory=False)
 
@@ -113,16 +117,16 @@ class Ignores:
         return self._read[directory]
 
 
-def _project(directory: str, cwd: str) -> list[str]:
-    """List `directory` and those above it up to the project's root."""
+def _project(directory: str, cwd: str) -> str:
+    """Find the root of the project that `directory` is in."""
     above = [directory]
     while len(above) < MAX_LEVELS and above[-1] != "/":
         above.append(os.path.dirname(above[-1]))
-    for number, found in enumerate(above, 1):
+    for found in above:
         if os.path.lexists(f"{found}/.git"):
-            return above[:number]
+            return found
     root = os.path.normpath(cwd) if cwd else ""
-    return above[: above.index(root) + 1] if root in above else above[:1]
+    return root if root in above else directory
 
 
 def _data(path: str) -> bytes:

@@ -22,6 +22,9 @@ IDS = frozenset(
     "parent_pattern_ids event_type edge_type service_url last_retry redacted".split()
 )
 MAX_DEPTH = 100
+# Short texts without a secret: most of an event's are those of the one before.
+_SHORT, _MOST = 64, 4096
+_harmless: set[str] = set()
 _MARKER = re.compile(r"\[REDACTED:[a-z0-9-]{1,40}\]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -42,7 +45,9 @@ def redact(text: str, extra: Sequence[Pattern] = ()) -> tuple[str, list[str]]:
     """
     if len(text) > LARGE and candidates(text) > MAX_CANDIDATES:
         return _withheld(text)
-    spans = find(text) if len(text) >= MIN_TEXT else []
+    spans = [] if len(text) < MIN_TEXT or text in _harmless else find(text)
+    if not spans and MIN_TEXT <= len(text) <= _SHORT:
+        _remember(text)
     try:
         for pattern in extra:
             spans += [(*match.span(), CUSTOM) for match in pattern.finditer(text)]
@@ -51,6 +56,12 @@ def redact(text: str, extra: Sequence[Pattern] = ()) -> tuple[str, list[str]]:
     if spans and "[REDACTED:" in text:
         spans = _beside(spans, [match.span() for match in _MARKER.finditer(text)])
     return _replace(text, _disjoint(spans)) if spans else (text, [])
+
+
+def _remember(text: str) -> None:
+    if len(_harmless) >= _MOST:
+        _harmless.clear()
+    _harmless.add(text)
 
 
 def _withheld(text: str) -> tuple[str, list[str]]:
