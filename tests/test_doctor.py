@@ -316,7 +316,8 @@ STATUS: Facts = {
     "service": {"url": None, "problem": None, "last_delivery": None, "next_attempt_in": 0.0,
                 "backlog": None},
     "flusher": {"running": False, "last_run": None, "last_error": None, "last_delivery": None},
-    "environment": {"state": "ready"}, "interpreter": {}, "circuit_breaker": {}, "health": {},
+    "environment": {"state": "ready"}, "interpreter": {}, "health": {},
+    "circuit_breaker": {"state": "closed", "available_in": 0.0},
     "cache_dir": "", "command": "", "ledgers_put_aside": 0, "warnings": [],
 }  # fmt: skip
 

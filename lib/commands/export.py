@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 from lib.commands.common import (
     NOTHING,
@@ -22,6 +22,8 @@ from lib.ledger.history import Event, History
 from lib.system.places import real
 
 FORMATS = ("jsonl", "agent-trace")
+# What one printed line says: an event, or a trace record.
+Line = dict[str, object]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     since = instant(options.since) if options.since else ""
     history = opened(History)
     if history is None:
-        lines: Iterator[dict[str, Any]] = iter(())
+        lines: Iterator[Line] = iter(())
     elif root:
         lines = _traces(history, root, since)
     else:
@@ -55,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(lines: Iterator[dict[str, Any]], path: str) -> int:
+def _write(lines: Iterator[Line], path: str) -> int:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
@@ -68,7 +70,7 @@ def _write(lines: Iterator[dict[str, Any]], path: str) -> int:
         raise
 
 
-def _print(lines: Iterator[dict[str, Any]], file: IO[str]) -> int:
+def _print(lines: Iterator[Line], file: IO[str]) -> int:
     count = 0
     for line in lines:
         file.write(json.dumps(line) + "\n")
@@ -76,7 +78,7 @@ def _print(lines: Iterator[dict[str, Any]], file: IO[str]) -> int:
     return count
 
 
-def _events(history: History, code: bool, since: str) -> Iterator[dict[str, Any]]:
+def _events(history: History, code: bool, since: str) -> Iterator[Line]:
     for row in history.stream(Filter(since=since)):
         event = {
             **row.public(),
@@ -90,8 +92,7 @@ def _events(history: History, code: bool, since: str) -> Iterator[dict[str, Any]
         yield event
 
 
-def _traces(history: History, root: str, since: str) -> Iterator[dict[str, Any]]:
-    previous: dict[str, Event] = {}
+X    previous: dict[str, Event] = {}
     for row in history.stream():
         if row.implied or not row.file_path:
             continue

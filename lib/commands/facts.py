@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 from math import isnan
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
 from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.setup import link
@@ -62,6 +62,21 @@ class Flusher(TypedDict):
     last_delivery: str | None
 
 
+class Circuit(TypedDict):
+    """The circuit to the service, what is told of it; `available_in` is in seconds."""
+
+    state: str
+    available_in: float
+
+
+Interpreter = TypedDict(
+    "Interpreter",
+    {"state": str, "reason": str, "was": str, "is": str, "fault": str, "since": str},
+    total=False,
+)
+"""The hooks' Python: which one took over from which, or why none could (`reason`)."""
+
+
 class Facts(TypedDict):
     """The state of a spool, as `status --json` prints it. Times are ISO 8601 in UTC."""
 
@@ -77,11 +92,11 @@ class Facts(TypedDict):
     ledgers_put_aside: int
     cache_dir: str
     command: str
-    circuit_breaker: dict[str, Any]
-    health: dict[str, Any]
+    circuit_breaker: Circuit
+    health: dict[str, object]
     service: Service
     environment: Environment
-    interpreter: dict[str, Any]
+    interpreter: Interpreter
     flusher: Flusher
     warnings: list[str]
 
@@ -108,11 +123,11 @@ def gather(directory: str) -> Facts:
         "ledgers_put_aside": counters.get("damaged_ledger", 0),
         "cache_dir": directory,
         "command": link.typed(bundle.root()),
-        "circuit_breaker": shared_breaker(settings, state).get_state(),
+        "circuit_breaker": cast(Circuit, shared_breaker(settings, state).get_state()),
         "health": state.section("health"),
         "service": _service(state, waiting, run.get("last_run")),
         "environment": _environment(state),
-        "interpreter": state.section(mending.SECTION),
+        "interpreter": cast(Interpreter, state.section(mending.SECTION)),
         "flusher": {
             "running": _is_running(directory),
             "last_run": run.get("last_run"),

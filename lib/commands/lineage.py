@@ -1,7 +1,7 @@
 """Run `pattern-tracker lineage`: print a pattern's ancestors and descendants."""
 
 import argparse
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lib.commands import file_steps, on_disk
 from lib.commands.common import CommandError, names_of, opened, print_json, printable, say_nothing
@@ -91,7 +91,7 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
     return history.head(files[0]), File(files[0], on_disk.state(history, files[0]))
 
 
-def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, Any]]:
+def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, object]]:
     """Convert the edges for `--json`, with what each changed if `diff` is set."""
     told = [edge._asdict() for edge in edges]
     if diff:

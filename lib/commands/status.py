@@ -2,7 +2,6 @@
 
 import argparse
 import time
-from typing import Any
 
 from lib.commands import facts
 from lib.commands.common import print_json, spool_directory
@@ -91,7 +90,7 @@ def _quarantine(count: int) -> Cell:
     return (f"{count}: pattern-tracker quarantine list", BAD) if count else ("empty", PLAIN)
 
 
-def _interpreter(told: dict[str, Any], now: float) -> list[tuple[str, Cell]]:
+def _interpreter(told: facts.Interpreter, now: float) -> list[tuple[str, Cell]]:
     """Tell for a while that another Python took over from one that is gone, else nothing."""
     if told.get("state") == FAILED:
         return [("interpreter", (f"could not be registered anew: {told['reason']}", WORSE))]
@@ -119,7 +118,7 @@ def _service(found: Facts, now: float) -> list[tuple[str, Cell]]:
     return [*rows, ("circuit", _circuit(found["circuit_breaker"]))]
 
 
-def _circuit(breaker: dict[str, Any]) -> Cell:
+def _circuit(breaker: facts.Circuit) -> Cell:
     wait = breaker["available_in"]
     state = str(breaker["state"]).replace("_", "-")
     if state == CLOSED:

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from lib.commands.doctor_checks.finding import Entry, Source
 from lib.registration.hook_command import SCRIPTS, TAKEOVER, scripts_in
@@ -53,7 +52,7 @@ def _source(scope: str, path: str) -> Source:
         return Source(scope, path, {}, f"it is not JSON: {error}")
 
 
-def _load(path: str) -> dict[str, Any]:
+def _load(path: str) -> dict[str, object]:
     with open(path, "rb") as file:
         text = file.read(MAX_BYTES).decode("utf-8-sig")
     found = json.loads(text) if text.strip() else {}
@@ -123,7 +122,7 @@ def _is_bundle(root: str) -> bool:
     return os.path.basename(root) == NAME or manifest(root).get("name") == NAME
 
 
-def manifest(root: str) -> dict[str, Any]:
+def manifest(root: str) -> dict[str, object]:
     """Return the bundle's plugin.json, {} if there is none."""
     return _loaded(f"{root}/plugin.json")
 
@@ -153,7 +152,7 @@ def _in_place(market: object, root: str) -> str:
     return os.path.normpath(f"{place}/{within[0]}") if within else place
 
 
-def _loaded(path: str) -> dict[str, Any]:
+def _loaded(path: str) -> dict[str, object]:
     """Return what a file of the client's says, {} where it cannot be read."""
     try:
         return _load(path)
@@ -161,7 +160,7 @@ def _loaded(path: str) -> dict[str, Any]:
         return {}
 
 
-def _dicts(value: object) -> list[dict[str, Any]]:
+def _dicts(value: object) -> list[dict[str, object]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import tempfile
-from typing import Any
 
 from lib.commands.common import CommandError
 from lib.delivery.approval import Approvals
@@ -14,6 +13,7 @@ from lib.system import files
 from lib.system.settings import Settings
 
 SAMPLE = 'def greet(name):\n    return f"Hello, {name}"\n'
+EDITED = SAMPLE.replace("Hello", "Welcome")
 
 
 def check(root: str, command: str) -> str:
@@ -31,10 +31,10 @@ def check(root: str, command: str) -> str:
         files.make_private_directory(directory)
         running = wake.say_running(directory)
         try:
-            for payload in _payloads(sample):
+            for payload, text in zip(_payloads(sample), (SAMPLE, EDITED), strict=True):
                 _push(command, payload, environ)
                 with open(sample, "w", encoding="utf-8") as file:
-                    file.write(str(payload["tool_input"]["content"]))
+                    file.write(text)
         finally:
             os.close(running)
         if not inbox.has_pending(directory):
@@ -43,11 +43,10 @@ def check(root: str, command: str) -> str:
         return _lineage(root, directory, sample)
 
 
-def _payloads(path: str) -> list[dict[str, Any]]:
+def _payloads(path: str) -> list[dict[str, object]]:
     base = {"session_id": "self-check", "hook_event_name": "PostToolUse"}
-    edited = SAMPLE.replace("Hello", "Welcome")
     write = {"file_path": path, "content": SAMPLE}
-    update = {"file_path": path, "content": edited}
+    update = {"file_path": path, "content": EDITED}
     return [
         {**base, "tool_name": "Write", "tool_use_id": "1", "tool_input": write,
          "tool_response": {"type": "create", "originalFile": None}},
@@ -56,7 +55,7 @@ def _payloads(path: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _push(command: str, payload: dict[str, Any], environ: dict[str, str]) -> None:
+def _push(command: str, payload: dict[str, object], environ: dict[str, str]) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", command],
         input=json.dumps(payload).encode(),
