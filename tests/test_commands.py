@@ -26,7 +26,7 @@ def test_log_prints_an_object_a_line_oldest_first(edited: Bundle) -> None:
     events = edited.log()
     assert [e["event_type"] for e in events] == ["pattern_created"] + ["pattern_modified"] * 2
     assert set(events[0]) == {
-        "event_id", "timestamp", "event_type", "pattern_id", "pattern_name", "language",
+        "actor", "event_id", "timestamp", "event_type", "pattern_id", "pattern_name", "language",
         "file_path", "tool_name", "session_id", "parent_pattern_ids", "reason",
     }  # fmt: skip
     assert events[2]["parent_pattern_ids"] == [events[1]["pattern_id"]]

@@ -19,6 +19,7 @@ from lib.commands.when import instant
 from lib.ledger.agent_trace import record
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
+from lib.ledger.revisions import OUTSIDE
 from lib.system.places import real
 
 FORMATS = ("jsonl", "agent-trace")
@@ -92,14 +93,15 @@ def _events(history: History, code: bool, since: str) -> Iterator[Line]:
         yield event
 
 
-X    previous: dict[str, Event] = {}
+def _traces(history: History, root: str, since: str) -> Iterator[Line]:
+    previous: dict[str, Event] = {}
     for row in history.stream():
         if row.implied or not row.file_path:
             continue
         # Earlier versions recorded a file by the name of a link to it.
         path = real(row.file_path)
         earlier, previous[path] = previous.get(path), row
-        if row.timestamp < since:
+        if row.timestamp < since or row.who == OUTSIDE:
             continue
         before = _before(history, row, earlier)
         made = record(row, path, root, before, history.snapshot(row.snapshot))

@@ -17,7 +17,7 @@ class Event(NamedTuple):
     `parent_pattern_ids` are separated by spaces; `content_id` is the id of the code, which differs
     from `pattern_id` for a marked file; `snapshot` is the digest of the stored code,
     `before_snapshot` that of the file before, if known; `implied` is 1 for the creation of a parent
-    that was never captured.
+    that was never captured; `actor` is None for the agent.
     """
 
     seq: int
@@ -37,6 +37,12 @@ class Event(NamedTuple):
     snapshot: str | None
     before_snapshot: str | None
     implied: int
+    actor: str | None
+
+    @property
+    def who(self) -> str:
+        """Who did it, as `lib.ledger.revisions` says it."""
+        return self.actor or revisions.AGENT
 
     @property
     def parents(self) -> list[str]:
@@ -46,7 +52,7 @@ class Event(NamedTuple):
     def public(self) -> dict[str, object]:
         """Return the fields that `--json` prints."""
         told = {name: value for name, value in self._asdict().items() if name not in _INNER}
-        return {**told, "parent_pattern_ids": self.parents}
+        return {**told, "parent_pattern_ids": self.parents, "actor": self.who}
 
 
 _INNER = ("seq", "content_id", "edge_type", "snapshot", "before_snapshot", "implied")
