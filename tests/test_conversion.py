@@ -12,7 +12,7 @@ import pytest
 
 from lib.commands import cli
 from lib.flusher.conversion import watched
-from lib.ledger import migration, store
+from lib.ledger import connecting, migration
 from lib.ledger.schema import VERSION
 from lib.ledger.store import FILE_NAME
 from lib.ledger.usage import Stats, last_days
@@ -25,7 +25,7 @@ EVENTS = 480
 OPEN = f"""
 import os, signal, sys
 sys.path.insert(0, {str(ROOT)!r})
-from lib.ledger import migration, store
+from lib.ledger import connecting, migration
 from lib.ledger.history import History
 migration.PORTION, migration._STEPS = 50, 500
 left = [int(sys.argv[2])]
@@ -100,7 +100,7 @@ def test_it_waits_while_another_process_is_at_it(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = converted(old, tmp_path)
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(connecting.connect, "__defaults__", (0.0,))
     with pytest.raises(KeyboardInterrupt):
         Stats(str(old), _interrupt)
     other = sqlite3.connect(old, isolation_level=None)

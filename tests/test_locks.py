@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -187,3 +187,60 @@ def test_without_record_locks_a_flusher_is_started_all_the_same(
     monkeypatch.setattr("posix.lockf", refuse)
     os.close(wake.say_running(str(tmp_path)))
     assert not wake.is_running(str(tmp_path))
+
+
+def owned(**changes: str) -> str:
+    """What a lock file of this process says, with changes."""
+    return "".join(f"{word}\n" for word in soft_lock._mine()._replace(**changes))
+
+
+GONE = str(2**22 + 1)
+
+
+LONG = 2 * soft_lock.LEFT_SECONDS
+LEFT: dict[str, tuple[Callable[[], str], float, bool]] = {
+    "held": (owned, 0, False),
+    "held for long": (owned, LONG, False),
+    "its process is gone": (lambda: owned(pid=GONE), 0, True),
+    "its id is another's by now": (lambda: owned(start="1"), 0, True),
+    "before a start of this machine": (lambda: owned(boot="another"), 10 * 365 * 86_400, True),
+    "by a machine of the same name": (lambda: owned(boot="another"), 0, False),
+    "by another machine": (lambda: owned(pid=GONE, host="another"), 0, False),
+    "by another machine, long ago": (lambda: owned(pid=GONE, host="another"), LONG, True),
+    # Its processes have other ids.
+    "in a container": (lambda: owned(pid=GONE, space="pid:[1]"), 0, False),
+    "in a container, long ago": (lambda: owned(pid=GONE, space="pid:[1]"), LONG, True),
+    "by an earlier version": (lambda: f"{os.getpid()}\n{os.uname().nodename}\n", 0, False),
+    "by an earlier version that is gone": (lambda: f"{GONE}\n{os.uname().nodename}\n", 0, True),
+    "just made": (str, 0, False),
+    "never written": (str, 2 * soft_lock.EMPTY_SECONDS, True),
+    "noise": (lambda: "noise", 2 * soft_lock.EMPTY_SECONDS, True),
+}
+
+
+@pytest.mark.skipif(not soft_lock._started(os.getpid()), reason="no /proc here")
+@pytest.mark.parametrize("name", LEFT)
+def test_whose_lock_is_left(tmp_path: Path, name: str) -> None:
+    text, age, is_left = LEFT[name]
+    path = tmp_path / "a.lock"
+    marker = Path(f"{path}{soft_lock.SUFFIX}")
+    marker.write_text(text())
+    then = time.time() - age
+    os.utime(marker, (then, then))
+    assert soft_lock.is_held(str(path)) is not is_left
+    lock = soft_lock.take(str(path))
+    assert (lock is not None) is is_left
+    if lock is not None:
+        lock.release()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_became_anothers_is_not_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    lock = soft_lock.take(str(path))
+    assert lock is not None
+    marker = Path(f"{path}{soft_lock.SUFFIX}")
+    marker.rename(tmp_path / "aside")
+    marker.write_text(owned(host="another"))
+    lock.release()
+    assert marker.exists()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -182,3 +183,20 @@ def test_the_library_delivers_in_that_order_too(tmp_path: Path, server: ServiceD
     client = ResilientAPIClient(server.url, cache_dir=directory)
     asyncio.run(client.cache.sync_cached_events(client))
     assert [told["pattern_data"]["code"] for told in sent(server)] == TEXTS
+
+
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 35), reason="it cannot drop a column")
+def test_a_ledger_of_before_has_no_moments_and_goes_on(tmp_path: Path) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    outpost.write("/p/a.py", TEXTS[0])
+    assert outpost.flush()
+    with closing(sqlite3.connect(outpost.directory / "ledger.db")) as db:
+        db.executescript(
+            "ALTER TABLE events DROP COLUMN boot; ALTER TABLE events DROP COLUMN up; "
+            "DROP TABLE boots; PRAGMA user_version = 5"
+        )
+    outpost.write("/p/a.py", TEXTS[1], TEXTS[0])
+    assert outpost.flush()
+    with closing(outpost.ledger()) as history:
+        assert history.code_of(history.head("/p/a.py")) == TEXTS[1]
+        assert not history.has_earlier_ids()

@@ -13,6 +13,7 @@ from lib.commands.doctor_checks import (
     exclusions,
     hook_entries,
     kept_data,
+    needs,
     reachability,
     recorded_files,
 )
@@ -40,6 +41,7 @@ CHECKS: dict[str, Callable[[Site], Finding]] = {
     "packages": reachability.packages,
     "flusher": reachability.flusher,
     "service": reachability.service,
+    "needs": needs.needs,
     "ledger": kept_data.ledger,
     "files": recorded_files.files,
     "quarantine": kept_data.quarantine,

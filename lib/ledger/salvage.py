@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 
 from lib.ledger import schema, unreadable
+from lib.ledger.connecting import connect, lazily
 from lib.ledger.counters import add_to_counter
 from lib.ledger.opening import refuse_links
 from lib.ledger.store import FILE_NAME, Ledger, open_ledger
@@ -121,12 +122,12 @@ def _made(path: str) -> str:
 
 def _save(path: str, made: str, directory: str) -> tuple[int, bool]:
     """Make a ledger of what can be read; return how many events it has, and if that is all."""
-    with closing(sqlite3.connect(made, isolation_level=None)) as target:
+    with closing(connect(made)) as target:
         schema.prepare(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         source_path = unreadable.with_beginning(path, made, time.monotonic() + SECONDS / 4)
         target.execute("BEGIN IMMEDIATE")
-        with closing(sqlite3.connect(source_path, isolation_level=None)) as source:
+        with closing(lazily(source_path)) as source:
             broken = unreadable.copy(source, target, time.monotonic() + SECONDS)
         if broken:
             unreadable.derive(target)

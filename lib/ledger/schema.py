@@ -76,7 +76,6 @@ def prepare(db: sqlite3.Connection, progress: Callable[[float], None] = lambda p
 
     `progress` gets the part that is done, from 0 to 1, every now and then while that takes long.
     """
-    db.execute("PRAGMA journal_mode = WAL")
     # The spool's file is unlinked once the ledger has the event: a commit must be on the disk.
     db.execute("PRAGMA synchronous = FULL")
     if _version(db) < UNCOUNTED:
@@ -104,8 +103,9 @@ def _create(db: sqlite3.Connection, before: int) -> None:
             db.execute(statement)
     if before in (1, 2):
         _count_delivered(db, before)
-    if before:
+    if 0 < before < 5:
         db.execute("INSERT OR IGNORE INTO facts VALUES (?)", (EARLIER_IDS,))
+    if before:
         migration.begin(db)
     for index in () if before else migration.INDEXES:
         db.execute(index)

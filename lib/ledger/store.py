@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from lib.ledger import opening
+from lib.ledger.connecting import connect
 from lib.ledger.counters import add_counts
 from lib.ledger.event_ids import creation_event_id, outside_event_id
 from lib.ledger.recording import RECORDED, Recording
@@ -22,7 +23,6 @@ from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
 
 FILE_NAME = "ledger.db"
-BUSY_SECONDS = 5.0
 DELIVERED = "delivered"
 
 
@@ -48,7 +48,7 @@ class Ledger:
         if is_read_only:
             self._db, self.lacks_newest = opening.connect_read_only(path)
         else:
-            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._db = connect(path)
         self._db.row_factory = sqlite3.Row
         if not is_read_only:
             prepare(self._db, progress)

@@ -42,8 +42,7 @@ class Lock:
     def acquire(self, timeout: float = 0.0) -> bool:
         """Take the lock, waiting up to `timeout` seconds; False if another held it throughout.
 
-        Raises OSError if the lock file cannot be opened, or if it cannot be locked and `filelock`
-        is not installed.
+        Raises OSError if the lock file cannot be opened, or neither locked nor replaced by one.
         """
         deadline = time.monotonic() + timeout
         while not self._try():

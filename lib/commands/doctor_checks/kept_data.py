@@ -3,10 +3,12 @@
 import os
 import sqlite3
 
+from lib.commands.doctor_checks import needs
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.facts import LOSSES
 from lib.commands.reading import remedy, unwritable
 from lib.ledger import salvage
+from lib.ledger.connecting import connect
 from lib.ledger.opening import refuse_links
 from lib.ledger.schema import VERSION
 from lib.ledger.store import FILE_NAME
@@ -102,9 +104,8 @@ def ledger(site: Site) -> Finding:
     try:
         version, events = _looked(path)
     except sqlite3.OperationalError as error:
-        is_link = "is a link" in str(error)
-        why, fix = ("", "put the ledger itself there") if is_link else unwritable(site.directory)
-        fix = fix or f"chmod -R u+rw {site.directory}"
+        why, fix = unwritable(site.directory)
+        fix = fix or needs.remedy(error, site.directory)
         return Finding(SERIOUS, f"{path}: {why or error}", fix)
     except sqlite3.DatabaseError as error:
         fix = "pattern-tracker sync saves what can be read of it, and puts it aside"
@@ -123,7 +124,7 @@ def ledger(site: Site) -> Finding:
 def _looked(path: str) -> tuple[int, int]:
     """Return the schema's version and the number of events; nothing is changed."""
     refuse_links(path)
-    db = sqlite3.connect(path, timeout=1.0)
+    db = connect(path, timeout=1.0)
     try:
         db.execute("PRAGMA query_only = ON")
         found = salvage.damage(db, LOOK_SECONDS)
