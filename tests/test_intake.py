@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from lib.capture.payload import capture
-from lib.ledger.snapshots import unpack
 from lib.pattern_tracker import PatternTracker
 from lib.privacy import user_rules
 from lib.resilience import PatternCache, ResilientAPIClient
@@ -50,10 +49,8 @@ def on_disk(directory: Path) -> bytes:
     if not (directory / "ledger.db").exists():
         return found
     ledger = Outpost(directory).ledger()
-    snapshots = [
-        (unpack(row["code"]) or "").encode()
-        for row in ledger._db.execute("SELECT code FROM snapshots")
-    ]
+    digests = ledger._db.execute("SELECT digest FROM snapshots").fetchall()
+    snapshots = [str(ledger.snapshot(row["digest"])).encode() for row in digests]
     ledger.close()
     assert snapshots
     return b"\n".join([found, *snapshots])

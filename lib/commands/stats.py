@@ -60,7 +60,7 @@ class Sheet:
         self._line([(counted, "bold"), (f", {found.events} edits since {since}", "")])
         self._show_edits()
         self._table("by language", found.languages)
-        self._table("by file", [s._replace(name=relative(s.name)) for s in found.paths])
+        self._table("by file", found.paths)
         self._show_reused()
 
     def _line(self, cells: list[Cell]) -> None:
@@ -84,7 +84,7 @@ class Sheet:
         more = f", {len(several) - ROWS} more" if len(several) > ROWS else ""
         self._line([(title, "bold"), (more, "dim")])
         for series in several[:ROWS]:
-            self._row(f"  {printable(series.name) or '-'}", series, "")
+            self._row(f"  {printable(relative(series.name)) or '-'}", series, "")
 
     def _row(self, label: str, series: Series, style: str) -> None:
         name = cropped_left(label, self._width)

@@ -56,7 +56,7 @@ class Chain:
         if head.pattern_id == pattern_id and not head.gone:
             return Outside(pattern_id, name, snapshot, revisions.UNCHANGED, False, None)
         change = revisions.CREATED if head.gone else revisions.MODIFIED
-        layout = revisions.is_layout(snapshots.code_of(self._db, head.snapshot), code)
+        layout = revisions.is_layout(snapshots.read(self._db, head.snapshot), code)
         return Outside(
             pattern_id, name, snapshot, change, True, revisions.FORMAT if layout else None
         )

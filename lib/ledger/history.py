@@ -4,9 +4,8 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from lib.ledger import revisions
+from lib.ledger import revisions, snapshots
 from lib.ledger.filters import ALL, Filter, after, escaped
-from lib.ledger.snapshots import code_of
 from lib.ledger.store import Ledger
 from lib.ledger.text import storable
 
@@ -208,8 +207,8 @@ class History(Ledger):
         """Return the code of a pattern as it was first seen, None where none was kept."""
         query = "SELECT snapshot FROM patterns WHERE pattern_id = ?"
         found = self._db.execute(query, (pattern_id,)).fetchone()
-        return code_of(self._db, found[0]) if found else None
+        return self.snapshot(found and found[0])
 
     def snapshot(self, digest: str | None) -> str | None:
         """Return the code of a snapshot, None where none was kept."""
-        return code_of(self._db, digest)
+        return snapshots.read(self._db, digest)

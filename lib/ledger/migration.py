@@ -20,8 +20,9 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS events_by_type ON events (event_type) "
     "WHERE event_type != 'pattern_modified'",
 )
-# What an earlier version has that this one does without.
+# What an earlier version has that this one does without, and lacks.
 _SUPERSEDED = "DROP TABLE IF EXISTS occurrences"
+_COLUMNS = ("base TEXT", "steps INTEGER NOT NULL DEFAULT 0")
 # The sum that says up to which event the rows are counted.
 _DONE = "counted"
 # The sum that says up to which file the revisions are made.
@@ -114,6 +115,10 @@ def _portion(db: sqlite3.Connection, version: int) -> float:
         db.execute("UPDATE sums SET value = ? WHERE name = ?", (end_of_portion, _MADE))
         return 0.99
     db.execute(_SUPERSEDED)
+    present = {row[1] for row in db.execute("PRAGMA table_info(snapshots)")}
+    for column in _COLUMNS:
+        if column.split()[0] not in present:
+            db.execute(f"ALTER TABLE snapshots ADD COLUMN {column}")
     db.execute("INSERT INTO sums SELECT ?, count(*) FROM patterns", (sums.PATTERNS,))
     db.execute("DELETE FROM sums WHERE name IN (?, ?)", (_DONE, _MADE))
     db.execute(f"PRAGMA user_version = {version}")

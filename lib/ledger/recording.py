@@ -44,6 +44,7 @@ class Recording:
         self._chain = Chain(db, event)
         self._moment = moment_of(db, event)
         self._is_late = is_late(db, self._moment, self._path)
+        self._before_snapshot: str | None = None
 
     def record(self) -> str:
         """Record the event, and before it the creation of parents that were never captured.
@@ -87,11 +88,10 @@ class Recording:
     def _add_outside_event(self, found: Outside) -> int:
         head = self._chain.head
         assert head is not None
-        event_id = outside_event_id(storable(self._event["event_id"]))
         self._add_pattern(found.pattern_id, found.name, found.snapshot)
-        self._add_edge(head.pattern_id, found.pattern_id, "modified_from", event_id)
+        self._add_edge(head.pattern_id, found.pattern_id, "modified_from")
         return self._insert(
-            event_id=event_id,
+            event_id=outside_event_id(storable(self._event["event_id"])),
             event_type="pattern_modified",
             pattern_id=found.pattern_id,
             pattern_name=found.name,
@@ -123,9 +123,9 @@ class Recording:
         return any(in_any_worktree(path) != here for (path,) in others)
 
     def _imply_parents(self) -> None:
-        snapshots = self._event.get("parents")
+        told = self._event.get("parents")
         known = {}
-        for parent in snapshots if isinstance(snapshots, list) else []:
+        for parent in told if isinstance(told, list) else []:
             if isinstance(parent, dict) and identity.is_valid_id(parent.get("pattern_id")):
                 known[parent["pattern_id"]] = parent
         for parent_id in self._parents:
@@ -156,16 +156,19 @@ class Recording:
         return self._db.execute(query, (pattern_id,)).fetchone() is not None
 
     def _add_patterns_and_edges(self) -> None:
-        self._snapshot = snapshots.add(self._db, self._code())
+        before = self._before()
+        self._before_snapshot = snapshots.add(self._db, before)
+        self._snapshot = snapshots.add(self._db, self._code(), before)
         self._add_pattern(self._content_id, self._name(), self._snapshot)
         for parent in self._parents:
             self._add_edge(parent, self._content_id, self._edge)
         if self._subject != self._content_id:
             self._add_edge(self._subject, self._content_id, "derived_from")
 
-    def _add_edge(self, parent: str, child: str, edge_type: str, event_id: str = "") -> None:
+    def _add_edge(self, parent: str, child: str, edge_type: str) -> None:
         if parent != child:
-            values = (child, parent, edge_type, event_id or storable(self._event["event_id"]))
+            # Its events are found by its ends.
+            values = (child, parent, edge_type, "")
             self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?)", values)
 
     def _add_pattern(self, pattern_id: str, name: str, snapshot: str | None) -> None:
@@ -182,8 +185,7 @@ class Recording:
             sums.add(self._db, sums.PATTERNS, 1)
 
     def _add_event(self) -> None:
-        event_id = storable(self._event["event_id"])
-        parents = self._parents
+        event_id, parents = storable(self._event["event_id"]), self._parents
         seq = self._insert_event(
             event_id, self._type, self._subject, self._name(), parents, self._snapshot
         )
@@ -195,11 +197,12 @@ class Recording:
         if self._path and not self._is_late:
             self._chain.add(self._content_id, self._snapshot, self._code(), seq)
 
-    def _before_snapshot(self) -> str | None:
-        """Keep what the file held before, which its id does not tell to the letter."""
+    def _before(self) -> str | None:
+        """Return what the file held before, which its id does not tell to the letter."""
         told = self._event.get("parents")
         before = told[0] if isinstance(told, list) and len(told) == 1 else None
-        return snapshots.add(self._db, before.get("code")) if isinstance(before, dict) else None
+        code = before.get("code") if isinstance(before, dict) else None
+        return code if isinstance(code, str) else None
 
     def _insert_event(
         self,
@@ -224,7 +227,7 @@ class Recording:
             parent_pattern_ids=" ".join(parents),
             content_id=pattern_id if implied else self._content_id,
             snapshot=snapshot,
-            before_snapshot=None if implied else self._before_snapshot(),
+            before_snapshot=None if implied else self._before_snapshot,
             reason=reason or None,
             implied=implied,
             edge_type=self._edge if parents else None,

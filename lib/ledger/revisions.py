@@ -9,7 +9,7 @@ import sqlite3
 from typing import NamedTuple
 
 from lib.capture.identity import DIGITS, MARK
-from lib.ledger.snapshots import code_of
+from lib.ledger import snapshots
 from lib.system.digest import hex_digest
 
 # Who makes a revision: the agent by a tool that edits, the agent by a shell, or somebody else.
@@ -131,7 +131,7 @@ def is_same(
         return True
     if not isinstance(code, str):
         return False
-    return _plain(code) == _plain(code_of(db, head.snapshot) or "")
+    return _plain(code) == _plain(snapshots.read(db, head.snapshot) or "")
 
 
 def is_layout(before: object, after: object) -> bool:

@@ -18,7 +18,7 @@ _LATER = {
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshots (
-    digest TEXT PRIMARY KEY, code BLOB NOT NULL
+    digest TEXT PRIMARY KEY, code BLOB NOT NULL, base TEXT, steps INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS patterns (
     pattern_id TEXT PRIMARY KEY, pattern_name TEXT, pattern_type TEXT, language TEXT,
@@ -78,6 +78,8 @@ def prepare(db: sqlite3.Connection, progress: Callable[[float], None] = lambda p
     """
     # The spool's file is unlinked once the ledger has the event: a commit must be on the disk.
     db.execute("PRAGMA synchronous = FULL")
+    # In KiB: the pages of a burst of edits, each of which is written once then.
+    db.execute("PRAGMA cache_size = -16000")
     if _version(db) < UNCOUNTED:
         db.execute("BEGIN IMMEDIATE")
         try:

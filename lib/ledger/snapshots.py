@@ -1,32 +1,120 @@
-"""Store code once, compressed, under the digest of its text."""
+"""Store code by its digest: whole, or as what differs from the code before, and read it again.
+
+Most edits change one place. What stands before and after that place is told by two lengths, and the
+rest is compressed with the old text around it as its dictionary.
+"""
 
 import sqlite3
 import zlib
 
 from lib.system.digest import hex_digest
 
+# Half of a SHA-256; earlier versions stored all 64 digits.
+DIGITS = 32
+# So many differences are put together at most to read one snapshot.
+MOST_STEPS = 10
+# What zlib can refer to on each side of a change.
+_AROUND = 16_000
+_FEW = 4096
 
-def add(db: sqlite3.Connection, code: object) -> str | None:
-    """Store `code`, and return its digest; None for what is no text."""
+
+def add(db: sqlite3.Connection, code: object, before: str | None = None) -> str | None:
+    """Store `code`, if that was not done, within the caller's transaction; return its digest.
+
+    None for what is no text. `before` is what it was made from.
+    """
     if not isinstance(code, str):
         return None
-    digest = hex_digest(code)
-    query = "SELECT 1 FROM snapshots WHERE digest = ?"
-    if not db.execute(query, (digest,)).fetchone():
-        packed = zlib.compress(code.encode("utf-8", "surrogatepass"), 1)
-        db.execute("INSERT INTO snapshots VALUES (?, ?)", (digest, packed))
+    digest = digest_of(code)
+    known = _find(db, digest)
+    if known:
+        return str(known[0])
+    packed, base, steps = b"", None, 0
+    data = _encoded(code)
+    found = _find(db, digest_of(before)) if before is not None else None
+    if before is not None and found and found[1] < MOST_STEPS:
+        packed, base, steps = _change(_encoded(before), data), str(found[0]), found[1] + 1
+    if not packed or len(packed) + DIGITS > len(data) // 4:
+        whole = zlib.compress(data, 1)
+        if not packed or len(packed) + DIGITS > len(whole):
+            packed, base, steps = whole, None, 0
+    db.execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", (digest, packed, base, steps))
     return digest
 
 
-def code_of(db: sqlite3.Connection, digest: str | None) -> str | None:
-    """Return the code with a digest, None where none was kept."""
-    found = db.execute("SELECT code FROM snapshots WHERE digest = ?", (digest,)).fetchone()
-    return unpack(found[0]) if found else None
+def digest_of(code: str) -> str:
+    """Compute the digest of code; one of an earlier version begins with it."""
+    return hex_digest(code)[:DIGITS]
 
 
-def unpack(packed: bytes) -> str | None:
-    """Decompress the code in a snapshot; None where the disk has not kept it as it was."""
+def read(db: sqlite3.Connection, digest: str | None) -> str | None:
+    """Return the code of a digest, None where none was stored. Raises sqlite3.Error.
+
+    None too where the disk has not kept it as it was.
+    """
     try:
-        return zlib.decompress(packed).decode("utf-8", "surrogatepass")
+        return _read(db, digest)
     except (zlib.error, ValueError):
         return None
+
+
+def _read(db: sqlite3.Connection, digest: str | None) -> str | None:
+    changes: list[bytes] = []
+    while digest:
+        query = "SELECT code, base FROM snapshots WHERE digest = ?"
+        packed, digest = db.execute(query, (digest,)).fetchone() or (b"", None)
+        changes.append(packed)
+    if not changes or not changes[-1]:
+        return None
+    data = zlib.decompress(changes.pop())
+    while changes:
+        data = _changed(data, changes.pop())
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _find(db: sqlite3.Connection, digest: str) -> tuple[str, int] | None:
+    # "g" comes after every digit: a digest of an earlier version begins like it.
+    query = "SELECT digest, steps FROM snapshots WHERE digest >= ? AND digest < ? LIMIT 1"
+    found = db.execute(query, (digest, f"{digest}g")).fetchone()
+    return (found[0], found[1]) if found else None
+
+
+def _encoded(code: str) -> bytes:
+    return code.encode("utf-8", "surrogatepass")
+
+
+def _change(old: bytes, new: bytes) -> bytes:
+    """Write what makes `new` of `old`."""
+    limit = min(len(old), len(new))
+    start = _common(old, new, limit)
+    end = _common(old[::-1], new[::-1], limit - start)
+    middle = new[start : len(new) - end]
+    # Its usual memory costs more to set up than a few lines to compress.
+    memory = 1 if len(middle) < _FEW else zlib.DEF_MEM_LEVEL
+    zdict = _dictionary(old, start, end)
+    compressor = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, memory, zdict=zdict)
+    return b"%d %d\n" % (start, end) + compressor.compress(middle) + compressor.flush()
+
+
+def _changed(old: bytes, change: bytes) -> bytes:
+    head, packed = change.split(b"\n", 1)
+    start, end = map(int, head.split())
+    middle = zlib.decompressobj(zdict=_dictionary(old, start, end))
+    return old[:start] + middle.decompress(packed) + old[len(old) - end :]
+
+
+def _dictionary(old: bytes, start: int, end: int) -> bytes:
+    """Choose the part of the old text that zlib may refer to; it is never empty."""
+    return old[max(0, start - _AROUND) : len(old) - end + _AROUND] or b"\n"
+
+
+def _common(one: bytes, other: bytes, limit: int) -> int:
+    """Count the first bytes that both have in common, at most `limit`."""
+    low = 0
+    while low < limit:
+        middle = (low + limit + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            limit = middle - 1
+    return low

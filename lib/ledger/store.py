@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
-from lib.ledger import opening
+from lib.ledger import opening, snapshots
 from lib.ledger.connecting import connect
 from lib.ledger.counters import add_counts
 from lib.ledger.event_ids import creation_event_id, outside_event_id
 from lib.ledger.recording import RECORDED, Recording
 from lib.ledger.rows import Origin, Resolved, Taken
 from lib.ledger.schema import EARLIER_IDS, prepare
-from lib.ledger.snapshots import unpack
 from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
 
@@ -170,13 +169,13 @@ class Ledger:
     def creation_of(self, pattern_id: str) -> Origin:
         """Return what a pattern's creation can be told from."""
         query = (
-            "SELECT pattern_name, pattern_type, language, first_seen AS timestamp, code "
-            "FROM patterns LEFT JOIN snapshots ON digest = snapshot WHERE pattern_id = ?"
+            "SELECT pattern_name, pattern_type, language, first_seen AS timestamp, "
+            "snapshot AS code FROM patterns WHERE pattern_id = ?"
         )
         row = self._db.execute(query, (pattern_id,)).fetchone()
         found: dict[str, Any] = dict(row) if row else {"timestamp": None}
         if found.get("code") is not None:
-            found["code"] = unpack(found["code"])
+            found["code"] = snapshots.read(self._db, found["code"])
         event_id = creation_event_id(pattern_id)
         query = "SELECT parent_pattern_ids FROM events WHERE event_id = ?"
         told = self._db.execute(query, (event_id,)).fetchone()

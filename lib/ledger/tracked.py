@@ -3,9 +3,9 @@
 import sqlite3
 
 from lib.ledger import revisions
+from lib.ledger.snapshots import digest_of
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
-from lib.system.digest import hex_digest
 
 
 class Tracked:
@@ -26,7 +26,7 @@ class Tracked:
         if head is None or head.gone or head.pattern_id != event.get("content_pattern_id"):
             return False
         code = event["event_data"]["pattern_data"].get("code")
-        return head.snapshot is None or code is None or head.snapshot == hex_digest(code)
+        return head.snapshot is None or code is None or head.snapshot.startswith(digest_of(code))
 
     def looked(self, root: str) -> int:
         """Return until when the directory `root` was looked through, in ns since 1970; 0: never."""

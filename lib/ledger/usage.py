@@ -118,7 +118,9 @@ class Stats(History):
             types[event_type] += count
             if day in position:
                 for found, name in ((languages, language), (paths, path)):
-                    found.setdefault(name, [0] * len(days))[position[day]] += count
+                    if name not in found:
+                        found[name] = [0] * len(days)
+                    found[name][position[day]] += count
         kinds = dict(sorted(types.items(), key=lambda one: (-one[1], one[0])))
         return kinds, _series(languages), _series(paths)
 
