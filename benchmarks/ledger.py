@@ -32,8 +32,8 @@ FRESH_SECONDS = 3 * 86_400.0
 KEPT = ROOT / ".cache" / "ledger"
 # At most so many times as long as the bare interpreter, and as recording into an empty ledger.
 MOST, MOST_STATS, MOST_RECORDING = 20.0, 40.0, 1.3
-# The events of a burst.
-BURST = 500
+# So many events wait for a flusher.
+BURSTS = (1, 20, 500)
 BARE, EMPTY, FULL = "python -I -S -c pass", "into an empty ledger", "into the large one"
 START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1));"
@@ -140,7 +140,7 @@ class Bench:
         """Flush one event, and a burst, into an empty ledger and into the large one."""
         return {
             f"{events} recorded {where}": self._flush(events, where == FULL)
-            for events in (1, BURST)
+            for events in BURSTS
             for where in (EMPTY, FULL)
         }
 
