@@ -189,10 +189,8 @@ class Recording:
         seq = self._insert_event(
             event_id, self._type, self._subject, self._name(), parents, self._snapshot
         )
-        language = storable(self._data.get("language"))
-        when = storable(self._event["timestamp"])
-        place = 0 if self._is_late else seq
-        edit = sums.Edit(place, when, self._type, language, self._path, self._content_id)
+        told = storable(self._event["timestamp"]), self._type, storable(self._data.get("language"))
+        edit = sums.Edit(0 if self._is_late else seq, *told, self._path, self._content_id)
         sums.add_edits(self._db, [edit])
         if self._path and not self._is_late:
             self._chain.add(self._content_id, self._snapshot, self._code(), seq)
