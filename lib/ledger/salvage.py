@@ -125,10 +125,15 @@ def _save(path: str, made: str, directory: str) -> tuple[int, bool]:
     with closing(connect(made)) as target:
         schema.prepare(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        deadline = time.monotonic() + SECONDS
         source_path = unreadable.with_beginning(path, made, time.monotonic() + SECONDS / 4)
         target.execute("BEGIN IMMEDIATE")
         with closing(lazily(source_path)) as source:
-            broken = unreadable.copy(source, target, time.monotonic() + SECONDS)
+            broken = unreadable.copy(source, target, deadline)
+            if "events" in broken:
+                with suppress(sqlite3.DatabaseError, ValueError):
+                    found = source.execute("PRAGMA table_info(events)").fetchall()
+                    unreadable.copy_leaves(path, [row[1] for row in found], target, deadline)
         if broken:
             unreadable.derive(target)
         if broken & {"events", "taken"}:

@@ -8,6 +8,8 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from typing import Any
 
+from lib.ledger import leaves
+
 # What nothing else tells, first: the time may run out.
 TABLES = (
     "counters", "facts", "boots", "taken", "known_at", "events", "patterns", "edges", "files",
@@ -114,6 +116,26 @@ def remove(path: str) -> None:
     for part in ("", *BESIDE):
         with suppress(FileNotFoundError):
             os.unlink(path + part)
+
+
+def copy_leaves(path: str, columns: list[str], target: sqlite3.Connection, deadline: float) -> None:
+    """Copy the events that stand in the pages of the database at `path`, whatever leads to them.
+
+    `columns`: the names of theirs, in their order. Stops at `deadline` (monotonic). Raises OSError,
+    sqlite3.Error.
+    """
+    needed = [columns.index(name) for name in ("event_id", "timestamp", "event_type", "pattern_id")]
+    for seq, values in leaves.rows(path):
+        if time.monotonic() > deadline:
+            return
+        # A row has no more values than the table had columns when it was written.
+        if not max(needed) < len(values) <= len(columns):
+            continue
+        if all(isinstance(values[at], str) for at in needed):
+            names = ", ".join(columns[: len(values)])
+            marks = ", ".join("?" * len(values))
+            query = f"INSERT OR IGNORE INTO events ({names}) VALUES ({marks})"
+            target.execute(query, (seq, *values[1:]))
 
 
 class _Table:
