@@ -1,9 +1,10 @@
-"""How fast a backlog leaves: `python -m benchmarks.drain [EVENTS [ROUNDS]]`.
+"""How fast a backlog leaves: `python -m benchmarks.drain [EVENTS [ROUNDS [CHECKOUT]]]`.
 
 A spool of events of 4 KB each is drained through the ledger, and through the ledger and the
 contract double of the service on loopback, without and with a round trip of 20 ms. Printed are
 whole-process wall time and peak memory, and the ratio to a program that only posts the same
-bodies in the same batches to the same server, in the same round.
+bodies in the same batches to the same server, in the same round. CHECKOUT is another one of this
+repository, whose code drains the same spool in turn.
 """
 
 import os
@@ -27,8 +28,9 @@ CODE_BYTES = 4096
 ROUND_TRIP = 0.02
 EARLIER_RATE = 20  # events a second, published by the earlier system
 DRAIN = (
-    "import os, sys; sys.path.insert(0, sys.argv[1]);"
-    "from lib.flusher.process import Flusher; from lib.system.settings import Settings;"
+    "import os, sys; sys.path.insert(0, sys.argv[1])\n"
+    "try:\n from lib.flusher.process import Flusher; from lib.system.settings import Settings\n"
+    "except ImportError:\n from lib.flusher import Flusher; from lib.settings import Settings\n"
     "done = Flusher(sys.argv[2], Settings(os.environ)).run_once(5.0); sys.exit(not done)"
 )
 BARE = """
@@ -48,19 +50,21 @@ def main() -> None:
     """Measure and print."""
     events = int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else ROUNDS
+    other = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else ""
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
         template = Path(scratch, "template")
         _fill(template, events)
         bench = Bench(scratch, template)
-        costs = interleave(
-            {
-                "posting alone": lambda n: bench.posted(BARE),
-                "ledger": lambda n: bench.drained(None),
-                "ledger and service": lambda n: bench.drained(0.0),
-                "ledger and service, 20 ms away": lambda n: bench.drained(ROUND_TRIP),
-            },
-            max(2, rounds),
-        )
+        cases = {
+            "posting alone": lambda n: bench.posted(BARE),
+            "ledger": lambda n: bench.drained(None),
+            "ledger and service": lambda n: bench.drained(0.0),
+            "ledger and service, 20 ms away": lambda n: bench.drained(ROUND_TRIP),
+        }
+        if other:
+            cases["the other's ledger"] = lambda n: bench.drained(None, other)
+            cases["the other's, and service"] = lambda n: bench.drained(0.0, other)
+        costs = interleave(cases, max(2, rounds))
     base = costs["posting alone"]
     print(f"{sys.version.split()[0]}, {events} events of {CODE_BYTES} bytes, {rounds} rounds")
     for name, found in costs.items():
@@ -72,8 +76,9 @@ def _print(name: str, found: list[Cost], base: list[Cost], events: int) -> None:
     walls = sorted(cost.wall for cost in found)
     memory = max(cost.memory for cost in found)
     middle = walls[len(walls) // 2]
+    processor = sorted(cost.cpu for cost in found)[len(found) // 2]
     print(
-        f"{name:<32} {middle:6.2f} s ({walls[0]:.2f} - {walls[-1]:.2f})"
+        f"{name:<32} {middle:6.2f} s ({walls[0]:.2f} - {walls[-1]:.2f}), processor {processor:.2f}"
         f"  {events / middle:6.0f}/s  {memory:4.0f} MB  ratio {ratios(found, base)[0]:.2f}"
     )
 
@@ -91,7 +96,7 @@ class Bench:
         with _service(0.0) as url:
             return self._run(program, self.template, url)
 
-    def drained(self, latency: float | None) -> Cost:
+    def drained(self, latency: float | None, root: str = str(ROOT)) -> Cost:
         """Drain a copy, to a service `latency` seconds away or, for None, into the ledger only."""
         self.number += 1
         copy = Path(self.scratch, f"spool-{self.number}")
@@ -99,13 +104,13 @@ class Bench:
         for entry in os.scandir(self.template):
             os.link(entry.path, copy / entry.name)
         if latency is None:
-            return self._run(DRAIN, copy, "")
+            return self._run(DRAIN, copy, "", root)
         with _service(latency) as url:
-            return self._run(DRAIN, copy, url)
+            return self._run(DRAIN, copy, url, root)
 
-    def _run(self, program: str, directory: Path, url: str) -> Cost:
+    def _run(self, program: str, directory: Path, url: str, root: str = str(ROOT)) -> Cost:
         environ = {"HOME": self.scratch, "INTELLIGENCE_SERVICE_URL": url}
-        return run([sys.executable, "-I", "-c", program, str(ROOT), str(directory)], b"", environ)
+        return run([sys.executable, "-I", "-c", program, root, str(directory)], b"", environ)
 
 
 @contextmanager

@@ -22,9 +22,10 @@ IDS = frozenset(
     "parent_pattern_ids event_type edge_type service_url last_retry redacted".split()
 )
 MAX_DEPTH = 100
-# Short texts without a secret: most of an event's are those of the one before.
+# Short texts that the rules find nothing in, and those by the name of their field: most of an
+# event's are those of the one before.
 _SHORT, _MOST = 64, 4096
-_harmless: set[str] = set()
+_harmless: set[str | tuple[str, str]] = set()
 _MARKER = re.compile(r"\[REDACTED:[a-z0-9-]{1,40}\]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -46,7 +47,7 @@ def redact(text: str, extra: Sequence[Pattern] = ()) -> tuple[str, list[str]]:
     if len(text) > LARGE and candidates(text) > MAX_CANDIDATES:
         return _withheld(text)
     spans = [] if len(text) < MIN_TEXT or text in _harmless else find(text)
-    if not spans and MIN_TEXT <= len(text) <= _SHORT:
+    if not spans and len(text) >= MIN_TEXT:
         _remember(text)
     try:
         for pattern in extra:
@@ -58,10 +59,11 @@ def redact(text: str, extra: Sequence[Pattern] = ()) -> tuple[str, list[str]]:
     return _replace(text, _disjoint(spans)) if spans else (text, [])
 
 
-def _remember(text: str) -> None:
-    if len(_harmless) >= _MOST:
-        _harmless.clear()
-    _harmless.add(text)
+def _remember(text: str, name: str = "") -> None:
+    if len(text) <= _SHORT and len(name) <= _SHORT:
+        if len(_harmless) >= _MOST:
+            _harmless.clear()
+        _harmless.add((name, text) if name else text)
 
 
 def _withheld(text: str) -> tuple[str, list[str]]:
@@ -95,6 +97,8 @@ def redact_event(event: Event, extra: Sequence[Pattern] = ()) -> Event:
 
 def _clean(value: object, extra: Sequence[Pattern], names: set[str], depth: int) -> object:
     if isinstance(value, str):
+        if value in _harmless and not extra:
+            return value
         text, hits = redact(value, extra)
         names.update(hits)
         return text
@@ -113,9 +117,11 @@ def _clean_field(
 ) -> tuple[object, object]:
     if name in IDS:
         return name, value
-    if isinstance(name, str) and isinstance(value, str) and is_secret(name, value):
-        names.add("secret")
-        return name, "[REDACTED:secret]"
+    if isinstance(name, str) and isinstance(value, str) and (name, value) not in _harmless:
+        if is_secret(name, value):
+            names.add("secret")
+            return name, "[REDACTED:secret]"
+        _remember(value, name)
     return _clean(name, extra, names, depth), _clean(value, extra, names, depth + 1)
 
 
