@@ -3,7 +3,6 @@ import gc
 import gzip
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +18,7 @@ import pytest
 from lib.resilience import MemoryStorage, Phase4HealthChecker, SharedStorage, Storage
 from lib.resilience.testing import FakeClock
 from lib.system.state import State
+from tests.support.service_listener import nowhere
 
 WELL = {"status": "healthy", "components": {"lineage_tracker": "operational", "database": "ok"}}
 ILL = {"status": "healthy", "components": {"lineage_tracker": "database_unavailable", "api": "ok"}}
@@ -103,12 +103,6 @@ def ask(answer: Answer, **options: Any) -> tuple[bool, dict[str, Any]]:
     return asyncio.run(main())
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 def transport(answers: list[httpx.Response]) -> httpx.MockTransport:
     """The transport a user's test would inject: one answer after the other."""
     return httpx.MockTransport(lambda request: answers.pop(0))
@@ -144,7 +138,7 @@ def test_health_checker_healthy_api() -> None:
 
 def test_health_checker_unhealthy_api() -> None:
     async def main() -> None:
-        checker = Phase4HealthChecker(f"http://127.0.0.1:{free_port()}", timeout=10)
+        checker = Phase4HealthChecker(nowhere(), timeout=10)
         for failures in (1, 2):
             assert await checker.check_health(force=True) is False
             status = checker.get_health_status()
@@ -157,28 +151,12 @@ def test_health_checker_unhealthy_api() -> None:
     asyncio.run(main())
 
 
-def test_lengths_of_time_may_be_timedeltas() -> None:
+@pytest.mark.parametrize("interval", [30, timedelta(seconds=30)])
+def test_health_checker_caching(interval: float | timedelta) -> None:
     async def main() -> None:
         async with serving(saying(WELL)) as service:
             clock = FakeClock()
-            half_a_minute = timedelta(seconds=30)
-            checker = Phase4HealthChecker(service.url, half_a_minute, timedelta(10), clock=clock)
-            assert await checker.check_health()
-            clock.advance(29)
-            assert await checker.check_health()
-            assert len(service.requests) == 1
-            clock.advance(1)
-            assert await checker.check_health()
-            assert len(service.requests) == 2
-
-    asyncio.run(main())
-
-
-def test_health_checker_caching() -> None:
-    async def main() -> None:
-        async with serving(saying(WELL)) as service:
-            clock = FakeClock()
-            checker = Phase4HealthChecker(service.url, 30, 10, clock=clock)
+            checker = Phase4HealthChecker(service.url, interval, timedelta(10), clock=clock)
             for _ in range(5):
                 assert await checker.check_health()
             clock.advance(29)
@@ -391,7 +369,7 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+        monkeypatch.setenv(name, nowhere())
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     assert ask(saying(WELL))[0] is True

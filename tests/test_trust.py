@@ -7,7 +7,6 @@ and a repository may not; then on ours.
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -22,6 +21,7 @@ from lib.system import origins
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, wait_for, write_payload
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
+from tests.support.service_listener import nowhere
 
 CODE = "def f():\n    return 1\n"
 
@@ -278,9 +278,7 @@ LIMITS = {"PATTERN_CACHE_MAX_SIZE_MB": "0.0000001", "PATTERN_CACHE_MAX_AGE_DAYS"
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_limits_of_a_project_drop_nobodys_events(session: Session, name: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    session.settings(user={"INTELLIGENCE_SERVICE_URL": nowhere})
+    session.settings(user={"INTELLIGENCE_SERVICE_URL": nowhere()})
     session.edit()
     session.bundle.wait_flushed()
     session.settings(project={name: float(LIMITS[name])})

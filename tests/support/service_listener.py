@@ -8,6 +8,12 @@ from contextlib import suppress
 LOOPBACK = "127.0.0.1"
 
 
+def nowhere() -> str:
+    """The address of a service that refuses every connection."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        return f"http://{LOOPBACK}:{server.getsockname()[1]}"
+
+
 class Listener:
     """Runs `serve` in a thread for each accepted connection and closes it afterwards."""
 
