@@ -15,8 +15,7 @@ try:
         starter, modules = marshal.loads(posix.read(image, 1 << 20))
         exec(starter)
     except Exception:
-        with open(root + "/hooks/without_image.py") as more:
-            exec(more.read())
+        exec(open(root + "/hooks/without_image.py").read())  # noqa: SIM115 (each line costs)
     from lib.capture.hook import post_tool_use
 
     post_tool_use(root)
