@@ -214,9 +214,13 @@ def _copy_of_bundle(tmp_path: Path, imaged: bool) -> Path:
     return copy
 
 
-def test_a_changed_source_is_never_served_from_the_image(bundle: Bundle, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["hook", "payload", "strings"])
+def test_a_changed_source_is_never_served_from_the_image(
+    bundle: Bundle, tmp_path: Path, name: str
+) -> None:
+    """Of none of its parts."""
     copy = _copy_of_bundle(tmp_path, imaged=True)
-    source = copy / "lib/capture/hook.py"
+    source = copy / f"lib/capture/{name}.py"
     source.write_text(source.read_text() + "\nraise SystemExit\n")
     bundle.root = copy
     bundle.post(payload("01-write-create-js-marker.post"))
