@@ -87,7 +87,10 @@ def test_a_traversal_in_an_id(bundle: Bundle, victim: Path) -> None:
     marked = f"# pattern-id: {HOSTILE_ID}\nx = 1\n"
     changed = {"session_id": target, "tool_use_id": target, "agent_id": target, "cwd": target}
     bundle.post({**write_payload("/p/a.py", marked, target), **changed})
-    assert all(re.fullmatch("pending_[0-9a-f]{32}.json", path.name) for path in bundle.pending())
+    assert all(
+        re.fullmatch("pending_[0-9a-f]{32}-[0-9a-f]{8}.json", path.name)
+        for path in bundle.pending()
+    )
     bundle.wait_delivered()
     (found,) = bundle.log()
     assert identity.is_valid_id(found["pattern_id"])

@@ -5,7 +5,7 @@ import sys
 import time
 
 from lib.capture import event, named_file, payload
-from lib.spool import inbox, tally
+from lib.spool import destination, inbox, tally
 from lib.spool.wake import Stale, is_held_off, wake
 from lib.system import files, json_codec
 from lib.system.settings import Settings
@@ -34,7 +34,7 @@ def post_tool_use(root: str) -> None:
         return
     key = ""
     try:
-        key = _commit(directory, settings, data, tail, size)
+        key = _commit(directory, root, settings, data, tail, size)
         outcome = "captured" if key else "duplicate"
     except named_file.Refused as refused:
         outcome = refused.cause
@@ -81,9 +81,26 @@ def _place() -> "tuple[str, Settings]":
     return directory, settings
 
 
-def _commit(directory: str, settings: Settings, data: bytes, tail: bytes, size: int) -> str:
+def _commit(
+    directory: str, root: str, settings: Settings, data: bytes, tail: bytes, size: int
+) -> str:
     """Return the key of the committed event, "" if it waits there already. Raises Refused."""
     captured_ns = time.time_ns()
+    # What a shell did is on the disk, unless it was read.
+    made, sync = _made(settings, data, tail, size, captured_ns)
+    if not settings.keep_prompts:
+        made["prompts"] = False
+    # The flusher that delivers it may have been started by a session with other settings.
+    url = destination.decide(settings.service_url, root)
+    if url is not None:
+        made["service_url"] = url
+    return inbox.commit(directory, made, captured_ns, sync)
+
+
+def _made(
+    settings: Settings, data: bytes, tail: bytes, size: int, captured_ns: int
+) -> "tuple[dict[str, object], bool]":
+    """Make the event of a payload, and tell whether it must be on the disk. Raises Refused."""
     if tail:
         from lib.capture.oversize import capture_oversize
 
@@ -94,17 +111,14 @@ def _commit(directory: str, settings: Settings, data: bytes, tail: bytes, size: 
             from lib.capture import shell
 
             call = shell.capture(given, captured_ns, settings.config_dir, settings.keep_content)
-            # Where nothing was read, all that it tells of is on the disk.
-            return inbox.commit(
-                directory, call, captured_ns, sync=bool(call["event_data"]["files"])
-            )
+            return call, bool(call["event_data"]["files"])
         made = payload.capture(given, captured_ns)
     path = str(made["event_data"]["file_path"])  # type: ignore[index]
     if named_file.lies_in(path, settings.config_dir):
         raise named_file.Refused("client")
     if not settings.keep_content:
         event.forget_content(made)
-    return inbox.commit(directory, made, captured_ns)
+    return made, True
 
 
 def _read_payload() -> "tuple[bytes, bytes, int]":

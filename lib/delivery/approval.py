@@ -14,7 +14,7 @@ from lib.system.private_file import Refused
 
 __all__ = ["Approvals", "Destination", "Refused", "is_loopback", "origin_of", "vet"]
 
-SUFFIX = ".approved.json"
+SUFFIX = bundle.APPROVALS
 MAX_BYTES = 64 * 1024
 
 

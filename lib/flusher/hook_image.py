@@ -36,6 +36,8 @@ MODULES = (
     "lib.capture.payload",
     "lib.system.files",
     "lib.system.moment",
+    "lib.system.bundle",
+    "lib.spool.destination",
     "lib.spool.tally",
     "lib.spool.inbox",
     "lib.system.origins",

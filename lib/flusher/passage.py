@@ -140,7 +140,7 @@ class Passage:
         for event in unfolding.events():
             moment = unfolding.moment
             inbox.commit(self._directory, event, unfolding.ended_ns, sync=False, moment=moment)
-            made.append(inbox.file_name(event["event_id"]))
+            made.append(inbox.name_of(event))
         if unfolding.looked:
             known.note_look(unfolding.looked, unfolding.ended_ns)
         self.accounts.drop("unfolded", [key])

@@ -5,7 +5,7 @@ is what was recorded last. Where the client did not tell all, the project is loo
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from lib.capture import event
 from lib.capture.event import Content
@@ -40,6 +40,7 @@ class Unfolding:
     """
 
     def __init__(self, call: Event, known: Known, sightings: Sightings) -> None:
+        self._call: dict[str, Any] = dict(call)
         self._data = call["event_data"]
         self._known = known
         self._sightings = sightings
@@ -67,11 +68,18 @@ class Unfolding:
         made.sort(key=lambda one: one["event_type"] != event.FILE_DELETED)
         return self._seen_before(made) + made
 
+    def _for_whom(self, made: dict[str, Any]) -> Event:
+        """Note what was decided when the call was captured."""
+        for name in ("service_url", "prompts"):
+            if name in self._call:
+                made[name] = self._call[name]
+        return cast(Event, made)
+
     def _seen_before(self, made: list[Event]) -> list[Event]:
         paths = [str(one["event_data"]["file_path"]) for one in made if not one.get("parents")]
         seen = [self._sightings.before(path, self._began_ns) for path in paths]
         return [
-            one for one in seen
+            self._for_whom(dict(one)) for one in seen
             if one and not self._known.holds(str(one["event_data"]["file_path"]), one)
         ]  # fmt: skip
 
@@ -136,7 +144,7 @@ class Unfolding:
             made["event_data"]["pattern_data"]["session_id"] = ""
         else:
             made["program"] = self._data.get("program")
-        return made  # type: ignore[return-value]
+        return self._for_whom(made)
 
 
 def _names_a_file(file: object) -> bool:

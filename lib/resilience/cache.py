@@ -69,13 +69,18 @@ class PatternCache:
         `event` is the body for lineage/track, or an event as the spool keeps it, with that body
         under "event_data". Without an "event_id" it gets one; the same id again is the same event.
         """
-        event_id = self.store(event, sync=False)
-        if event_id:
-            self._sync_later(inbox.file_name(event_id))
-        return event_id
+        made = self._store(event, sync=False)
+        if made is None:
+            return ""
+        self._sync_later(inbox.name_of(made))
+        return str(made["event_id"])
 
-    def store(self, event: Mapping[str, Any], sync: bool = True) -> str:
+    def store(self, event: Mapping[str, Any]) -> str:
         """Store `event` from code that is not async, and wait for the disk."""
+        made = self._store(event, sync=True)
+        return str(made["event_id"]) if made else ""
+
+    def _store(self, event: Mapping[str, Any], sync: bool) -> Event | None:
         try:
             if not self.cache_dir:
                 raise FileNotFoundError("no home directory: set HOME or PATTERN_CACHE_DIR")
@@ -87,11 +92,11 @@ class PatternCache:
             if key:
                 self._cached += 1
                 self._count(key)
-            return str(made["event_id"])
+            return made
         except Exception as error:
             self._errors += 1
             logger.warning("an event could not be stored: %r", error)
-            return ""
+            return None
 
     def _count(self, key: str) -> None:
         try:

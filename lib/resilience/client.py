@@ -124,8 +124,9 @@ class ResilientAPIClient:
         stored = ""
         try:
             made = plain(wrap(event))
-            # Another service than the flusher's: it must not take the event for delivered.
-            if self._addressee.is_given:
+            # Whoever delivers it may have other settings. Only what the user chose, where that
+            # cannot be read, is left for them to decide.
+            if self.base_url or not self._addressee.refusal:
                 made["service_url"] = self.base_url
             try:
                 intake = Intake(self.cache.cache_dir)
@@ -135,8 +136,8 @@ class ResilientAPIClient:
             except Unusable as problem:
                 stored = await self._store(made)
                 return self._left(str(problem), stored, bool(stored))
+            name = inbox.name_of(made)
             # From before it is there to be found: a sync of ours must not deliver it as well.
-            name = inbox.file_name(made["event_id"])
             self.cache.under_way.add(name)
             try:
                 stored = await self._store(made)
@@ -156,7 +157,7 @@ class ResilientAPIClient:
 
     async def _deliver(self, event: Event, intake: Intake, stored: str) -> Result:
         directory, identifier = self.cache.cache_dir, event["event_id"]
-        name = inbox.file_name(identifier)
+        name = inbox.name_of(event)
         claimed = outbox.claim(directory, name) if stored else None
         if stored and claimed is None:
             return _result(False, True, "a flusher is delivering it", identifier)

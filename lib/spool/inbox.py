@@ -3,7 +3,7 @@
 Builtins only: the hook path imports this. Reading and acknowledging are the outbox's.
 """
 
-from lib.spool import tally
+from lib.spool import destination, tally
 from lib.system import digest, files, json_codec
 from lib.system.calls import posix
 from lib.system.moment import boot_id, uptime_ns
@@ -19,9 +19,18 @@ TEMPORARY = files.TEMPORARY
 BEGINNING = '{"captured":{'
 
 
-def file_name(event_id: str) -> str:
-    """Name an event's file by a digest of its id, so that no input can choose the name."""
-    return f"{PREFIX}{digest.hex_digest(event_id)[:32]}{SUFFIX}"
+def file_name(event_id: str, service_url: "str | None" = None) -> str:
+    """Name an event's file by a digest of its id, so that no input can choose the name.
+
+    `service_url`: the service that the event is for, None where none was decided.
+    """
+    mark = destination.mark(service_url)
+    return f"{PREFIX}{digest.hex_digest(event_id)[:32]}{mark and '-' + mark}{SUFFIX}"
+
+
+def name_of(event: "Mapping[str, object]") -> str:
+    """Name the file of `event`."""
+    return file_name(str(event["event_id"]), destination.of_event(event))
 
 
 def commit(
@@ -49,7 +58,7 @@ def commit(
     except FileNotFoundError:
         files.make_private_directory(directory)
         dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
-    name = file_name(str(event["event_id"]))
+    name = name_of(event)
     return tally.key(name, dated) if _publish(temporary, f"{directory}/{name}") else ""
 
 

@@ -17,7 +17,8 @@ class Event(Checked, total=False):
     """One change: an `object` may be anything that JSON holds.
 
     event_data is the body for lineage/track as it was captured; the rest is for the ledger and
-    for who delivers it.
+    for who delivers it. `service_url` is what was decided at capture (see
+    `lib.spool.destination`), `prompts` is False where the session may not have its prompts kept.
     """
 
     captured: object
@@ -28,6 +29,7 @@ class Event(Checked, total=False):
     before: object
     cwd: object
     service_url: object
+    prompts: object
     actor: object
     program: object
     prompt_id: object

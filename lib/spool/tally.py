@@ -5,6 +5,7 @@ entries with the same letter and key count once, so whoever may have been interr
 Builtins only: the hook path imports this.
 """
 
+from lib.spool import destination
 from lib.system import digest, files
 from lib.system.calls import posix
 
@@ -37,8 +38,12 @@ Entries = dict[str, "set[str]"]
 
 
 def key(name: str, captured_ns: int) -> str:
-    """Make the key under which an event's file is counted, from its name and its date."""
-    return f"{digest.hex_digest(name)[:_KEY_DIGITS]}.{captured_ns}"
+    """Make the key under which an event's file is counted, from its name and its date.
+
+    It ends in the mark of the service that the event is for, where that was decided.
+    """
+    mark = destination.mark_in(name)
+    return f"{digest.hex_digest(name)[:_KEY_DIGITS]}.{captured_ns}{mark and '.' + mark}"
 
 
 def add(directory: str, outcome: str, *keys: str) -> None:

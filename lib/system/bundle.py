@@ -1,10 +1,13 @@
 """Locate the installed bundle, and the files in which its user's decisions are kept.
 
-No environment variable has a say: a cloned repository's settings can set any.
+No environment variable has a say: a cloned repository's settings can set any. Builtins only: the
+hook path imports this.
 """
 
-import os
+from lib.system.calls import posix
 
+# What the user approved, and the service that they chose.
+APPROVALS = ".approved.json"
 # The client keeps each version of a plugin in a directory of its own:
 # <configuration>/plugins/cache/<marketplace>/<plugin>/<version>
 _CACHE = ("plugins", "cache")
@@ -12,6 +15,8 @@ _CACHE = ("plugins", "cache")
 
 def root() -> str:
     """Return the directory of the bundle that this code belongs to."""
+    import os
+
     return os.path.abspath(__file__).removesuffix("/lib/system/bundle.py")
 
 
@@ -25,7 +30,17 @@ def kept(suffix: str, bundle: str = "") -> str:
     parts = found.split("/")
     if tuple(parts[-5:-3]) == _CACHE:
         found = "/".join([*parts[:-5], "hooks", "pattern-tracker"])
-    elif os.path.islink(f"{found}/lib"):
+    elif _is_link(f"{found}/lib"):
+        import os
+
         # The directory `plugin` of a checkout, which is what it is kept beside.
         found = os.path.dirname(os.path.realpath(f"{found}/lib"))
     return found + suffix
+
+
+def _is_link(path: str) -> bool:
+    try:
+        posix.readlink(path)
+    except OSError:
+        return False
+    return True

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TRUE_WORDS = ("true", "1", "yes", "on")
+# Every event holds its service's.
+MAX_URL = 2048
 FALSE_WORDS = ("false", "0", "no", "off")
 _ROOT = __file__[: -len("/lib/system/settings.py")]
 
@@ -27,6 +29,7 @@ class Settings:
         cache_dir: the spool directory (PATTERN_CACHE_DIR); "" when there is nowhere to put it.
         max_age_days, max_size_mb: retention of undelivered events.
         keep_content: False keeps ids and metadata only (PATTERN_TRACKING_CONTENT=none).
+        keep_prompts: False keeps no prompts (PATTERN_TRACKING_PROMPTS=none).
         service_url: the traceability service, "" for the embedded ledger only.
         failure_threshold: consecutive failures that open the circuit (a count).
         breaker_timeout, health_interval, health_timeout: seconds.
@@ -42,11 +45,12 @@ class Settings:
         self.config_dir = self._config_dir()
         self.enabled = self._flag("PATTERN_TRACKING_ENABLED", True)
         self.keep_content = self._choice("PATTERN_TRACKING_CONTENT", ("full", "none")) == "full"
+        self.keep_prompts = self._choice("PATTERN_TRACKING_PROMPTS", ("full", "none")) == "full"
         default = self.config_dir and self.config_dir + "/hooks/.cache/patterns"
         self.cache_dir = self._spool("PATTERN_CACHE_DIR", default)
         self.max_age_days = self._number("PATTERN_CACHE_MAX_AGE_DAYS", 7.0)
         self.max_size_mb = self._number("PATTERN_CACHE_MAX_SIZE_MB", 50.0)
-        self.service_url = (self._value("INTELLIGENCE_SERVICE_URL") or "").strip()
+        self.service_url = self._url("INTELLIGENCE_SERVICE_URL")
         self.failure_threshold = self._count("CIRCUIT_BREAKER_FAILURE_THRESHOLD", 3)
         self.breaker_timeout = self._number("CIRCUIT_BREAKER_TIMEOUT", 60.0)
         self.health_interval = self._number("HEALTH_CHECK_INTERVAL", 30.0)
@@ -125,6 +129,13 @@ class Settings:
             return path.rstrip("/") or "/"
         self._reject(name, "is not an absolute path")
         return default
+
+    def _url(self, name: str) -> str:
+        value = (self._value(name) or "").strip()
+        if len(value) <= MAX_URL:
+            return value
+        self._reject(name, "is too long")
+        return ""
 
     def _flag(self, name: str, default: bool) -> bool:
         value = self._value(name)
