@@ -55,6 +55,7 @@ class PatternTracker:
         settings = Settings(os.environ)
         self.enabled = enable_tracking and settings.enabled
         self._keep_content = settings.keep_content
+        self._keep_prompts = settings.keep_prompts
         self._config_dir = real(settings.config_dir)
         self.api_client = api_client or ResilientAPIClient(base_url)
         self.base_url = self.api_client.base_url
@@ -204,6 +205,8 @@ class PatternTracker:
         made["content_pattern_id"] = pattern_id
         if event_type == "pattern_applied" or not self._keep_content:
             events.forget_content(made)
+        if not self._keep_prompts:
+            made["prompts"] = False
         # The same code, parents and context in this process: the same event.
         parts = [event_type, pattern_id, content.code, *parents, *map(str, sorted(known.items()))]
         said = "\0".join(parts)

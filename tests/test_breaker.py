@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lib.delivery import circuit
 from lib.delivery.breaker import LEASE, SUCCESS_INTERVAL, Breaker, shared_breaker
 from lib.delivery.circuit import Permit
+from lib.delivery.service_state import state_of
 from lib.resilience import CircuitBreaker, MemoryStorage, SharedStorage, Storage
 from lib.resilience.testing import FakeClock
 from lib.system.settings import Settings
@@ -708,7 +709,7 @@ def test_each_opening_draws_anew_and_the_trial_comes_when_it_was_said() -> None:
 def test_the_flushers_circuit_has_a_moment_of_its_own_and_the_librarys_is_exact(
     tmp_path: Path,
 ) -> None:
-    state, clock = StateFile(f"{tmp_path}/state.json"), FakeClock()
+    state, clock = state_of(StateFile(f"{tmp_path}/state.json"), "https://x"), FakeClock()
     mine = shared_breaker(Settings({}), state, clock)
     mine.failure_threshold = 1
     waits = set()

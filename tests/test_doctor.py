@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from lib.commands.destinations import Service
 from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
 from lib.commands.doctor_checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source
-from lib.commands.facts import Facts, Service, age
+from lib.commands.facts import Facts, age
 from lib.ledger.schema import VERSION
 from lib.registration.hook_command import SCRIPTS
 from lib.registration.hook_groups import MATCHERS
@@ -319,6 +320,7 @@ STATUS: Facts = {
     "environment": {"state": "ready"}, "interpreter": {}, "health": {},
     "circuit_breaker": {"state": "closed", "available_in": 0.0},
     "cache_dir": "", "command": "", "ledgers_put_aside": 0, "warnings": [],
+    "services": {}, "books": {},
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from unittest.mock import patch
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lib.delivery import engine, wire
 from lib.delivery.answers import REFUSALS, Answer, Failed, Verdict
-from lib.delivery.drive import drive, drive_async, supervised
+from lib.delivery.drive import drive_async, supervised
 from lib.delivery.engine import Engine
 from lib.delivery.gate import Circuit
 from lib.delivery.parcels import Outcome, Parcel, Steps
@@ -35,6 +35,18 @@ WHOLE = {
     "too large": Answer(Verdict.TOO_LARGE, "large"),
     "lost before it": Answer(Verdict.UNKNOWN, "time-out"),
 }
+
+
+def drive(steps: Steps, send: Callable[[list[Body], bool], list[Answer]]) -> None:
+    """Send what `steps` yield, one after the other, and give them the answers."""
+    try:
+        request = next(steps)
+        while True:
+            request = steps.send(send(*request))
+    except StopIteration:
+        pass
+    finally:
+        steps.close()
 
 
 def body(event_type: str, pattern_id: str, event_id: str, parents: Iterable[str] = ()) -> Body:

@@ -284,4 +284,4 @@ def test_the_library_leaves_an_event_while_the_patterns_are_unusable(
     client = ResilientAPIClient("", cache_dir=tmp_path / "spool")
     found = asyncio.run(client.track_pattern_resilient("pattern_created", "p", "n", {"a": 1}))
     assert (found["success"], found["cached"]) == (False, True)
-    assert os.listdir(tmp_path / "spool").count(inbox.file_name(found["event_id"])) == 1
+    assert os.listdir(tmp_path / "spool").count(inbox.file_name(found["event_id"], "")) == 1

@@ -103,14 +103,17 @@ def test_the_worst_of_it_fits_one_screen(
             "backlog": None,
         },
         "circuit_breaker": {"state": "open", "available_in": 31.0},
-        "ledgers_put_aside": 0, "health": {},
+        "ledgers_put_aside": 0, "health": {}, "services": {},
+        "books": {"https://other.example.com": {
+            "captured": 9, "delivered": 0, "pending": 9, "quarantined": 0, "dropped": {},
+        }},
         "cache_dir": "/home/somebody/" + "long/" * 12,
         "warnings": ["PATTERN_CACHE_DIR is not for you: \x1b[31m"],
         "command": "~/.claude/plugins/cache/team/pattern-tracker/0.2.0/bin/pattern-tracker",
     }  # fmt: skip
     show(worst)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= 32, "\n".join(lines)
+    assert len(lines) <= 33, "\n".join(lines)
     assert max(map(len, lines)) <= int(columns)
     assert all(line.isprintable() for line in lines)
     assert any("open until " in line and "31 s more" in line for line in lines)

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from lib.delivery.service_state import state_of
 from lib.resilience.circuit_breaker import CircuitBreaker
+from lib.system.state import StateFile
 from lib.system.storage import SharedStorage
 from tests.support.bundle import INTERPRETER, ROOT
 from tests.support.outpost import Outpost
@@ -43,7 +45,8 @@ def test_what_waits_is_counted(spool: Path) -> None:
 
 
 def test_an_open_circuit_is_told_with_its_time(spool: Path) -> None:
-    breaker = CircuitBreaker(3, 60, storage=SharedStorage(f"{spool}/state.json"))
+    file = StateFile(f"{spool}/state.json")
+    breaker = CircuitBreaker(3, 60, storage=SharedStorage(state_of(file, "http://localhost:1")))
     for _ in range(3):
         permit = breaker.try_acquire()
         assert permit
@@ -52,6 +55,8 @@ def test_an_open_circuit_is_told_with_its_time(spool: Path) -> None:
     assert told.startswith("patterns: 0 waiting, circuit open for ")
     assert 0 < int(told.split()[-2]) <= 60
     assert shown(spool, CIRCUIT_BREAKER_TIMEOUT="0.000001").endswith(", circuit half-open\n")
+    SharedStorage(state_of(file, "http://localhost:2")).update(lambda state: state.update(epoch=1))
+    assert shown(spool).endswith(" s (1 of 2 services)\n")
 
 
 def test_what_is_not_there_is_not_green(tmp_path: Path, spool: Path) -> None:
@@ -61,7 +66,18 @@ def test_what_is_not_there_is_not_green(tmp_path: Path, spool: Path) -> None:
     assert shown(spool) == "patterns: not captured\n"
 
 
-@pytest.mark.parametrize("state", ["", "{", "[]", '{"breaker": 3}', '{"breaker": {"opened": []}}'])
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "{",
+        "[]",
+        '{"breaker": 3}',
+        '{"services": {"x": {"breaker": {"opened": []}}}}',
+        '{"services": {"x": {"breaker": "opened"}}}',
+        '{"services": ["opened"]}',
+    ],
+)
 def test_a_damaged_state_is_no_error(spool: Path, state: str) -> None:
     (spool / "flusher.running").touch()
     (spool / "state.json").write_text(state)

@@ -18,9 +18,10 @@ import pytest
 from lib.registration.hook_command import SCRIPTS, command
 from lib.spool import outbox
 from lib.system import origins
+from tests.support.books import balance
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, wait_for, write_payload
 from tests.support.outpost import Outpost
-from tests.support.service_double import ServiceDouble
+from tests.support.service_double import Fault, ServiceDouble
 from tests.support.service_listener import nowhere
 
 CODE = "def f():\n    return 1\n"
@@ -357,6 +358,29 @@ def test_a_service_on_this_machine_that_a_project_names(
     session.settings(user={"INTELLIGENCE_SERVICE_URL": server.url}, project={})
     session.edit()
     wait_for(lambda: server.requests)
+
+
+def test_a_service_that_a_project_names_is_for_its_own_events(
+    session: Session, server: ServiceDouble
+) -> None:
+    spool = session.bundle.spool
+    with server.faults.during(Fault.STATUS, status=503):
+        # The user's own events wait for the user's service, which is away.
+        session.settings(user={"INTELLIGENCE_SERVICE_URL": server.url}, project={})
+        for _ in range(3):
+            session.edit()
+        session.recorded()
+        session.settings(project={"INTELLIGENCE_SERVICE_URL": "https://attacker.example"})
+        session.edit()
+        assert session.recorded() == 4
+        books = balance(spool)["books"]
+        assert books[server.url]["pending"] == 3
+        assert books["https://attacker.example"]["pending"] == 1
+    assert session.bundle.command("sync").returncode == 1
+    books = balance(spool)["books"]
+    assert books[server.url]["delivered"] == 3
+    assert books["https://attacker.example"]["pending"] == 1
+    assert not any("a4.py" in str(record.body) for record in server.requests)
 
 
 @pytest.mark.parametrize("name", ["HOME", "CLAUDE_CONFIG_DIR"])

@@ -7,15 +7,15 @@ from contextlib import closing
 from math import isnan
 from typing import TypedDict, cast
 
+from lib.commands import destinations
+from lib.commands.destinations import Book, Circuit, Known, Service
 from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.setup import link
-from lib.delivery.backoff import RECOVERING, SECTION, Backoff
-from lib.delivery.breaker import shared_breaker
 from lib.flusher import mending, plugin_environment
 from lib.ledger.history import History
 from lib.ledger.recording import KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED
-from lib.spool import outbox, tally, wake
+from lib.spool import destination, outbox, tally, wake
 from lib.spool.books import totals
 from lib.spool.outbox import Waiting
 from lib.system import bundle, packages
@@ -30,19 +30,6 @@ DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)
 LOSSES = ("expired", "overflow", "failed", "removed")
 NEVER = "never observed"
 NO_SERVICE = "none: the embedded ledger only"
-
-
-class Service(TypedDict):
-    """The service; `problem` is None while there is none, `next_attempt_in` is in seconds.
-
-    `backlog` says why events wait though there is no problem.
-    """
-
-    url: str | None
-    last_delivery: str | None
-    problem: str | None
-    next_attempt_in: float
-    backlog: str | None
 
 
 class Environment(TypedDict, total=False):
@@ -62,13 +49,6 @@ class Flusher(TypedDict):
     last_delivery: str | None
 
 
-class Circuit(TypedDict):
-    """The circuit to the service, what is told of it; `available_in` is in seconds."""
-
-    state: str
-    available_in: float
-
-
 Interpreter = TypedDict(
     "Interpreter",
     {"state": str, "reason": str, "was": str, "is": str, "fault": str, "since": str},
@@ -78,7 +58,12 @@ Interpreter = TypedDict(
 
 
 class Facts(TypedDict):
-    """The state of a spool, as `status --json` prints it. Times are ISO 8601 in UTC."""
+    """The state of a spool, as `status --json` prints it. Times are ISO 8601 in UTC.
+
+    `service`, `circuit_breaker` and `health` are those of the service that the environment names or
+    the user chose, else of one for which events wait; `services` has all, `books` the counts of
+    each destination.
+    """
 
     enabled: bool
     pending: int
@@ -95,6 +80,8 @@ class Facts(TypedDict):
     circuit_breaker: Circuit
     health: dict[str, object]
     service: Service
+    services: dict[str, Known]
+    books: dict[str, Book]
     environment: Environment
     interpreter: Interpreter
     flusher: Flusher
@@ -106,8 +93,12 @@ def gather(directory: str) -> Facts:
     settings = Settings(os.environ)
     state = StateFile(f"{directory}/{STATE_FILE}")
     waiting = outbox.pending(directory)
-    counters, recorded = _read_ledger(directory)
+    counters, recorded, met = _read_ledger(directory)
     counters = totals(directory, counters)
+    services, own = destinations.services(state, settings), destinations.own(settings)
+    books = destinations.books(directory, waiting, counters, DROPPED, {*services, *met, own})
+    chosen = destinations.main(own, services, books)
+    main = services.get(chosen) or destinations.known(state, settings, own)
     captures = [recorded, *(timestamp(item.captured_ns) for item in waiting[-1:])]
     run = state.section("flusher")
     return {
@@ -123,9 +114,17 @@ def gather(directory: str) -> Facts:
         "ledgers_put_aside": counters.get("damaged_ledger", 0),
         "cache_dir": directory,
         "command": link.typed(bundle.root()),
-        "circuit_breaker": cast(Circuit, shared_breaker(settings, state).get_state()),
-        "health": state.section("health"),
-        "service": _service(state, waiting, run.get("last_run")),
+        "circuit_breaker": main["circuit_breaker"],
+        "health": main["health"],
+        "service": {
+            "url": main["url"],
+            "last_delivery": main["last_delivery"],
+            "problem": main["problem"],
+            "next_attempt_in": main["next_attempt_in"],
+            "backlog": _backlog(main, waiting, run.get("last_run")),
+        },
+        "services": services,
+        "books": books,
         "environment": _environment(state),
         "interpreter": cast(Interpreter, state.section(mending.SECTION)),
         "flusher": {
@@ -138,12 +137,12 @@ def gather(directory: str) -> Facts:
     }
 
 
-def _read_ledger(directory: str) -> tuple[dict[str, int], str | None]:
-    """Read the ledger's counters, and when its newest event was captured."""
+def _read_ledger(directory: str) -> tuple[dict[str, int], str | None, set[str]]:
+    """Read the ledger's counters, when its newest event was captured, and the services it met."""
     if not has_ledger(directory):
-        return {}, None
+        return {}, None, set()
     with closing(read_ledger(History, directory)) as history:
-        return history.counters(), history.last_capture()
+        return history.counters(), history.last_capture(), history.services()
 
 
 def _is_running(directory: str) -> bool:
@@ -154,21 +153,24 @@ def _is_running(directory: str) -> bool:
         return False
 
 
-def _service(state: StateFile, waiting: list[Waiting], last_run: object) -> Service:
-    known = state.section(SECTION)
-    verdict, backlog = known.get("verdict"), None
-    if waiting and known.get("url") and not verdict:
-        if Backoff(known).phase == RECOVERING:
-            backlog = "it works again after an outage, and what waited is sent in growing steps"
-        elif since(last_run) < since(timestamp(waiting[0].captured_ns)):
-            backlog = "the last run left them, mostly for lack of time; the next one goes on"
-    return {
-        "url": known.get("url"),
-        "last_delivery": known.get("last_delivery"),
-        "problem": f"{verdict}: {known.get('reason')}" if verdict else None,
-        "next_attempt_in": round(Backoff(known).wait(), 1),
-        "backlog": backlog,
-    }
+def _backlog(main: Known, waiting: list[Waiting], last_run: object) -> str | None:
+    """Say why events wait for a service that has no problem; None where it has, or none wait."""
+    marks = ("", destination.mark(main["url"]))
+    mine = [item for item in waiting if destination.mark_in(item.name) in marks]
+    if not mine or not main["url"] or main["problem"]:
+        return None
+    if main["recovering"]:
+        return "it works again after an outage, and what waited is sent in growing steps"
+    if since(last_run) < since(timestamp(mine[0].captured_ns)):
+        return "the last run left them, mostly for lack of time; the next one goes on"
+    return None
+
+
+def others(found: Facts) -> list[str]:
+    """Return the services for which events wait, but for the one that `service` tells of."""
+    return [
+        url for url in destinations.waited_for(found["books"]) if url != found["service"]["url"]
+    ]
 
 
 def _environment(state: StateFile) -> Environment:

@@ -83,12 +83,14 @@ def _waiting(known: Facts) -> list[str]:
 def _problems(known: Facts, now: float) -> list[str]:
     """Return what is wrong, in a few words each."""
     circuit, problem = str(known["circuit_breaker"]["state"]), known["service"]["problem"]
+    others = [(url, known["services"].get(url)) for url in facts.others(known)]
     packages = facts.environment(known["environment"], now)
     told = {
         "tracking is off": not known["enabled"],
         f"circuit {circuit.replace('_', '-')}": circuit != CLOSED,
         f"packages: {packages}": packages,
         f"service: {problem}": problem,
+        **{f"{url}: {it['problem']}": True for url, it in others if it and it["problem"]},
         f"flusher: {facts.flusher(known['flusher'], now)}": known["flusher"]["last_error"],
     }
     return [words for words, applies in told.items() if applies]

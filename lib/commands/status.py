@@ -5,6 +5,7 @@ import time
 
 from lib.commands import facts
 from lib.commands.common import print_json, spool_directory
+from lib.commands.destinations import Circuit
 from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts, age, ago, since
 from lib.commands.setup import link
 from lib.commands.terminal import Cell, print_rows, shortened
@@ -102,8 +103,9 @@ def _interpreter(told: facts.Interpreter, now: float) -> list[tuple[str, Cell]]:
 
 def _service(found: Facts, now: float) -> list[tuple[str, Cell]]:
     service = found["service"]
+    others = [("also for", _other(url, found)) for url in facts.others(found)]
     if not service["url"]:
-        return [("service", (NO_SERVICE, PLAIN))]
+        return [("service", (NO_SERVICE, PLAIN)), *others]
     last = service["last_delivery"]
     rows: list[tuple[str, Cell]] = [
         ("service", (service["url"], PLAIN)),
@@ -115,10 +117,17 @@ def _service(found: Facts, now: float) -> list[tuple[str, Cell]]:
         rows.append(("problem", (f"{service['problem']}{again}", WORSE)))
     if service["backlog"]:
         rows.append(("backlog", (f"{found['pending']} wait: {service['backlog']}", BAD)))
-    return [*rows, ("circuit", _circuit(found["circuit_breaker"]))]
+    return [*rows, ("circuit", _circuit(found["circuit_breaker"])), *others]
 
 
-def _circuit(breaker: facts.Circuit) -> Cell:
+def _other(url: str, found: Facts) -> Cell:
+    """Tell of a service for which events of other sessions wait."""
+    problem = found["services"][url]["problem"] if url in found["services"] else None
+    text = f"{url}: {found['books'][url]['pending']} waiting"
+    return f"{text}; {problem}" if problem else text, BAD
+
+
+def _circuit(breaker: Circuit) -> Cell:
     wait = breaker["available_in"]
     state = str(breaker["state"]).replace("_", "-")
     if state == CLOSED:

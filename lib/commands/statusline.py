@@ -12,7 +12,7 @@ from lib.system import files
 from lib.system.settings import Settings
 
 LABEL = "patterns"
-STATE_FILE, BREAKER = "state.json", b'"breaker"'
+STATE_FILE, BREAKER = "state.json", b'"opened"'
 
 
 def main() -> None:
@@ -48,22 +48,26 @@ def pending(directory: str) -> int:
 
 
 def _circuit(directory: str, settings: Settings) -> str:
-    """Word the state of the circuit; "" while it is closed."""
-    if not _was_ever_open(f"{directory}/{STATE_FILE}"):
+    """Word the state of the services' circuits, of the one that is open longest; "" for none."""
+    if not _is_any_open(f"{directory}/{STATE_FILE}"):
         return ""
     from lib.delivery.breaker import shared_breaker
-    from lib.delivery.circuit import CLOSED, OPEN
+    from lib.delivery.circuit import CLOSED
+    from lib.delivery.service_state import state_of, urls
+    from lib.system.state import StateFile
 
-    state = shared_breaker(settings, f"{directory}/{STATE_FILE}").get_state()
-    if state["state"] == CLOSED:
+    file = StateFile(f"{directory}/{STATE_FILE}")
+    states = [shared_breaker(settings, state_of(file, url)).get_state() for url in urls(file)]
+    not_closed = [state["available_in"] for state in states if state["state"] != CLOSED]
+    if not not_closed:
         return ""
-    if state["state"] == OPEN:
-        return f"circuit open for {state['available_in']:.0f} s"
-    return "circuit half-open"
+    others = f" ({len(not_closed)} of {len(states)} services)" if len(states) > 1 else ""
+    longest = max(not_closed)
+    return (f"circuit open for {longest:.0f} s" if longest else "circuit half-open") + others
 
 
-def _was_ever_open(path: str) -> bool:
-    """Check by one read whether the state file has a circuit: parsing it takes far longer."""
+def _is_any_open(path: str) -> bool:
+    """Check by one read whether a circuit is not closed: parsing the file takes far longer."""
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC)
     except OSError:

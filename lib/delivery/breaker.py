@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from lib.system.state import State, StateFile
+    from lib.system.state import Part, State
 
 LEASE = 30.0
 JITTER = 0.25
@@ -237,10 +237,8 @@ class Breaker:
         return True
 
 
-def shared_breaker(
-    settings: Settings, state: "StateFile | str", clock: Clock | None = None
-) -> Breaker:
-    """Make the breaker of the flusher's service, whose state is in the file `state` for all."""
+def shared_breaker(settings: Settings, state: "Part", clock: Clock | None = None) -> Breaker:
+    """Make the breaker of the service whose state is in the part `state` of a file, for all."""
     numbers = settings.failure_threshold, settings.breaker_timeout
     return Breaker(*numbers, storage=SharedStorage(state, "breaker"), clock=clock, jitter=JITTER)
 

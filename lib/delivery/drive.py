@@ -1,7 +1,7 @@
 """Drive the engine: send its requests through the gate, and give it the answers.
 
-The flusher and the library's client differ only in what sends: `drive` waits for each answer,
-`drive_async` lets others run meanwhile.
+The flusher and the library's client differ only in what sends: the flusher a thread for each
+service (see `lib.delivery.dispatch`), the client `drive_async`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -38,22 +38,10 @@ def supervised(
         gate.leave()
 
 
-def drive(steps: Steps, send: Callable[[list[Body], bool], list[Answer]]) -> None:
-    """Send what `steps` yield, and give them the answers. Raises what they raise."""
-    try:
-        request: Request = next(steps)
-        while True:
-            request = steps.send(send(*request))
-    except StopIteration:
-        pass
-    finally:
-        steps.close()
-
-
 async def drive_async(
     steps: Steps, send: Callable[[list[Body], bool], Awaitable[list[Answer]]]
 ) -> None:
-    """Send what `steps` yield, as `drive` does, without blocking the event loop."""
+    """Send what `steps` yield, and give them the answers. Raises what they raise."""
     try:
         request: Request = next(steps)
         while True:

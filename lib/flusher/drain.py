@@ -1,10 +1,11 @@
-"""Drain the spool: record every event, send it to the service if there is one, acknowledge it."""
+"""Drain the spool: record every event, send it to its service if it has one, acknowledge it."""
 
+import time
 from collections.abc import Callable
 
 from lib.capture import shell
-from lib.delivery.dispatch import Dispatch
 from lib.delivery.portions import portions
+from lib.delivery.services import Services
 from lib.flusher.passage import Passage, Stage
 from lib.flusher.sightings import Sightings
 from lib.ledger.rows import Taken
@@ -15,6 +16,10 @@ from lib.spool.spooled import Event
 
 # What is recorded in one transaction.
 RECORD, RECORD_BYTES = 500, 4 * 1024 * 1024
+# While services are asked, new files are looked for so often, in seconds.
+LOOK_SECONDS = 0.1
+# How long answers that are under way at the deadline are waited for.
+LAST_SECONDS = 12.5
 
 
 class Drain:
@@ -23,7 +28,7 @@ class Drain:
     Args:
         directory: the spool.
         passage: the stages of its files.
-        dispatch: the delivery to the service.
+        services: the delivery to services.
         is_late: tells whether to stop.
         progress: called with the numbers of events done and still waiting after each batch.
         sightings: watches the files that are recorded.
@@ -35,7 +40,7 @@ class Drain:
         self,
         directory: str,
         passage: Passage,
-        dispatch: Dispatch,
+        services: Services,
         is_late: Callable[[], bool],
         progress: Callable[[int, int], None],
         sightings: Sightings,
@@ -44,7 +49,7 @@ class Drain:
         self.complete = False
         self._directory = directory
         self._passage = passage
-        self._dispatch = dispatch
+        self._services = services
         self._is_late = is_late
         self._progress = progress
         self._sightings = sightings
@@ -55,29 +60,41 @@ class Drain:
         self._passage.recall(names)
         while not self._is_late():
             new = self._passage.meet(names)
-            self._dispatch.begin(len(new))
+            self._services.meet(new)
+            self._services.begin_pass()
             useful = outbox.listed(self._directory, filter(self._is_of_use, names))
             todo = in_order(self._directory, useful)
-            if not todo:
-                self.complete = True
-                break
             self.met_bytes += sum(file.size for file in todo if file.name in new)
             left = len(todo)
             for portion in portions(todo, RECORD, RECORD_BYTES):
                 if self._is_late():
                     break
                 self._take(portion)
+                self._services.pump(0.0)
+                self._services.make_room(LOOK_SECONDS)
                 left -= len(portion)
                 self._progress(self._passage.delivered, left)
+            if not self._wait() and not todo and not self._services.finish():
+                self.complete = True
+                break
             names = set(outbox.names(self._directory))
-        self._dispatch.finish()
+        self._services.halt(LAST_SECONDS)
         self._passage.forget()
+
+    def _wait(self) -> bool:
+        """Wait for answers, not for long; return whether requests are still under way."""
+        until = time.monotonic() + LOOK_SECONDS
+        while (left := until - time.monotonic()) > 0 and not self._is_late():
+            if not self._services.pump(left):
+                return False
+            self._progress(self._passage.delivered, 0)
+        return True
 
     def _is_of_use(self, name: str) -> bool:
         """Check whether there is something to do with a file: it is new, or may be sent now."""
         stage = self._passage.stage(name)
         if stage is Stage.RECORDED:
-            return self._dispatch.open or not self._dispatch.url
+            return self._services.is_of_use(name)
         return stage is not Stage.WAITS
 
     def _take(self, files: list[Waiting]) -> None:
@@ -97,25 +114,24 @@ class Drain:
                 continue
             self._take_events(found)
             found = []
-            self._take(self._passage.unfold(file.name, file.key, event, self._sightings))
+            made = self._passage.unfold(file.name, file.key, event, self._sightings)
+            self._services.meet(one.name for one in made)
+            self._take(made)
         self._take_events(found)
 
     def _take_events(self, found: list[tuple[Waiting, Event]]) -> None:
-        passage = self._passage
-        waits = {
-            file.name for file, event in found if self._dispatch.url or not self._is_mine(event)
-        }
-        passage.take(Taken(f.name, f.key, event, f.name in waits) for f, event in found)
+        passage, services = self._passage, self._services
+        urls = {file.name: services.url_of(file.name, event) for file, event in found}
+        passage.take(Taken(f.name, f.key, event, bool(urls[f.name])) for f, event in found)
         self._sightings.watch(event for _, event in found)
-        waits = {name for name in waits if passage.stage(name) is Stage.RECORDED}
-        passage.acknowledge(file.name for file, _ in found if file.name not in waits)
-        passage.hold(waits)
-        self._dispatch.send(
-            passage.parcel(file.name, event, file.size)
-            for file, event in found
-            if file.name in waits and self._is_mine(event)
-        )
-
-    def _is_mine(self, event: Event) -> bool:
-        """Check that `event` is for this flusher's service: a program may have named another."""
-        return event.get("service_url", "") in ("", self._dispatch.url)
+        kept = {n for n, url in urls.items() if url and passage.stage(n) is Stage.RECORDED}
+        passage.acknowledge(name for name in urls if name not in kept)
+        for url in dict.fromkeys(urls[name] for name in urls if name in kept):
+            made = services.to(url)
+            if made.skipped or made.full:
+                made.skipped = True
+                continue
+            mine = [(f, event) for f, event in found if f.name in kept and urls[f.name] == url]
+            passage.hold(file.name for file, _ in mine)
+            if made.open:
+                made.send(passage.parcel(f.name, event, f.size) for f, event in mine)

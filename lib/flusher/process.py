@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lib.delivery.approval import Approvals
-from lib.delivery.dispatch import Dispatch
+from lib.delivery.services import Services
 from lib.flusher import conversion, hook_image
 from lib.flusher.drain import Drain
 from lib.flusher.intake import Intake
@@ -87,7 +87,7 @@ class Flusher:
         progress: called with the numbers of events done and still waiting after each batch.
         make_lock: makes the lock.
 
-    `delivered` counts the events that this object acknowledged; `problem` is the service's, or "".
+    `delivered` counts the events that this object acknowledged; `problem` is what services say.
     """
 
     def __init__(
@@ -223,21 +223,22 @@ class Flusher:
         self._sightings.sweep()
 
     def _deliver_all(self, passage: Passage) -> None:
-        dispatch = Dispatch(
+        services = Services(
             self.settings, self.state, passage.ledger, passage.settle, self._forced, self._approvals
         )
-        drain = Drain(
-            self.directory, passage, dispatch, self._is_late, self._progress, self._sightings
-        )
+        told = self._is_late, self._progress, self._sightings
+        drain = Drain(self.directory, passage, services, *told)
+        whole = False
         try:
             drain.run()
+            whole = True
         finally:
             self.delivered += passage.delivered
             self._upkeep.room -= drain.met_bytes
             self._kept = passage.left()
-            if dispatch.problem and dispatch.problem != self.problem:
-                log(self.directory, f"the service has not got all events: {dispatch.problem}")
-            self.problem = dispatch.problem
-            dispatch.close(drained=drain.complete and not self._kept)
-            self._resumes_at = time.monotonic() + dispatch.resumes_in(drain.complete)
-            wake.hold_off(self.directory, dispatch.hold_off() if self._kept else 0.0)
+            if services.problem and services.problem != self.problem:
+                log(self.directory, f"the service has not got all events: {services.problem}")
+            self.problem = services.problem
+            hold_off = services.close(self._kept, drain.complete, whole)
+            wake.hold_off(self.directory, hold_off)
+            self._resumes_at = time.monotonic() + services.resumes_in(drain.complete)

@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from lib.delivery import wire
 from lib.delivery.approval import Refused
-from lib.delivery.dispatch import Dispatch
 from lib.delivery.parcels import Outcome, Parcel
+from lib.delivery.services import Services
 from lib.flusher.intake import Intake
 from lib.flusher.process import Flusher
 from lib.ledger import history
@@ -29,6 +29,7 @@ from lib.spool.spooled import Event
 from lib.system import json_codec
 
 PAGE = 500
+_NAME = len(inbox.PREFIX) + 32
 NO_SERVICE = "there is no service: set INTELLIGENCE_SERVICE_URL, or pattern-tracker trust URL --use"
 
 
@@ -71,24 +72,29 @@ class Resender(Flusher):
             ledger.settle((), service, outcome.told)
 
         sendable = Sendable(self.directory, ledger, self.settings.keep_content)
-        dispatch = Dispatch(self.settings, self.state, sendable, settle, True, self._approvals)
-        dispatch.begin(0)
+        services = Services(self.settings, self.state, sendable, settle, True, self._approvals)
+        if not services.default:
+            raise Refused(NO_SERVICE)
+        dispatch = services.to(services.default)
         if not dispatch.open:
-            raise Refused(dispatch.problem or NO_SERVICE)
+            raise Refused(dispatch.problem)
         ledger.forget_service(dispatch.url)
-        last, waiting = 0, ledger.waiting()
+        # Without the marks of their services.
+        last, waiting = 0, {name[:_NAME] for name in ledger.waiting()}
         for page in _pages(ledger, since):
-            rows = [row for row in page if inbox.file_name(row.event_id) not in waiting]
+            rows = [r for r in page if inbox.file_name(r.event_id)[:_NAME] not in waiting]
             parcels = sendable.parcels(rows)
             self.excluded += len(rows) - len(parcels)
             missing |= {parcel.name: parcel for parcel in parcels}
             dispatch.send(parcels)
+            _finish(services)
             self._progress(self.sent, len(missing))
             last = rows[-1].seq if rows else last
             if missing and not dispatch.open:
                 break
         dispatch.finish()
-        dispatch.close(drained=False)
+        _finish(services)
+        services.close((), complete=False, whole=True)
         if missing:
             self.trouble = dispatch.problem or next(iter(missing.values())).problem
             rest = (row for rows in _pages(ledger, since) for row in rows)
@@ -148,6 +154,12 @@ class Sendable:
         """Check whether a file is excluded now; "" is not."""
         event = {"cwd": _above(path), "event_data": {"file_path": path}}
         return bool(path) and self._intake.is_ignored(cast(Event, event))
+
+
+def _finish(services: Services) -> None:
+    """Wait until all requests are answered."""
+    while services.pump(1.0):
+        pass
 
 
 def _pages(ledger: History, since: str) -> Iterator[list[history.Event]]:

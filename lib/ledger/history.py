@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from lib.ledger import revisions, snapshots
 from lib.ledger.filters import ALL, Filter, after, escaped
-from lib.ledger.store import Ledger
+from lib.ledger.store import MET, Ledger
 from lib.ledger.text import storable
 
 
@@ -112,6 +112,11 @@ class History(Ledger):
     def last_seq(self) -> int:
         """Return the sequence number of the newest event, 0 before the first."""
         return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
+    def services(self) -> set[str]:
+        """Return the URLs of all services that events were for."""
+        query = "SELECT substr(name, ?) FROM facts WHERE name LIKE ? || '%'"
+        return {url for (url,) in self._db.execute(query, (len(MET) + 1, MET))}
 
     def last_capture(self) -> str | None:
         """Tell when the newest event was captured, None before the first."""

@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 from lib.ledger import opening, snapshots
@@ -18,11 +18,14 @@ from lib.ledger.event_ids import creation_event_id, outside_event_id
 from lib.ledger.recording import RECORDED, Recording
 from lib.ledger.rows import Origin, Resolved, Taken
 from lib.ledger.schema import EARLIER_IDS, prepare
+from lib.spool.destination import counters, mark_in, of_event
 from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
 
 FILE_NAME = "ledger.db"
 DELIVERED = "delivered"
+# What the facts that name a service begin with: events for it were met.
+MET = "service:"
 
 
 class Ledger:
@@ -98,6 +101,7 @@ class Ledger:
         rows = []
         counts: Counter[str] = Counter()
         names = set()
+        urls: set[tuple[str]] = set()
         with self._transaction() as db:
             for file in files:
                 before = self._taken(file.name)
@@ -107,9 +111,13 @@ class Ledger:
                 outcome = Recording(db, file.event).record()
                 waits = file.waits and outcome == RECORDED
                 if not waits:
-                    counts[DELIVERED if outcome == RECORDED else outcome] += 1
+                    done = DELIVERED if outcome == RECORDED else outcome
+                    counts.update(counters(done, mark_in(file.name)))
+                if url := of_event(file.event):
+                    urls.add((f"{MET}{url}",))
                 rows.append((file.name, file.key, waits))
             db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", rows)
+            db.executemany("INSERT OR IGNORE INTO facts VALUES (?)", urls)
             add_counts(db, counts)
         return names | {name for name, _, waits in rows if waits}
 
@@ -135,8 +143,11 @@ class Ledger:
         # a pattern is told of once more.
         with self._transaction(durable=False) as db:
             query = "UPDATE taken SET waits = 0 WHERE name = ? AND waits"
-            done = db.executemany(query, [(name,) for name in names]).rowcount
-            add_counts(db, {DELIVERED: max(done, 0)})
+            counts: Counter[str] = Counter()
+            for name in names:
+                if db.execute(query, (name,)).rowcount:
+                    counts.update(counters(DELIVERED, mark_in(name)))
+            add_counts(db, counts)
             known = [(service, pattern_id) for pattern_id in pattern_ids]
             db.executemany("INSERT OR IGNORE INTO known_at VALUES (?, ?)", known)
 
@@ -151,20 +162,14 @@ class Ledger:
         With `nested` the step of somebody else's before it too.
         """
         query = (
-            "SELECT event_type, pattern_id, content_id, parent_pattern_ids, edge_type, reason "
-            "FROM events WHERE event_id = ?"
+            "SELECT event_id, event_type, pattern_id, content_id, parent_pattern_ids AS parents, "
+            "edge_type, reason FROM events WHERE event_id = ?"
         )
         row = self._db.execute(query, (event_id,)).fetchone()
         if row is None:
             return None
-        event_type, pattern_id, content_id, parents, edge_type, reason = row
         outside = self.resolved(outside_event_id(event_id), nested=False) if nested else None
-        return {
-            "event_id": event_id,
-            "event_type": event_type, "pattern_id": pattern_id, "content_id": content_id,
-            "parents": parents.split(), "edge_type": edge_type,
-            "reason": reason, "outside": outside,
-        }  # fmt: skip
+        return cast(Resolved, {**row, "parents": row["parents"].split(), "outside": outside})
 
     def creation_of(self, pattern_id: str) -> Origin:
         """Return what a pattern's creation can be told from."""
@@ -215,7 +220,7 @@ class Ledger:
 
     def counters(self) -> dict[str, int]:
         """Return every counter by its name."""
-        return {row["name"]: row["count"] for row in self._db.execute("SELECT * FROM counters")}
+        return dict(self._db.execute("SELECT name, count FROM counters").fetchall())
 
     def has_events(self) -> bool:
         """Check whether anything was recorded."""
@@ -228,11 +233,10 @@ class Ledger:
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    try:
+    with suppress(OSError):
         status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+        return status.st_dev, status.st_ino
+    return None
 
 
 def open_ledger(directory: str, progress: Callable[[float], None] = lambda part: None) -> Ledger:

@@ -128,8 +128,9 @@ class PatternCache:
         """Deliver what waits through `api_client.track_lineage(**event_data)`, oldest first.
 
         Returns total_found, synced, failed and skipped. An event that has failed `max_retries`
-        times is skipped and stays; so does everything while a flusher is at work, or once the
-        client has failed too often in a row.
+        times is skipped and stays; so does one that was captured for another service than the
+        client's `base_url`, and everything while a flusher is at work, or once the client has
+        failed too often in a row.
         """
         run = CatchingUp(self.cache_dir, api_client, max_retries)
         lock = patient_lock(f"{self.cache_dir}/{outbox.LOCK_FILE}")

@@ -5,10 +5,12 @@ import time
 from collections.abc import Container
 from typing import Any, Protocol
 
+from lib.capture import shell
 from lib.flusher.intake import Intake
 from lib.flusher.passage import Passage, Stage
 from lib.ledger import salvage
 from lib.ledger.rows import Taken
+from lib.spool import destination
 from lib.spool.order import in_order
 from lib.spool.outbox import Waiting
 from lib.spool.spooled import Event
@@ -63,13 +65,18 @@ class CatchingUp:
     async def _deliver_one(self, passage: Passage, file: Waiting) -> bool:
         """Deliver one file and count what becomes of it; True if that failed."""
         name = file.name
+        if destination.mark_in(name) not in ("", destination.mark(_url_of(self._client))):
+            self.counts["skipped"] += 1
+            return False
         event = passage.read([file]).get(name)
         if event is None:
             stage = passage.stage(name)
             self.counts["skipped"] += stage is Stage.WAITS
             self.counts["failed"] += stage is Stage.REFUSED
             return stage is Stage.REFUSED
-        if _retries(event) >= self._max_retries or not _is_for(event, self._client):
+        # A call of the shell is unfolded by the flusher.
+        is_ready = event["event_type"] != shell.EVENT_TYPE and _retries(event) < self._max_retries
+        if not is_ready or not _is_for(event, self._client):
             self.counts["skipped"] += 1
             return False
         passage.take([Taken(name, file.key, event, waits=True)])
@@ -99,8 +106,15 @@ def _retries(event: Event) -> int:
 
 
 def _is_for(event: Event, api_client: object) -> bool:
-    """Check that `event` is kept for the service of `api_client`, or for any."""
-    given = getattr(api_client, "base_url", "")
-    url = given if isinstance(given, str) else ""
-    wanted = event.get("service_url") or Settings(os.environ).service_url.rstrip("/")
+    """Check that `event` is kept for the service of `api_client`, or that no one was decided on."""
+    url, decided = _url_of(api_client), destination.of_event(event)
+    if decided is not None:
+        return decided == url
+    wanted = Settings(os.environ).service_url.rstrip("/")
     return not wanted or not url or wanted == url
+
+
+def _url_of(api_client: object) -> str | None:
+    """Return the service that a client delivers to, "" for the ledger, None if it names none."""
+    url = getattr(api_client, "base_url", None)
+    return url if isinstance(url, str) else None

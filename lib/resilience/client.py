@@ -17,6 +17,7 @@ from lib.delivery.drive import drive_async, supervised
 from lib.delivery.engine import Engine
 from lib.delivery.gate import OPEN_CIRCUIT, Circuit
 from lib.delivery.parcels import Outcome, Parcel
+from lib.delivery.service_state import state_of
 from lib.flusher.intake import Intake
 from lib.flusher.passage import Passage
 from lib.ledger.rows import Taken
@@ -58,7 +59,7 @@ class ResilientAPIClient:
         cache_dir: the spool; None: that of the hooks.
         clock: what time is measured by; `lib.resilience.testing.FakeClock` in tests.
         storage: called with "breaker" and "health" for where their states live; None: the file
-            that all processes share.
+            that all processes share, where each service has its own.
         transport: what httpx sends through, `httpx.MockTransport` in tests; None: the network.
         timeout: seconds that one request may take: whoever awaits a call waits for no longer.
             May be changed at any time.
@@ -89,7 +90,7 @@ class ResilientAPIClient:
         self._ledgers = Ledgers(self.cache.cache_dir)
         state = StateFile(f"{self.cache.cache_dir}/{FILE_NAME}", patient_lock)
         if storage is None and self.cache.cache_dir:
-            storage = partial(SharedStorage, state)
+            storage = partial(SharedStorage, state_of(state, self.base_url or DEFAULT_URL))
         stored = storage or (lambda section: MemoryStorage())
         self.executor = ResilientExecutor()
         self.circuit_breaker = CircuitBreaker(storage=stored("breaker"), clock=clock)
@@ -156,8 +157,7 @@ class ResilientAPIClient:
         return _result(False, stored, f"{problem}; {kept}", identifier)
 
     async def _deliver(self, event: Event, intake: Intake, stored: str) -> Result:
-        directory, identifier = self.cache.cache_dir, event["event_id"]
-        name = inbox.name_of(event)
+        directory, identifier, name = self.cache.cache_dir, event["event_id"], inbox.name_of(event)
         claimed = outbox.claim(directory, name) if stored else None
         if stored and claimed is None:
             return _result(False, True, "a flusher is delivering it", identifier)

@@ -1,5 +1,6 @@
 """Account for every event of a spool: captured = delivered + pending + quarantined + dropped.
 
+So it is for each destination too: a counter's name ends in "@" and the destination's mark then.
 The tally holds `captured` and the drops; the ledger's counters hold `delivered` and its own drops,
 and a tally that grows long is folded into them. For the holder of the flusher's lock.
 """
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from lib.spool import tally
+from lib.spool import destination, tally
 
 OLD = "tally.old"
 # A tally is folded when it is longer than this, in bytes, and no hook that had it open lives.
@@ -91,8 +92,7 @@ class Accounts:
                 carried = (found & here) - later.get(outcome, set())
                 if carried:
                     tally.add(self._directory, outcome, *sorted(carried))
-                gone = found - here - later.get(outcome, set())
-                counts[outcome] = counts.get(outcome, 0) + len(gone)
+                _count(counts, outcome, found - here - later.get(outcome, set()))
             ledger.fold(counts, mark)
         os.unlink(old)
 
@@ -122,7 +122,7 @@ def mark_of(status: os.stat_result) -> str:
 
 
 def totals(directory: str, counters: dict[str, int]) -> dict[str, int]:
-    """Add the tally's counts by outcome to the ledger's `counters`. Raises OSError."""
+    """Add the tally's counts to the ledger's `counters`. Raises OSError."""
     total = {name: count for name, count in counters.items() if not name.startswith("folded:")}
     keys: tally.Entries = {}
     for name in (OLD, tally.FILE):
@@ -135,8 +135,15 @@ def totals(directory: str, counters: dict[str, int]) -> dict[str, int]:
         for outcome, count in counts.items():
             total[outcome] = total.get(outcome, 0) + count
     for outcome, these in keys.items():
-        total[outcome] = total.get(outcome, 0) + len(these)
+        _count(total, outcome, these)
     return total
+
+
+def _count(counts: dict[str, int], outcome: str, keys: set[str]) -> None:
+    """Add the events under `keys`, in all and by destination."""
+    for key in keys:
+        for name in destination.counters(outcome, tally.mark_in(key)):
+            counts[name] = counts.get(name, 0) + 1
 
 
 def _read(path: str, start: int = 0) -> bytes:

@@ -26,8 +26,7 @@ def decide(service_url: str, root: str) -> "str | None":
 
     Returns None where that choice cannot be read, so that whoever delivers has to decide.
     """
-    url = service_url.rstrip("/")
-    return url or _chosen(bundle.kept(bundle.APPROVALS, root))
+    return _clean(service_url) or _chosen(bundle.kept(bundle.APPROVALS, root))
 
 
 def _chosen(path: str) -> "str | None":
@@ -47,18 +46,28 @@ def _chosen(path: str) -> "str | None":
     finally:
         posix.close(fd)
     found = kept.get("service_url", "") if isinstance(kept, dict) else None
-    return found.rstrip("/") if isinstance(found, str) else None
+    return _clean(found) if isinstance(found, str) else None
+
+
+def _clean(url: str) -> str:
+    """Write what is no text as escapes, which neither a file nor the ledger may hold."""
+    return url.encode("utf-8", "backslashreplace").decode().rstrip("/")
 
 
 def of_event(event: "Mapping[str, object]") -> "str | None":
     """Return the URL that `event` is for, "" for the ledger only, None where none was decided."""
     url = event.get("service_url")
-    return url.rstrip("/") if isinstance(url, str) else None
+    return _clean(url) if isinstance(url, str) else None
 
 
 def mark(url: "str | None") -> str:
     """Make the mark of a service, or of the ledger alone ("" as the URL); "" for no decision."""
     return "" if url is None else digest.hex_digest(url)[:MARK_DIGITS]
+
+
+def counters(outcome: str, mark: str) -> "list[str]":
+    """Name the counters of an event's outcome: of all events, and of those for its destination."""
+    return [outcome, f"{outcome}@{mark}"] if mark else [outcome]
 
 
 def mark_in(name: str) -> str:

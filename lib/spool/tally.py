@@ -46,6 +46,11 @@ def key(name: str, captured_ns: int) -> str:
     return f"{digest.hex_digest(name)[:_KEY_DIGITS]}.{captured_ns}{mark and '.' + mark}"
 
 
+def mark_in(key: str) -> str:
+    """Return the mark in which a key ends, "" where it has none."""
+    return key.partition(".")[2].partition(".")[2]
+
+
 def add(directory: str, outcome: str, *keys: str) -> None:
     """Append an entry of `outcome` for each of `keys`, or one without a key. Raises OSError."""
     letter = LETTERS[outcome]

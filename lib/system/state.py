@@ -1,4 +1,4 @@
-"""Share state about the service and the flusher between processes, in one small JSON file."""
+"""Share state about services and the flusher between processes, in one small JSON file."""
 
 import os
 
@@ -18,6 +18,8 @@ LOCK_TIMEOUT = 1.0
 # More than this is no state of ours, and would be parsed by everyone who looks.
 MAX_BYTES = 1 << 20
 DAMAGE = "damage"
+# How many keys a group has: the ones that were not changed for longest are forgotten.
+MAX_KEYS = 40
 
 
 class StateFile:
@@ -64,6 +66,18 @@ class StateFile:
         `timeout` (seconds) bounds the wait for the lock. Returns the section as stored.
         Raises OSError, TimeoutError included.
         """
+        section: State = {}
+
+        def within(state: State) -> None:
+            section.update(_section(state, name))
+            change(section)
+            state[name] = section
+
+        self.rewrite(within, timeout)
+        return section
+
+    def rewrite(self, change: "Callable[[State], None]", timeout: float = LOCK_TIMEOUT) -> None:
+        """Call `change` with all of the state, as `update` does with a section."""
         files.make_private_directory(os.path.dirname(self.path))
         lock = self._make_lock(self._lock_path)
         if not lock.acquire(timeout):
@@ -71,13 +85,10 @@ class StateFile:
         try:
             self._seen = None
             state = dict(self.read())
-            section = _section(state, name)
-            change(section)
-            state[name] = section
+            change(state)
             if self.damages:
                 state[DAMAGE] = {"count": self.damages}
             self._store(json_codec.dumps(state).encode())
-            return section
         finally:
             lock.release()
 
@@ -99,6 +110,42 @@ class StateFile:
         """Count a damaged file, once for as long as it stays the same."""
         self.damages += not self.damaged
         self._state, self._seen, self.damaged = {}, seen, True
+
+
+class Part:
+    """The sections that a state file has for one key of a group, to be used as the file is."""
+
+    def __init__(self, file: StateFile, group: str, key: str) -> None:
+        self._file = file
+        self._group = group
+        self._key = key
+
+    @property
+    def damages(self) -> int:
+        """How often the file was damaged."""
+        return self._file.damages
+
+    def section(self, name: str) -> State:
+        """Copy one section, as `StateFile.section` does."""
+        return _section(_section(self._file.section(self._group), self._key), name)
+
+    def update(
+        self, name: str, change: "Callable[[State], None]", timeout: float = LOCK_TIMEOUT
+    ) -> State:
+        """Change one section, as `StateFile.update` does."""
+        section: State = {}
+
+        def within(group: State) -> None:
+            sections = _section(group, self._key)
+            section.update(_section(sections, name))
+            change(section)
+            group.pop(self._key, None)  # so that the ones that were changed last stand last
+            group[self._key] = {**sections, name: section}
+            for key in list(group)[:-MAX_KEYS]:
+                del group[key]
+
+        self._file.update(self._group, within, timeout)
+        return section
 
 
 def _section(state: State, name: str) -> State:

@@ -5,7 +5,7 @@ from _thread import allocate_lock
 
 from lib.system.clock import seconds
 from lib.system.lock import patient_lock
-from lib.system.state import LOCK_TIMEOUT, State, StateFile
+from lib.system.state import LOCK_TIMEOUT, Part, State, StateFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class SharedStorage(Storage):
     """State in one section of a file, shared by all processes.
 
     Args:
-        file: a path, which may begin with "~", or a `StateFile` that several storages share.
+        file: a path, which may begin with "~", or a `StateFile` or part of one that several
+            storages share.
         section: "breaker" or "health", after who uses it.
         lock_timeout: seconds, or a timedelta, to wait at most until a change is let in; the event
             loop waits too.
@@ -70,11 +71,11 @@ class SharedStorage(Storage):
 
     def __init__(
         self,
-        file: "str | os.PathLike[str] | StateFile",
+        file: "str | os.PathLike[str] | StateFile | Part",
         section: str = "breaker",
         lock_timeout: "float | timedelta" = LOCK_TIMEOUT,
     ) -> None:
-        if not isinstance(file, StateFile):
+        if not isinstance(file, (StateFile, Part)):
             file = StateFile(os.path.expanduser(os.fspath(file)), patient_lock)
         self._file = file
         self._section = section

@@ -10,11 +10,19 @@ from lib.spool import outbox
 
 
 def balance(directory: Path) -> Facts:
-    """The status of a spool whose books must add up exactly."""
+    """The status of a spool whose books must add up exactly, also by destination."""
     found = gather(str(directory))
     dropped = sum(found["dropped"].values())
     parts = found["delivered"], found["pending"], found["quarantined"], dropped
     assert found["captured"] == sum(parts), f"{found['captured']} captured, {parts} accounted for"
+    books = found["books"].values()
+    for book in books:
+        kept = book["delivered"] + book["pending"] + book["quarantined"]
+        assert book["captured"] == kept + sum(book["dropped"].values()), found["books"]
+    for name in ("captured", "delivered", "pending", "quarantined"):
+        assert found[name] == sum(book[name] for book in books), (name, found["books"])
+    for cause, count in found["dropped"].items():
+        assert count == sum(book["dropped"].get(cause, 0) for book in books), cause
     return found
 
 

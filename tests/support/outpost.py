@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.capture.payload import capture
+from lib.delivery.service_state import EARLIER, state_of, urls
 from lib.flusher.process import Flusher
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
@@ -24,8 +25,18 @@ class Outpost:
         self.environ = {"HOME": "/nowhere", **url, **environ}
         self._captured = 0
 
-    def write(self, path: str, code: str, before: str | None = None, **changes: Any) -> str:
-        """Commit the event of a Write; the name of its file."""
+    def write(
+        self,
+        path: str,
+        code: str,
+        before: str | None = None,
+        service_url: str | None = None,
+        **changes: Any,
+    ) -> str:
+        """Commit the event of a Write; the name of its file.
+
+        `service_url`: what was decided at its capture; None: nothing, as by earlier versions.
+        """
         self._captured += 1
         data = {**write_payload(path, code, f"use-{self._captured}", before), **changes}
         # Later than any test, earlier than the oldest that is dropped.
@@ -33,8 +44,10 @@ class Outpost:
 
         captured_ns = time.time_ns() - 3600 * 10**9 + self._captured * 10**6
         event = capture(data, captured_ns)
+        if service_url is not None:
+            event["service_url"] = service_url
         assert inbox.commit(str(self.directory), event, captured_ns)
-        return inbox.file_name(str(event["event_id"]))
+        return inbox.name_of(event)
 
     def story(self, length: int = 6) -> list[str]:
         """Commit a file that is made and changed, and others that apply and mark it."""
@@ -71,8 +84,15 @@ class Outpost:
     def quarantined(self) -> list[str]:
         return outbox.quarantined_names(str(self.directory))
 
-    def section(self, name: str) -> dict[str, Any]:
-        return state.StateFile(f"{self.directory}/{state.FILE_NAME}").section(name)
+    def section(self, name: str, url: str = "") -> dict[str, Any]:
+        """What is kept of the service at `url`, else of the outpost's, else of the only one."""
+        file = state.StateFile(f"{self.directory}/{state.FILE_NAME}")
+        if name not in EARLIER:
+            return file.section(name)
+        known = urls(file)
+        own = self.server.url if self.server else ""
+        found = url or (own if own in known or not known else known[-1])
+        return state_of(file, found).section(name)
 
     def ledger(self) -> History:
         return History(f"{self.directory}/{FILE_NAME}")

@@ -3,7 +3,7 @@
 import os
 import time
 
-from lib.commands import facts
+from lib.commands import destinations, facts
 from lib.commands.doctor_checks.finding import (
     INSTALL,
     OK,
@@ -28,6 +28,8 @@ STUCK_SECONDS = 120.0
 STALE_SECONDS = 600.0
 LONG_SECONDS = 86_400.0
 AHEAD_SECONDS = 60.0
+# The worst first.
+LEVELS = (SERIOUS, WARNING, UNKNOWN, OK)
 SYNC = "pattern-tracker sync"
 _MISSING = (
     "import importlib.util as u, sys; "
@@ -64,7 +66,9 @@ def packages(site: Site) -> Finding:
 
 def _is_wanted(site: Site) -> bool:
     """Check whether there is a service, which needs the packages; the ledger does not."""
-    return bool(site.settings.service_url or (site.status and site.status["service"]["url"]))
+    status = site.status
+    wanted = status and (status["service"]["url"] or destinations.waited_for(status["books"]))
+    return bool(site.settings.service_url or wanted)
 
 
 def flusher(site: Site) -> Finding:
@@ -81,7 +85,8 @@ def flusher(site: Site) -> Finding:
     if run["last_error"]:
         return Finding(WARNING, text, f"{SYNC}, or see {site.directory}/flusher.log")
     if waited > STALE_SECONDS and idle > STALE_SECONDS:
-        level = WARNING if site.facts["service"]["problem"] else SERIOUS
+        known = [site.facts["service"], *site.facts["services"].values()]
+        level = WARNING if any(service["problem"] for service in known) else SERIOUS
         return Finding(level, f"{pending} waited for {age(waited)} without a run", SYNC)
     return Finding(OK, f"{text}, {pending} waiting")
 
@@ -110,9 +115,22 @@ def _holder(path: str) -> str:
 
 
 def service(site: Site) -> Finding:
-    """Check that the service is approved, answers, and accepts events."""
+    """Check that each service that events wait for, or are for, is approved, answers and accepts.
+
+    Tells of the worst first.
+    """
+    own = site.settings.service_url.rstrip("/")
+    waited = destinations.waited_for(site.status["books"]) if site.status else []
+    told = [_service(site, url) for url in dict.fromkeys([own, *waited])]
+    told.sort(key=lambda finding: LEVELS.index(finding.level))
+    worst = told[0]
+    text = "; ".join(finding.text for finding in told if finding.level == worst.level)
+    return worst._replace(text=text)
+
+
+def _service(site: Site, url: str) -> Finding:
     try:
-        destination = Approvals(kept(SUFFIX, site.bundle)).destination(site.settings.service_url)
+        destination = Approvals(kept(SUFFIX, site.bundle)).destination(url)
         if destination:
             destination.bearer()
     except Refused as refused:
@@ -120,7 +138,8 @@ def service(site: Site) -> Finding:
         return Finding(SERIOUS, str(refused), fix or "name another, or correct it")
     if destination is None:
         return Finding(OK, NO_SERVICE)
-    problem = (site.status and site.status["service"]["problem"]) or ""
+    services = site.status["services"] if site.status else {}
+    problem = (destination.url in services and services[destination.url]["problem"]) or ""
     if "not allowed" in problem:
         fix = f"pattern-tracker trust {destination.url} --token-file FILE"
         return Finding(SERIOUS, f"{destination.url} does not let us in: {problem}", fix)
