@@ -10,6 +10,7 @@ import pytest
 from lib.commands import facts
 from lib.delivery import backoff
 from lib.delivery.circuit import CLOSED
+from lib.delivery.service_state import state_of
 from lib.flusher.process import Flusher
 from lib.spool import wake
 from lib.system import state
@@ -21,7 +22,8 @@ from tests.support.service_double import Fault, ServiceDouble
 
 def change(outpost: Outpost, **changes: Any) -> None:
     """Change what is stored about delivery, as time would."""
-    stored = state.StateFile(f"{outpost.directory}/{state.FILE_NAME}")
+    file = state.StateFile(f"{outpost.directory}/{state.FILE_NAME}")
+    stored = state_of(file, outpost.environ["INTELLIGENCE_SERVICE_URL"])
     stored.update("delivery", lambda section: section.update(changes))
 
 

@@ -87,7 +87,7 @@ class Dispatch:
         self._engine = Engine(url, memory, self._is_batched(), failures)
         self._sender: Sender | None = None
         self._steps: Steps | None = None
-        self._stopped = False
+        self._stopped = self._halted = False
         self._queue: list[Parcel] = []
         self._queued_bytes = 0
 
@@ -128,7 +128,7 @@ class Dispatch:
 
         `complete`: all that was there was looked at.
         """
-        if self.open:
+        if self.open or self._halted:
             return float("inf") if complete else 0.0
         state = self._backoff.state
         paused = self._backoff.phase == RECOVERING and "verdict" not in state
@@ -187,6 +187,7 @@ class Dispatch:
 
     def halt(self) -> None:
         """Send no further request; the answer to one under way still counts."""
+        self._halted = self.open
         self.open = False
 
     def _begin(self, steps: Steps) -> None:

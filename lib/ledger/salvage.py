@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 
-from lib.ledger import schema, unreadable
+from lib.ledger import beginning, schema, unreadable
 from lib.ledger.connecting import connect, lazily
 from lib.ledger.counters import add_to_counter
 from lib.ledger.opening import refuse_links
@@ -126,7 +126,7 @@ def _save(path: str, made: str, directory: str) -> tuple[int, bool]:
         schema.prepare(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         deadline = time.monotonic() + SECONDS
-        source_path = unreadable.with_beginning(path, made, time.monotonic() + SECONDS / 4)
+        source_path = beginning.with_beginning(path, made, time.monotonic() + SECONDS / 4)
         target.execute("BEGIN IMMEDIATE")
         with closing(lazily(source_path)) as source:
             broken = unreadable.copy(source, target, deadline)
