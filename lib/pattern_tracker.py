@@ -21,7 +21,6 @@ from lib.privacy.excluded import is_private
 from lib.resilience.client import ResilientAPIClient
 from lib.system import logger
 from lib.system.digest import hex_digest
-from lib.system.places import here, real
 from lib.system.settings import Settings
 
 Context = dict[str, Any]
@@ -56,7 +55,7 @@ class PatternTracker:
         self.enabled = enable_tracking and settings.enabled
         self._keep_content = settings.keep_content
         self._keep_prompts = settings.keep_prompts
-        self._config_dir = real(settings.config_dir)
+        self._config_dir = settings.config_dir
         self.api_client = api_client or ResilientAPIClient(base_url)
         self.base_url = self.api_client.base_url
         # Calls of this process, apart from those of any other.
@@ -151,8 +150,7 @@ class PatternTracker:
             parents = list(parent_pattern_ids)
             given = context if isinstance(context, dict) else {}
             known = {k: v for k, v in given.items() if isinstance(v, str)}
-            path = known.get("file_path", "")
-            if path and is_private(path, real(os.path.join(here(), path)), self._config_dir):
+            if is_private(known.get("file_path", ""), self._config_dir):
                 return _untracked("by its name, the file holds secrets, or is Claude Code's own")
             content = _content(code, known)
             pattern_id = subject or content.pattern_id

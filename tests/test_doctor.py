@@ -15,7 +15,8 @@ import pytest
 from lib.commands.destinations import Service
 from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
 from lib.commands.doctor_checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source
-from lib.commands.facts import Facts, age
+from lib.commands.facts import Facts
+from lib.commands.when import age
 from lib.ledger.schema import VERSION
 from lib.registration.hook_command import SCRIPTS
 from lib.registration.hook_groups import MATCHERS
@@ -317,7 +318,7 @@ STATUS: Facts = {
     "service": {"url": None, "problem": None, "last_delivery": None, "next_attempt_in": 0.0,
                 "backlog": None},
     "flusher": {"running": False, "last_run": None, "last_error": None, "last_delivery": None},
-    "environment": {"state": "ready"}, "interpreter": {}, "health": {},
+    "environment": {"state": "ready"}, "interpreter": {}, "mounts": {}, "health": {},
     "circuit_breaker": {"state": "closed", "available_in": 0.0},
     "cache_dir": "", "command": "", "ledgers_put_aside": 0, "warnings": [],
     "services": {}, "books": {},

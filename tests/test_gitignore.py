@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,32 @@ FILES = {
 def test_it_is_what_git_says(repository: Repository, name: str) -> None:
     repository.write({"": FILES[name]})
     assert repository.by_us(PATHS) == repository.by_git(PATHS)
+
+
+@pytest.fixture
+def in_any_case(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    """The same, where git is told that the disk does not mind the case, and we find it so."""
+    monkeypatch.setattr("lib.privacy.ignore.is_folded", lambda *path: True)
+    repository.git("config", "core.ignoreCase", "true")
+    yield repository
+    repository.git("config", "core.ignoreCase", "false")
+
+
+@needs_git
+@pytest.mark.parametrize("name", FILES)
+def test_it_is_what_git_says_in_any_case(in_any_case: Repository, name: str) -> None:
+    in_any_case.write({"": FILES[name]})
+    paths = list(dict.fromkeys([*PATHS, *map(str.swapcase, PATHS)]))
+    assert in_any_case.by_us(paths) == in_any_case.by_git(paths)
+
+
+@needs_git
+def test_every_class_and_range_in_any_case(in_any_case: Repository) -> None:
+    paths = [f"x{chr(number)}" for number in range(1, 128) if number != ord("/")]
+    names = ("alnum", "alpha", "digit", "lower", "punct", "upper", "xdigit")
+    for inside in [*(f"[:{name}:]" for name in names), "A-z", "!a-c", "B-D", "!X-b", "Z-a"]:
+        in_any_case.write({"": f"x[{inside}]\n".encode()})
+        assert in_any_case.by_us(paths) == in_any_case.by_git(paths), inside
 
 
 @needs_git

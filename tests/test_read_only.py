@@ -22,7 +22,7 @@ STATES = {
     "read-only": (
         "mount -t tmpfs -o mode=700 none {0}; cp {1}/* {0}; {2} mount -o remount,ro {0}",
         "the disk is read-only",
-        "mount it writable",
+        "mount it for writing",
     ),
 }
 # What a process leaves that died while it had the ledger open.

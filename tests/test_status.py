@@ -90,6 +90,7 @@ def test_the_worst_of_it_fits_one_screen(
         "pending": 345, "oldest_pending": now, "quarantined": 7,
         "dropped": dict.fromkeys(("expired", "overflow", "discarded", "removed"), 1000),
         "skipped": dict.fromkeys(("duplicate", "failed", "unreadable", "secret"), 1000),
+        "mounts": {},
         "interpreter": {
             "was": "/usr/bin/python3.11", "fault": "is gone", "is": "/usr/bin/python3",
             "since": now, "state": "failed", "reason": "settings.json is read-only\x1b[31m",

@@ -52,6 +52,14 @@ def _count(directory: str, outcome: str, key: str) -> None:
     try:
         tally.add(directory, outcome, key)
     except OSError:  # the disk is full: what is in the spool goes on all the same
+        if not key:
+            _count_elsewhere(directory, outcome)
+
+
+def _count_elsewhere(directory: str, outcome: str) -> None:
+    try:
+        tally.add_elsewhere(directory, outcome)
+    except OSError:
         pass
 
 

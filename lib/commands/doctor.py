@@ -14,6 +14,7 @@ from lib.commands.doctor_checks import (
     hook_entries,
     kept_data,
     needs,
+    obstructions,
     reachability,
     recorded_files,
 )
@@ -38,6 +39,7 @@ CHECKS: dict[str, Callable[[Site], Finding]] = {
     "clock": reachability.clock,
     "capture": reachability.capture,
     "ignored": exclusions.rules,
+    "mounts": obstructions.mounts,
     "packages": reachability.packages,
     "flusher": reachability.flusher,
     "service": reachability.service,

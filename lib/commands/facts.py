@@ -1,17 +1,17 @@
 """Gather the state of a spool, and word what both `status` and `doctor` print of it."""
 
 import os
-import time
 from collections.abc import Iterable
 from contextlib import closing
-from math import isnan
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from lib.commands import destinations
 from lib.commands.destinations import Book, Circuit, Known, Service
 from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.setup import link
+from lib.commands.when import age, ago, since
 from lib.flusher import mending, plugin_environment
+from lib.flusher.obstacles import SECTION as MOUNTS
 from lib.ledger.history import History
 from lib.ledger.recording import KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED
@@ -27,7 +27,7 @@ from lib.system.timestamps import timestamp
 # What can become of a captured event that is neither delivered nor waiting.
 DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)
 # The causes that are nobody's wish.
-LOSSES = ("expired", "overflow", "failed", "removed")
+LOSSES = ("expired", "overflow", "failed", "removed", "unclear")
 NEVER = "never observed"
 NO_SERVICE = "none: the embedded ledger only"
 
@@ -84,6 +84,7 @@ class Facts(TypedDict):
     books: dict[str, Book]
     environment: Environment
     interpreter: Interpreter
+    mounts: dict[str, dict[str, Any]]
     flusher: Flusher
     warnings: list[str]
 
@@ -127,6 +128,7 @@ def gather(directory: str) -> Facts:
         "books": books,
         "environment": _environment(state),
         "interpreter": cast(Interpreter, state.section(mending.SECTION)),
+        "mounts": state.section(MOUNTS),
         "flusher": {
             "running": _is_running(directory),
             "last_run": run.get("last_run"),
@@ -215,34 +217,12 @@ def flusher(known: Flusher, now: float) -> str:
     return f"last run {ago(known['last_run'], now)}" if known["last_run"] else NEVER
 
 
-def age(seconds: float) -> str:
-    """Return a length of time for people: "42 s", "5 min", "3 h", "2 days"."""
-    seconds = max(0.0, seconds)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 2 * 86_400:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86_400:.0f} days"
-
-
-def since(timestamp: object, now: float | None = None) -> float:
-    """Return seconds since an ISO 8601 time, negative if in the future; NaN if it is none."""
-    from datetime import datetime, timezone
-
-    try:
-        found = datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
-    except ValueError:
-        return float("nan")
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=timezone.utc)
-    return (time.time() if now is None else now) - found.timestamp()
-
-
-def ago(timestamp: str | None, now: float) -> str:
-    """How long ago a time of ours was; one from the future is said to be that."""
-    seconds = since(timestamp, now)
-    if isnan(seconds):
-        return str(timestamp)
-    return f"{age(-seconds)} ahead of the clock" if seconds < -1 else f"{age(seconds)} ago"
+def obstacles(known: dict[str, dict[str, Any]], now: float) -> list[str]:
+    """Word which mounts or files events wait for, and since when."""
+    lines = []
+    for place, told in known.items():
+        count = told.get("events", 0)
+        waiting = f": {count} event{'s' * (count != 1)} wait{'s' * (count == 1)}" if count else ""
+        noticed = ago(told.get("since"), now)
+        lines.append(f"{place}: {str(told.get('why')).lower()}, noticed {noticed}{waiting}")
+    return lines

@@ -6,7 +6,7 @@ import shlex
 import time
 from contextlib import closing
 
-from lib.commands import facts
+from lib.commands import facts, when
 from lib.commands.common import print_json, repository, spool_directory
 from lib.commands.facts import Facts
 from lib.commands.reading import has_ledger, read_ledger
@@ -61,7 +61,7 @@ def _recorded(project: Project, known: Facts) -> list[Cell]:
         first = "nothing yet: it begins with Claude's first edit"
         return [("no file of it was recorded yet" if known["last_capture"] else first, "")]
     today = _many(sum(session.edits for session in project.sessions), "edit")
-    ago = facts.ago(project.last_change, time.time())
+    ago = when.ago(project.last_change, time.time())
     return [
         (f"{_many(project.files, 'file')} tracked, {today} today", ""),
         (f"{relative(project.last_file)} changed {ago}", ""),

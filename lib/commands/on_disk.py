@@ -4,7 +4,7 @@ from lib.capture.event import Content
 from lib.capture.named_file import Refused, read
 from lib.ledger.earlier_identity import earlier_id
 from lib.ledger.history import History
-from lib.system.places import is_gone
+from lib.system.places import is_away
 
 SAME, DIFFERS, GONE, UNREAD = "same", "differs", "gone", "unread"
 
@@ -14,8 +14,11 @@ def state(history: History, path: str) -> str:
 
     UNREAD: it cannot be compared. Raises sqlite3.Error.
     """
-    if is_gone(path):
+    away = is_away(path)
+    if away is None:
         return GONE
+    if away:
+        return UNREAD
     recorded = history.head(path)
     language, pattern_type = history.words_of(recorded)
     if not path.startswith("/") or not recorded or pattern_type == "oversize":

@@ -15,6 +15,7 @@ L = TypeVar("L", bound=Ledger)
 _PATIENCE, _INTERVAL = 1.0, 0.2
 _CONVERTING = "pattern-tracker: converting the ledger for this version"
 _told: set[str] = set()
+ELSEWHERE = "name a directory of your own on another disk by PATTERN_CACHE_DIR"
 
 
 def has_ledger(directory: str) -> bool:
@@ -63,8 +64,9 @@ def remedy(error: OSError, directory: str) -> tuple[str, str]:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full", "make room on that disk"
     if error.errno == errno.EROFS:
-        return "the disk is read-only", "mount it writable, or set PATTERN_CACHE_DIR elsewhere"
-    return f"{error.strerror}", f"chmod u+w {directory}"
+        return "the disk is read-only", f"mount it for writing, or {ELSEWHERE}"
+    is_denied = error.errno == errno.EACCES and not os.access(directory, os.W_OK)
+    return f"{error.strerror}", f"chmod u+w {directory}" if is_denied else ELSEWHERE
 
 
 class _Conversion:

@@ -6,9 +6,10 @@ import time
 from lib.commands import facts
 from lib.commands.common import print_json, spool_directory
 from lib.commands.destinations import Circuit
-from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts, age, ago, since
+from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts
 from lib.commands.setup import link
 from lib.commands.terminal import Cell, print_rows, shortened
+from lib.commands.when import age, ago, since
 from lib.delivery.circuit import CLOSED
 from lib.flusher.plugin_environment import FAILED
 
@@ -21,6 +22,7 @@ WORDS = {
     "overflow": "too much waited",
     "discarded": "by command",
     "removed": "by hand",
+    "unclear": "a .patternignore cannot be applied",
     "unchanged": "changed nothing",
     "known": "recorded before",
     "duplicate": "seen twice",
@@ -58,6 +60,7 @@ def show(found: Facts) -> None:
         ("captured", _plain(facts.counted(found["captured"], found["last_capture"], now))),
         ("delivered", _plain(facts.counted(found["delivered"], last_run["last_delivery"], now))),
         ("waiting", _waiting(found, now)),
+        *(("for", (shortened(line), BAD)) for line in facts.obstacles(found["mounts"], now)),
         ("dropped", _causes(found["dropped"])),
         ("not captured", _causes(found["skipped"])),
         ("quarantine", _quarantine(found["quarantined"])),

@@ -1,25 +1,35 @@
 """Read and validate spooled events, redact their secrets, and reject those of excluded files."""
 
 import os
+import time
 
 from lib.capture import shell
 from lib.capture.identity import is_valid_id
+from lib.flusher.obstacles import Obstacle
 from lib.ledger import earlier_identity
 from lib.privacy import user_rules
-from lib.privacy.excluded import is_private
-from lib.privacy.ignore import Ignores
+from lib.privacy.excluded import Judge, Verdict
 from lib.privacy.redaction import redact, redact_event
 from lib.spool import outbox
 from lib.spool.spooled import Event
-from lib.system import files, json_codec
+from lib.system import files, json_codec, mounts
+from lib.system.aside import Away, near, shared
 from lib.system.logs import log
-from lib.system.places import here, real
+from lib.system.places import here
 from lib.system.private_file import Refused, bounded, open_regular
 from lib.system.settings import Settings
 
+# So long an event waits for the mount of its file, unless PATTERN_CACHE_MAX_AGE_DAYS is less than
+# twice that: then for half of it.
+PATIENCE_DAYS = 3.0
+
 
 class Ignored(Exception):
-    """The event's file is excluded from tracking."""
+    """The event's file is excluded from tracking; the text is the tally's word for it."""
+
+
+class Held(Exception):
+    """The disk does not tell whether the event's file is excluded; the text says why."""
 
 
 class Intake:
@@ -33,32 +43,37 @@ class Intake:
         self._directory = directory
         self._notes_earlier = notes_earlier
         self._rules = user_rules.load()
-        self._ignores = Ignores()
-        self._config_dir = real(Settings(os.environ).config_dir)
-        # Where working directories lead: there are few.
-        self._places: dict[str, str] = {}
+        self._judge = Judge(near)
+        settings = Settings(os.environ)
+        self._own = settings.config_dir and os.path.realpath(settings.config_dir)
+        self.patience_days = min(PATIENCE_DAYS, settings.max_age_days / 2)
+        # By the mount or file that events wait for.
+        self.obstacles: dict[str, Obstacle] = {}
+        mounts.rely_on(os.path.realpath(directory))
+        shared.renew()
 
     def read(self, name: str, recorded: bool = False) -> Event:
         """Read the event in file `name`, and redact it.
 
         A call of the shell is none yet, and is read as it is.
-        Raises as `outbox.read` does, Unusable, and for one that is not yet `recorded` Ignored.
+        Raises as `outbox.read` does, Unusable; for one that is not yet `recorded` Ignored, Held.
         """
         event = outbox.read(self._directory, name)
         if event["event_type"] == shell.EVENT_TYPE:
             return event
         if not is_valid_id(event.get("pattern_id")):
             raise outbox.Damaged("pattern_id is not a pattern id")
-        leads = {} if recorded else _leads(event)
-        if self._is_excluded(event, leads):
-            raise Ignored(name)
-        is_link = _follow(event, leads)
+        is_link = not recorded and self._follow(event)
         if self._notes_earlier and not recorded:
             earlier_identity.note(event)
         clean = self.clean(event)
         if clean is not event or is_link:
             self._rewrite(name, clean)
         return clean
+
+    def is_patient(self, captured_ns: int) -> bool:
+        """Check whether an event of that time may wait for the disk to answer still."""
+        return time.time_ns() - captured_ns < self.patience_days * 86_400e9
 
     def quarantine(self, name: str, reason: str) -> None:
         """Redact file `name`, and move it into quarantine."""
@@ -72,25 +87,48 @@ class Intake:
         """Redact `event`. Raises Unusable."""
         return redact_event(event, self._rules)
 
-    def is_ignored(self, event: Event) -> bool:
-        """Check whether the file of `event` is excluded, by its own name or that of a link to it.
+    def judge(self, event: Event) -> str:
+        """Decide about the file of `event`, by its own name or that of a link to it: see `Judge`.
 
-        A .patternignore excludes it, or it is private.
+        Returns its real path, "" for none. Raises Ignored, Held.
         """
-        return self._is_excluded(event, _leads(event))
+        verdict = self._verdict(event)
+        if verdict["excluded"]:
+            raise Ignored("unclear" if verdict["unclear"] else "ignored")
+        return verdict["path"]
 
-    def _is_excluded(self, event: Event, leads: dict[str, str]) -> bool:
-        cwd = _cwd(event)
-        if cwd not in self._places:
-            self._places[cwd] = real(cwd)
-        seen = [(name, cwd) for name in leads]
-        seen += [(place, self._places[cwd]) for place in leads.values()]
-        found = any(is_private(*lead, self._config_dir) for lead in leads.items()) or any(
-            self._ignores.excludes(*place) for place in dict.fromkeys(seen)
-        )
-        while self._ignores.problems:
-            log(self._directory, self._ignores.problems.pop())
+    def _follow(self, event: Event) -> bool:
+        """Give the event's file its real path; return whether that is another."""
+        path = self.judge(event)
+        data = event["event_data"]
+        named = data.get("file_path")
+        if not isinstance(named, str) or named == path:
+            return False
+        data["file_path"] = path
+        return True
+
+    def _verdict(self, event: Event) -> Verdict:
+        cwd = event.get("cwd")
+        cwd = cwd if isinstance(cwd, str) else ""
+        names = [event["event_data"].get("file_path"), event.get("named")]
+        named = [name for name in names if isinstance(name, str)]
+        try:
+            found: Verdict = shared.ask(self._judge, "judge", named, cwd, here(), self._own)
+        except Away as away:
+            raise self._held(away.mount, away.why, True) from None
+        except OSError as error:
+            path = str(error.filename)
+            mount = mounts.of(path)
+            place = path if mounts.is_near(path) else mount
+            raise self._held(place, str(error.strerror), place == mount) from None
+        for problem in found["problems"]:
+            log(self._directory, problem)
         return found
+
+    def _held(self, place: str, why: str, is_mount: bool) -> Held:
+        known = self.obstacles.get(place, Obstacle(why, is_mount, 0))
+        self.obstacles[place] = known._replace(events=known.events + 1)
+        return Held(f"{place} {why}")
 
     def _rewrite(self, name: str, clean: Event) -> None:
         path = f"{self._directory}/{name}"
@@ -116,24 +154,3 @@ class Intake:
         if names:
             data = clean.replace("\n", "\\n").encode("utf-8", "surrogateescape")
             files.replace(path, data, sync=True, mtime_ns=captured_ns)
-
-
-def _cwd(event: Event) -> str:
-    cwd = event.get("cwd")
-    return cwd if isinstance(cwd, str) else ""
-
-
-def _leads(event: Event) -> dict[str, str]:
-    """Find where the names of the event's file lead."""
-    names = [event["event_data"].get("file_path"), event.get("named")]
-    named = [name for name in names if name and isinstance(name, str)]
-    return {name: real(os.path.join(here(), _cwd(event), name)) for name in named}
-
-
-def _follow(event: Event, leads: dict[str, str]) -> bool:
-    """Resolve the links in the path of the event's file; return whether that changed it."""
-    named = event["event_data"].get("file_path")
-    if not isinstance(named, str) or not named.startswith("/") or leads.get(named, named) == named:
-        return False
-    event["event_data"]["file_path"] = leads[named]
-    return True

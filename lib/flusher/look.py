@@ -1,4 +1,4 @@
-"""Find the files of a project that changed in a given time, where the client did not tell.
+"""Look at a project's files: which changed in a given time, and what they hold now.
 
 Known files are asked for their dates. New ones are looked for in directories that changed. Bounded
 in number and in processor time, and no link is followed.
@@ -7,12 +7,15 @@ in number and in processor time, and no link is followed.
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from lib.capture.languages import is_known
+from lib.capture.named_file import Refused, read
 from lib.capture.secret_names import holds_secrets
 from lib.privacy.ignore import Ignores
+from lib.system.aside import Away, Touch, near, shared
+from lib.system.places import Places
 
 MOST_KNOWN = 50_000
 MOST_NEW = 2_000
@@ -41,31 +44,106 @@ class Found(NamedTuple):
     during: bool
 
 
-def look(root: str, known: Iterable[str], window: Window) -> list[Found]:
-    """List the files below `root` that changed in `window`: of the `known` ones, and new ones."""
-    return list(_Look(root, window).run(known))
+class Eyes:
+    """Looks at files. Calls `touch` as `Places` does, and raises what it does; or OSError."""
+
+    def __init__(self, touch: Touch) -> None:
+        self._touch = touch
+        self._disk = Places(touch)
+
+    def project(self, directory: str) -> str:
+        """Return the nearest directory at or above `directory` that holds a .git, else that."""
+        above = directory = self._disk.real(directory)
+        while above != os.path.dirname(above) and "\0" not in above:
+            if self._disk.exists(f"{above}/.git"):
+                return above
+            above = os.path.dirname(above)
+        return directory
+
+    def changed(self, root: str, known: list[str], *window: int) -> list[tuple[str, bool, bool]]:
+        """List the files below `root` that changed in the `Window`: `known` ones, and new ones.
+
+        A tuple for each, as in `Found`.
+        """
+        self._touch(root)
+        return list(_Look(root, Window(*window), self._touch).run(known))
+
+    def seen(self, path: str, before_ns: int) -> tuple[int, str | None]:
+        """Return when a file was changed last, and its code unless that was `before_ns`."""
+        self._touch(path)
+        changed_ns = os.lstat(path).st_ctime_ns
+        return changed_ns, self.code(path) if changed_ns != before_ns else None
+
+    def code(self, path: str) -> str | None:
+        """Return the text of a file, None where it may not be captured."""
+        self._touch(path)
+        try:
+            return read(path)
+        except Refused:
+            return None
+
+
+_NEAR = Eyes(near)
+
+
+def project(directory: str) -> str:
+    """Find the project that a directory is in, "" where its disk does not answer."""
+    try:
+        return str(shared.ask(_NEAR, "project", directory))
+    except (OSError, Away):
+        return ""
+
+
+def changed(root: str, known: list[str], window: Window) -> list[Found]:
+    """List the files below `root` that changed in `window`; none where the disk does not answer."""
+    try:
+        return [Found(*one) for one in shared.ask(_NEAR, "changed", root, known, *window)]
+    except (OSError, Away):
+        return []
+
+
+def seen(path: str, before_ns: int) -> tuple[int, str | None]:
+    """Return as `Eyes.seen` does; `before_ns` and None where that cannot be told."""
+    try:
+        changed_ns, code = shared.ask(_NEAR, "seen", path, before_ns)
+    except (OSError, ValueError, Away):
+        return before_ns, None
+    return changed_ns, code
+
+
+def code_of(path: str) -> str | None:
+    """Return the text of a file, None where it cannot be had, or may not be captured."""
+    try:
+        found = shared.ask(_NEAR, "code", path)
+    except (OSError, ValueError, Away):
+        return None
+    return found if isinstance(found, str) else None
 
 
 class _Look:
-    def __init__(self, root: str, window: Window) -> None:
+    def __init__(self, root: str, window: Window, touch: Touch) -> None:
         self._root = root
         self._window = window
+        self._touch = touch
         self._deadline = time.process_time() + CPU_SECONDS
-        self._ignores = Ignores(GITIGNORE)
+        self._ignores = Ignores(touch, GITIGNORE)
         self._new = 0
 
-    def run(self, known: Iterable[str]) -> Iterator[Found]:
+    def run(self, known: list[str]) -> Iterator[Found]:
         seen: set[str] = set()
         directories = {self._root: None}
         for number, path in enumerate(known):
             if number >= MOST_KNOWN or (number % _STRIDE == 0 and self._is_late()):
                 return
             seen.add(path)
-            directories[os.path.dirname(path)] = None
+            directory = os.path.dirname(path)
+            if directory not in directories:
+                self._touch(directory)
+                directories[directory] = None
             found = self._known(path)
             if found:
                 yield found
-        for directory in directories:
+        for directory in list(directories):
             yield from self._new_in(directory, seen, directories, 0)
 
     def _is_late(self) -> bool:
@@ -98,6 +176,7 @@ class _Look:
         self, directory: str, seen: set[str], known: dict[str, None], depth: int
     ) -> Iterator[Found]:
         """Look for new files in a directory, if its list of names changed."""
+        self._touch(directory)
         try:
             if os.lstat(directory).st_mtime_ns < self._window.since_ns:
                 return

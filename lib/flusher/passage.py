@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from lib.delivery import wire
 from lib.delivery.parcels import Outcome, Parcel
-from lib.flusher.intake import Ignored, Intake
+from lib.flusher.intake import Held, Ignored, Intake
 from lib.flusher.sightings import Sightings
 from lib.flusher.unfolding import Unfolding
 from lib.ledger.rows import Taken
@@ -125,9 +125,14 @@ class Passage:
             pass
         except outbox.Busy:
             self.hold([name])
-        except Ignored:
-            self.accounts.drop("ignored", [file.key])
+        except Ignored as ignored:
+            self.accounts.drop(str(ignored), [file.key])
             self._unlink([name])
+        except Held as held:
+            if self._intake.is_patient(file.captured_ns):
+                self.hold([name])
+            else:
+                self.refuse(name, f"{held}, for {self._intake.patience_days:g} days")
         except outbox.Damaged as damaged:
             self.refuse(name, str(damaged))
         return None

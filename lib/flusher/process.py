@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lib.delivery.approval import Approvals
 from lib.delivery.services import Services
-from lib.flusher import conversion, hook_image
+from lib.flusher import conversion, hook_image, obstacles
 from lib.flusher.drain import Drain
 from lib.flusher.intake import Intake
 from lib.flusher.marker_files import write_marker_files
@@ -24,6 +24,7 @@ from lib.ledger import salvage
 from lib.ledger.store import Ledger
 from lib.spool import inbox, outbox, wake
 from lib.system import bundle, files, origins, own_directory, packages
+from lib.system.aside import PATIENCE_SECONDS, shared
 from lib.system.lock import Lock
 from lib.system.logs import log
 from lib.system.settings import Settings
@@ -84,7 +85,7 @@ class Flusher:
         directory: the spool.
         settings: what the environment asks for.
         approvals: which services may be used; None: those of this bundle.
-        progress: called with the numbers of events done and still waiting after each batch.
+        progress: as that of `Drain`.
         make_lock: makes the lock.
 
     `delivered` counts the events that this object acknowledged; `problem` is what services say.
@@ -136,7 +137,7 @@ class Flusher:
         """
         self._forced = True
         self._deadline = NEVER
-        if not self._hold(timeout, self._drain):
+        if not self._hold(timeout, self._drain_patiently):
             raise TimeoutError("another flusher is at work")
         while self._is_due() and self._hold(0.0, self._drain):
             pass
@@ -153,11 +154,9 @@ class Flusher:
             return False
         self._forget_mark()
         try:
-            running = wake.say_running(self.directory)
-            try:
+            running = os.fdopen(wake.say_running(self.directory), "rb", 0)
+            with running, obstacles.watched(self.state):
                 work()
-            finally:
-                os.close(running)
         finally:
             self._lock.release()
         return True
@@ -167,8 +166,9 @@ class Flusher:
         return not self._failed and not self._is_late() and self._has_news()
 
     def _has_news(self) -> bool:
-        """Check whether a file waits that this run has not dealt with."""
-        return any(name not in self._kept for name in outbox.names(self.directory))
+        """Check whether a file waits that this run has not dealt with, or can deal with now."""
+        names = outbox.names(self.directory)
+        return shared.has_news() or any(name not in self._kept for name in names)
 
     def _forget_mark(self) -> None:
         with suppress(FileNotFoundError):
@@ -181,13 +181,19 @@ class Flusher:
         self._drain()
         until = time.monotonic() + LINGER_SECONDS
         while not self._failed and not self._is_late():
-            if time.monotonic() >= until and self._resumes_at >= self._deadline:
+            is_over = self._resumes_at >= self._deadline and not shared.is_waiting()
+            if time.monotonic() >= until and is_over:
                 break
             time.sleep(POLL_SECONDS)
             self._sightings.look()
             if self._has_news() or time.monotonic() >= self._resumes_at:
                 self._drain()
                 until = time.monotonic() + LINGER_SECONDS
+
+    def _drain_patiently(self) -> None:
+        self._drain()
+        while not self._failed and shared.has_news(PATIENCE_SECONDS):
+            self._drain()
 
     def _drain(self) -> None:
         write_marker_files(self.directory)
@@ -209,9 +215,8 @@ class Flusher:
             self._failed = f"{type(error).__name__}: {error}"
             log(self.directory, self._failed)
             self._upkeep.keep_bounds()
-        now = timestamp(time.time_ns())
-        finished = {"last_run": now, "last_error": self._failed or None}
-        finished |= {"last_delivery": now} if self.delivered > before else {}
+        finished = {"last_run": timestamp(time.time_ns()), "last_error": self._failed or None}
+        finished |= {"last_delivery": finished["last_run"]} if self.delivered > before else {}
         self.state.update("flusher", lambda section: section.update(finished))
 
     def _drain_into(self, ledger: Ledger) -> None:
@@ -221,6 +226,7 @@ class Flusher:
         self._deliver_all(passage)
         self._upkeep.tidy(passage.accounts, ledger)
         self._sightings.sweep()
+        obstacles.note(self.state, intake.obstacles)
 
     def _deliver_all(self, passage: Passage) -> None:
         services = Services(

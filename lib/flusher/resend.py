@@ -16,7 +16,7 @@ from lib.delivery import wire
 from lib.delivery.approval import Refused
 from lib.delivery.parcels import Outcome, Parcel
 from lib.delivery.services import Services
-from lib.flusher.intake import Intake
+from lib.flusher.intake import Held, Ignored, Intake
 from lib.flusher.process import Flusher
 from lib.ledger import history
 from lib.ledger.filters import Filter
@@ -153,7 +153,11 @@ class Sendable:
     def _excludes(self, path: str) -> bool:
         """Check whether a file is excluded now; "" is not."""
         event = {"cwd": _above(path), "event_data": {"file_path": path}}
-        return bool(path) and self._intake.is_ignored(cast(Event, event))
+        try:
+            self._intake.judge(cast(Event, event))
+        except (Ignored, Held):
+            return bool(path)
+        return False
 
 
 def _finish(services: Services) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, cast
 
-from lib.capture.named_file import Refused, read
 from lib.capture.payload import Change, event_of
+from lib.flusher.look import seen
 from lib.ledger.revisions import OUTSIDE
 from lib.privacy import user_rules
 from lib.spool.spooled import Event
@@ -61,16 +61,12 @@ class Sightings:
 
     def _look(self, clean: Callable[[Event], Event]) -> None:
         for path, (before_ns, recorded) in self._watched.items():
-            try:
-                changed_ns = os.lstat(path).st_ctime_ns
-                code = read(path) if changed_ns != before_ns else None
-            except (OSError, ValueError, Refused):
-                continue
+            changed_ns, code = seen(path, before_ns)
             self._watched[path] = (changed_ns, recorded)
             if code is not None and hex_digest(code) != recorded:
                 made = clean(_outside(path, changed_ns, code))
-                seen = [*self._seen(path), {"changed_ns": changed_ns, "event": made}]
-                text = json_codec.dumps({"path": path, "seen": seen[-MOST:]})
+                kept = [*self._seen(path), {"changed_ns": changed_ns, "event": made}]
+                text = json_codec.dumps({"path": path, "seen": kept[-MOST:]})
                 files.replace(self._file(path), text.encode())
 
     def before(self, path: str, began_ns: int) -> Event | None:

@@ -9,13 +9,13 @@ from typing import Any, Protocol, cast
 
 from lib.capture import event
 from lib.capture.event import Content
-from lib.capture.named_file import Refused, read
+from lib.capture.named_file import Refused
 from lib.capture.payload import Change, context, event_of
-from lib.flusher.look import Found, Window, look
+from lib.flusher import look
+from lib.flusher.look import Found, Window
 from lib.flusher.sightings import Sightings
 from lib.ledger.revisions import OUTSIDE, SHELL
 from lib.spool.spooled import Event
-from lib.system.places import project_root
 
 TOOL = "Bash"
 
@@ -97,10 +97,10 @@ class Unfolding:
         cwd = self._payload.get("cwd")
         if self._data.get("looks") is not True or not isinstance(cwd, str) or cwd[:1] != "/":
             return
-        self.looked = root = project_root(cwd)
+        self.looked = root = look.project(cwd)
         since_ns = min(self._known.looked(root) or self._began_ns, self._began_ns)
         window = Window(since_ns, self._began_ns, self.ended_ns)
-        for found in look(root, self._known.files_below(root), window):
+        for found in look.changed(root, self._known.files_below(root), window):
             if found.path not in told and (made := self._found(found)) is not None:
                 yield made
 
@@ -109,10 +109,10 @@ class Unfolding:
         return self._deletion(found.path, actor) if found.gone else self._read(found.path, actor)
 
     def _read(self, path: str, actor: str) -> Event | None:
-        try:
-            change = Change(path, read(path), None, before_known=False)
-        except Refused:
+        code = look.code_of(path)
+        if code is None:
             return None
+        change = Change(path, code, None, before_known=False)
         made = self._event(change, actor)
         return None if made is None or self._known.holds(path, made) else made
 

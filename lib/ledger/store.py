@@ -80,7 +80,9 @@ class Ledger:
             yield self._db
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # A full disk has rolled it back already, and is the error to be told.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
         finally:
             if not durable:

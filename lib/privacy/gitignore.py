@@ -4,9 +4,11 @@ A pattern becomes a row of steps. Which of them a path has reached is a number w
 one pass over the path moves all at once, so that no pattern makes it go back.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
+
+from lib.privacy.character_classes import CLASSES
 
 _SLASH = 0x2F
 _ANY = frozenset(range(256))
@@ -16,27 +18,6 @@ _CONTROL = frozenset(range(0x20)) - {0x09} | {0x7F}
 _SPECIAL = frozenset(b"*?[\\")
 
 
-def _these(test: Callable[[str], bool]) -> frozenset[int]:
-    return frozenset(number for number in range(128) if test(chr(number)))
-
-
-_GRAPH = _these(lambda c: "!" <= c <= "~")
-_CLASSES = {
-    b"alnum": _these(str.isalnum),
-    b"alpha": _these(str.isalpha),
-    b"blank": frozenset(b" \t"),
-    b"cntrl": _these(lambda c: c < " " or c == "\x7f"),
-    b"digit": _these(str.isdigit),
-    b"graph": _GRAPH,
-    b"lower": _these(str.islower),
-    b"print": _GRAPH | {0x20},
-    b"punct": _GRAPH - _these(str.isalnum),
-    b"space": frozenset(b" \t\n\r"),
-    b"upper": _these(str.isupper),
-    b"xdigit": frozenset(b"0123456789abcdefABCDEF"),
-}
-
-
 class Useless(Exception):
     """The pattern is invalid, so that no path matches it; the text says why."""
 
@@ -44,7 +25,8 @@ class Useless(Exception):
 class Rule(NamedTuple):
     """A line of the file: what it matches, and what that means.
 
-    `steps` is None where `text` is no pattern but the name itself.
+    `steps` is None where `text` is no pattern but the name itself. `folds`: ASCII letters match in
+    either case, as git has it with core.ignoreCase.
     """
 
     text: bytes
@@ -52,12 +34,14 @@ class Rule(NamedTuple):
     excludes: bool
     is_name: bool
     for_directories: bool
+    folds: bool = False
 
     def matches(self, within: bytes, is_directory: bool) -> bool:
         """Check whether the rule matches the path `within` the directory of its file."""
         if self.for_directories and not is_directory:
             return False
         path = within.rpartition(b"/")[2] if self.is_name else within
+        path = path.lower() if self.folds else path
         if self.steps is None:
             return path == self.text
         return path.startswith(self.text) and self.steps.match(path[len(self.text) :])
@@ -71,7 +55,7 @@ class Fault(NamedTuple):
     reason: str
 
 
-def rules_in(data: bytes) -> tuple[list[Rule], list[Fault]]:
+def rules_in(data: bytes, folds: bool = False) -> tuple[list[Rule], list[Fault]]:
     """Return the rules of a file, in their order, and what is wrong with others or with those."""
     rules: list[Rule] = []
     faults: list[Fault] = []
@@ -80,7 +64,7 @@ def rules_in(data: bytes) -> tuple[list[Rule], list[Fault]]:
         text = _trimmed(line.partition(b"\0")[0])
         if text and not text.startswith(b"#"):
             try:
-                rules.append(_rule(text))
+                rules.append(_rule(text, folds))
                 reason = rules[-1].steps.fault if rules[-1].steps else ""
                 if not _CONTROL.isdisjoint(line):
                     reason = "there is a control character in it"
@@ -98,7 +82,7 @@ def _trimmed(line: bytes) -> bytes:
     return line[: len(bare) + 1] if slashes % 2 else bare
 
 
-def _rule(text: bytes) -> Rule:
+def _rule(text: bytes, folds: bool) -> Rule:
     excludes = not text.startswith(b"!")
     pattern = text if excludes else text[1:]
     for_directories = pattern.endswith(b"/")
@@ -113,8 +97,10 @@ def _rule(text: bytes) -> Rule:
         # A name is matched as a whole; of a path git compares what comes before the first wildcard
         # first, so that `**` behind it is at the beginning of a pattern.
         plain = 0 if is_name else plain
-        steps = _Steps(pattern[plain:])
-    return Rule(pattern[:plain] if steps else pattern, steps, excludes, is_name, for_directories)
+        steps = _Steps(pattern[plain:], folds)
+    begin = pattern[:plain]
+    begin = begin.lower() if folds else begin
+    return Rule(begin, steps, excludes, is_name, for_directories, folds)
 
 
 class _Steps:
@@ -124,7 +110,8 @@ class _Steps:
     take none and lead into `**/` or past it. `fault` says what is wrong with it all the same.
     """
 
-    def __init__(self, pattern: bytes) -> None:
+    def __init__(self, pattern: bytes, folds: bool) -> None:
+        self._folds = folds
         self._sets: list[frozenset[int]] = []
         self._stars = self._gates = 0
         self.fault = ""
@@ -163,7 +150,7 @@ class _Steps:
         if byte == ord("*"):
             return self._add_star(pattern, at)
         if byte == ord("["):
-            taken, at, fault = _set(pattern, at + 1)
+            taken, at, fault = _set(pattern, at + 1, self._folds)
             self._sets.append(taken - {_SLASH})
             self.fault = self.fault or fault
         elif byte == ord("?"):
@@ -173,7 +160,8 @@ class _Steps:
                 at += 1
                 if at == len(pattern):
                     raise Useless("a backslash is at its end")
-            self._sets.append(frozenset(pattern[at : at + 1]))
+            taken = frozenset(pattern[at : at + 1])
+            self._sets.append(_in_lower(taken) if self._folds else taken)
         return at + 1
 
     def _add_star(self, pattern: bytes, at: int) -> int:
@@ -192,7 +180,7 @@ class _Steps:
         return end
 
 
-def _set(pattern: bytes, at: int) -> tuple[frozenset[int], int, str]:
+def _set(pattern: bytes, at: int, folds: bool) -> tuple[frozenset[int], int, str]:
     """Return what the brackets that begin at `at` take, where they are closed, and a fault."""
     negated = pattern[at : at + 1] in (b"!", b"^")
     at += negated
@@ -221,9 +209,9 @@ def _set(pattern: bytes, at: int) -> tuple[frozenset[int], int, str]:
                 raise Useless("a bracket is not closed")
             if end > at + 2 and pattern[end - 1] == ord(":"):
                 name = pattern[at + 2 : end - 1]
-                if name not in _CLASSES:
+                if name not in CLASSES:
                     raise Useless(f"there is no [:{name.decode('utf-8', 'replace')}:]")
-                taken |= _CLASSES[name]
+                taken |= CLASSES[name]
                 at, byte = end, 0
             else:
                 taken.add(byte)
@@ -231,7 +219,14 @@ def _set(pattern: bytes, at: int) -> tuple[frozenset[int], int, str]:
             taken.add(byte)
         before = byte
         at += 1
+    if folds:
+        taken |= _in_lower(taken)
     return (_ANY - taken if negated else frozenset(taken)), at, fault
+
+
+def _in_lower(taken: Iterable[int]) -> frozenset[int]:
+    """Return the bytes `taken` as they are in lower case: so a path is compared."""
+    return frozenset(bytes(taken).lower())
 
 
 def _byte(pattern: bytes, at: int) -> int:

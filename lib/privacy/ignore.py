@@ -1,16 +1,20 @@
 """Read `.patternignore` files, which exclude a project's files in the syntax of .gitignore.
 
-A project's file is somebody else's data. One that cannot be read excludes everything below it: what
-it asks for is unknown, and that is the safe reading. A rule that is written wrongly does what git
-does with it, which is nothing as a rule; the others count.
+A project's file is somebody else's data. One that cannot be applied excludes everything below it:
+what it asks for is unknown, and that is the safe reading. A rule that is written wrongly does what
+git does with it, which is nothing as a rule; the others count. Where the disk does not tell whether
+there is a file, or what it says, there is no answer: OSError.
 """
 
+import errno
 import os
 import time
 from typing import NamedTuple
 
 from lib.privacy.gitignore import Rule, rules_in
 from lib.privacy.written import utf8_of
+from lib.system.aside import Touch
+from lib.system.places import NO_NAME, Places, is_folded
 from lib.system.private_file import Refused, bounded, open_regular
 
 FILE_NAME = ".patternignore"
@@ -32,15 +36,19 @@ class _Place(NamedTuple):
 class Ignores:
     """Reads .patternignore files (or those of another name), each once, and applies them to paths.
 
-    `problems` holds a line for each that could not be applied, `faults` one for each rule that is
-    written wrongly.
+    `touch` is called as `Places` calls it. `problems` holds a line for each that could not be
+    applied, `faults` one for each rule that is written wrongly.
     """
 
-    def __init__(self, file_name: str = FILE_NAME) -> None:
+    def __init__(self, touch: Touch = lambda path: None, file_name: str = FILE_NAME) -> None:
         self._file_name = file_name
         self.problems: list[str] = []
+        self._disk = Places(touch)
+        self._touch = touch
+        self._real: dict[str, str] = {}
         self.faults: list[str] = []
         self._told: set[str] = set()
+        self._unclear: set[str] = set()
         # Seconds by the project's root.
         self._spent: dict[str, float] = {}
         # The rules that count in a directory, those of the root first; None where all is excluded.
@@ -54,17 +62,20 @@ class Ignores:
 
         The .patternignore files count from its directory up to its project's root: the nearest
         directory with a .git, else `cwd`, else its own. The nearest that says something decides,
-        unless a directory on the way is excluded.
+        unless a directory on the way is excluded. Raises OSError, and what `touch` raises.
         """
         full = os.path.normpath(os.path.join(cwd, path))
         if not path or not os.path.isabs(full) or "\0" in full:
             return False
         directory = os.path.dirname(full)
-        if (directory, cwd) not in self._roots:
-            self._roots[directory, cwd] = _project(directory, cwd)
-        root = self._roots[directory, cwd]
+        root = self._project(directory, cwd)[-1]
         places = self._places_in(directory, root)
         return places is None or self._is_excluded(places, full, root, is_directory=False)
+
+    def is_unclear(self, path: str, cwd: str = "") -> bool:
+        """Check whether the file at `path` was excluded by rules that could not be applied."""
+        full = os.path.normpath(os.path.join(cwd, path))
+        return any(full.startswith(directory.rstrip("/") + "/") for directory in self._unclear)
 
     def _places_in(self, directory: str, root: str) -> list[_Place] | None:
         if (directory, root) not in self._places:
@@ -80,7 +91,7 @@ class Ignores:
             above = found
         try:
             place = self._place(directory)
-        except (Refused, OSError) as error:
+        except Refused as error:
             self._problem(directory, error)
             return None
         return [*above, place] if place else above
@@ -100,6 +111,7 @@ class Ignores:
         return False
 
     def _problem(self, directory: str, why: object) -> None:
+        self._unclear.add(directory)
         line = f"{directory}/{self._file_name} excludes everything: {why}"
         if line not in self._told:
             self._told.add(line)
@@ -109,24 +121,45 @@ class Ignores:
         """Return the directory with its rules, None without any. Raises Refused, OSError."""
         if directory not in self._read:
             path = f"{directory}/{self._file_name}"
-            rules, faults = rules_in(utf8_of(_data(path)))
+            there = self._at(directory)
+            self._touch(f"{there}/{self._file_name}")
+            data = utf8_of(_data(f"{there}/{self._file_name}"))
+            rules, faults = rules_in(data, bool(data) and is_folded(there, self._file_name))
             if len(rules) > MAX_RULES:
                 raise Refused(f"it has more than {MAX_RULES} rules")
             self.faults += [f"{path}:{n}: {text}: {reason}" for n, text, reason in faults]
             self._read[directory] = _Place(directory, rules) if rules else None
         return self._read[directory]
 
+    def _project(self, directory: str, cwd: str) -> list[str]:
+        """List `directory` and those above it up to the project's root."""
+        above = [directory]
+        while len(above) < MAX_LEVELS and above[-1] != "/":
+            above.append(os.path.dirname(above[-1]))
+        for number, found in enumerate(above, 1):
+            if self._disk.exists(f"{self._at(found)}/.git"):
+                return above[:number]
+        root = os.path.normpath(cwd) if cwd else ""
+        if os.path.isabs(root) and root not in above:
+            # By another spelling or link, or mounted twice: the same directory all the same.
+            inode = self._inode(root)
+            root = next((found for found in above if inode and self._inode(found) == inode), "")
+        return above[: above.index(root) + 1] if root in above else above[:1]
 
-def _project(directory: str, cwd: str) -> str:
-    """Find the root of the project that `directory` is in."""
-    above = [directory]
-    while len(above) < MAX_LEVELS and above[-1] != "/":
-        above.append(os.path.dirname(above[-1]))
-    for found in above:
-        if os.path.lexists(f"{found}/.git"):
-            return found
-    root = os.path.normpath(cwd) if cwd else ""
-    return root if root in above else directory
+    def _at(self, directory: str) -> str:
+        """Return where a directory really is; "" for "/"."""
+        if directory not in self._real:
+            self._real[directory] = self._disk.real(directory).rstrip("/")
+        return self._real[directory]
+
+    def _inode(self, directory: str) -> tuple[int, int] | None:
+        path = self._at(directory) or "/"
+        self._touch(path)
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        return status.st_dev, status.st_ino
 
 
 def _data(path: str) -> bytes:
@@ -136,6 +169,10 @@ def _data(path: str) -> bytes:
             return bounded(file, MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return b""
+    except OSError as error:
+        if error.errno in (*NO_NAME, errno.ENXIO):
+            raise Refused(error.strerror) from None
+        raise
 
 
 def _bytes(path: str) -> bytes:

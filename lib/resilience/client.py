@@ -9,7 +9,7 @@ task, the end of the process) leaves the file for the flusher.
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lib.delivery.answers import Failed
 from lib.delivery.approval import Refused
@@ -18,7 +18,7 @@ from lib.delivery.engine import Engine
 from lib.delivery.gate import OPEN_CIRCUIT, Circuit
 from lib.delivery.parcels import Outcome, Parcel
 from lib.delivery.service_state import state_of
-from lib.flusher.intake import Intake
+from lib.flusher.intake import Held, Ignored, Intake
 from lib.flusher.passage import Passage
 from lib.ledger.rows import Taken
 from lib.privacy.user_rules import Unusable
@@ -131,10 +131,11 @@ class ResilientAPIClient:
                 made["service_url"] = self.base_url
             try:
                 intake = Intake(self.cache.cache_dir)
-                if intake.is_ignored(made):
-                    return _result(False, False, "its file is excluded")
+                intake.judge(made)
                 made = intake.clean(made)
-            except Unusable as problem:
+            except Ignored:
+                return _result(False, False, "its file is excluded")
+            except (Held, Unusable) as problem:
                 stored = await self._store(made)
                 return self._left(str(problem), stored, bool(stored))
             name = inbox.name_of(made)
@@ -245,6 +246,5 @@ class ResilientAPIClient:
 def _result(
     success: bool, cached: bool, message: str, event_id: str = "", data: Any = None
 ) -> Result:
-    result: Result = {"success": success, "cached": cached, "message": message}
-    more = {"event_id": event_id, "data": data}
-    return result | {name: value for name, value in more.items() if value}
+    more = {name: value for name, value in (("event_id", event_id), ("data", data)) if value}
+    return cast(Result, {"success": success, "cached": cached, "message": message, **more})

@@ -38,6 +38,7 @@ class Accounts:
         self._directory = directory
         self._seen = 0
         self._keys: tally.Entries = {}
+        _bring_home(directory)
         for path in (f"{directory}/{OLD}", f"{directory}/{tally.FILE}"):
             data = _read(path)
             self._merge(data)
@@ -136,6 +137,9 @@ def totals(directory: str, counters: dict[str, int]) -> dict[str, int]:
             total[outcome] = total.get(outcome, 0) + count
     for outcome, these in keys.items():
         _count(total, outcome, these)
+    for path in tally.elsewhere(directory):
+        for outcome, count in tally.parse(_own(path))[1].items():
+            total[outcome] = total.get(outcome, 0) + count
     return total
 
 
@@ -144,6 +148,28 @@ def _count(counts: dict[str, int], outcome: str, keys: set[str]) -> None:
     for key in keys:
         for name in destination.counters(outcome, tally.mark_in(key)):
             counts[name] = counts.get(name, 0) + 1
+
+
+def _bring_home(directory: str) -> None:
+    """Move the entries that could not be added to the spool's tally into it, if they can be now."""
+    for path in tally.elsewhere(directory):
+        counts = tally.parse(_own(path))[1]
+        try:
+            for outcome, count in counts.items():
+                tally.add(directory, outcome, *[""] * count)
+            if counts:
+                os.unlink(path)
+        except OSError:
+            return
+
+
+def _own(path: str) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    with open(fd, "rb") as file:
+        return file.read() if tally.is_own(fd) else b""
 
 
 def _read(path: str, start: int = 0) -> bytes:

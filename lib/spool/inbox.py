@@ -54,10 +54,10 @@ def commit(
     data = f'{BEGINNING}"boot":"{boot}","up":{up}}},{text[1:]}'.encode()
     temporary = files.temporary_in(directory)
     try:
-        dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
+        dated = files.write_new(temporary, data, sync, captured_ns, private=True)
     except FileNotFoundError:
         files.make_private_directory(directory)
-        dated = files.write_new(temporary, data, sync=sync, mtime_ns=captured_ns)
+        dated = files.write_new(temporary, data, sync, captured_ns, private=True)
     name = name_of(event)
     return tally.key(name, dated) if _publish(temporary, f"{directory}/{name}") else ""
 

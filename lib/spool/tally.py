@@ -12,13 +12,15 @@ from lib.system.calls import posix
 FILE = "tally"
 # What can happen to a captured event, other than that the ledger counts it: it was captured, and
 # was dropped for its age, for the spool's size, by a command, by somebody's own hand, because its
-# file is excluded, or because events of its files stand for it: those of a call of the shell.
+# file is excluded, because the rules for its file cannot be applied, or because events of its files
+# stand for it: those of a call of the shell.
 DROPPED = {
     "expired": "x",
     "overflow": "o",
     "discarded": "q",
     "removed": "r",
     "ignored": "i",
+    "unclear": "e",
     "unfolded": "w",
 }
 # Why a hook captured nothing.
@@ -56,14 +58,45 @@ def add(directory: str, outcome: str, *keys: str) -> None:
     letter = LETTERS[outcome]
     # Begun with the line's end: what follows an entry that was torn is whole again.
     data = "".join(f"\n{letter}{key};" for key in keys or ("",)).encode()
-    path = f"{directory}/{FILE}"
-    flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
     try:
-        fd = posix.open(path, flags, 0o600)
+        _append(f"{directory}/{FILE}", data)
     except FileNotFoundError:
         files.make_private_directory(directory)
-        fd = posix.open(path, flags, 0o600)
+        _append(f"{directory}/{FILE}", data)
+
+
+def add_elsewhere(directory: str, outcome: str) -> None:
+    """Append an entry without a key where the disk of `directory` takes none. Raises OSError."""
+    data = f"\n{LETTERS[outcome]};".encode()
+    failed = OSError("nowhere to count")
+    for path in elsewhere(directory):
+        try:
+            return _append(path, data, among_others=True)
+        except OSError as error:
+            failed = error
+    raise failed
+
+
+def elsewhere(directory: str) -> "list[str]":
+    """List the files in which the entries for `directory` are that could not be added there."""
+    uid = posix.getuid()
+    name = f"pattern-tracker-{uid}-{digest.hex_digest(directory)[:_KEY_DIGITS]}.{FILE}"
+    return [f"{place}/{name}" for place in (f"/run/user/{uid}", "/dev/shm", "/tmp")]  # noqa: S108
+
+
+def is_own(fd: int) -> bool:
+    """Check that an open file is a file of this user's alone: others may write beside it."""
+    status = posix.fstat(fd)
+    is_regular = status.st_mode & 0o170000 == 0o100000
+    return is_regular and status.st_uid == posix.getuid() and status.st_nlink == 1
+
+
+def _append(path: str, data: bytes, among_others: bool = False) -> None:
+    flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    fd = posix.open(path, flags | posix.O_NONBLOCK, 0o600)
     try:
+        if among_others and not is_own(fd):
+            raise OSError("not a file of one's own")
         files.write_all(fd, data)
     finally:
         posix.close(fd)

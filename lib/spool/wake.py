@@ -95,8 +95,11 @@ def is_running(spool: str) -> bool:
         fd = posix.open(
             f"{spool}/{RUNNING_FILE}", posix.O_RDWR | posix.O_NOFOLLOW | posix.O_CLOEXEC
         )
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        # There is none, or the disk is read-only: then nobody runs.
+        if error.errno in (2, 30):
+            return False
+        raise
     try:
         posix.lockf(fd, posix.F_TEST, 0)
     except (BlockingIOError, PermissionError):

@@ -10,11 +10,18 @@ sync_data = getattr(posix, "fdatasync", posix.fsync)
 TEMPORARY = "tmp_"
 # A default ACL counts instead of the umask, for every file that is made in the directory.
 _INHERITED = ("system.posix_acl_access", "system.posix_acl_default")
+# SQLite takes no path of more than 512 bytes, with the ledger's own name and what it adds to that.
+MAX_DIRECTORY_BYTES = 480
+_OTHERS = 0o077
 _NEW = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
 
 
-def make_private_directory(path: str) -> None:
-    """Create `path` and its missing parents with mode 0700, whatever the umask."""
+def make_private_directory(path: str, anyhow: bool = False) -> None:
+    """Create `path` and its missing parents with mode 0700, whatever the umask.
+
+    Raises PermissionError where others have access all the same, unless `anyhow`; then nothing is
+    left. Raises OSError.
+    """
     missing = []
     while path and not _exists(path):
         missing.append(path)
@@ -22,17 +29,28 @@ def make_private_directory(path: str) -> None:
     for directory in reversed(missing):
         try:
             posix.mkdir(directory, 0o700)
-            make_private(directory)
         except FileExistsError:
-            pass
+            continue
+        try:
+            make_private(directory)
+            if not anyhow:
+                _refuse(posix.stat(directory).st_mode)
+        except OSError:
+            posix.rmdir(directory)
+            raise
 
 
 def make_private(directory: str) -> None:
     """Deny other users access to a directory and to files made in it later, whatever its ACLs.
 
-    Raises OSError.
+    Raises OSError where that is refused and needed.
     """
-    posix.chmod(directory, 0o700)
+    mode = posix.stat(directory).st_mode
+    try:
+        posix.chmod(directory, 0o700)
+    except OSError:
+        if mode & _OTHERS:
+            raise
     # Linux alone has these calls.
     for name in _INHERITED if hasattr(posix, "removexattr") else ():
         try:
@@ -59,14 +77,29 @@ def refusal(path: str) -> str:
     try:
         status = posix.lstat(path)
     except OSError:
-        return ""
+        return too_long(path)
     if status.st_mode & 0o170000 != 0o040000:
         return "it is a symbolic link or no directory"
     if status.st_uid != posix.getuid():
         return "it belongs to somebody else"
     if status.st_mode & 0o022:
         return "others may write to it"
-    return ""
+    return too_long(path)
+
+
+def too_long(path: str) -> str:
+    """Tell that a directory's path is too long for the ledger in it; "" if it is not."""
+    if len(path.encode("utf-8", "surrogateescape")) <= MAX_DIRECTORY_BYTES:
+        return ""
+    return f"its path has more than {MAX_DIRECTORY_BYTES} bytes, which SQLite does not take"
+
+
+def _refuse(mode: int) -> None:
+    """Raise PermissionError where a file that was made private shows others access."""
+    if mode & _OTHERS:
+        raise PermissionError(
+            13, f"its file system shows mode {mode & 0o777:o}: others may read it"
+        )
 
 
 def _exists(path: str) -> bool:
@@ -77,17 +110,21 @@ def _exists(path: str) -> bool:
     return True
 
 
-def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0) -> int:
+def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0, private: bool = False) -> int:
     """Create a file of mode 0600 that holds `data`; on an error nothing is left.
 
-    `sync` flushes the bytes to the disk before returning; `mtime_ns` (nanoseconds) dates the file.
-    Returns its date as the file system keeps it, which may be coarser. Raises OSError,
-    FileExistsError included.
+    `sync` flushes the bytes to the disk before returning; `mtime_ns` (nanoseconds) dates the file;
+    `private`: PermissionError where others have access all the same. Returns its date as the file
+    system keeps it, which may be coarser. Raises OSError, FileExistsError included.
     """
     fd = posix.open(path, _NEW, 0o600)
     try:
         try:
-            posix.fchmod(fd, 0o600)
+            mode = posix.fstat(fd).st_mode
+            if mode & 0o777 != 0o600:
+                mode = _restricted(fd, mode)
+            if private:
+                _refuse(mode)
             write_all(fd, data)
             if mtime_ns:
                 _date(fd, mtime_ns)
@@ -99,6 +136,16 @@ def write_new(path: str, data: bytes, sync: bool, mtime_ns: int = 0) -> int:
     except BaseException:
         posix.unlink(path)
         raise
+
+
+def _restricted(fd: int, mode: int) -> int:
+    """Take access to a file from others; return its mode after that. Raises OSError."""
+    try:
+        posix.fchmod(fd, 0o600)
+    except OSError:
+        if mode & _OTHERS:
+            raise
+    return posix.fstat(fd).st_mode
 
 
 def _date(fd: int, mtime_ns: int) -> None:

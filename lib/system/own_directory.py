@@ -21,13 +21,19 @@ def is_foreign(directory: str) -> bool:
         return False
     except (OSError, ValueError):
         pass
+    if _says_so(directory):
+        return False
+    is_empty, is_signed = True, False
     try:
-        names = posix.listdir(directory)
+        with posix.scandir(directory) as entries:
+            for entry in entries:
+                # One stranger is enough: what is not ours may be of any number.
+                if not holds_only_ours([entry.name]):
+                    return True
+                is_empty, is_signed = False, is_signed or _is_sign(entry.name)
     except (OSError, ValueError):
         return False
-    if not names or (holds_only_ours(names) and any(map(_is_sign, names))):
-        return False
-    return not _says_so(directory)
+    return not is_empty and not is_signed
 
 
 def holds_only_ours(names: "list[str]") -> bool:

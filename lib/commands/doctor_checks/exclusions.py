@@ -6,7 +6,8 @@ from contextlib import closing
 from lib.commands.doctor_checks.finding import OK, WARNING, Finding, Site
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
-from lib.privacy.ignore import Ignores
+from lib.privacy.excluded import Judge
+from lib.system.aside import Away, near, shared
 from lib.system.places import here
 
 # So many of the newest events tell which files count besides those of this project.
@@ -17,14 +18,23 @@ SHOWN = 5
 def rules(site: Site) -> Finding:
     """Check that every file can be read, and that git would understand every rule."""
     project = site.environ.get("CLAUDE_PROJECT_DIR") or here()
-    ignores = Ignores()
+    judge = Judge(near)
     looked = [f"{project}/x"] if project else []
+    problems: dict[str, str] = {}
+    faults: list[str] = []
     for path in (*looked, *_recent(site.directory)):
-        ignores.excludes(path, project)
-    if ignores.problems:
-        return Finding(WARNING, "; ".join(ignores.problems[:SHOWN]), "correct or remove that file")
-    if ignores.faults:
-        return Finding(WARNING, "; ".join(ignores.faults[:SHOWN]), "correct it; other rules count")
+        try:
+            told, wrong = shared.ask(judge, "flaws", path, project)
+        except (Away, OSError) as error:
+            told, wrong = [f"not known for {path}: {error}"], []
+        faults += wrong
+        problems.update({line.partition(":")[2]: line for line in told})
+    shared.close()
+    if problems:
+        text = "; ".join(list(problems.values())[:SHOWN])
+        return Finding(WARNING, text, "correct or remove that file")
+    if faults:
+        return Finding(WARNING, "; ".join(faults[:SHOWN]), "correct it; other rules count")
     return Finding(OK, "all understood")
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from lib.commands.doctor_checks import needs
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.facts import LOSSES
-from lib.commands.reading import remedy, unwritable
+from lib.commands.reading import ELSEWHERE, remedy, unwritable
 from lib.ledger import salvage
 from lib.ledger.connecting import connect
 from lib.ledger.opening import refuse_links
@@ -27,6 +27,9 @@ def cache(site: Site) -> Finding:
     refusal = files.refusal(directory)
     if refusal:
         return Finding(SERIOUS, f"{directory} is not used: {refusal}", _remedy(directory))
+    refusal = files.too_long(os.path.realpath(directory))
+    if refusal:
+        return Finding(SERIOUS, f"{directory} cannot hold the ledger: {refusal}", ELSEWHERE)
     exposed = _exposed(directory)
     if exposed:
         text = f"others may replace the cache: they may write to {exposed}"
@@ -37,10 +40,12 @@ def cache(site: Site) -> Finding:
 def _remedy(directory: str) -> str:
     if os.path.islink(directory):
         return "make it a directory, or name the real one by PATTERN_CACHE_DIR"
+    if files.too_long(directory):
+        return ELSEWHERE
     if not os.path.isdir(directory):
         return "move that file away"
     if os.stat(directory).st_uid != os.getuid():
-        return "name a directory of your own by PATTERN_CACHE_DIR"
+        return ELSEWHERE
     return f"chmod 700 {directory}"
 
 
@@ -63,7 +68,7 @@ def _tried(directory: str) -> Finding:
     existing = _existing(directory)
     path = files.temporary_in(existing)
     try:
-        files.write_new(path, b"." * 4096, sync=False)
+        files.write_new(path, b"." * 4096, sync=False, private=True)
         os.unlink(path)
     except OSError as error:
         why, fix = remedy(error, existing)
@@ -168,4 +173,5 @@ _REMEDIES = {
     "overflow": "deliver sooner, or raise PATTERN_CACHE_MAX_SIZE_MB",
     "failed": "see cache and disk above: events could not be written",
     "removed": "somebody deleted files that waited",
+    "unclear": "see ignored above: a .patternignore could not be applied",
 }

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing, suppress
 
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, Finding, Site
+from lib.commands.reading import ELSEWHERE
 from lib.ledger.connecting import NO_LOCKS, connect
 from lib.ledger.opening import refuse_links
 from lib.ledger.store import FILE_NAME
@@ -12,8 +13,6 @@ from lib.ledger.unreadable import remove
 from lib.spool.outbox import LOCK_FILE
 from lib.system import files, soft_lock
 from lib.system.lock import Lock
-
-ELSEWHERE = "name a directory on another file system by PATTERN_CACHE_DIR"
 
 
 def needs(site: Site) -> Finding:

@@ -14,7 +14,8 @@ from lib.commands.doctor_checks.finding import (
     Site,
     probe,
 )
-from lib.commands.facts import NEVER, NO_SERVICE, Environment, age, since
+from lib.commands.facts import NEVER, NO_SERVICE, Environment
+from lib.commands.when import age, since
 from lib.delivery.approval import SUFFIX, Approvals, Refused
 from lib.delivery.diagnosis import DEGRADED, HEALTHY
 from lib.flusher.plugin_environment import FAILED, PREPARING, READY

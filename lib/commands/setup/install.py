@@ -13,7 +13,7 @@ from lib import __version__
 from lib.commands import streams
 from lib.commands.common import CommandError, printable
 from lib.commands.setup import link, staging
-from lib.commands.setup.plan import Plan
+from lib.commands.setup.plan import Plan, refuse_long
 from lib.commands.setup.progress import Steps
 from lib.commands.setup.removal import kept, purge
 from lib.commands.setup.selfcheck import check
@@ -92,7 +92,8 @@ def _install(plan: Plan) -> None:
     url = plan.options.service_url
     if url is not None:
         _vet(url)
-    # Whatever cannot be done with the settings is said before anything is made.
+    # Whatever cannot be done with spool or settings is said before anything is made.
+    refuse_long(Settings(os.environ).cache_dir)
     preview(plan.settings, plan.root, plan.interpreter)
     with _alone(plan) as made, Steps() as steps:
         settings_backup.directory(plan.root)
@@ -132,7 +133,7 @@ def _vet(url: str) -> None:
 def _replace(plan: Plan, steps: Steps) -> bool:
     """Make a bundle aside, check it, and put it in place; return whether the settings changed."""
     stage = staging.aside(plan.root)
-    files.make_private_directory(stage)
+    files.make_private_directory(stage, anyhow=True)
     try:
         _check_place(stage)
         lock = f"{plan.source}/requirements.lock"
@@ -223,7 +224,7 @@ def _alone(plan: Plan) -> Iterator[list[str]]:
         # Nothing to wait for, and nowhere to say so.
         yield []
         return
-    files.make_private_directory(hooks)
+    files.make_private_directory(hooks, anyhow=True)
     path = installing_path(plan.root)
     lock = patient_lock(path)
     if not lock.acquire(LOCK_SECONDS):

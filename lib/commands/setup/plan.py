@@ -5,6 +5,8 @@ import os
 from typing import NoReturn
 
 from lib.commands.common import CommandError
+from lib.commands.terminal import shortened
+from lib.system import files
 from lib.system.places import here
 
 
@@ -91,3 +93,10 @@ def _config_directory() -> str:
     if not found.startswith("/"):
         raise CommandError(f"CLAUDE_CONFIG_DIR and HOME must be absolute paths, not {found}")
     return found
+
+
+def refuse_long(directory: str) -> None:
+    """Raise CommandError where the spool `directory` could not hold the ledger."""
+    problem = files.too_long(os.path.realpath(directory))
+    if problem:
+        raise CommandError(f"{shortened(directory)} cannot hold the ledger: {problem}")
