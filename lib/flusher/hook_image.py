@@ -66,8 +66,12 @@ def load(part, code):
     if part[-1][0] == "lib.capture.payload":
         for name, origin in extensions:
             spec = type(sys.__spec__)(name, None, origin=origin)
-            module = sys.modules[name] = _imp.create_dynamic(spec)
-            _imp.exec_dynamic(module)
+            try:
+                module = _imp.create_dynamic(spec)
+                _imp.exec_dynamic(module)
+                sys.modules[name] = module
+            except ImportError:  # this Python is elsewhere: it is looked for, as usual
+                pass
     spaces = [sys.modules[name].__dict__ for name, _, _ in part]
     for space in spaces:
         del space["__getattr__"]
