@@ -62,7 +62,8 @@ def add_edits(db: sqlite3.Connection, edits: Iterable[Edit]) -> None:
     db.executemany(
         "INSERT INTO edits VALUES (?, ?, "
         "coalesce((SELECT file_id FROM files WHERE path = ?), 0), ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        "ON CONFLICT (day, ahead, file_id, event_type, language) "
+        "DO UPDATE SET count = count + excluded.count",
         [
             (day, ahead, path, event_type, language, count)
             for (day, ahead, event_type, language, path), count in days.items()

@@ -112,7 +112,7 @@ class Bundle:
 
     def log(self) -> list[dict[str, Any]]:
         """The recorded events."""
-        done = self.command("log", "--json")
+        done = self.command("log", "--all", "--json")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def pending(self) -> list[Path]:
