@@ -53,9 +53,6 @@ def age(seconds: float) -> str:
 
 def since(timestamp: object, now: float | None = None) -> float:
     """Return seconds since an ISO 8601 time, negative if in the future; NaN if it is none."""
-    from datetime import datetime, timezone
-from math import isnan
-
     try:
         found = datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
     except ValueError:
