@@ -22,7 +22,9 @@ from lib.spool.outbox import LOCK_FILE
 from lib.system.lock import Lock
 
 ROOT = Path(__file__).resolve().parents[1]
-PAYLOAD = ROOT / "tests" / "payloads" / "12-write-create-26kb.post.json"
+PAYLOADS = ROOT / "tests" / "payloads"
+PAYLOAD = PAYLOADS / "12-write-create-26kb.post.json"
+BASH = PAYLOADS / "22-bash-nodiff.post.json"
 INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 ROUNDS = 100
 WAITING = 10_000
@@ -69,6 +71,9 @@ class Bench:
     def __init__(self, scratch: str) -> None:
         self.scratch = scratch
         self.data = PAYLOAD.read_bytes()
+        self.reading = BASH.read_bytes()
+        self.writing = self.reading.replace(b"git add -A && git commit -qm one", b"make")
+        assert self.writing != self.reading
         # A spool in which a flusher seems to be at work, and one in which none is.
         self.busy, self.idle = f"{scratch}/busy", f"{scratch}/idle"
         for spool in (self.busy, self.idle):
@@ -93,6 +98,12 @@ class Bench:
             "python -I -S -c pass": lambda n: self._run(bare, self.busy, n),
             "PreToolUse": lambda n: self._run(_hook("pre"), f"{self.scratch}/none", n),
             "PostToolUse, commit": lambda n: self._run(_hook("post"), self.busy, n),
+            "PostToolUse, Bash that reads": lambda n: self._run(
+                _hook("post"), self.busy, n, self.reading
+            ),
+            "PostToolUse, Bash that may write": lambda n: self._run(
+                _hook("post"), self.busy, n, self.writing
+            ),
             "PostToolUse, commit, 10,000 waiting": lambda n: self._run(_hook("post"), self.full, n),
             "sh -c 'exec python -I -S -c pass'": lambda n: self._run(shell_bare, self.busy, n),
             "PreToolUse, as registered (sh)": lambda n: self._run(
@@ -103,8 +114,10 @@ class Bench:
             "the same with the usual imports": lambda n: self._run(usual, self.busy, n),
         }
 
-    def _run(self, arguments: list[str], spool: str, number: int) -> Cost:
-        data = self.data.replace(b"toolu_", b"toolu_%d_%d_" % (number, id(arguments)))
+    def _run(
+        self, arguments: list[str], spool: str, number: int, data: bytes | None = None
+    ) -> Cost:
+        data = (data or self.data).replace(b"toolu_", b"toolu_%d_%d_" % (number, id(arguments)))
         return run(arguments, data, {"HOME": self.scratch, "PATTERN_CACHE_DIR": spool})
 
     def _wake(self, number: int) -> Cost:

@@ -13,7 +13,7 @@ from lib.commands.when import age, ago, since
 from lib.flusher import mending, plugin_environment
 from lib.flusher.obstacles import SECTION as MOUNTS
 from lib.ledger.history import History
-from lib.ledger.recording import KNOWN, UNCHANGED
+from lib.ledger.recording import DELETED, KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED
 from lib.spool import destination, outbox, tally, wake
 from lib.spool.books import totals
@@ -25,7 +25,7 @@ from lib.system.state import StateFile
 from lib.system.timestamps import timestamp
 
 # What can become of a captured event that is neither delivered nor waiting.
-DROPPED = (*tally.DROPPED, UNCHANGED, KNOWN)
+DROPPED = (*tally.DROPPED, UNCHANGED, DELETED, KNOWN)
 # The causes that are nobody's wish.
 LOSSES = ("expired", "overflow", "failed", "removed", "unclear")
 NEVER = "never observed"

@@ -21,12 +21,14 @@ from lib.commands.terminal import UNBOUNDED, cropped_left, padded, print_line, r
 from lib.commands.when import instant, local
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
+from lib.ledger.revisions import OUTSIDE, SHELL
 
 POLL_SECONDS = 0.3
 # How many of the newest are shown: a ledger may hold a million. With -f as many as tail shows.
 SHOWN, FOLLOWED = 100, 10
 TYPES = ("created", "modified", "applied", "merged")
 STYLES = {"created": "green", "modified": "yellow", "applied": "cyan", "merged": "magenta"}
+WHO = {SHELL: "cyan", OUTSIDE: "magenta"}
 # Below this many columns a whole id does not fit beside the rest.
 WIDE = 100
 
@@ -131,7 +133,7 @@ def _print_json(event: Event) -> None:
 def _printer() -> Callable[[Event], None]:
     out = screen()
     width = out.width
-    path_width = 0 if width >= UNBOUNDED else max(22, min(48, width - 76))
+    path_width = 0 if width >= UNBOUNDED else max(22, min(48, width - 85))
 
     def show(event: Event) -> None:
         kind = event.event_type.removeprefix("pattern_")
@@ -141,6 +143,7 @@ def _printer() -> Callable[[Event], None]:
         cells = [
             (f"{when}  ", "dim"),
             (f"{kind:<8}  ", STYLES.get(kind, "")),
+            (f"{event.who:<7}  ", WHO.get(event.who, "dim")),
             (f"{padded(cropped_left(path, path_width), path_width)}  ", ""),
             (f"{padded(name, 14)}  " if width >= WIDE else name, "bold"),
         ]

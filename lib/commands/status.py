@@ -25,6 +25,8 @@ WORDS = {
     "unclear": "a .patternignore cannot be applied",
     "unchanged": "changed nothing",
     "known": "recorded before",
+    "deleted": "ends of files",
+    "unfolded": "calls of the shell",
     "duplicate": "seen twice",
     "failed": "not written",
     "unreadable": "not understood",
