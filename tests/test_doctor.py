@@ -76,7 +76,7 @@ def levels(checks: dict[str, dict[str, str]]) -> dict[str, str]:
 def test_all_is_well(well: Bundle) -> None:
     code, checks = examine(well)
     assert (code, levels(checks)) == (0, {})
-    assert len(checks) == 19
+    assert len(checks) == 20
 
 
 def test_nothing_is_green_before_anything_was_observed(bundle: Bundle) -> None:

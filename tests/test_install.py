@@ -58,7 +58,7 @@ def test_from_an_empty_home_to_a_lineage_in_one_command(tmp_path: Path) -> None:
         "installing the packages",
         "checking it: a sample file written and changed",
     ]
-    assert "greet  <- asked for" in done.stdout
+    assert "is as it was recorded last" in done.stdout
     assert "is gone" not in done.stdout  # the sample is a file, as it was recorded
     assert "registered both hooks in ~/.claude/settings.json" in said
     assert said[-2] == "~/.local/bin/pattern-tracker status"
@@ -68,7 +68,7 @@ def test_from_an_empty_home_to_a_lineage_in_one_command(tmp_path: Path) -> None:
 def test_installing_ends_with_a_lineage_and_leaves_no_event(installed_home: Path) -> None:
     done = run_install(installed_home)
     assert done.returncode == 0, done.stderr
-    assert "greet  <- asked for" in done.stdout
+    assert "is as it was recorded last" in done.stdout
     spool = installed_home / ".claude" / "hooks" / ".cache"
     assert not list(spool.rglob("pending_*"))
 
@@ -128,7 +128,7 @@ def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Pa
     assert not (tmp_path / ".claude").exists()
     settings = json.loads((config / "settings.json").read_text())
     (group,) = settings["hooks"]["PostToolUse"]
-    assert group["matcher"] == "Write|Edit|MultiEdit|NotebookEdit"
+    assert group["matcher"] == "Write|Edit|MultiEdit|NotebookEdit|Bash"
     data = (ROOT / "tests" / "payloads" / "01-write-create-js-marker.post.json").read_bytes()
     bundle = Bundle(tmp_path, config / "hooks" / "pattern-tracker")
     bundle.spool = config / "hooks" / ".cache" / "patterns"

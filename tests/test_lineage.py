@@ -94,7 +94,7 @@ def lineage(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 def test_a_pipe_gets_every_step(told: Outpost, capsys: pytest.CaptureFixture[str]) -> None:
-    drawn = lineage(capsys, PATH)
+    drawn = lineage(capsys, PATH, "--graph")
     assert len(drawn) == 44
     assert drawn[0].startswith(f"○ {id_of(0)}  created ")
     assert drawn[0].endswith(PATH)
@@ -112,12 +112,12 @@ def test_a_terminal_gets_one_screen(
     columns: int,
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    drawn = lineage(capsys, PATH)
+    drawn = lineage(capsys, PATH, "--graph")
     assert len(drawn) <= 26
     assert max(map(len, drawn)) <= columns
     assert any(line.startswith(f"● {id_of(40)}") for line in drawn)
     assert drawn[1] == "⋮ 23 more, --all shows them"
-    assert len(lineage(capsys, PATH, "--all")) == 44
+    assert len(lineage(capsys, PATH, "--all", "--graph")) == 44
 
 
 def test_the_other_files_of_the_same_code_are_named(
@@ -130,7 +130,7 @@ def test_the_other_files_of_the_same_code_are_named(
         outpost.write(f"{tmp_path}/{name}", code(0))
     outpost.flush()
     monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
-    (drawn, uses) = lineage(capsys, "copy.py")
+    (drawn, uses) = lineage(capsys, "copy.py", "--graph")
     assert PATH in drawn
     assert uses == "    also in copy.py, b.py, c.py and 1 more"
 

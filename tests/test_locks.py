@@ -191,7 +191,9 @@ def test_without_record_locks_a_flusher_is_started_all_the_same(
 
 def owned(**changes: str) -> str:
     """What a lock file of this process says, with changes."""
-    return "".join(f"{word}\n" for word in soft_lock._mine()._replace(**changes))
+    return "".join(
+        f"{word}\n" for word in soft_lock._Owner(**{**vars(soft_lock._mine()), **changes}).words()
+    )
 
 
 GONE = str(2**22 + 1)

@@ -64,7 +64,7 @@ def test_what_was_written_last_is_current(
     try:
         for number, call in enumerate(calls()):
             before = set(bundle.pending())
-            bundle.post(call)
+            bundle.post(call, INTELLIGENCE_SERVICE_URL=server.url)
             (made,) = set(bundle.pending()) - before
             date(made, number)
     finally:

@@ -14,7 +14,7 @@ from tests.support.outpost import Outpost
 
 FIRST = layout_5.Edit(3, 1, 1, 5)
 # What a question may read from its beginning to its end: it grows with the number of files.
-SMALL = {"files", "edits", "sums", "counters", "taken", "facts"}
+SMALL = {"sqlite_master", "files", "edits", "sums", "counters", "taken", "facts"}
 # These stop at the first row that they meet.
 FIRST_ROW = {
     "SELECT timestamp FROM events WHERE implied = 0 ORDER BY seq DESC LIMIT 1",

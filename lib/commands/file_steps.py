@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from lib.commands import on_disk
 from lib.commands.common import printable
 from lib.commands.terminal import Cell, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.history import History
 from lib.ledger.revisions import AGENT, SHELL
-from lib.ledger.steps import Step, size_of, steps_of
+from lib.ledger.steps import Step, changed_lines, size_of, steps_of
+from lib.ledger.text import storable
 
 ID_DIGITS = 8
 STYLES = {AGENT: "green", SHELL: "cyan"}
@@ -38,6 +40,25 @@ def _entry(history: History, path: str, step: Step) -> dict[str, Any]:
         "removed": removed,
     }
     return {**entry, "from": step.origin} if step.origin else entry
+
+
+def since(history: History, path: str) -> tuple[int, int] | None:
+    """Count the lines that the file at `path` has gained and lost since; None if unknown."""
+    last = next(iter(steps_of(history, path, 1)), None)
+    before = history.snapshot(last.snapshot) if last else None
+    after = on_disk.code_of(path)
+    return None if before is None or after is None else changed_lines(before, after)
+
+
+def moved_to(history: History, path: str) -> str:
+    """Return the file that took over what the file at `path` held, "" if none did."""
+    query = (
+        "SELECT t.path FROM files f JOIN revisions o ON o.file_id = f.file_id "
+        "JOIN revisions r ON r.origin = o.revision_id JOIN files t ON t.file_id = r.file_id "
+        "WHERE f.path = ? AND r.change = 'moved' ORDER BY r.revision_id DESC LIMIT 1"
+    )
+    found = history.rows(query, (storable(path),))
+    return str(found[0][0]) if found else ""
 
 
 def show(history: History, path: str, newest: int = -1) -> None:

@@ -22,6 +22,7 @@ ALTERNATIVES = 10
 NOTES = {UNDONE: "undone: back to it", AGAIN: "see above"}
 COPIED = "copied"
 STATES = {
+    on_disk.SAME: "is as it was recorded last",
     on_disk.DIFFERS: "is not as it was recorded last: something else has changed it since",
     on_disk.GONE: "is gone: this is what it held last",
     COPIED: "was not recorded by that name: this is the code that it holds",
@@ -40,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Return what may follow the verb."""
     parser.add_argument("target", metavar="ID-OR-FILE", help="an id, how one begins, or a file")
     parser.add_argument("--diff", action="store_true", help="what each step changed")
+    parser.add_argument("--graph", action="store_true", help="of a file too, its patterns' graph")
+    parser.add_argument("-n", type=int, default=0, metavar="N", help="of a file, the last N steps")
     parser.add_argument("--all", action="store_true", help="every step, however many there are")
 
 
@@ -58,12 +61,27 @@ def run(options: argparse.Namespace) -> int:
         told = {"events": events, "edges": _told(history, edges, options.diff)}
         steps = file_steps.told(history, file.path) if file else []
         print_json({**found, **told, "file": file and file._asdict(), "steps": steps})
-    else:
+        return 0
+    if file is None or file.state == COPIED or options.graph or options.diff:
         Drawing(history, pattern_id, nodes, options.diff).show(edges, options.all)
-        if file and file.state in STATES:
-            note = f"{relative(file.path)} {STATES[file.state]}"
-            print_line(screen(), [(note, "yellow")])
+        if file and file.state in STATES and file.state != on_disk.SAME:
+            _print_state(history, file)
+    else:
+        _print_state(history, file)
+        most = LINES - 2 if is_bounded() and not options.all else -1
+        file_steps.show(history, file.path, options.n or most)
     return 0
+
+
+def _print_state(history: History, file: File) -> None:
+    """Begin with the disk: how the file stands to what was recorded of it."""
+    text = STATES.get(file.state, "")
+    if file.state == on_disk.DIFFERS and (size := file_steps.since(history, file.path)):
+        text = f"{text}: +{size[0]} -{size[1]} lines"
+    if file.state == on_disk.GONE and (place := file_steps.moved_to(history, file.path)):
+        text = f"was moved to {relative(printable(place))}: this is what it held last"
+    style = "" if file.state == on_disk.SAME else "yellow"
+    print_line(screen(), [(f"{relative(printable(file.path))} {text}".rstrip(), style)])
 
 
 def resolve(history: History, target: str) -> tuple[str, File | None]:

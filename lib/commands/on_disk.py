@@ -23,9 +23,8 @@ def state(history: History, path: str) -> str:
     language, pattern_type = history.words_of(recorded)
     if not path.startswith("/") or not recorded or pattern_type == "oversize":
         return UNREAD
-    try:
-        code = read(path)
-    except Refused:
+    code = code_of(path)
+    if code is None:
         return UNREAD
     ids = [Content(code, path, language, pattern_type).pattern_id]
     if history.has_earlier_ids():
@@ -33,9 +32,15 @@ def state(history: History, path: str) -> str:
     return SAME if recorded in ids else DIFFERS
 
 
+def code_of(path: str) -> str | None:
+    """Return the code that the file at `path` holds, None if it cannot be told."""
+    try:
+        return read(path)
+    except Refused:
+        return None
+
+
 def id_of(path: str) -> str:
     """Return the id of the code that the file at `path` holds, "" if it cannot be told."""
-    try:
-        return Content(read(path), path).pattern_id
-    except Refused:
-        return ""
+    code = code_of(path)
+    return "" if code is None else Content(code, path).pattern_id

@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS revisions (
 CREATE INDEX IF NOT EXISTS revisions_by_file ON revisions (file_id);
 CREATE INDEX IF NOT EXISTS revisions_by_snapshot ON revisions (snapshot);
 CREATE INDEX IF NOT EXISTS revisions_by_seq ON revisions (seq);
+CREATE INDEX IF NOT EXISTS revisions_by_origin ON revisions (origin) WHERE origin NOT NULL;
 CREATE TABLE IF NOT EXISTS edits (
     day TEXT NOT NULL, ahead INTEGER NOT NULL, file_id INTEGER NOT NULL,
     event_type TEXT NOT NULL, language TEXT NOT NULL, count INTEGER NOT NULL,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from lib.ledger import diff
 from lib.ledger.history import History
 from lib.ledger.text import storable
+from lib.system import packages
 
 _QUERY = (
     "SELECT r.revision_id, r.change, r.actor, r.pattern_id, r.snapshot, p.snapshot AS before, "
@@ -52,17 +53,22 @@ def steps_of(history: History, path: str, newest: int = -1) -> list[Step]:
 
 
 def size_of(history: History, step: Step) -> tuple[int, int] | None:
-    """Count the lines that a step added and removed; None where no code was kept.
-
-    Raises packages.Missing.
-    """
+    """Count the lines that a step added and removed; None where no code was kept."""
     after = "" if step.snapshot is None and step.change == "deleted" else _code(history, step)
     before = history.snapshot(step.before) if step.before else None
     if after is None or (before is None and step.before is None and step.change == "modified"):
         return None
-    old, new = (before or "").splitlines(), after.splitlines()
+    return changed_lines(before or "", after)
+
+
+def changed_lines(before: str, after: str) -> tuple[int, int] | None:
+    """Count the lines that were added and removed; None while the packages for it are missing."""
     added = removed = 0
-    for tag, i1, i2, j1, j2 in diff.opcodes(old, new):
+    try:
+        found = diff.opcodes(before.splitlines(), after.splitlines())
+    except packages.Missing:
+        return None
+    for tag, i1, i2, j1, j2 in found:
         if tag != "equal":
             added, removed = added + j2 - j1, removed + i2 - i1
     return added, removed

@@ -7,7 +7,6 @@ took such locks.
 import errno
 import os
 import time
-from typing import NamedTuple
 
 from lib.system import files
 from lib.system.moment import boot_id, uptime_ns
@@ -22,14 +21,21 @@ EMPTY_SECONDS = 60.0
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 
 
-class _Owner(NamedTuple):
+class _Owner:
     """A process: its id, the host, the boot, when it started in it, and whose ids those are."""
 
-    pid: str
-    host: str
-    boot: str = ""
-    start: str = ""
-    space: str = ""
+    def __init__(
+        self, pid: str, host: str, boot: str = "", start: str = "", space: str = ""
+    ) -> None:
+        self.pid = pid
+        self.host = host
+        self.boot = boot
+        self.start = start
+        self.space = space
+
+    def words(self) -> tuple[str, ...]:
+        """Return what the lock file says, a line each."""
+        return self.pid, self.host, self.boot, self.start, self.space
 
 
 class Held:
@@ -65,7 +71,7 @@ def take(path: str, timeout: float = 0.0) -> Held | None:
 def _try(marker: str) -> Held | None:
     """Make the lock file, which never appears without its text where there are links."""
     made = files.temporary_in(os.path.dirname(marker) or ".")
-    text = "".join(f"{word}\n" for word in _mine()).encode()
+    text = "".join(f"{word}\n" for word in _mine().words()).encode()
     files.write_new(made, text, sync=False)
     try:
         os.link(made, marker)
