@@ -90,7 +90,7 @@ def test_a_file_that_is_gone(bundle: Bundle, project: Path) -> None:
     (project / "b.py").unlink()
     found, drawn = lineage(bundle, project / "b.py")
     assert found["file"]["state"] == "gone"
-    assert drawn[-1].endswith("b.py is gone: this is what it held last")
+    assert drawn[0].endswith("b.py is gone: this is what it held last")
     _, drawn = lineage(bundle, project / "src" / "a.py")
     assert drawn[-1].endswith("b.py (gone)")
     assert bundle.json("stats")["reused"] == []
@@ -104,7 +104,7 @@ def test_a_file_that_others_changed(bundle: Bundle, project: Path) -> None:
     (project / "src" / "a.py").write_text("by_hand = 1\n")
     found, drawn = lineage(bundle, project / "src" / "a.py")
     assert (found["file"]["state"], len(found["ancestors"])) == ("differs", 1)
-    assert "is not as it was recorded last" in drawn[-1]
+    assert "is not as it was recorded last" in drawn[0]
     finding = doctor(bundle, project)
     assert finding["text"] == f"1 changed and 0 removed by others since, as {project}/src/a.py"
     assert "lineage" in finding["fix"]

@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
         _print_state(history, file)
         most = LINES - 2 if is_bounded() and not options.all else -1
         file_steps.show(history, file.path, options.n or most)
+        _print_other_files(history, pattern_id, file.path)
     return 0
 
 
@@ -203,11 +204,7 @@ class Drawing:
     def _print_uses(self, node: str) -> None:
         """Print the other files that apply the same pattern."""
         row = self._first.get(node)
-        first = row and row.file_path
-        others = [_still(path) for path in self._history.applied_in(node) if path != first]
-        if others:
-            more = f" and {len(others) - USES} more" if len(others) > USES else ""
-            print_line(self._out, [(f"    also in {', '.join(others[:USES])}{more}", "cyan")])
+        _print_other_files(self._history, node, row and row.file_path)
 
     def _print_diff(self, edge: Edge) -> None:
         lines = changes(self._history, edge)
@@ -216,6 +213,13 @@ class Drawing:
         for line in lines[2:] or lines:
             style = DIFF_STYLES.get(line[:1], "dim")
             print_line(self._out, [("    ", ""), (line.expandtabs(4), style)])
+
+
+def _print_other_files(history: History, pattern_id: str, but: str | None) -> None:
+    others = [_still(path) for path in history.applied_in(pattern_id) if path != but]
+    if others:
+        more = f" and {len(others) - USES} more" if len(others) > USES else ""
+        print_line(screen(), [(f"    also in {', '.join(others[:USES])}{more}", "cyan")])
 
 
 def _still(path: str) -> str:
