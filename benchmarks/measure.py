@@ -65,5 +65,10 @@ def interleave(cases: dict[str, Callable[[int], Cost]], rounds: int) -> dict[str
 def ratios(costs: list[Cost], baseline: list[Cost]) -> tuple[float, float, float]:
     """Median, lower and upper decile of the wall time's ratio to the baseline's of that round."""
     found = [cost.wall / base.wall for cost, base in zip(costs, baseline, strict=True)]
-    deciles = statistics.quantiles(found, n=10)
-    return statistics.median(found), deciles[0], deciles[-1]
+    return deciles(found)
+
+
+def deciles(found: list[float]) -> tuple[float, float, float]:
+    """Median, lower and upper decile."""
+    tenths = statistics.quantiles(found, n=10)
+    return statistics.median(found), tenths[0], tenths[-1]

@@ -71,10 +71,9 @@ def language_of(path: str) -> str:
 
 
 def is_known(path: str) -> bool:
-    """Check whether the language of the file at `path` is known by its name."""
-    name = base_name(path).lower()
-    stem, _, extension = name.rpartition(".")
-    return name in _BY_NAME or (bool(stem) and extension in _BY_EXTENSION)
+    """Check whether the language of the file at `path` is known, by its name, and no plain text."""
+    named = {*_BY_NAME.values(), *_BY_EXTENSION.values(), *" ".join(_COMMENTS.values()).split()}
+    return language_of(path) in named - {"text"}
 
 
 def comment_openers(language: str) -> tuple[str, ...]:
