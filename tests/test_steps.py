@@ -5,6 +5,7 @@ import os
 import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from lib.capture import payload as payloads
 from lib.capture import shell
 from lib.flusher.process import Flusher
+from lib.ledger.history import History
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
 from lib.spool import inbox
 from lib.system.settings import Settings
 from tests.support.bundle import payload, write_payload
+from tests.support.service_double import ServiceDouble
 
 pytestmark = pytest.mark.usefixtures("exact_times")
 NAMES = ["a.py", "b.py", "sub/c.py"]
@@ -29,7 +32,8 @@ CODES += [CODES[0].replace("a + b", "a  +  b"), f"# note\n{CODES[1]}", "", "\n"]
 class Project:
     """A project with a spool, and what was done in it by whom: (path, content) by actor."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, service_url: str = "") -> None:
+        self.service_url = service_url
         self.root = where / "project"
         self.spool = str(where / "spool")
         (self.root / "sub").mkdir(parents=True)
@@ -112,6 +116,7 @@ class Project:
         return mark.stat().st_ctime_ns
 
     def _commit(self, event: dict[str, Any]) -> None:
+        event["service_url"] = self.service_url
         inbox.commit(self.spool, event, time.time_ns(), sync=False)
 
     def flush(self) -> None:
@@ -139,13 +144,8 @@ class Project:
             db.close()
 
     def code(self, digest: str | None) -> str | None:
-        from lib.ledger.history import History
-
-        history = History(f"{self.spool}/ledger.db")
-        try:
+        with closing(History(f"{self.spool}/ledger.db")) as history:
             return history.snapshot(digest)
-        finally:
-            history.close()
 
 
 @pytest.fixture
@@ -220,6 +220,16 @@ def test_what_a_formatter_left_before_a_shell_came_is_seen(project: Project) -> 
         (OUTSIDE, "modified", CODES[4]), (SHELL, "modified", NEW)]  # fmt: skip
 
 
+def test_what_others_did_before_a_file_ended_is_theirs(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.write("a.py", NEW)
+    project.shell("mv a.py b.py", {"b.py": NEW, "a.py": None}, True)
+    project.flush()
+    assert told(project, "a.py")[1:] == [
+        (OUTSIDE, "modified", NEW), (SHELL, "deleted", None)]  # fmt: skip
+    assert told(project, "b.py") == [(SHELL, "moved", NEW)]
+
+
 def test_what_the_clients_hunks_show_of_others_is_theirs(project: Project) -> None:
     project.agent("a.py", OLD)
     project.write("a.py", NEW)
@@ -227,6 +237,27 @@ def test_what_the_clients_hunks_show_of_others_is_theirs(project: Project) -> No
     project.flush()
     assert told(project, "a.py")[1:] == [
         (OUTSIDE, "modified", NEW), (SHELL, "modified", LAST)]  # fmt: skip
+
+
+def test_the_service_gets_every_step_with_its_parents(
+    tmp_path: Path, server: ServiceDouble
+) -> None:
+    project = Project(tmp_path, server.url)
+    project.agent("a.py", OLD)
+    project.write("a.py", CODES[4])
+    project.agent("a.py", NEW)
+    project.shell("sed -i s/1/2/ a.py", {"a.py": LAST}, False)
+    project.write("a.py", CODES[3])
+    project.shell("mv a.py b.py", {"b.py": CODES[3], "a.py": None}, True)
+    project.flush()
+    with closing(History(f"{project.spool}/ledger.db")) as history:
+        rows = history.rows("SELECT parent_id, child_id FROM edges", ())
+    told = {(edge.parent.pattern_id, edge.child.pattern_id) for edge in server.edges}
+    assert {tuple(row) for row in rows} == told
+    assert len(told) == 4
+    kinds = [(e.body["triggered_by"], e.body["tool_name"], e.body["reason"]) for e in server.events]
+    assert ("outside", None, "format") in kinds
+    assert kinds.count(("claude-code", "Bash", None)) == 2
 
 
 STEPS = st.lists(

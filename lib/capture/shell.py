@@ -127,7 +127,8 @@ class _Reader:
 
     def _read(self, path: str, change: "dict[str, Any]") -> "dict[str, Any]":
         if change.get("deleted") is True:
-            return {"path": path, "gone": True}
+            hunks = change.get("hunks") if self._keep_content else None
+            return {"path": path, "gone": True, "hunks": hunks}
         read: dict[str, Any] = {"path": path}
         if not self._keep_content or self._left <= 0:
             return read

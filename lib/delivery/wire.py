@@ -67,9 +67,8 @@ def bodies(event: Event, resolved: "Resolved") -> list[Body]:
     file that applies a pattern by its marker has a content of its own too, and that comes from
     what it was before and from the pattern.
     """
-    base = _base(event, resolved)
-    first = [_outside(event, base, found)] if (found := resolved["outside"]) else []
-    return first + _own(base, resolved)
+    first = [_outside(event, found)] if (found := resolved["outside"]) else []
+    return first + (_own(_base(event, resolved), resolved) if resolved["event_type"] else [])
 
 
 def _own(base: Body, resolved: "Resolved") -> list[Body]:
@@ -83,10 +82,11 @@ def _own(base: Body, resolved: "Resolved") -> list[Body]:
     return [*made, {**base, "parent_pattern_ids": [], "edge_type": None}]
 
 
-def _outside(event: Event, base: Body, found: "Resolved") -> Body:
+def _outside(event: Event, found: "Resolved") -> Body:
     """Build the body of what somebody else made of the file before `event`."""
     told = event.get("parents")
     before = told[0] if isinstance(told, list) and told and isinstance(told[0], dict) else {}
+    given = event["event_data"]
     data = {"event_id": found["event_id"], "captured_at": event["timestamp"]}
     if isinstance(before.get("code"), str):
         data["code"] = before["code"]
@@ -96,10 +96,10 @@ def _outside(event: Event, base: Body, found: "Resolved") -> Body:
             "pattern_id": found["pattern_id"],
             "parent_pattern_ids": found["parents"],
             "pattern_name": before.get("pattern_name"),
-            "pattern_type": base["pattern_type"],
+            "pattern_type": given.get("pattern_type"),
             "triggered_by": "outside",
-            "language": base["language"],
-            "file_path": base["file_path"],
+            "language": given.get("language"),
+            "file_path": given.get("file_path"),
             "edge_type": found["edge_type"],
             "reason": found["reason"],
             "pattern_data": data,

@@ -86,7 +86,8 @@ class Unfolding:
     def _told(self, file: dict[str, Any]) -> Event | None:
         path, code = file["path"], file.get("code")
         if file.get("gone") is True:
-            return self._deletion(path)
+            before = _before("", file.get("hunks"))
+            return self._deletion(path, before=before)
         if not isinstance(code, str):
             return self._read(path, SHELL)
         before = _before(code, file.get("hunks"))
@@ -116,7 +117,7 @@ class Unfolding:
         made = self._event(change, actor)
         return None if made is None or self._known.holds(path, made) else made
 
-    def _deletion(self, path: str, actor: str = SHELL) -> Event:
+    def _deletion(self, path: str, actor: str = SHELL, before: str | None = None) -> Event:
         made = event.build(
             event.FILE_DELETED,
             Content("", path),
@@ -125,6 +126,7 @@ class Unfolding:
             session_id=str(self._payload.get("session_id") or ""),
             tool_use_id=str(self._payload.get("tool_use_id") or ""),
             captured_ns=self.ended_ns,
+            before=None if before is None else Content(before, path),
         )
         return self._signed(made, actor)
 

@@ -47,25 +47,25 @@ class Recording:
         self._before_snapshot: str | None = None
 
     def record(self) -> str:
-        """Record the event, and before it the creation of parents that were never captured.
+        """Record the event, and before it what others made of the file, and unseen parents.
 
-        What somebody else made of the file since its last event is recorded before it too.
         Returns RECORDED, or why there was no event to record: KNOWN for one that was recorded
         before, UNCHANGED for a modification that changed no code, DELETED for the end of a file.
         """
         if is_recorded(self._db, storable(self._event["event_id"])):
             return KNOWN
-        if self._type == FILE_DELETED:
-            return DELETED if self._chain.delete() else UNCHANGED
         if self._event.get("before") == UNKNOWN:
             self._resolve_before()
-        self._bridge()
+        bridged = self._bridge()
+        if self._type == FILE_DELETED:
+            is_new = self._chain.delete()
+            return bridged or (DELETED if is_new else UNCHANGED)
         if self._type == FILE_UNCHANGED or (
             self._type == "pattern_modified" and self._parents == [self._content_id]
         ):
             snapshot = snapshots.add(self._db, self._code())
             self._chain.add(self._content_id, snapshot, self._code(), None)
-            return UNCHANGED
+            return bridged or UNCHANGED
         if self._type == "pattern_created" and self._stands_elsewhere():
             self._type = "pattern_applied"
         if self._type == "pattern_created" and not self._parents:
@@ -77,13 +77,14 @@ class Recording:
         self._add_event()
         return RECORDED
 
-    def _bridge(self) -> None:
-        """Record what somebody else made of the file, if it held other code than it had last."""
+    def _bridge(self) -> str:
+        """Record what somebody else made of the file; return RECORDED if that makes an event."""
         found = None if self._is_late else self._chain.outside()
         if found is None:
-            return
+            return ""
         seq = self._add_outside_event(found) if found.changed else None
         self._chain.add_outside(found, seq)
+        return RECORDED if seq else ""
 
     def _add_outside_event(self, found: Outside) -> int:
         head = self._chain.head

@@ -161,16 +161,16 @@ class Ledger:
     def resolved(self, event_id: str, nested: bool = True) -> Resolved | None:
         """Return what was made of a recorded event; None if it is not recorded.
 
-        With `nested` the step of somebody else's before it too.
+        With `nested` others' step before it too; if that is all, its `event_type` is "".
         """
         query = (
             "SELECT event_id, event_type, pattern_id, content_id, parent_pattern_ids AS parents, "
             "edge_type, reason FROM events WHERE event_id = ?"
         )
         row = self._db.execute(query, (event_id,)).fetchone()
-        if row is None:
-            return None
         outside = self.resolved(outside_event_id(event_id), nested=False) if nested else None
+        if row is None:
+            return outside and {**outside, "event_type": "", "outside": outside}
         return cast(Resolved, {**row, "parents": row["parents"].split(), "outside": outside})
 
     def creation_of(self, pattern_id: str) -> Origin:
