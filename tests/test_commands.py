@@ -41,7 +41,8 @@ def test_lineage_of_a_file_and_of_its_id_agree(edited: Bundle, target: str) -> N
     assert found["descendants"] == []
     assert len(found["events"]) == 3
     assert edited.json("lineage", second)["descendants"] == [third]
-    drawn = edited.command("lineage", target).stdout
+    assert [step["actor"] for step in found["steps"]] == ["agent"] * 3
+    drawn = edited.command("lineage", target, "--graph").stdout
     assert drawn.startswith(f"○ {first}  created ")
     assert f"\n○ {second}  modified  " in drawn
 

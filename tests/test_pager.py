@@ -78,7 +78,7 @@ def test_less_shows_a_screen_at_a_time(less: Bundle) -> None:
 def test_less_leaves_what_fits_a_screen_as_it_is(less: Bundle) -> None:
     for arguments in (("log", "-n", "3"), ("lineage", "3.py")):
         seen = shown(less, *arguments)
-        assert "\x1b[1m" in seen
+        assert "\x1b[2m" in seen
         less.environ["PAGER"] = "cat"
         assert plain(seen) == plain(shown(less, *arguments))
         del less.environ["PAGER"]

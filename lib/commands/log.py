@@ -30,7 +30,7 @@ TYPES = ("created", "modified", "applied", "merged")
 STYLES = {"created": "green", "modified": "yellow", "applied": "cyan", "merged": "magenta"}
 WHO = {SHELL: "cyan", OUTSIDE: "magenta"}
 # Below this many columns a whole id does not fit beside the rest.
-WIDE = 100
+WIDE, NARROW = 100, 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +133,7 @@ def _print_json(event: Event) -> None:
 def _printer() -> Callable[[Event], None]:
     out = screen()
     width = out.width
-    path_width = 0 if width >= UNBOUNDED else max(22, min(48, width - 85))
+    path_width = 0 if width >= UNBOUNDED else max(22, min(48, width - 76 - 9 * (width >= NARROW)))
 
     def show(event: Event) -> None:
         kind = event.event_type.removeprefix("pattern_")
@@ -143,7 +143,7 @@ def _printer() -> Callable[[Event], None]:
         cells = [
             (f"{when}  ", "dim"),
             (f"{kind:<8}  ", STYLES.get(kind, "")),
-            (f"{event.who:<7}  ", WHO.get(event.who, "dim")),
+            (f"{event.who:<7}  " if width >= NARROW else "", WHO.get(event.who, "dim")),
             (f"{padded(cropped_left(path, path_width), path_width)}  ", ""),
             (f"{padded(name, 14)}  " if width >= WIDE else name, "bold"),
         ]
