@@ -90,7 +90,7 @@ class Tracker(RuleBasedStateMachine):
     def say_again(self, data: st.DataObject, counted: bool) -> None:
         """Another registration captures a call once more, when the first is delivered."""
         event = data.draw(st.sampled_from(self.events))
-        if not (self.directory / inbox.file_name(event["event_id"])).exists():
+        if not (self.directory / inbox.name_of(event)).exists():
             self._commit(event, time.time_ns(), counted)
             self.dropped["known"] += 1
 

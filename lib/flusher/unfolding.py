@@ -86,8 +86,7 @@ class Unfolding:
     def _told(self, file: dict[str, Any]) -> Event | None:
         path, code = file["path"], file.get("code")
         if file.get("gone") is True:
-            before = _before("", file.get("hunks"))
-            return self._deletion(path, before=before)
+            return self._deletion(path, before=_last(file.get("hunks")))
         if not isinstance(code, str):
             return self._read(path, SHELL)
         before = _before(code, file.get("hunks"))
@@ -155,6 +154,18 @@ def _names_a_file(file: object) -> bool:
 
 def _whole(value: object) -> int:
     return value if isinstance(value, int) else 0
+
+
+def _last(hunks: object) -> str | None:
+    """Read from the client's hunks what a deleted file held; None if they do not tell."""
+    if not isinstance(hunks, list) or not hunks:
+        return None
+    try:
+        told = [str(line) for hunk in hunks for line in hunk["lines"]]
+    except (KeyError, TypeError):
+        return None
+    held = "\n".join(line[1:] for line in told if line.startswith("-"))
+    return held if any(line.startswith("\\") for line in told) else f"{held}\n"
 
 
 def _before(code: str, hunks: object) -> str | None:
