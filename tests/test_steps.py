@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lib.capture import payload as payloads
 from lib.capture import shell
+from lib.commands import cli
 from lib.flusher.process import Flusher
 from lib.ledger.history import History
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
@@ -258,6 +259,23 @@ def test_the_service_gets_every_step_with_its_parents(
     kinds = [(e.body["triggered_by"], e.body["tool_name"], e.body["reason"]) for e in server.events]
     assert ("outside", None, "format") in kinds
     assert kinds.count(("claude-code", "Bash", None)) == 2
+
+
+def test_many_files_of_one_call_are_one_line(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after `git checkout`; programs get all of them."""
+    project.agent("a.py", OLD)
+    changes: dict[str, str | None] = {f"f{n}.py": CODES[n % 4] + f"x = {n}\n" for n in range(20)}
+    project.shell("git checkout other", changes, False)
+    project.flush()
+    monkeypatch.setenv("PATTERN_CACHE_DIR", project.spool)
+    assert cli.main(["log"]) == 0
+    (first, second) = capsys.readouterr().out.splitlines()
+    assert "a.py" in first
+    assert ("shell" in second, "20 files" in second) == (True, True)
+    assert cli.main(["log", "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 21
 
 
 STEPS = st.lists(

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import groupby
 
 from lib.commands.common import (
     NOTHING,
@@ -31,6 +32,8 @@ STYLES = {"created": "green", "modified": "yellow", "applied": "cyan", "merged":
 WHO = {SHELL: "cyan", OUTSIDE: "magenta"}
 # Below this many columns a whole id does not fit beside the rest.
 WIDE, NARROW = 100, 80
+# So many events of one call of a shell are told one by one.
+MANY = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +59,15 @@ def run(options: argparse.Namespace) -> int:
     newest = options.n if options.n is not None else FOLLOWED if options.follow else SHOWN
     newest = -1 if options.all else newest
     count = 0
-    for row in _events(directory, chosen, newest, options.follow):
-        count += 1
-        show(row)
+    rows = _events(directory, chosen, newest, options.follow)
+    is_whole = options.json or options.follow
+    for batch in ([row] for row in rows) if is_whole else _calls(rows):
+        count += len(batch)
+        if len(batch) > MANY:
+            show(_summary(batch))
+            continue
+        for row in batch:
+            show(row)
         if options.follow:
             sys.stdout.flush()
     if options.n is None and count == newest:
@@ -124,6 +133,21 @@ def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterat
             return
         newest = -1
         time.sleep(POLL_SECONDS)
+
+
+def _calls(rows: Iterator[Event]) -> Iterator[list[Event]]:
+    """Put the events of each call of a shell together; any other stands alone."""
+
+    def call(row: Event) -> object:
+        return (row.timestamp, row.session_id) if row.who == SHELL else row.seq
+
+    return (list(batch) for _, batch in groupby(rows, call))
+
+
+def _summary(batch: list[Event]) -> Event:
+    """Tell many files of one call, such as a checkout, as one: by their directory."""
+    place = os.path.commonpath([row.file_path or "/" for row in batch])
+    return batch[-1]._replace(file_path=place, pattern_name=f"{len(batch)} files", pattern_id="")
 
 
 def _print_json(event: Event) -> None:
