@@ -36,7 +36,7 @@ HOOK = [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / "post_tool_use.py")]
 DATA = json.dumps(payload("01-write-create-js-marker.post")).encode()
 ERRORS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EMFILE"]
 # Every how manieth call the quick form tries.
-STEP = 5
+STEP = 11
 
 
 def environ_of(directory: Path, url: str = "") -> dict[str, str]:

@@ -6,7 +6,7 @@ One bad thing at a time, among the events of three projects: two have a service 
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +158,16 @@ UNUSABLE = {
 }  # fmt: skip
 
 
+def some_of(names: Iterable[str]) -> list[Any]:
+    """Every fourth for the quick form; all of them in the long one."""
+    return [
+        name if number % 4 == 0 else pytest.param(name, marks=pytest.mark.long)
+        for number, name in enumerate(names)
+    ]
+
+
 @pytest.mark.parametrize("project", ["first", "third"])
-@pytest.mark.parametrize("name", EVENTS)
+@pytest.mark.parametrize("name", some_of(EVENTS))
 def test_a_bad_event(ground: Ground, name: str, project: str) -> None:
     ground.edit()
     path = ground.place(project, 0)
@@ -171,7 +179,7 @@ def test_a_bad_event(ground: Ground, name: str, project: str) -> None:
     ground.assert_arrived(*PROJECTS)
 
 
-@pytest.mark.parametrize("name", IGNORES)
+@pytest.mark.parametrize("name", some_of(IGNORES))
 def test_a_bad_ignore_file(ground: Ground, name: str) -> None:
     text = IGNORES[name].encode("utf-8", "surrogateescape")
     (ground.top / "second" / ".patternignore").write_bytes(text)
@@ -188,7 +196,7 @@ def test_an_ignore_file_that_is_none(ground: Ground, make: Callable[[Path], None
     ground.assert_arrived("second", "third")
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", some_of(RULES))
 def test_a_strange_rule(ground: Ground, name: str) -> None:
     (ground.top / "redact.txt").write_text(RULES[name])
     ground.edit()
@@ -207,7 +215,7 @@ def test_a_rule_that_cannot_be_applied_loses_nothing(ground: Ground, name: str) 
     ground.assert_arrived(*PROJECTS)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", some_of(FAULTS))
 def test_a_bad_answer(ground: Ground, fault: str) -> None:
     kind, options = FAULTS[fault]
     ground.edit()
