@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 from lib.commands import file_steps, on_disk
 from lib.commands.common import CommandError, names_of, opened, print_json, printable, say_nothing
-from lib.commands.terminal import Cell, is_bounded, print_line, relative, screen
+from lib.commands.terminal import (
+    Cell,
+    columns,
+    cropped_left,
+    is_bounded,
+    print_line,
+    relative,
+    screen,
+)
 from lib.commands.when import local
 from lib.ledger.diff import unified
 from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, draw
@@ -82,7 +90,10 @@ def _print_state(history: History, file: File) -> None:
     if file.state == on_disk.GONE and (place := file_steps.moved_to(history, file.path)):
         text = f"was moved to {relative(printable(place))}: this is what it held last"
     style = "" if file.state == on_disk.SAME else "yellow"
-    print_line(screen(), [(f"{relative(printable(file.path))} {text}".rstrip(), style)])
+    out = screen()
+    # What is said counts more than where: of a long path the end is enough.
+    path = cropped_left(relative(printable(file.path)), max(8, out.width - columns(text) - 1))
+    print_line(out, [(f"{path} {text}".rstrip(), style)])
 
 
 def resolve(history: History, target: str) -> tuple[str, File | None]:

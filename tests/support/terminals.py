@@ -3,6 +3,7 @@
 import fcntl
 import os
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -28,6 +29,8 @@ def open_terminal() -> tuple[int, int]:
 
 def _take_terminal() -> None:
     """Make standard input the terminal of the session, for signals and for /dev/tty."""
+    # A shell that runs the tests in the background has them ignore it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
