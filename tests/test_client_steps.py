@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
 
 pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
 CODE = "def area(a, b):\n    return a * b\n\n\ndef edge(a, b):\n    return a + b\n"
@@ -23,7 +23,10 @@ def claude(request: pytest.FixtureRequest, installed_home: Path, tmp_path: Path)
     """The client with an installation, and a project with a formatter that runs after each edit."""
     client = CLIENT if request.param == "npm's" else NEWEST_CLIENT
     if not client.exists():
-        pytest.skip(f"{client} is not there: tests/run installs it with npm")
+        name = client.relative_to(ROOT).parts[1]
+        pytest.skip(
+            f"npm install --prefix .cache/{name} @anthropic-ai/claude-code@latest brings it"
+        )
     bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
     bundle.spool = tmp_path / "spool"
     bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
