@@ -2,7 +2,8 @@
 
 import gc
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,19 @@ def client() -> None:
     """The real client, or a skipped test where npm could not bring it."""
     if not CLIENT.exists():
         pytest.skip("the real client is not there: tests/run installs it with npm")
+
+
+@pytest.fixture
+def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Lets this process live in a time zone, until the test ends."""
+
+    def live(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield live
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -187,30 +187,24 @@ def test_recorded_or_converted_it_is_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu", "UTC", ""])
 def test_days_are_those_of_the_zone_where_one_asks(
-    old: Path, zone: str, monkeypatch: pytest.MonkeyPatch
+    old: Path, zone: str, in_zone: Callable[[str], None]
 ) -> None:
     Stats(str(old)).close()
+    if zone:
+        in_zone(zone)
     days = last_days(5)
-    try:
-        if zone:
-            monkeypatch.setenv("TZ", zone)
-            time.tzset()
-        days = last_days(5)
-        ledger = Stats(str(old))
-        found = ledger.figures(days)
-        query = (
-            "SELECT date(timestamp, 'localtime'), count(*) FROM events "
-            "WHERE implied = 0 AND file_path = ? GROUP BY 1"
-        )
-        for series in found.paths:
-            by_day = dict(map(tuple, ledger._db.execute(query, (series.name,))))
-            assert series.by_day == [by_day.get(day, 0) for day in days]
-        assert sum(series.total for series in found.paths) == EVENTS
-        assert found.types == {"pattern_modified": EVENTS * 2 // 3, "pattern_created": EVENTS // 3}
-        ledger.close()
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+    ledger = Stats(str(old))
+    found = ledger.figures(days)
+    query = (
+        "SELECT date(timestamp, 'localtime'), count(*) FROM events "
+        "WHERE implied = 0 AND file_path = ? GROUP BY 1"
+    )
+    for series in found.paths:
+        by_day = dict(map(tuple, ledger._db.execute(query, (series.name,))))
+        assert series.by_day == [by_day.get(day, 0) for day in days]
+    assert sum(series.total for series in found.paths) == EVENTS
+    assert found.types == {"pattern_modified": EVENTS * 2 // 3, "pattern_created": EVENTS // 3}
+    ledger.close()
 
 
 def test_the_flusher_lives_on_and_logs(tmp_path: Path) -> None:

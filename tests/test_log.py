@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ from tests.support.outpost import Outpost
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outpost:
+def told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_zone: Callable[[str], None]
+) -> Outpost:
     """A spool with a recorded story, which the command line of this process asks."""
     outpost = Outpost(tmp_path / "spool")
     outpost.story()
@@ -28,8 +29,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outpost:
     outpost.write("/p/subXdir/b.py", "z = 2\n")
     outpost.flush()
     monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
+    in_zone("Europe/Berlin")
     return outpost
 
 
@@ -72,9 +72,8 @@ def test_since_and_until_are_inclusive_and_agree(
     assert len(log(capsys, "--since", "1d")) == len(everything)
 
 
-def test_times_of_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
+def test_times_of_people(in_zone: Callable[[str], None]) -> None:
+    in_zone("Europe/Berlin")
     assert instant("2026-01-31T12:00") == "2026-01-31T11:00:00.000000+00:00"
     assert instant("2026-01-31") == "2026-01-30T23:00:00.000000+00:00"
     assert instant("2026-01-31T12:00Z") == "2026-01-31T12:00:00.000000+00:00"

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +102,9 @@ def test_a_sparkline_says_which_days_had_more() -> None:
     assert sparkline([5, 1, 1, 2, 2], 3) == "█▄▇"
 
 
-def test_days_are_local_and_end_today(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_are_local_and_end_today(in_zone: Callable[[str], None]) -> None:
     for zone in ("Pacific/Kiritimati", "Pacific/Niue"):
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
+        in_zone(zone)
         before, days, after = time.strftime("%F"), last_days(3), time.strftime("%F")
         assert days[-1] in (before, after)
         assert len(days) == 3
-    monkeypatch.undo()
-    time.tzset()
