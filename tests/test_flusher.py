@@ -197,7 +197,7 @@ def test_a_long_tally_moves_into_the_ledger_without_being_lost(
     monkeypatch.setattr(books, "OLD_SECONDS", -1)
     keys = [f"{number:016x}.1" for number in range(20_000)]
     tally.add(str(tmp_path), "captured", *keys)
-    tally.add(str(tmp_path), "secret")
+    tally.add(str(tmp_path), "secret", "")
     for _ in range(3):
         commit(tmp_path, write_payload("/p/1.py", f"x = {_}\n", str(_)), time.time_ns())
         assert drain(tmp_path)

@@ -1,5 +1,6 @@
 """The bounds of a spool: 50 MB and 7 days, at all times."""
 
+import os
 import random
 from collections import Counter, deque
 from pathlib import Path
@@ -68,6 +69,17 @@ def test_what_is_dropped_is_counted(tmp_path: Path) -> None:
         range(now + 200 - len(waiting), now + 200)
     )
     assert totals(directory, {}) == {"captured": 200, **dropped}
+
+
+def test_what_another_process_delivers_is_neither_dropped_nor_counted(tmp_path: Path) -> None:
+    inbox.commit(str(tmp_path), {"event_id": "1"}, 1, sync=False)
+    (item,) = outbox.pending(str(tmp_path))
+    held = outbox.claim(str(tmp_path), item.name)
+    assert held is not None
+    dropped, _ = retention.expire(str(tmp_path), Accounts(str(tmp_path)), 7.0, 50.0)
+    os.close(held)
+    assert (dropped, totals(str(tmp_path), {})) == ({}, {})
+    assert outbox.pending(str(tmp_path)) == [item]
 
 
 def test_a_full_disk_does_not_keep_the_bounds_from_being_kept(

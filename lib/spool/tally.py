@@ -54,10 +54,12 @@ def mark_in(key: str) -> str:
 
 
 def add(directory: str, outcome: str, *keys: str) -> None:
-    """Append an entry of `outcome` for each of `keys`, or one without a key. Raises OSError."""
+    """Append an entry of `outcome` for each of `keys`; "" makes one without. Raises OSError."""
+    if not keys:
+        return
     letter = LETTERS[outcome]
     # Begun with the line's end: what follows an entry that was torn is whole again.
-    data = "".join(f"\n{letter}{key};" for key in keys or ("",)).encode()
+    data = "".join(f"\n{letter}{key};" for key in keys).encode()
     try:
         _append(f"{directory}/{FILE}", data)
     except FileNotFoundError:

@@ -38,8 +38,13 @@ def needs_strace() -> pytest.MarkDecorator:
     return pytest.mark.skipif(not STRACE, reason="strace is not there: Linux only")
 
 
-def calls(command: list[str], scratch: Path, since: str, **given: Any) -> list[Call]:
-    """The calls of `command` that change something, from the first line that holds `since` on."""
+def calls(
+    command: list[str], scratch: Path, since: str, opens: bool = False, **given: Any
+) -> list[Call]:
+    """The calls of `command` that change something, from the first line that holds `since` on.
+
+    `opens`: with those that open a file only to read it.
+    """
     output = scratch / "trace"
     subprocess.run([STRACE, "-qq", "-o", str(output), *command], check=True, **given)
     seen: Counter[str] = Counter()
@@ -52,15 +57,15 @@ def calls(command: list[str], scratch: Path, since: str, **given: Any) -> list[C
         name, arguments = match.groups()
         seen[name] += 1
         begun = begun or since in line
-        if begun and name in CHANGING and not _only_looks(name, arguments):
+        if begun and name in CHANGING and not _only_looks(name, arguments, opens):
             found.append(Call(name, seen[name], arguments))
     output.unlink()
     return found
 
 
-def _only_looks(name: str, arguments: str) -> bool:
+def _only_looks(name: str, arguments: str, opens: bool) -> bool:
     if name in ("openat", "open"):
-        return "O_CREAT" not in arguments
+        return "O_CREAT" not in arguments and not opens
     return name == "fcntl" and "SETLK" not in arguments
 
 
