@@ -2,11 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from lib.flusher import look
 from lib.flusher.look import Found, Window, changed, code_of, project
+from lib.flusher.sightings import Sightings
+from lib.flusher.unfolding import Unfolding
+from lib.spool.spooled import Event
+from lib.system.aside import HANGS, Away, shared
 
 CODE = "def f():\n    return 1\n"
 
@@ -35,12 +40,12 @@ def test_a_project_is_found_from_below(root: Path, tmp_path: Path) -> None:
 
 
 def test_new_files_in_languages_that_are_known_are_found(root: Path) -> None:
-    for name in ("a.py", "src/b.rs", "notes", "core.bin", "deep/er/c.go", ".hidden/d.py",
-                 "node_modules/e.js"):  # fmt: skip
+    for name in ("a.py", "src/b.rs", "style.css", "notes", "core.bin", "deep/er/c.go",
+                 ".hidden/d.py", "node_modules/e.js"):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(CODE)
     found = changed(str(root), [str(root / "src" / "known.py")], window(root))
-    assert names([one for one in found if not one.gone]) == {"a.py", "b.rs", "c.go"}
+    assert names([one for one in found if not one.gone]) == {"a.py", "b.rs", "style.css", "c.go"}
     assert names([one for one in found if one.gone]) == {"known.py"}
 
 
@@ -50,6 +55,14 @@ def test_what_is_ignored_or_named_like_a_secret_is_left_alone(root: Path) -> Non
     for name in ("build/a.py", "b.gen.py", "credentials.json", "c.py"):
         (root / name).write_text(CODE)
     assert names(changed(str(root), [], window(root))) == {"c.py"}
+
+
+def test_what_is_not_to_be_tracked_is_left_alone_though_it_is_known(root: Path) -> None:
+    (root / ".patternignore").write_text("secret/\n*.gen.py\n")
+    (root / "secret").mkdir()
+    for name in ("secret/a.py", "secret/known.py", "b.gen.py", "c.py"):
+        (root / name).write_text(CODE)
+    assert names(changed(str(root), [str(root / "secret/known.py")], window(root))) == {"c.py"}
 
 
 def test_links_pipes_and_other_kinds_are_no_files(root: Path, tmp_path: Path) -> None:
@@ -93,3 +106,41 @@ def test_the_look_ends_where_its_time_does(root: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(look, "CPU_SECONDS", 10.0)
     monkeypatch.setattr(look, "MOST_NEW", 5)
     assert len(changed(str(root), [], window(root))) <= 5
+
+
+class Recorded:
+    """A ledger that knows no file, and notes for which directories it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def files_below(self, root: str) -> list[str]:
+        self.asked.append(root)
+        return []
+
+    def holds(self, path: str, event: Event) -> bool:
+        return False
+
+    def looked(self, root: str) -> int:
+        return 0
+
+
+def test_where_the_disk_does_not_answer_nothing_is_looked_through(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "a.py").write_text(CODE)
+    data = {"files": [], "looks": True, "keeps_content": True, "began_ns": 1, "ended_ns": 2**63}
+    call = cast(Event, {"event_data": data, "cwd": str(root)})
+    known = Recorded()
+    found = Unfolding(call, known, Sightings(str(root)))
+    assert len(found.events()) == 1
+    assert found.looked == str(root)
+
+    def away(*_: object) -> object:
+        raise Away("/", HANGS)
+
+    monkeypatch.setattr(shared, "ask", away)
+    lost = Unfolding(call, known, Sightings(str(root)))
+    assert lost.events() == []
+    assert lost.looked == ""
+    assert known.asked == [str(root)]

@@ -1,6 +1,9 @@
 """Calls of the shell: which may write, and what of them is kept."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 from lib.capture import shell
 from lib.capture.named_file import Refused
 from lib.capture.shell_words import may_write, simple_commands
-from tests.support.bundle import payload
+from tests.support.bundle import ROOT, payload
 
 pytestmark = pytest.mark.usefixtures("exact_times")
 READING = [
@@ -17,13 +20,17 @@ READING = [
     "git add -A && git commit -qm 'a > b'", "cat a 2>&1", "find . -name '*.py' | xargs_ 2>/dev/null"
     .replace("xargs_", "wc -l"), "cd x && rg -n 'a > b' # > c", "echo $HOME", "FOO=1 env ls", "",
     "git -C /x --no-pager diff", "for i in 1 2; do cat $i; done", "cat <<EOF\nrm a.py\nEOF",
+    "awk '{ print $1 }' a", "sort -rn a | uniq -c", "tree -L 2 --noreport", "sed --posix -n 1p a",
 ]  # fmt: skip
 WRITING = [
     "sed -i s/1/2/ a.py", "sed -Ei.bak s/1/2/ a.py", "cat > b.py <<'EOF'\ntext\nEOF", "rm a.py",
     "echo x >> b.py", "mkdir lib && mv a.py lib/", "git checkout -- d.py", "git -C x stash",
     "black .", "make", "find . -name x -delete", "if true; then cp a b; fi", "cat a | tee b",
     "python3 - <<EOF\nopen('a', 'w')\nEOF", "echo $(rm x)", "git", "ls &> log", "X=1 sudo touch a",
-    "cat <<A <<B > c\na\nA\nb\nB",
+    "cat <<A <<B > c\na\nA\nb\nB", "awk '{ print > \"b\" }' a", "awk -i inplace 1 a", "sort -o a a",
+    "uniq a b", "source build.sh", ". ./build.sh", "gh repo clone x", "xxd -r a b", "tree -o a",
+    "sort -uo a a", "sed --in-place=x 1d a",
+    'echo "$(rm x)"', 'echo "`rm x`"', "echo `rm x`",
 ]  # fmt: skip
 
 
@@ -86,6 +93,27 @@ def test_what_the_command_names_and_changed_is_read_at_once(tmp_path: Path) -> N
     assert made["event_data"]["looks"]
     assert made["event_data"]["program"] == "sed"
     assert "secret-word" not in repr(made)
+
+
+AGE = """
+import sys, time
+began = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+from lib.capture import shell
+given = {"tool_name": "Bash", "tool_input": {"command": "make"}}
+data = shell.capture(given, 10**18, "", True)["event_data"]
+print(began, time.clock_gettime_ns(time.CLOCK_BOOTTIME), 10**18 - data["began_ns"] - shell.SLACK_NS)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
+def test_a_call_is_taken_to_have_ended_before_the_hook_began() -> None:
+    before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    run = [sys.executable, "-c", AGE]
+    found = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    began, ended, age = map(int, found.split())
+    # The kernel tells the start in 1/100 s, rounded down.
+    assert 0 < age <= ended - before + 10_000_000
+    assert before - 10_000_000 <= ended - age <= began
 
 
 def test_what_may_not_be_captured_is_not_read(tmp_path: Path) -> None:

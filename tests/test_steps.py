@@ -17,6 +17,7 @@ from lib.capture import payload as payloads
 from lib.capture import shell
 from lib.commands import cli
 from lib.flusher.process import Flusher
+from lib.flusher.sightings import KEPT_SECONDS, PREFIX, Sightings
 from lib.ledger.history import History
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
 from lib.spool import inbox
@@ -208,6 +209,12 @@ def test_what_others_did_before_a_call_is_not_the_shells(project: Project) -> No
     project.flush()
     assert told(project, "a.py")[-1] == (OUTSIDE, "modified", NEW)
     assert told(project, "b.py")[-1] == (SHELL, "modified", LAST)
+    asked = "SELECT tool_name, session_id, actor FROM events ORDER BY seq DESC LIMIT 2"
+    with closing(History(f"{project.spool}/ledger.db")) as history:
+        rows = {tuple(row) for row in history.rows(asked, ())}
+    assert (None, None, OUTSIDE) in rows
+    assert project.chain("a.py")[-1]["program"] is None
+    assert project.chain("b.py")[-1]["program"] == "sed"
 
 
 def test_what_a_formatter_left_before_a_shell_came_is_seen(project: Project) -> None:
@@ -219,6 +226,41 @@ def test_what_a_formatter_left_before_a_shell_came_is_seen(project: Project) -> 
     project.flush()
     assert told(project, "a.py")[1:] == [
         (OUTSIDE, "modified", CODES[4]), (SHELL, "modified", NEW)]  # fmt: skip
+
+
+def test_what_was_seen_before_the_agent_wrote_is_over(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.flush()
+    project.write("a.py", CODES[4])
+    project.see()
+    project.agent("a.py", NEW)
+    project.flush()
+    project.shell("sed -i s/0/1/ a.py", {"a.py": LAST}, False)
+    project.flush()
+    assert told(project, "a.py")[1:] == [
+        (OUTSIDE, "modified", CODES[4]), (AGENT, "modified", NEW), (SHELL, "modified", LAST),
+    ]  # fmt: skip
+
+
+def test_what_was_seen_long_ago_is_removed(project: Project) -> None:
+    now = time.time()
+    old, new = (Path(project.spool, f"{PREFIX}{name}.json") for name in ("old", "new"))
+    for file, age in ((old, KEPT_SECONDS + 60), (new, KEPT_SECONDS - 60)):
+        file.touch()
+        os.utime(file, (now - age, now - age))
+    Sightings(project.spool).sweep()
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_file_that_others_make_again_is_created(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.shell("rm a.py", {"a.py": None}, True)
+    project.write("a.py", NEW)
+    project.agent("a.py", LAST)
+    project.flush()
+    assert told(project, "a.py")[1:] == [
+        (SHELL, "deleted", None), (OUTSIDE, "created", NEW), (AGENT, "modified", LAST),
+    ]  # fmt: skip
 
 
 def test_what_others_did_before_a_file_ended_is_theirs(project: Project) -> None:
@@ -325,9 +367,11 @@ def play(project: Project, step: str, name: str, other: str, tells: bool) -> dic
         return {name: OUTSIDE}
     else:
         changes = changes_by(step, name, other, held)
+        # A client that tells tells only of what became another by the call.
+        told = {n: code for n, code in changes.items() if not tells or code != project.held(n)}
         if changes:
             project.shell(f"{step} {name} {other if other in NAMES else ''}", changes, tells)
-        return dict.fromkeys(changes, SHELL)
+        return dict.fromkeys(told, SHELL)
     return {}
 
 

@@ -72,8 +72,10 @@ def language_of(path: str) -> str:
 
 def is_known(path: str) -> bool:
     """Check whether the language of the file at `path` is known, by its name, and no plain text."""
-    named = {*_BY_NAME.values(), *_BY_EXTENSION.values(), *" ".join(_COMMENTS.values()).split()}
-    return language_of(path) in named - {"text"}
+    language = language_of(path)
+    if comment_openers(language) or block_comment(language)[0]:
+        return True
+    return language != "text" and language in (*_BY_NAME.values(), *_BY_EXTENSION.values())
 
 
 def comment_openers(language: str) -> tuple[str, ...]:

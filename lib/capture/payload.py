@@ -62,7 +62,7 @@ def _failed(payload: "dict[str, object]") -> bool:
 
 
 def event_of(change: Change, payload: "dict[str, object]", captured_ns: int) -> "dict[str, object]":
-    """Build the event of a change. Raises Refused where nothing changed."""
+    """Build the event of a change, or of a file seen again as it was."""
     content = Content(change.after, change.path)
     before = None if change.before is None else Content(change.before, change.path)
     newly_marked = content.marked_id and (before is None or before.marked_id != content.marked_id)

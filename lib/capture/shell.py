@@ -5,13 +5,12 @@ name of the program that may have written. What the files held is read here, bef
 can change them; what follows from it the flusher finds out.
 """
 
-import time
-
 from lib.capture import named_file, shell_words
 from lib.capture.named_file import Refused
 from lib.capture.payload import context, path_in, text
 from lib.system.calls import posix
 from lib.system.digest import hex_digest
+from lib.system.moment import uptime_ns
 from lib.system.timestamps import timestamp
 
 TYPE_CHECKING = False
@@ -166,8 +165,8 @@ def _age_ns() -> int:
             fields = posix.read(fd, 1024).rpartition(b")")[2].split()
         finally:
             posix.close(fd)
-        return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - int(fields[19]) * 10_000_000)
-    except (OSError, ValueError, IndexError, AttributeError):  # not Linux
+        return max(0, uptime_ns() - int(fields[19]) * 10_000_000)
+    except (OSError, ValueError, IndexError):  # not Linux
         return 0
 
 

@@ -7,7 +7,7 @@ they are written. https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # A command may hold a whole file in a here-document; words behind so much text are not looked at.
 MAX_LENGTH = 8192
@@ -19,16 +19,17 @@ _PLAIN = frozenset(" \t;&|\n()<>'\"\\#")
 _PREFIXES = frozenset(
     "sudo env time nice nohup command builtin exec then do else ! { if while until".split()
 )
-# Change no file, whatever their arguments; what git and sed do depends on those.
+# Change no file, whatever their arguments; for some others see `_DEPENDING`.
 _READING = frozenset(
-    "[ [[ ag arch awk base64 basename bat break cal cat cd clear cmp column comm continue cut "
+    "[ [[ ag arch base64 basename bat break cal cat cd clear cmp column comm continue cut "
     "date declare df diff dir dirname du done echo egrep esac eza exit export expr fd fgrep fi "
-    "file fold for free gh grep head hexdump hostname id jobs join jq kill less local ls lsof man "
+    "file fold for free grep head hexdump hostname id jobs join jq kill less local ls lsof man "
     "md5sum mkdir more nl od paste pgrep pkill popd printenv printf ps pushd pwd read readlink "
-    "realpath return rev rg rmdir seq set sha1sum sha256sum shift sleep sort source stat strings "
-    "sum tac tail test tr tree true false type ulimit umask uname uniq unset uptime w wait wc "
-    "whereis which who whoami xxd yes : .".split()
+    "realpath return rev rg rmdir seq set sha1sum sha256sum shift sleep stat strings "
+    "sum tac tail test tr true false type ulimit umask uname unset uptime w wait wc "
+    "whereis which who whoami yes :".split()
 )
+_FIND_WRITING = ("-delete", "-exec", "-execdir", "-ok", "-okdir")
 _GIT_READING = frozenset(
     "add blame branch cat-file commit config describe diff fetch for-each-ref grep help log "
     "ls-files ls-remote ls-tree merge-base name-rev push reflog remote rev-list rev-parse "
@@ -137,34 +138,52 @@ def _is_assignment(word: str) -> bool:
 
 def may_write(words: "list[str]") -> bool:
     """Check whether a simple command may change a file."""
-    if WRITES in words:
+    if WRITES in words or any("$(" in word or "`" in word for word in words):
         return True
     words = without_prefixes(words)
     if not words:
         return False
-    program = base_name(words[0])
-    if program == "sed":
-        return any(_is_in_place(word) for word in words[1:])
-    if program == "find":
-        return any(word in ("-delete", "-exec", "-execdir", "-ok", "-okdir") for word in words)
-    if program == "git":
-        return next(_git_verbs(words), "") not in _GIT_READING
-    return program not in _READING
+    program, given = base_name(words[0]), words[1:]
+    depends = _DEPENDING.get(program)
+    return depends(given) if depends else program not in _READING
 
 
 def _is_in_place(word: str) -> bool:
-    if word.startswith("--"):
-        return word.startswith("--in-place")
-    return word.startswith("-") and "i" in word
+    return word.startswith("--in-place") or _has_letter(word, "i")
+
+
+def _has_letter(word: str, letter: str) -> bool:
+    """Check whether a word is options of one letter each, this one among them."""
+    return word.startswith("-") and not word.startswith("--") and letter in word
+
+
+def _git_writes(words: "list[str]") -> bool:
+    return next(_git_verbs(words), "") not in _GIT_READING
 
 
 def _git_verbs(words: "list[str]") -> "Iterator[str]":
     """Yield the words that may be git's verb: not its options, nor the values of those."""
-    skip = True
+    skip = False
     for word in words:
         if not skip and not word.startswith("-"):
             yield word
         skip = word in ("-C", "-c", "--git-dir", "--work-tree")
+
+
+def _names_output(words: "list[str]") -> bool:
+    return any(word.startswith("--o") or _has_letter(word, "o") for word in words)
+
+
+# Whether a program writes, by its arguments.
+_DEPENDING: "dict[str, Callable[[list[str]], bool]]" = {
+    "awk": lambda words: any(">" in word or word.startswith("-i") for word in words),
+    "find": lambda words: any(word in _FIND_WRITING for word in words),
+    "git": _git_writes,
+    "sed": lambda words: any(map(_is_in_place, words)),
+    "sort": _names_output,
+    "tree": _names_output,
+    "uniq": lambda words: sum(not word.startswith("-") for word in words) > 1,
+}
 
 
 def base_name(word: str) -> str:

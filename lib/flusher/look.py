@@ -126,7 +126,8 @@ class _Look:
         self._window = window
         self._touch = touch
         self._deadline = time.process_time() + CPU_SECONDS
-        self._ignores = Ignores(touch, GITIGNORE)
+        self._ignores = Ignores(touch)
+        self._both = (self._ignores, Ignores(touch, GITIGNORE))
         self._new = 0
 
     def run(self, known: list[str]) -> Iterator[Found]:
@@ -141,7 +142,7 @@ class _Look:
                 self._touch(directory)
                 directories[directory] = None
             found = self._known(path)
-            if found:
+            if found and not self._is_excluded(self._ignores, path):
                 yield found
         for directory in list(directories):
             yield from self._new_in(directory, seen, directories, 0)
@@ -205,4 +206,12 @@ class _Look:
             found = self._changed(entry.path, entry.stat(follow_symlinks=False))
         except OSError:
             return None
-        return None if found is None or self._ignores.excludes(entry.path, self._root) else found
+        if found is None or any(self._is_excluded(by, entry.path) for by in self._both):
+            return None
+        return found
+
+    def _is_excluded(self, ignores: Ignores, path: str) -> bool:
+        try:
+            return ignores.excludes(path, self._root)
+        except OSError:
+            return True

@@ -15,6 +15,7 @@ from lib.capture.payload import Change, event_of
 from lib.flusher.look import seen
 from lib.ledger.revisions import OUTSIDE
 from lib.privacy import user_rules
+from lib.spool import outbox
 from lib.spool.spooled import Event
 from lib.system import files, json_codec
 from lib.system.digest import hex_digest
@@ -49,7 +50,7 @@ class Sightings:
                 continue
             self._watched.pop(path, None)
             self._watched[path] = (0, hex_digest(code))
-            self._forget(self._file(path))
+            outbox.acknowledge(self._directory, self._name(path))
         while len(self._watched) > MOST_WATCHED:
             del self._watched[next(iter(self._watched))]
 
@@ -80,7 +81,7 @@ class Sightings:
             if entry.name.startswith(PREFIX):
                 age = time.time() - entry.stat(follow_symlinks=False).st_mtime
                 if age > KEPT_SECONDS:
-                    self._forget(entry.path)
+                    outbox.acknowledge(self._directory, entry.name)
 
     def _seen(self, path: str) -> list[dict[str, Any]]:
         try:
@@ -92,14 +93,11 @@ class Sightings:
         return seen if isinstance(seen, list) else []
 
     def _file(self, path: str) -> str:
-        return f"{self._directory}/{PREFIX}{hex_digest(path)[:32]}.json"
+        return f"{self._directory}/{self._name(path)}"
 
     @staticmethod
-    def _forget(name: str) -> None:
-        try:
-            os.unlink(name)
-        except FileNotFoundError:
-            pass
+    def _name(path: str) -> str:
+        return f"{PREFIX}{hex_digest(path)[:32]}.json"
 
 
 def _outside(path: str, changed_ns: int, code: str) -> Event:

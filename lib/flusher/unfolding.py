@@ -9,7 +9,6 @@ from typing import Any, Protocol, cast
 
 from lib.capture import event
 from lib.capture.event import Content
-from lib.capture.named_file import Refused
 from lib.capture.payload import Change, context, event_of
 from lib.flusher import look
 from lib.flusher.look import Found, Window
@@ -98,6 +97,8 @@ class Unfolding:
         if self._data.get("looks") is not True or not isinstance(cwd, str) or cwd[:1] != "/":
             return
         self.looked = root = look.project(cwd)
+        if not root:
+            return
         since_ns = min(self._known.looked(root) or self._began_ns, self._began_ns)
         window = Window(since_ns, self._began_ns, self.ended_ns)
         for found in look.changed(root, self._known.files_below(root), window):
@@ -114,7 +115,7 @@ class Unfolding:
             return None
         change = Change(path, code, None, before_known=False)
         made = self._event(change, actor)
-        return None if made is None or self._known.holds(path, made) else made
+        return None if self._known.holds(path, made) else made
 
     def _deletion(self, path: str, actor: str = SHELL, before: str | None = None) -> Event:
         made = event.build(
@@ -129,11 +130,8 @@ class Unfolding:
         )
         return self._signed(made, actor)
 
-    def _event(self, change: Change, actor: str) -> Event | None:
-        try:
-            made = event_of(change, self._payload, self.ended_ns)
-        except Refused:
-            return None
+    def _event(self, change: Change, actor: str) -> Event:
+        made = event_of(change, self._payload, self.ended_ns)
         if self._data.get("keeps_content") is not True:
             event.forget_content(made)
         return self._signed(made, actor)

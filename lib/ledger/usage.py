@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, time, timedelta, timezone
 from itertools import islice
 from typing import NamedTuple
@@ -111,16 +111,16 @@ class Stats(History):
     def _edits(self, days: list[str]) -> tuple[dict[str, int], list[Series], list[Series]]:
         """Count edits by type, and by language and file, each the most frequent first."""
         position = {day: number for number, day in enumerate(days)}
+        none = [0] * len(days)
         types: Counter[str] = Counter()
-        languages: dict[str, list[int]] = {}
-        paths: dict[str, list[int]] = {}
+        languages: defaultdict[str, list[int]] = defaultdict(none.copy)
+        paths: defaultdict[str, list[int]] = defaultdict(none.copy)
         for day, event_type, language, path, count in self._by_day(days[0]):
             types[event_type] += count
-            if day in position:
-                for found, name in ((languages, language), (paths, path)):
-                    if name not in found:
-                        found[name] = [0] * len(days)
-                    found[name][position[day]] += count
+            at = position.get(day)
+            if at is not None:
+                languages[language][at] += count
+                paths[path][at] += count
         kinds = dict(sorted(types.items(), key=lambda one: (-one[1], one[0])))
         return kinds, _series(languages), _series(paths)
 
