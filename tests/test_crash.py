@@ -64,7 +64,7 @@ class Hook:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.given = {"input": DATA, "env": environ_of(directory)}
+        self.given: dict[str, Any] = {"input": DATA, "env": environ_of(directory)}
 
     def prepare(self, exists: bool) -> None:
         if exists:
@@ -136,7 +136,7 @@ class Scene:
         self.directory = directory
         self.server = server
         self.served = served
-        self.given = {"env": environ_of(directory, server.url if server else "")}
+        self.given: dict[str, Any] = {"env": environ_of(directory, server.url if server else "")}
 
     def prepare(self) -> "Scene":
         now = time.time_ns()
