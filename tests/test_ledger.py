@@ -1,13 +1,16 @@
 """What the ledger makes of events."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lib.capture.payload import capture
+from lib.ledger import unreadable
 from lib.ledger.history import History
 from lib.ledger.rows import Taken
 from tests.support.bundle import payload, write_payload
@@ -171,3 +174,24 @@ def test_a_ledger_of_before_is_read_and_counted_as_it_was(project: Project, vers
     project.ledger, project.calls = upgraded, 10
     project.write("/p/b.py", "y = 1\n")
     upgraded.close()
+
+
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 35), reason="it cannot drop a column")
+def test_a_ledger_without_prompts_gets_their_tables(project: Project) -> None:
+    project.write("/p/a.py", "x = 1\n")
+    project.ledger._db.executescript(
+        "DROP TABLE prompts; DROP TABLE calls; DROP TABLE sessions; DROP TABLE transcripts; "
+        "DROP TABLE projects; ALTER TABLE files DROP COLUMN project; "
+        "ALTER TABLE revisions DROP COLUMN agent_type; PRAGMA user_version = 8"
+    )
+    path = project.ledger._db.execute("PRAGMA database_list").fetchone()["file"]
+    saved = History(f"{path}.saved")
+    with closing(sqlite3.connect(path)) as damaged:
+        assert unreadable.copy(damaged, saved.connection, time.monotonic() + 60) == set()
+    saved.close()
+    with closing(History(path)) as upgraded:
+        for table in ("prompts", "calls", "sessions", "transcripts", "projects"):
+            assert upgraded.rows(f"SELECT * FROM {table}", ()) == []
+        (file,) = upgraded.rows("SELECT path, project FROM files", ())
+        (revision,) = upgraded.rows("SELECT actor, agent_type FROM revisions", ())
+        assert (tuple(file), tuple(revision)) == (("/p/a.py", None), ("agent", None))

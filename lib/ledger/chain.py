@@ -105,5 +105,6 @@ class Chain:
             prompt_id=storable(event.get("prompt_id")) or None,
             tool_use_id=storable(event.get("tool_use_id")) or None,
             agent_id=storable(event.get("agent_id")) or None,
+            agent_type=storable(event.get("agent_type")) or None,
         )
         self.head = revisions.add(self._db, self._path, self.head, new)

@@ -58,6 +58,7 @@ class Revision(NamedTuple):
     prompt_id: str | None = None
     tool_use_id: str | None = None
     agent_id: str | None = None
+    agent_type: str | None = None
 
 
 def head_of(db: sqlite3.Connection, path: str) -> Head | None:

@@ -5,15 +5,19 @@ from collections.abc import Callable
 
 from lib.ledger import migration
 
-VERSION = 8
-# What a ledger has whose rows of before are still to be counted.
-UNCOUNTED = 6
+VERSION = 9
+# What a ledger has whose rows of before are still to be counted, and when they are.
+UNCOUNTED, COUNTED = 6, 8
 # The fact that a ledger holds ids which were given by the rules of version 0.1.0.
 EARLIER_IDS = "earlier_ids"
-# The columns of events that came after version 1.
+# The columns that came after version 1, by their tables.
 _LATER = {
-    "edge_type": "TEXT", "before_snapshot": "TEXT", "boot": "INTEGER", "up": "INTEGER",
-    "actor": "TEXT",
+    "events": {
+        "edge_type": "TEXT", "before_snapshot": "TEXT", "boot": "INTEGER", "up": "INTEGER",
+        "actor": "TEXT",
+    },
+    "files": {"project": "INTEGER"},
+    "revisions": {"agent_type": "TEXT"},
 }  # fmt: skip
 
 _SCHEMA = """
@@ -41,7 +45,10 @@ CREATE TABLE IF NOT EXISTS boots (id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNI
 CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
 CREATE TABLE IF NOT EXISTS files (
     file_id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, head TEXT NOT NULL,
-    last_seq INTEGER NOT NULL, revision INTEGER, gone INTEGER NOT NULL DEFAULT 0
+    last_seq INTEGER NOT NULL, revision INTEGER, gone INTEGER NOT NULL DEFAULT 0, project INTEGER
+);
+CREATE TABLE IF NOT EXISTS projects (
+    project_id INTEGER PRIMARY KEY, root TEXT NOT NULL UNIQUE, repository TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS files_by_head ON files (head);
 CREATE TABLE IF NOT EXISTS looks (root TEXT PRIMARY KEY, ended_ns INTEGER NOT NULL) WITHOUT ROWID;
@@ -49,12 +56,27 @@ CREATE TABLE IF NOT EXISTS revisions (
     revision_id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL, parent INTEGER, origin INTEGER,
     pattern_id TEXT NOT NULL, snapshot TEXT, actor TEXT NOT NULL, change TEXT NOT NULL,
     timestamp TEXT NOT NULL, seq INTEGER, event_id TEXT UNIQUE, session_id TEXT, program TEXT,
-    prompt_id TEXT, tool_use_id TEXT, agent_id TEXT
+    prompt_id TEXT, tool_use_id TEXT, agent_id TEXT, agent_type TEXT
 );
 CREATE INDEX IF NOT EXISTS revisions_by_file ON revisions (file_id);
 CREATE INDEX IF NOT EXISTS revisions_by_snapshot ON revisions (snapshot);
 CREATE INDEX IF NOT EXISTS revisions_by_seq ON revisions (seq);
 CREATE INDEX IF NOT EXISTS revisions_by_origin ON revisions (origin) WHERE origin NOT NULL;
+CREATE TABLE IF NOT EXISTS sessions (
+    session_id TEXT PRIMARY KEY, title TEXT, cwd TEXT, branch TEXT, client TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS prompts (
+    prompt_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, timestamp TEXT NOT NULL, text TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS prompts_by_session ON prompts (session_id);
+CREATE TABLE IF NOT EXISTS calls (
+    session_id TEXT NOT NULL, tool_use_id TEXT NOT NULL, prompt_id TEXT NOT NULL, model TEXT,
+    PRIMARY KEY (session_id, tool_use_id, prompt_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS transcripts (
+    path TEXT PRIMARY KEY, session_id TEXT NOT NULL, file TEXT NOT NULL DEFAULT '',
+    offset INTEGER NOT NULL DEFAULT 0, state TEXT
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS edits (
     day TEXT NOT NULL, ahead INTEGER NOT NULL, file_id INTEGER NOT NULL,
     event_type TEXT NOT NULL, language TEXT NOT NULL, count INTEGER NOT NULL,
@@ -82,28 +104,49 @@ def prepare(db: sqlite3.Connection, progress: Callable[[float], None] = lambda p
     # In KiB: the pages of a burst of edits, each of which is written once then.
     db.execute("PRAGMA cache_size = -16000")
     if _version(db) < UNCOUNTED:
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            # Asked again: another process may have been here before the transaction began.
-            before = _version(db)
-            if before < UNCOUNTED:
-                _create(db, before)
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
+        _in_transaction(db, UNCOUNTED, _create)
+    if _version(db) < COUNTED:
+        migration.count_rows(db, COUNTED, progress)
     if _version(db) < VERSION:
-        migration.count_rows(db, VERSION, progress)
+        _in_transaction(db, VERSION, _finish)
+
+
+def _in_transaction(
+    db: sqlite3.Connection, version: int, work: Callable[[sqlite3.Connection, int], None]
+) -> None:
+    """Call `work` with the version that the ledger has, if it is below `version` still."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again: another process may have been here before the transaction began.
+        before = _version(db)
+        if before < version:
+            work(db, before)
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _finish(db: sqlite3.Connection, before: int) -> None:
+    _add_missing(db, before)
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _add_missing(db: sqlite3.Connection, before: int) -> None:
+    """Add the tables and columns that a ledger of version `before`, 0 for a new one, lacks."""
+    for table, columns in _LATER.items() if before else ():
+        present = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+        for column, kind in columns.items():
+            if present and column not in present:
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+    for statement in _SCHEMA.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
 
 
 def _create(db: sqlite3.Connection, before: int) -> None:
     """Create what is missing; `before` is the version that the ledger has, 0 for a new one."""
-    for column, kind in _LATER.items() if before else ():
-        if column not in {row[1] for row in db.execute("PRAGMA table_info(events)")}:
-            db.execute(f"ALTER TABLE events ADD COLUMN {column} {kind}")
-    for statement in _SCHEMA.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    _add_missing(db, before)
     if before in (1, 2):
         _count_delivered(db, before)
     if 0 < before < 5:

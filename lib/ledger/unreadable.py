@@ -12,8 +12,10 @@ from lib.ledger import leaves
 # What nothing else tells, first: the time may run out.
 TABLES = (
     "counters", "facts", "boots", "taken", "known_at", "events", "patterns", "edges", "files",
-    "revisions", "looks", "snapshots",
+    "revisions", "looks", "prompts", "calls", "sessions", "projects", "transcripts", "snapshots",
 )  # fmt: skip
+# What damage does not bring about: the tables that a ledger of an earlier version has not.
+_LATER = {9: ("prompts", "calls", "sessions", "projects", "transcripts")}
 _LAST = 2**62
 # How many rows in turn are tried where one cannot be read.
 _TRIES = 3
@@ -28,7 +30,8 @@ def copy(source: sqlite3.Connection, target: sqlite3.Connection, deadline: float
     Raises sqlite3.Error for what concerns `target`.
     """
     broken = set()
-    for name in TABLES:
+    absent = _absent(source)
+    for name in (table for table in TABLES if table not in absent):
         wanted = target.execute(f"PRAGMA table_info({name})").fetchall()
         try:
             here = {row[1] for row in source.execute(f"PRAGMA table_info({name})")}
@@ -47,6 +50,15 @@ def copy(source: sqlite3.Connection, target: sqlite3.Connection, deadline: float
             broken.add(name)
             target.executemany(insert, table.rows(back=True))
     return broken
+
+
+def _absent(source: sqlite3.Connection) -> set[str]:
+    """Return the tables that came after the version of the ledger."""
+    try:
+        (version,) = source.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError:
+        return set()
+    return {name for later, names in _LATER.items() if 0 < version < later for name in names}
 
 
 def copy_of(path: str) -> str:

@@ -1,0 +1,1 @@
+"""Read the client's own session files: prompts, models, titles, past calls of tools."""
