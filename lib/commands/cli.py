@@ -17,6 +17,8 @@ VERBS = {
     "status": "what waits, what was delivered, what was dropped and why",
     "log": "the recorded events, oldest first",
     "lineage": "where a pattern or a file came from, and what became of it",
+    "sessions": "what was asked for in each session, and what that changed",
+    "search": "prompts, names and code, the best matches first",
     "stats": "patterns, reuse, and edits by language and file over time",
     "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",
@@ -26,7 +28,7 @@ VERBS = {
     "completion": "a script that lets bash, zsh or fish complete these",
 }
 # Those whose output may be longer than a screen.
-LONG = ("log", "lineage", "stats", "export", "doctor", "quarantine")
+LONG = ("log", "lineage", "sessions", "search", "stats", "export", "doctor", "quarantine")
 
 
 def main(arguments: list[str] | None = None) -> int:
