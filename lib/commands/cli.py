@@ -25,6 +25,7 @@ VERBS = {
     "doctor": "what is wrong, and what to do about it",
     "quarantine": "what could not be delivered: list, show, retry, drop",
     "trust": "let a service on another machine have the events",
+    "forget": "delete what was kept of prompts and code",
     "completion": "a script that lets bash, zsh or fish complete these",
 }
 # Those whose output may be longer than a screen.

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     out = screen()
     with closing(history):
         if options.id:
-            one = session_figures.summary(history, _one(history, options.id))
+            one = session_figures.summary(history, session_of(history, options.id))
             print_json(_public(one)) if options.json else _show(one)
             return 0
         for session_id in session_figures.newest(history, options.n):
@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _one(history: History, prefix: str) -> str:
-    """Return the id of the session that is asked for. Raises CommandError."""
+def session_of(history: History, prefix: str) -> str:
+    """Return the id of the one session that begins with `prefix`. Raises CommandError."""
     found = session_figures.beginning(history, prefix)
     if len(found) == 1 or prefix in found:
         return prefix if prefix in found else found[0]

@@ -6,6 +6,7 @@ rest is compressed with the old text around it as its dictionary.
 
 import sqlite3
 import zlib
+from collections.abc import Iterable
 
 from lib.system.digest import hex_digest
 
@@ -118,3 +119,20 @@ def _common(one: bytes, other: bytes, limit: int) -> int:
         else:
             limit = middle - 1
     return low
+
+
+def delete(db: sqlite3.Connection, digests: Iterable[str]) -> int:
+    """Delete snapshots, within the caller's transaction; return how many there were.
+
+    Those that are kept as what differs from one of them are stored whole first.
+    """
+    doomed = set(digests)
+    query = "SELECT digest, base FROM snapshots WHERE base NOT NULL"
+    for digest, base in db.execute(query).fetchall():
+        if base in doomed and digest not in doomed:
+            code = read(db, digest)
+            packed = b"" if code is None else zlib.compress(_encoded(code), 1)
+            query = "UPDATE snapshots SET code = ?, base = NULL, steps = 0 WHERE digest = ?"
+            db.execute(query, (packed, digest))
+    query = "DELETE FROM snapshots WHERE digest = ?"
+    return sum(db.execute(query, (digest,)).rowcount for digest in doomed)
