@@ -41,7 +41,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outpost:
     with closing(sqlite3.connect(outpost.directory / "ledger.db")) as db, db:
         for number, (session_id, _) in enumerate(steps):
             when = f"2026-01-0{number + 1}T00:00:00.000000+00:00"
-            values = (f"prompt-{number}", session_id, when, f"please do wish{number}")
+            text = f"please do wish{number} {'long ' * 9999}{number}"
+            values = (f"prompt-{number}", session_id, when, text)
             db.execute("INSERT INTO prompts VALUES (?, ?, ?, ?)", values)
             title = (session_id, f"title{number}")
             db.execute("INSERT INTO sessions (session_id, title) VALUES (?, ?)", title)
@@ -90,6 +91,8 @@ def test_a_prompt_is_forgotten(told: Outpost) -> None:
     assert b"wish1" in bytes_of(told)
     forget("--prompt", "prompt-1")
     assert b"wish1" not in bytes_of(told)
+    with closing(sqlite3.connect(told.directory / "ledger.db")) as db:
+        assert db.execute("PRAGMA freelist_count").fetchone() == (0,)
     assert kept(told) == {**kept(told), "prompts": ["0", "2"], "code": STATES}
 
 
