@@ -141,3 +141,15 @@ def test_a_session_that_is_none_is_a_clear_line(
 ) -> None:
     assert cli.main(["sessions", "zzzz"]) == 1
     assert "no session zzzz" in capsys.readouterr().err
+
+
+def test_the_steps_of_a_file_tell_what_was_asked_for(
+    told: Outpost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (found,) = ask(capsys, "lineage", "/p/loader.py")
+    assert [step["prompt"] and step["prompt"][:5] for step in found["steps"]] == ["close", "Write"]
+    assert cli.main(["lineage", "/p/loader.py"]) == 0
+    assert "Write a loader" in capsys.readouterr().out
+    tell(told, ("UPDATE revisions SET prompt_id = NULL", ()))
+    (found,) = ask(capsys, "lineage", "/p/loader.py")
+    assert [step["prompt_id"] for step in found["steps"]] == [None, "p1"]

@@ -7,11 +7,14 @@ from lib.commands.common import printable
 from lib.commands.terminal import Cell, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.history import History
+from lib.ledger.prompts import asked_for, first_line
 from lib.ledger.revisions import AGENT, SHELL
 from lib.ledger.steps import Step, changed_lines, size_of, steps_of
 from lib.ledger.text import storable
 
 ID_DIGITS = 8
+# Below this many columns the columns are as narrow as what is mostly in them.
+WIDE = 100
 STYLES = {AGENT: "green", SHELL: "cyan"}
 
 
@@ -22,6 +25,7 @@ def told(history: History, path: str) -> list[dict[str, Any]]:
 
 def _entry(history: History, path: str, step: Step) -> dict[str, Any]:
     added, removed = size_of(history, step) or (None, None)
+    prompt = asked_for(history, step.session_id, step.tool_use_id, step.prompt_id)
     entry = {
         "change": [step.change, *([step.reason] if step.reason else [])],
         "actor": step.actor,
@@ -34,7 +38,8 @@ def _entry(history: History, path: str, step: Step) -> dict[str, Any]:
         "session_id": step.session_id,
         "tool_name": step.tool_name,
         "program": step.program,
-        "prompt_id": step.prompt_id,
+        "prompt_id": prompt.prompt_id if prompt else step.prompt_id,
+        "prompt": prompt and prompt.text,
         "agent_id": step.agent_id,
         "added": added,
         "removed": removed,
@@ -65,20 +70,23 @@ def show(history: History, path: str, newest: int = -1) -> None:
     """Print the steps of the file at `path`, newest first, a line each."""
     out = screen()
     for step in steps_of(history, path, newest):
-        print_line(out, _cells(history, step))
+        print_line(out, _cells(history, step, out.width >= WIDE))
 
 
-def _cells(history: History, step: Step) -> list[Cell]:
+def _cells(history: History, step: Step, is_wide: bool) -> list[Cell]:
     size = size_of(history, step)
     much = f"+{size[0]} -{size[1]}" if size else ""
     who = f"{step.actor} {step.program}" if step.program else step.actor
     how = " ".join(filter(None, (step.change, step.reason)))
     origin = f"  from {relative(printable(step.origin))}" if step.origin else ""
+    prompt = asked_for(history, step.session_id, step.tool_use_id, step.prompt_id)
+    asked = first_line(prompt)
     return [
         (f"{(step.event_id or '-')[:ID_DIGITS]:<{ID_DIGITS}}", "dim"),
-        (f"  {local(step.timestamp, '%m-%d %H:%M:%S')}", "dim"),
-        (f"  {who:<14}", STYLES.get(step.actor, "magenta")),
-        (f"  {how:<16}", "yellow"),
-        (f"  {much:<9}", ""),
-        (f"  {step.pattern_id}{origin}", "dim"),
+        (f"  {local(step.timestamp, '%m-%d %H:%M:%S' if is_wide else '%m-%d %H:%M')}", "dim"),
+        (f"  {who:<{14 if is_wide else 9}}", STYLES.get(step.actor, "magenta")),
+        (f"  {how:<{16 if is_wide else 8}}", "yellow"),
+        (f"  {much:<{9 if is_wide else 7}}", ""),
+        (f"  {asked or step.pattern_id}", "" if asked else "dim"),
+        (origin, "dim"),
     ]

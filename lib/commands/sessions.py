@@ -10,6 +10,7 @@ from lib.commands.terminal import Cell, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger import session_figures
 from lib.ledger.history import History
+from lib.ledger.prompts import first_line
 from lib.ledger.session_figures import Change, Summary
 
 SHOWN = 10
@@ -95,12 +96,11 @@ def _show(found: Summary) -> None:
     about = found.about
     where = ", ".join(filter(None, (relative(about.cwd or ""), about.branch, about.client)))
     print_line(out, [(f"  {where}", "dim")])
-    texts = {prompt.prompt_id: prompt.text for prompt in found.prompts}
+    prompts = {prompt.prompt_id: prompt for prompt in found.prompts}
     for prompt_id, changes in groupby(found.changes, key=lambda change: change.prompt_id or ""):
-        text = texts.get(prompt_id)
-        asked = text.strip().split("\n", 1)[0] if text else UNKNOWN
+        asked = first_line(prompts.get(prompt_id))
         print_line(out, [])
-        print_line(out, [(asked, "yellow" if text else "dim")])
+        print_line(out, [(asked or UNKNOWN, "yellow" if asked else "dim")])
         for change in changes:
             print_line(out, _changed(change))
 

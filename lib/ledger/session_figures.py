@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from lib.ledger.filters import after
 from lib.ledger.history import PORTION, History
-from lib.ledger.prompts import Prompt, Session, session
+from lib.ledger.prompts import Prompt, Session, first_line, session
 from lib.ledger.steps import changed_lines
 from lib.ledger.text import storable
 
@@ -49,8 +49,8 @@ class Summary(NamedTuple):
     @property
     def asked(self) -> str:
         """What tells it from others: its title, else its first prompt's first line, else ""."""
-        first = next((prompt.text for prompt in self.prompts if prompt.text), "")
-        return self.about.title or first.strip().split("\n", 1)[0]
+        first = next((prompt for prompt in self.prompts if prompt.text), None)
+        return self.about.title or first_line(first)
 
 
 def newest(history: History, number: int) -> list[str]:
