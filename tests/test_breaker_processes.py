@@ -170,7 +170,11 @@ def read_words(output: IO[str] | None, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"), [(200, ("answered", "closed", 1)), (503, ("None", "open", 2))]
+    ("status", "outcome"),
+    [
+        (200, ("answered", "closed", 1)),
+        pytest.param(503, ("None", "open", 2), marks=pytest.mark.long),
+    ],
 )
 def test_of_200_processes_exactly_one_tries(
     past_timeout: CircuitBreaker,

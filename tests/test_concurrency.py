@@ -16,6 +16,7 @@ from lib.spool import inbox, outbox, wake
 from lib.system.lock import Lock
 from tests.support.books import balance
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
+from tests.support.forms import few
 from tests.support.processes import flushers
 
 HOOK = [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / "post_tool_use.py")]
@@ -40,8 +41,9 @@ def finish(processes: list[subprocess.Popen[bytes]]) -> None:
     assert {process.wait() for process in processes} == {0}
 
 
-def test_32_hooks_at_once_lose_and_double_none_of_a_thousand_events(bundle: Bundle) -> None:
-    for wave in range(32):
+@pytest.mark.parametrize("waves", few([8, 32]))
+def test_32_hooks_at_once_lose_and_double_none_of_their_events(bundle: Bundle, waves: int) -> None:
+    for wave in range(waves):
         finish([
             start_hook(bundle.environ, write_payload(f"/p/{wave}-{n}.py", f"x = {wave}{n:03}\n",
                                                      f"{wave}-{n}"))
@@ -49,11 +51,13 @@ def test_32_hooks_at_once_lose_and_double_none_of_a_thousand_events(bundle: Bund
         ])  # fmt: skip
     bundle.wait_delivered()
     status = balance(bundle.spool)
-    assert (status["captured"], status["delivered"], status["dropped"]) == (1024, 1024, {})
-    assert len({event["file_path"] for event in bundle.log()}) == 1024
+    count = 32 * waves
+    assert (status["captured"], status["delivered"], status["dropped"]) == (count, count, {})
+    assert len({event["file_path"] for event in bundle.log()}) == count
 
 
-def test_of_200_flushers_one_works(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", few([40, 200]))
+def test_of_many_flushers_one_works(tmp_path: Path, count: int) -> None:
     for number in range(50):
         event = capture(
             write_payload(f"/p/{number}.py", f"x = {number}\n", str(number)), number + 1
@@ -67,7 +71,7 @@ def test_of_200_flushers_one_works(tmp_path: Path) -> None:
     assert {process.wait() for process in in_vain} == {0}
     assert len(outbox.pending(str(tmp_path))) == 50
     lock.release()
-    started = [subprocess.Popen(command, env=environ, cwd="/") for _ in range(200)]
+    started = [subprocess.Popen(command, env=environ, cwd="/") for _ in range(count)]
     # All but the one that lingers leave at once; it has taken everything by then.
     wait_for(lambda: sum(process.poll() is None for process in started) <= 1)
     assert {process.wait() for process in started} == {0}

@@ -36,7 +36,7 @@ HOOK = [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / "post_tool_use.py")]
 DATA = json.dumps(payload("01-write-create-js-marker.post")).encode()
 ERRORS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EMFILE"]
 # Every how manieth call the quick form tries.
-STEP = 11
+STEP = 19
 
 
 def environ_of(directory: Path, url: str = "") -> dict[str, str]:
@@ -311,7 +311,7 @@ def test_a_flusher_whose_calls_fail_loses_nothing(
     tmp_path: Path, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(tmp_path / "scene").prepare()
-    fail_everywhere(scene, tmp_path, STEP * 5, error, monkeypatch)
+    fail_everywhere(scene, tmp_path, STEP * 3, error, monkeypatch)
 
 
 @pytest.mark.long

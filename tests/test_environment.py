@@ -13,6 +13,7 @@ import pytest
 from lib.system import environment, packages
 from lib.system.environment import BuildError
 from tests.support.bundle import INTERPRETER, ROOT, seed
+from tests.support.forms import few
 
 LOCK = str(ROOT / "requirements.lock")
 
@@ -159,12 +160,14 @@ def wheels(directory: Path) -> str:
 
 @pytest.mark.parametrize(
     "section",
-    [
-        "[install]\nuser = true",
-        "[install]\ntarget = {}/elsewhere",
-        "[global]\nprefix = {}/elsewhere",
-        "[global]\nno-binary = :all:\n[install]\nroot = {}/elsewhere\nrequire-virtualenv = 1",
-    ],
+    few(
+        [
+            "[install]\nuser = true",
+            "[install]\ntarget = {}/elsewhere",
+            "[global]\nprefix = {}/elsewhere",
+            "[global]\nno-binary = :all:\n[install]\nroot = {}/elsewhere\nrequire-virtualenv = 1",
+        ]
+    ),
 )
 def test_of_a_configuration_of_pip_only_the_index_counts(
     tmp_path: Path, section: str, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ from lib.registration.entries import installing_path
 from lib.spool import wake
 from lib.system import lock
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, seed, wait_for, write_payload
+from tests.support.forms import few
 from tests.support.pythons import MINOR, NAME, Brew, other_python, python_in
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
@@ -172,7 +173,7 @@ GONE: dict[str, tuple[Callable[[Brew], object], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("gone", GONE.values(), ids=GONE.keys())
+@pytest.mark.parametrize("gone", few(GONE, 3))
 def test_where_it_is_gone_another_takes_over_and_is_registered(
     installed: Installed, brew: Brew, gone: tuple[Callable[[Brew], object], str]
 ) -> None:
@@ -499,7 +500,7 @@ STATES: dict[str, tuple[Callable[[Loose], object], int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("state", STATES.values(), ids=STATES.keys())
+@pytest.mark.parametrize("state", few(STATES, 8))
 def test_in_every_state_each_shell_is_silent_and_exits_0(
     loose: Loose, shell: list[str], state: tuple[Callable[[Loose], object], int]
 ) -> None:

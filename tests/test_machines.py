@@ -14,6 +14,7 @@ import pytest
 from lib.registration import settings_file
 from lib.registration.entries import register, unregister
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, other_version, payload, seed
+from tests.support.forms import few
 from tests.support.mounts import needs_mounts, run_mounted
 
 SETTINGS = '{\n  "model": "opus"\n}\n'
@@ -286,7 +287,7 @@ def test_where_nothing_makes_environments_an_earlier_installation_stays(
 
 
 @needs_mounts()
-@pytest.mark.parametrize("was_there", [(), (".claude",), (".claude/hooks",)])
+@pytest.mark.parametrize("was_there", few([(), (".claude",), (".claude/hooks",)]))
 @pytest.mark.parametrize("verbs", [["--purge"], ["--uninstall", "--purge"]])
 def test_what_was_there_stays_and_what_was_made_goes(
     tmp_path: Path, was_there: tuple[str, ...], verbs: list[str]
@@ -309,7 +310,7 @@ def test_what_was_there_stays_and_what_was_made_goes(
 
 
 @needs_mounts()
-@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize("was_there", few([True, False]))
 def test_a_projects_directory_goes_if_it_was_made(home: Path, was_there: bool) -> None:
     project = home / "project"
     (project / ".claude" if was_there else project).mkdir(parents=True)

@@ -18,6 +18,7 @@ from lib.spool.books import totals
 from lib.system import own_directory
 from lib.system.aside import shared
 from tests.support.bundle import Bundle, wait_for, write_payload
+from tests.support.forms import few
 from tests.support.mounts import Fuse, alone, is_alone, needs_fuse
 from tests.support.outpost import Outpost
 
@@ -75,7 +76,7 @@ TROUBLES = {"hang": "does not answer", "late 20": "does not answer", "die": "not
 
 
 @needs_fuse()
-@pytest.mark.parametrize("order", ["first", "last", "between"])
+@pytest.mark.parametrize("order", few(["first", "last", "between"]))
 @pytest.mark.parametrize("trouble", TROUBLES)
 @alone
 def test_one_mount_holds_nobody_else_up(
@@ -279,7 +280,7 @@ def failed_calls(bundle: Bundle) -> dict[str, int]:
 
 
 @needs_fuse()
-@pytest.mark.parametrize("mode", ["0777", "0755"])
+@pytest.mark.parametrize("mode", few(["0777", "0755"]))
 @alone
 def test_where_every_mode_is_open_no_code_is_written(
     tmp_path: Path, mount: Mount, bundle: Bundle, mode: str
@@ -298,7 +299,7 @@ def test_where_every_mode_is_open_no_code_is_written(
 
 
 @needs_fuse()
-@pytest.mark.parametrize("refusal", ["EPERM", "ENOSYS"])
+@pytest.mark.parametrize("refusal", few(["EPERM", "ENOSYS"]))
 @alone
 def test_chmod_that_is_refused_is_no_error_where_it_is_not_needed(
     tmp_path: Path, mount: Mount, bundle: Bundle, refusal: str
