@@ -75,9 +75,9 @@ def add(db: sqlite3.Connection, path: str, head: Head | None, new: Revision) -> 
     """Add the revision `new` of the file at `path`, whose last one is `head`; return it."""
     origin, change = None, new.change
     if head is None:
-        query = "INSERT INTO files (path, head, last_seq) VALUES (?, ?, 0) ON CONFLICT DO NOTHING"
-        db.execute(query, (path, new.pattern_id))
-        (file_id,) = db.execute("SELECT file_id FROM files WHERE path = ?", (path,)).fetchone()
+        known = db.execute("SELECT file_id FROM files WHERE path = ?", (path,)).fetchone()
+        query = "INSERT INTO files (path, head, last_seq) VALUES (?, ?, 0)"
+        file_id = known[0] if known else db.execute(query, (path, new.pattern_id)).lastrowid
     else:
         file_id = head.file_id
     if head is None or head.gone:
