@@ -1,6 +1,8 @@
 """The look at a project: what it finds, what it leaves alone, and what bounds it."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -81,7 +83,8 @@ def test_links_pipes_and_other_kinds_are_no_files(root: Path, tmp_path: Path) ->
 def test_a_huge_file_is_not_read(root: Path) -> None:
     with (root / "huge.py").open("wb") as file:
         file.truncate(2**30)
-    assert names(changed(str(root), [], window(root))) == {"huge.py"}
+    assert names(changed(str(root), [], window(root))) == set()
+    assert names(changed(str(root), [str(root / "huge.py")], window(root))) == set()
     assert code_of(str(root / "huge.py")) is None
 
 
@@ -109,14 +112,15 @@ def test_the_look_ends_where_its_time_does(root: Path, monkeypatch: pytest.Monke
 
 
 class Recorded:
-    """A ledger that knows no file, and notes for which directories it was asked."""
+    """A ledger that knows some files, and notes for which directories it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *known: Path) -> None:
         self.asked: list[str] = []
+        self._known = list(map(str, known))
 
     def files_below(self, root: str) -> list[str]:
         self.asked.append(root)
-        return []
+        return self._known
 
     def holds(self, path: str, event: Event) -> bool:
         return False
@@ -125,12 +129,73 @@ class Recorded:
         return 0
 
 
+def call_in(root: Path) -> Event:
+    """A call of the shell in `root` of which nobody told what it did."""
+    data = {"files": [], "looks": True, "keeps_content": True, "began_ns": 1, "ended_ns": 2**63}
+    return cast(Event, {"event_data": data, "cwd": str(root)})
+
+
+# What this process opens and lists, while somebody looks.
+opened: list[list[str]] = []
+
+
+def note(event: str, arguments: tuple[object, ...]) -> None:
+    if opened and event in ("open", "os.listdir", "os.scandir"):
+        opened[-1].append(str(arguments[0]))
+
+
+sys.addaudithook(note)
+
+
+@pytest.fixture
+def watched() -> Iterator[list[str]]:
+    opened.append([])
+    yield opened[-1]
+    opened.pop()
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_nothing_is_opened_that_may_not_be_captured(
+    root: Path, tmp_path: Path, watched: list[str], is_known: bool
+) -> None:
+    """Links that lead out, pipes, secrets by their names, what is ignored, what is too large."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (root / ".patternignore").write_text("private/\n*.gen.py\n")
+    (root / ".gitignore").write_text("build/\n")
+    files = [
+        out / "a.py", root / "private/b.py", root / "c.gen.py", root / "src/id_rsa.json",
+        root / "src/.aws/config.py", root / "credentials.json", root / ".env.py", root / "d.py",
+    ]  # fmt: skip
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(CODE)
+    if not is_known:
+        # What git is told to ignore counts for files that nobody knows.
+        (root / "build").mkdir()
+        (root / "build" / "e.py").write_text(CODE)
+    (root / "link.py").symlink_to(out / "a.py")
+    (root / "linked").symlink_to(out)
+    os.mkfifo(root / "pipe.py")
+    with (root / "huge.py").open("wb") as huge:
+        huge.truncate(2**30)
+    odd = [root / name for name in ("link.py", "pipe.py", "huge.py")]
+    known = Recorded(*files[1:], *odd) if is_known else Recorded()
+    watched.clear()
+    made = Unfolding(call_in(root), known, Sightings(os.devnull)).events()
+    touched = {name for name in watched if name.startswith(str(tmp_path))}
+    assert [one["event_data"]["file_path"] for one in made] == [f"{root}/d.py"]
+    read = {name for name in touched if not os.path.isdir(name)}
+    ignores = {name for name in read if name.endswith("ignore")}
+    assert read - ignores == {f"{root}/d.py"}
+    assert not any(name.startswith((str(out), f"{root}/linked")) for name in touched)
+
+
 def test_where_the_disk_does_not_answer_nothing_is_looked_through(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "a.py").write_text(CODE)
-    data = {"files": [], "looks": True, "keeps_content": True, "began_ns": 1, "ended_ns": 2**63}
-    call = cast(Event, {"event_data": data, "cwd": str(root)})
+    call = call_in(root)
     known = Recorded()
     found = Unfolding(call, known, Sightings(str(root)))
     assert len(found.events()) == 1

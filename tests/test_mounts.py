@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from lib.capture import shell
 from lib.ledger.store import Ledger
-from lib.spool import outbox, tally, wake
+from lib.spool import inbox, outbox, tally, wake
 from lib.spool.books import totals
+from lib.spool.spooled import Event
 from lib.system import own_directory
 from lib.system.aside import shared
-from tests.support.bundle import Bundle, wait_for, write_payload
+from tests.support.bundle import Bundle, payload, wait_for, write_payload
 from tests.support.forms import few
 from tests.support.mounts import Fuse, alone, is_alone, needs_fuse
 from tests.support.outpost import Outpost
@@ -273,6 +276,49 @@ def test_the_project_of_a_file_is_asked_again_where_the_mount_hangs(
         found = record(ledger)
     assert list(found.values()) == [str(far.point), str(far.point), str(tmp_path)]
     shared.close()
+
+
+def ran(outpost: Outpost, cwd: str, number: int) -> None:
+    """Commit a call of the shell in `cwd` of which nobody told what it did."""
+    made = payload(
+        "22-bash-nodiff.post", cwd=cwd, tool_input={"command": "make"},
+        tool_response={"stdout": ""}, tool_use_id=f"make-{number}",
+    )  # fmt: skip
+    event = shell.capture(made, time.time_ns(), "", True)
+    assert inbox.commit(str(outpost.directory), event, time.time_ns())
+
+
+@needs_fuse()
+@pytest.mark.parametrize("trouble", TROUBLES)
+@alone
+def test_a_look_at_a_project_holds_nobody_up(
+    tmp_path: Path, mount: Mount, outpost: Outpost, trouble: str
+) -> None:
+    far, near = mount(), tmp_path / "near"
+    for root in (far.point, near):
+        (root / ".git").mkdir(parents=True)
+        (root / "a.py").write_text("x = 0\n")
+        outpost.write(f"{root}/a.py", "x = 0\n")
+    assert outpost.flush()
+    far.say(trouble)
+    for number in range(3):
+        ran(outpost, str(far.point), number)
+    (near / "b.py").write_text("y = 1\n")
+    ran(outpost, str(near), 4)
+    outpost.write(f"{near}/c.py", "z = 1\n")
+    begun = time.monotonic()
+    flusher = outpost.run()
+    # Those that watch what was recorded just now do not wait for it either.
+    data = {"file_path": f"{far.point}/a.py", "pattern_data": {"code": "x = 0\n"}}
+    flusher._sightings.watch([cast(Event, {"event_data": data})])
+    flusher._sightings.look()
+    assert time.monotonic() - begun < RUN_SECONDS
+    assert outpost.pending() == []
+    assert recorded(outpost) == {f"{far.point}/a.py", *(f"{near}/{n}.py" for n in "abc")}
+    if trouble != "die":
+        far.say("well")
+    shared.close()
+    assert children() == []
 
 
 def failed_calls(bundle: Bundle) -> dict[str, int]:

@@ -2,9 +2,17 @@
 
 import argparse
 
-from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
+from lib.commands.common import (
+    CommandError,
+    by_actor,
+    opened,
+    print_json,
+    printable,
+    say_nothing,
+)
 from lib.commands.terminal import Cell, cropped_left, padded, print_line, relative, screen
 from lib.commands.when import local
+from lib.ledger.revisions import UNCHANGED
 from lib.ledger.usage import Figures, Series, Stats, last_days
 
 DAYS, MOST_DAYS = 14, 366
@@ -29,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     ledger = opened(Stats)
     if ledger is None:
         return say_nothing(options.json, json_text="[]")
-    found = ledger.figures(last_days(options.days))
+    found = ledger.figures(last_days(options.days), -1 if options.json else ROWS)
     if options.json:
         series = {"languages": _told(found.languages), "paths": _told(found.paths)}
         reused = [one._asdict() for one in found.reused]
@@ -58,9 +66,12 @@ class Sheet:
         since = local(found.since, "%Y-%m-%d") if found.since else "never"
         counted = f"{found.patterns} patterns in {found.files} files"
         self._line([(counted, "bold"), (f", {found.events} edits since {since}", "")])
+        unchanged = found.steps[UNCHANGED]
+        calls = f"; {unchanged} call{'s' * (unchanged != 1)} changed no code" if unchanged else ""
+        self._line([(f"steps: {by_actor(found.steps)}{calls}", "")])
         self._show_edits()
-        self._table("by language", found.languages)
-        self._table("by file", found.paths)
+        self._table("by language", found.languages, len(found.languages))
+        self._table("by file", found.paths, found.edited)
         self._show_reused()
 
     def _line(self, cells: list[Cell]) -> None:
@@ -77,11 +88,11 @@ class Sheet:
         told = ", ".join(f"{count} {kind.removeprefix('pattern_')}" for kind, count in kinds)
         self._line([(f"  {told or 'none'}", "dim")])
 
-    def _table(self, title: str, several: list[Series]) -> None:
+    def _table(self, title: str, several: list[Series], total: int) -> None:
         if not several:
             return
         self._line([])
-        more = f", {len(several) - ROWS} more" if len(several) > ROWS else ""
+        more = f", {total - ROWS} more" if total > ROWS else ""
         self._line([(title, "bold"), (more, "dim")])
         for series in several[:ROWS]:
             self._row(f"  {printable(relative(series.name)) or '-'}", series, "")

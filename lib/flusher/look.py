@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lib.capture.languages import is_known
-from lib.capture.named_file import Refused, read
+from lib.capture.named_file import MAX_BYTES, Refused, read
 from lib.capture.secret_names import holds_secrets
 from lib.privacy.ignore import Ignores
 from lib.system.aside import Away, Touch, near, shared
@@ -138,7 +138,7 @@ class _Look:
                 self._touch(directory)
                 directories[directory] = None
             found = self._known(path)
-            if found and not self._is_excluded(self._ignores, path):
+            if found and not holds_secrets(path) and not self._is_excluded(self._ignores, path):
                 yield found
         for directory in list(directories):
             yield from self._new_in(directory, seen, directories, 0)
@@ -163,9 +163,9 @@ class _Look:
 
     def _changed(self, path: str, status: os.stat_result) -> Found | None:
         changed_ns = status.st_ctime_ns
-        if not stat.S_ISREG(status.st_mode) or changed_ns > self._window.ended_ns:
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
             return None
-        if changed_ns < self._window.since_ns:
+        if not self._window.since_ns <= changed_ns <= self._window.ended_ns:
             return None
         return Found(path, gone=False, during=changed_ns >= self._window.began_ns)
 

@@ -42,15 +42,22 @@ class Sightings:
 
     def watch(self, events: Iterable[Event]) -> None:
         """Watch the files of events recorded just now: what was seen of them before is over."""
+        new: dict[str, str] = {}
         for event in events:
             path = event["event_data"].get("file_path")
             details = event["event_data"].get("pattern_data")
             code = details.get("code") if isinstance(details, dict) else None
             if not isinstance(path, str) or not path.startswith("/") or not isinstance(code, str):
                 continue
+            new.pop(path, None)
+            new[path] = code
+        noted = {entry.name for entry in os.scandir(self._directory)} if new else set()
+        for path in new:
             self._watched.pop(path, None)
-            self._watched[path] = (0, hex_digest(code))
-            outbox.acknowledge(self._directory, self._name(path))
+            if (name := self._name(path)) in noted:
+                outbox.acknowledge(self._directory, name)
+        for path in list(new)[-MOST_WATCHED:]:
+            self._watched[path] = (0, hex_digest(new[path]))
         while len(self._watched) > MOST_WATCHED:
             del self._watched[next(iter(self._watched))]
 

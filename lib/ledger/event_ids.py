@@ -17,5 +17,8 @@ def creation_event_id(pattern_id: str) -> str:
 
 def is_recorded(db: sqlite3.Connection, event_id: str) -> bool:
     """Check whether an event was recorded, or a step without one. May raise sqlite3.Error."""
-    queries = [f"SELECT 1 FROM {table} WHERE event_id = ?" for table in ("events", "revisions")]
-    return any(db.execute(query, (event_id,)).fetchone() for query in queries)
+    query = (
+        "SELECT 1 FROM events WHERE event_id = ?1 UNION ALL "
+        "SELECT 1 FROM revisions WHERE event_id = ?1"
+    )
+    return db.execute(query, (event_id,)).fetchone() is not None

@@ -1,7 +1,6 @@
 """Count the ledger's patterns, files and edits, and how often patterns are reused."""
 
 import re
-import sqlite3
 from collections import Counter, defaultdict
 from datetime import datetime, time, timedelta, timezone
 from itertools import islice
@@ -44,15 +43,21 @@ class Reused(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Totals since the ledger's first event, and the edits of some days."""
+    """Totals since the ledger's first event, and the edits of some days.
+
+    `steps` are those of each actor, as `History.steps` tells them; `edited` is the number of files
+    that were edited in those days.
+    """
 
     patterns: int
     files: int
     events: int
     since: str | None
+    steps: dict[str, int]
     days: list[str]
     types: dict[str, int]
     languages: list[Series]
+    edited: int
     paths: list[Series]
     reused: list[Reused]
 
@@ -83,12 +88,17 @@ class Project(NamedTuple):
 class Stats(History):
     """The ledger with its counts. Days are local ones; every method may raise sqlite3.Error."""
 
-    def figures(self, days: list[str]) -> Figures:
-        """Count everything, and the edits on `days` by type, language and file."""
+    def figures(self, days: list[str], most_paths: int = -1) -> Figures:
+        """Count everything, and the edits on `days` by type, language and file.
+
+        Of the files the `most_paths` edited ones (-1: all).
+        """
         sums = dict(self._db.execute("SELECT name, value FROM sums").fetchall())
         (files,) = self._db.execute("SELECT count(*) FROM files").fetchone()
         totals = sums.get(PATTERNS, 0), files, sums.get(EDITS, 0), sums.get(SINCE)
-        return Figures(*totals, days, *self._edits(days), self._reused())
+        edits = self._by_day(days[0])
+        told = *self._types_and_languages(edits, days), *self._paths(edits, days, most_paths)
+        return Figures(*totals, self.steps(), days, *told, self._reused())
 
     def project(self, root: str) -> Project:
         """Look at what lies below the directory `root`."""
@@ -114,40 +124,61 @@ class Stats(History):
         (repository,) = self._db.execute(query, (root,)).fetchone() or (None,)
         return Project(count, when, file, several, repository)
 
-    def _edits(self, days: list[str]) -> tuple[dict[str, int], list[Series], list[Series]]:
-        """Count edits by type, and by language and file, each the most frequent first."""
+    def _types_and_languages(
+        self, edits: str, days: list[str]
+    ) -> tuple[dict[str, int], list[Series]]:
+        """Count the rows of `edits` by type, and by language, each the most frequent first."""
         position = {day: number for number, day in enumerate(days)}
-        none = [0] * len(days)
         types: Counter[str] = Counter()
-        languages: defaultdict[str, list[int]] = defaultdict(none.copy)
-        paths: defaultdict[str, list[int]] = defaultdict(none.copy)
-        for day, event_type, language, path, count in self._by_day(days[0]):
+        languages: defaultdict[str, list[int]] = defaultdict(([0] * len(days)).copy)
+        query = f"SELECT day, event_type, language, sum(count) FROM {edits} WHERE day >= ?"
+        query = f"{query} GROUP BY 1, 2, 3"
+        for day, event_type, language, count in self._db.execute(query, (days[0],)):
             types[event_type] += count
-            at = position.get(day)
-            if at is not None:
-                languages[language][at] += count
-                paths[path][at] += count
+            if day in position:
+                languages[language][position[day]] += count
         kinds = dict(sorted(types.items(), key=lambda one: (-one[1], one[0])))
-        return kinds, _series(languages), _series(paths)
+        several = [Series(name, by_day) for name, by_day in languages.items()]
+        return kinds, sorted(several, key=lambda one: (-one.total, one.name))
 
-    def _by_day(self, first: str) -> sqlite3.Cursor:
-        """Read the day, type, language, file and number of the edits from a local day on."""
+    def _paths(self, edits: str, days: list[str], most: int) -> tuple[int, list[Series]]:
+        """Count the files that were edited, and the edits of the `most` edited ones (-1: all)."""
+        between = days[0], days[-1]
+        files = (
+            f"SELECT file, sum(count) AS total FROM {edits} WHERE day >= ? AND day <= ? GROUP BY 1"
+        )
+        query = (
+            f"SELECT file, coalesce(path, ''), count(*) OVER () FROM ({files}) "
+            "LEFT JOIN files ON file_id = file ORDER BY total DESC, 2 LIMIT ?"
+        )
+        found = self._db.execute(query, (*between, most)).fetchall()
+        none = [0] * len(days)
+        paths = {file: Series(path, none.copy()) for file, path, _ in found}
+        position = {day: number for number, day in enumerate(days)}
+        chosen = "" if most < 0 else f"AND file IN ({', '.join(map(str, paths))})"
+        query = f"SELECT file, day, sum(count) FROM {edits} WHERE day >= ? AND day <= ? {chosen} "
+        for file, day, count in self._db.execute(f"{query} GROUP BY 1, 2", between):
+            paths[file].by_day[position[day]] = count
+        return found[0][2] if found else 0, list(paths.values())
+
+    def _by_day(self, first: str) -> str:
+        """Return the table of day, type, language, file and count of edits, from a local day on."""
         query = "SELECT DISTINCT day, ahead FROM edits WHERE day >= date(?, '-1 day')"
         if all(ahead in _ahead(day) for day, ahead in self._db.execute(query, (first,))):
-            query = (
-                "SELECT day, event_type, language, coalesce(path, ''), count "
-                "FROM edits LEFT JOIN files USING (file_id) WHERE day >= ?"
-            )
-            return self._db.execute(query, (first,))
+            return "(SELECT day, event_type, language, file_id AS file, count FROM edits)"
         # Some were counted by the days of another zone.
-        query = (
-            "SELECT date(timestamp, 'localtime'), event_type, coalesce(language, ''), "
-            "coalesce(file_path, ''), count(*) FROM events INDEXED BY events_by_hour "
-            "WHERE substr(timestamp, 1, 13) >= ? AND timestamp >= ? AND implied = 0 "
-            "GROUP BY 1, 2, 3, 4"
-        )
         begin = _begin(first)
-        return self._db.execute(query, (begin[:13], begin))
+        self._db.execute("DROP TABLE IF EXISTS temp.told")
+        self._db.execute(
+            "CREATE TEMP TABLE told AS "
+            "SELECT date(timestamp, 'localtime') AS day, event_type, "
+            "coalesce(language, '') AS language, coalesce(file_id, 0) AS file, count(*) AS count "
+            "FROM events INDEXED BY events_by_hour LEFT JOIN files ON path = file_path "
+            "WHERE substr(timestamp, 1, 13) >= ? AND timestamp >= ? AND implied = 0 "
+            "GROUP BY 1, 2, 3, 4",
+            (begin[:13], begin),
+        )
+        return "told"
 
     def _reused(self) -> list[Reused]:
         """Find the patterns that several files hold, that in the most files first."""
@@ -195,8 +226,3 @@ def _ahead(day: str) -> set[int]:
     date = datetime.fromisoformat(day).date()
     ends = (datetime.combine(date, at).astimezone().utcoffset() for at in (time(), time.max))
     return {int(ahead.total_seconds() // 60) for ahead in ends if ahead is not None}
-
-
-def _series(found: dict[str, list[int]]) -> list[Series]:
-    several = [Series(name, by_day) for name, by_day in found.items()]
-    return sorted(several, key=lambda one: (-one.total, one.name))

@@ -54,8 +54,8 @@ class Ignores:
         # The rules that count in a directory, those of the root first; None where all is excluded.
         self._places: dict[tuple[str, str], list[_Place] | None] = {}
         self._read: dict[str, _Place | None] = {}
-        # The root of a directory's project, by it and the working directory.
-        self._roots: dict[tuple[str, str], str] = {}
+        # From a directory up to its project's root, by it and the working directory.
+        self._projects: dict[tuple[str, str], list[str]] = {}
 
     def excludes(self, path: str, cwd: str = "") -> bool:
         """Check whether the file at `path`, seen from `cwd`, is not to be tracked.
@@ -133,6 +133,11 @@ class Ignores:
 
     def _project(self, directory: str, cwd: str) -> list[str]:
         """List `directory` and those above it up to the project's root."""
+        if (directory, cwd) not in self._projects:
+            self._projects[directory, cwd] = self._found_above(directory, cwd)
+        return self._projects[directory, cwd]
+
+    def _found_above(self, directory: str, cwd: str) -> list[str]:
         above = [directory]
         while len(above) < MAX_LEVELS and above[-1] != "/":
             above.append(os.path.dirname(above[-1]))

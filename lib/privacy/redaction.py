@@ -122,7 +122,9 @@ def _clean_field(
             names.add("secret")
             return name, "[REDACTED:secret]"
         _remember(value, name)
-    return _clean(name, extra, names, depth), _clean(value, extra, names, depth + 1)
+    is_known = not extra and isinstance(name, str) and name in _harmless
+    clean = name if is_known else _clean(name, extra, names, depth)
+    return clean, _clean(value, extra, names, depth + 1)
 
 
 def _beside(spans: list[Span], markers: list[tuple[int, int]]) -> list[Span]:

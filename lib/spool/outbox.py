@@ -9,6 +9,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 from lib.spool import inbox, tally
@@ -35,7 +36,11 @@ class Waiting(NamedTuple):
     @property
     def key(self) -> str:
         """The key under which the tally counts it."""
-        return tally.key(self.name, self.captured_ns)
+        return _key(self.name, self.captured_ns)
+
+
+# Each is asked for some times, from when its file is met until that is gone.
+_key = lru_cache(maxsize=4096)(tally.key)
 
 
 class Busy(Exception):
