@@ -8,11 +8,12 @@ transcript, tells nothing.
 
 import os
 from itertools import islice
-from typing import NamedTuple, TypedDict
+from typing import BinaryIO, NamedTuple, TypedDict
 
 from lib.ledger.joining import Use
 from lib.ledger.prompts import Prompt, Session
 from lib.system.aside import Touch
+from lib.system.digest import hex_digest
 from lib.system.places import Places
 from lib.system.private_file import Refused
 from lib.transcripts.lines import Lines, ToolUse
@@ -23,6 +24,8 @@ PORTION = 8 * 1024 * 1024
 # Agents of a workflow have a directory each; so many are looked into.
 _MOST_WORKFLOWS = 256
 _AGENTS = "/subagents/"
+# So many bytes before an offset tell that what is there was read before.
+_END = 256
 
 
 class Left(NamedTuple):
@@ -61,7 +64,7 @@ class Desk:
     def read(self, path: str, session_id: str, *left: str | int) -> News | None:
         """Read the next portion from where reading was `Left`; None of what may not be read.
 
-        A file that was replaced or shortened is read from its beginning.
+        A file that was replaced, or written anew, is read from its beginning.
         """
         before = Left(*left)  # type: ignore[arg-type]
         try:
@@ -70,13 +73,15 @@ class Desk:
             return None
         with file:
             state = state_of(file)
-            if state.file != before.file or state.size < before.offset:
-                before = Left(state.file)
+            end, _, memory = before.memory.partition(" ")
+            if state.file != before.file or end != _end(file, before.offset):
+                before, memory = Left(state.file), ""
             reader = Reader(file, before.offset)
-            lines = Lines(session_id, before.memory)
+            lines = Lines(session_id, memory)
             news = _news(reader, lines)
-        more = reader.offset > before.offset and reader.offset < state.size
-        return {**news, "left": Left(state.file, reader.offset, lines.memory()), "more": more}
+            memory = f"{_end(file, reader.offset)} {lines.memory()}"
+        more = before.offset < reader.offset < state.size
+        return {**news, "left": Left(state.file, reader.offset, memory), "more": more}
 
     def _found(self, path: str) -> str:
         """Return the real path of a transcript; that of an agent may be at one of several."""
@@ -93,6 +98,12 @@ class Desk:
         except OSError:
             places = []
         return next(filter(os.path.lexists, [earlier, *places]), found)
+
+
+def _end(file: BinaryIO, offset: int) -> str:
+    """Return a digest of what a file holds just before `offset`."""
+    start = max(0, offset - _END)
+    return hex_digest(os.pread(file.fileno(), offset - start, start).hex())[:16]
 
 
 def _news(reader: Reader, lines: Lines) -> News:
