@@ -273,6 +273,11 @@ def test_an_excluded_projects_prompts_are_not_kept(
     assert place.joined() == {"u-1": (kept, "m-1")}
     stored = b"".join(path.read_bytes() for path in place.outpost.directory.iterdir())
     assert (b"the gazelle" in stored) == bool(kept)
+    # For good, wherever the session goes on.
+    place.writer.fields["cwd"] = str(place.work)
+    place.asked("feed it", "u-2")
+    place.outpost.flush()
+    assert place.joined()["u-2"] == (kept and "feed it", "m-1")
 
 
 def test_while_what_is_excluded_is_unclear_nothing_is_stored(place: Place, tmp_path: Path) -> None:
