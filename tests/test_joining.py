@@ -14,6 +14,7 @@ from lib.flusher import following
 from lib.ledger import prompts, wanted
 from lib.ledger.history import History
 from tests.support.canaries import canaries
+from tests.support.mounts import Fuse, alone, needs_fuse
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 from tests.support.transcripts import Writer
@@ -180,7 +181,20 @@ def test_a_long_transcript_takes_several_passes(
     assert not flusher._following.has_news()
 
 
+def test_a_transcript_that_is_never_made_is_expected_for_a_minute(place: Place) -> None:
+    """Clients may be told to keep none."""
+    place.writer.prompt_id = "p-1"
+    place.event("u-1")
+    place.outpost.flush()
+    assert place.followed() == [(str(place.writer.path),)]
+    with closing(sqlite3.connect(place.ledger)) as db, db:
+        db.execute("UPDATE transcripts SET since = since - ?", (wanted.EXPECTED_SECONDS + 1,))
+    place.outpost.flush()
+    assert place.followed() == []
+
+
 def test_no_transcript_is_followed_for_ever(place: Place) -> None:
+    place.writer.line("assistant", {})
     place.writer.prompt_id = "p-1"
     place.event("u-1")
     place.outpost.flush()
@@ -309,6 +323,33 @@ def test_prompts_and_titles_hold_no_secrets(tmp_path: Path, server: ServiceDoubl
     assert b"u-1.py" in sent
     for word in (b"gazelle", b"and now", place.writer.path.name.encode(), b"transcript"):
         assert word not in sent
+
+
+@needs_fuse()
+@alone
+def test_a_transcript_on_another_mount_is_read_and_one_that_hangs_holds_up_nothing(
+    place: Place, tmp_path: Path
+) -> None:
+    far = Fuse(tmp_path / "far.source", tmp_path / "far")
+    try:
+        place.writer = Writer(tmp_path / "far" / "projects", "s-2")
+        place.asked("from afar", "u-1")
+        place.outpost.flush()
+        assert place.joined() == {"u-1": ("from afar", "m-1")}
+        place.asked("and again", "u-2")
+        far.say("hang")
+        place.writer = Writer(tmp_path / "projects", "s-3")
+        place.asked("from here", "u-3")
+        began = time.monotonic()
+        place.outpost.flush()
+        assert time.monotonic() - began < 15
+        assert place.joined()["u-3"] == ("from here", "m-1")
+        assert place.joined()["u-2"] == (None, None)
+        far.say("well")
+        place.outpost.flush()
+        assert place.joined()["u-2"] == ("and again", "m-1")
+    finally:
+        far.end()
 
 
 def test_what_is_wanted_of_a_session_is_bounded(place: Place) -> None:

@@ -39,7 +39,7 @@ class Following:
                 self._seen[one.path] = _state(one.path)
                 work.read(one, self._seen[one.path])
             except FileNotFoundError:
-                if one.file:
+                if not one.is_expected:
                     joining.forget(one.path)
             except (OSError, ValueError, Away, Held, user_rules.Unusable):
                 continue
@@ -80,7 +80,7 @@ class _Pass:
             if self._left <= 0 or time.monotonic() >= self._until:
                 self.is_over = True
                 return
-            news = shared.ask(_DESK, "read", one.path, one.session_id, *one[3:])
+            news = shared.ask(_DESK, "read", one.path, one.session_id, *one[4:])
             if news is None:
                 self._joining.forget(one.path)
                 return
@@ -91,7 +91,7 @@ class _Pass:
         self._left -= left.offset - (one.offset if left.file == one.file else 0)
         keeps = one.keeps and not any(map(self._intake.excludes_all, news["places"]))
         found = Found.of(news["prompts"], news["calls"], news["session"])
-        one = Followed(one.path, one.session_id, keeps, *left)
+        one = Followed(*one[:3], keeps, *left)
         self._joining.note(one, found.cleaned(self._intake.cleaned, keeps))
         return one
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from lib.ledger.prompts import Prompt, Session
-from lib.ledger.wanted import FOLLOWED_SECONDS
+from lib.ledger.wanted import EXPECTED_SECONDS, FOLLOWED_SECONDS, MOST_FOLLOWED
 
 # What is kept of a prompt, in characters.
 MAX_TEXT = 64 * 1024
@@ -58,15 +58,22 @@ class Found(NamedTuple):
 class Followed(NamedTuple):
     """A transcript, and where reading was left off: in which file, at which byte.
 
-    `keeps` is False where the texts of its prompts may not be kept.
+    `since` is the time of the newest event, in s since 1970; `keeps` is False where the texts of
+    its prompts may not be kept.
     """
 
     path: str
     session_id: str
+    since: int
     keeps: bool
     file: str
     offset: int
     memory: str
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the client may make the file yet: it was not there, and the event is new."""
+        return not self.file and time.time() - self.since < EXPECTED_SECONDS
 
 
 def write(db: sqlite3.Connection, found: Found) -> None:
@@ -101,9 +108,9 @@ class Joining:
     def followed(self) -> list[Followed]:
         """List the transcripts of which something is wanted, those of the newest events first."""
         rows = self._db.execute(
-            "SELECT path, session_id, keeps, file, offset, coalesce(state, '') "
-            "FROM transcripts WHERE wanted != '' AND since > ? ORDER BY since DESC",
-            (int(time.time()) - FOLLOWED_SECONDS,),
+            "SELECT path, session_id, since, keeps, file, offset, coalesce(state, '') "
+            "FROM transcripts WHERE wanted != '' AND since > ? ORDER BY since DESC LIMIT ?",
+            (int(time.time()) - FOLLOWED_SECONDS, MOST_FOLLOWED),
         )
         return [Followed(*row) for row in rows]
 
@@ -136,5 +143,5 @@ class Joining:
         self._db.execute(
             "UPDATE transcripts SET wanted = ?, keeps = min(keeps, ?), file = ?, offset = ?, "
             "state = ? WHERE path = ?",
-            (wanted, *left[2:], left.path),
+            (wanted, *left[3:], left.path),
         )

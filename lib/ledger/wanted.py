@@ -12,9 +12,11 @@ from lib.ledger.revisions import OUTSIDE
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 
-# How long a transcript is followed in vain, and how long it is known where it was left: the client
-# deletes it after 30 days.
-FOLLOWED_SECONDS, KNOWN_SECONDS = 86_400, 60 * 86_400
+# How long a transcript is expected that is not there, and followed in vain, and how long it is
+# known where it was left: the client deletes it after 30 days.
+EXPECTED_SECONDS, FOLLOWED_SECONDS, KNOWN_SECONDS = 60, 86_400, 60 * 86_400
+# Of how many transcripts something is wanted at a time.
+MOST_FOLLOWED = 100
 # The longest path and id that are taken, in characters.
 _MAX_PATH, _MAX_ID = 4096, 200
 # What is wanted of one transcript at most: the newest.

@@ -110,12 +110,11 @@ def _news(reader: Reader, lines: Lines) -> News:
     prompts, calls = [], []
     session_id = lines.session.session_id
     for record in reader.records(PORTION):
+        is_own = record.get("sessionId") == session_id
         for told in lines.take(record):
-            if told.session_id != session_id:
-                continue
-            if isinstance(told, Prompt):
+            if is_own and isinstance(told, Prompt):
                 prompts.append(told)
-            elif isinstance(told, ToolUse):
+            elif is_own and isinstance(told, ToolUse):
                 calls.append(Use(session_id, told.tool_use_id, told.prompt_id, told.model))
     return {
         "prompts": prompts,
