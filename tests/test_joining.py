@@ -126,6 +126,39 @@ def test_an_agents_calls_are_in_its_own_transcript(place: Place, tmp_path: Path)
     assert place.joined() == {f"u-{n}": (f"delegate {n}", f"m-{n}") for n in range(3)}
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_earlier_clients_do_not_tell_which_agent_made_a_call(tmp_path: Path, beside: bool) -> None:
+    """Nor do their agents' transcripts the prompt: it is the session's last one before."""
+    place = Place(tmp_path)
+    projects = tmp_path / "projects"
+    place.writer = Writer(projects, "s-1", tells=False)
+    place.writer.prompt("delegate", timestamp="2026-11-25T04:29:20.000Z")
+    place.writer.use("u-0", "Task")
+    for number in range(3):
+        agent = Writer(projects if beside else projects / "s-1" / "subagents", f"agent-a{number}",
+                       tells=False)  # fmt: skip
+        agent.session_id = "s-1"
+        agent.fields = {"isSidechain": True, "agentId": f"a{number}"}
+        agent.prompt("do it")
+        agent.use(f"u-{number}", model=f"m-{number}")
+        if number:
+            place.event(f"u-{number}", prompt_id=None)
+    place.writer.prompt("later", timestamp="2026-11-25T04:39:20.000Z")
+    place.outpost.flush()
+    assert place.joined() == {f"u-{n}": ("delegate", f"m-{n}") for n in (1, 2)}
+    assert place.followed() == []
+
+
+def test_of_the_earliest_clients_the_prompts_are_known_at_least(tmp_path: Path) -> None:
+    """They tell no ids at all in what a hook gets."""
+    place = Place(tmp_path)
+    place.writer = Writer(tmp_path / "projects", "s-1", tells=False)
+    place.asked("make one", "u-1", prompt_id=None, tool_use_id=None)
+    place.outpost.flush()
+    assert place.rows("SELECT text FROM prompts") == [("make one",)]
+    assert place.followed() == []
+
+
 def test_ids_that_a_gateway_repeats_are_told_apart_by_the_prompt(place: Place) -> None:
     place.writer.prompt("one")
     place.writer.use("call_0", model="m-1")
@@ -358,5 +391,5 @@ def test_what_is_wanted_of_a_session_is_bounded(place: Place) -> None:
         place.event(f"u-{number}")
     place.outpost.flush()
     ((ids,),) = place.rows("SELECT wanted FROM transcripts")
-    assert ids.split()[-1] == "u-599"
+    assert ids.split()[-1] == "c:u-599"
     assert len(ids.split()) <= 500

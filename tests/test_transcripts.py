@@ -65,6 +65,10 @@ def test_facts_of_the_session_are_told() -> None:
             list(lines.take(record))
     assert lines.session[1:] == (None, "/home/dev/project", "master", "2.1.197")
     assert lines.places == {"/home/dev/project"}
+    # The client says so outside of a repository.
+    record = {"uuid": "u", "sessionId": SESSION, "gitBranch": "HEAD", "version": "2.2"}
+    list(lines.take({**record, "type": "user"}))
+    assert lines.session[3:] == ("master", "2.2")
 
 
 @settings(max_examples=60)

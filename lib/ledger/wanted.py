@@ -1,12 +1,12 @@
 """Note what is wanted of transcripts: the prompts of recorded events, and the calls they came of.
 
-A transcript is followed while something is wanted of it that it did not tell yet. What does not
-come within a day will not come.
+Each is a word: the id of a prompt or of a call, with a letter before it. A transcript is followed
+while something is wanted of it that it did not tell yet. What does not come within a day will not
+come.
 """
 
 import sqlite3
 import time
-from collections.abc import Iterable
 
 from lib.ledger.revisions import OUTSIDE
 from lib.ledger.text import storable
@@ -15,6 +15,8 @@ from lib.spool.spooled import Event
 # How long a transcript is expected that is not there, and followed in vain, and how long it is
 # known where it was left: the client deletes it after 30 days.
 EXPECTED_SECONDS, FOLLOWED_SECONDS, KNOWN_SECONDS = 60, 86_400, 60 * 86_400
+# What stands before the ids of prompts and calls; what is wanted where a client tells neither.
+PROMPT, CALL, ANYTHING = "p:", "c:", "-"
 # Of how many transcripts something is wanted at a time.
 MOST_FOLLOWED = 100
 # The longest path and id that are taken, in characters.
@@ -38,7 +40,7 @@ def follow(db: sqlite3.Connection, event: Event) -> None:
         return
     session_id, path = storable(session_id), storable(path)
     prompt_id, use = _id(event.get("prompt_id")), _id(event.get("tool_use_id"))
-    agent = _id(event.get("agent_id"))
+    agent, tells = _id(event.get("agent_id")), bool(prompt_id or use)
     query = (
         "SELECT 1 FROM calls WHERE session_id = ?1 AND tool_use_id = ?2 AND ?3 IN ('', prompt_id)"
     )
@@ -48,10 +50,10 @@ def follow(db: sqlite3.Connection, event: Event) -> None:
     if prompt_id and db.execute(query, (prompt_id,)).fetchone():
         prompt_id = ""
     keeps = event.get("prompts") is not False
-    _want(db, path, session_id, [prompt_id, "" if agent else use], keeps)
-    if agent:
-        theirs = f"{path.removesuffix(_SUFFIX)}/subagents/agent-{agent}{_SUFFIX}"
-        _want(db, theirs, session_id, [use], keeps)
+    theirs = f"{path.removesuffix(_SUFFIX)}/subagents/agent-{agent}{_SUFFIX}" if agent else path
+    asked = [] if tells else [ANYTHING]
+    want(db, path, session_id, [PROMPT + prompt_id] if prompt_id else asked, keeps)
+    want(db, theirs, session_id, [CALL + use] if use else [], keeps)
 
 
 def _id(value: object) -> str:
@@ -60,20 +62,18 @@ def _id(value: object) -> str:
     return storable(value).strip() if is_one and "/" not in str(value) else ""
 
 
-def _want(
-    db: sqlite3.Connection, path: str, session_id: str, ids: Iterable[str], keeps: bool
-) -> None:
-    new = [one for one in ids if one]
-    if keeps and not new:
+def want(db: sqlite3.Connection, path: str, session_id: str, words: list[str], keeps: bool) -> None:
+    """Note that these are wanted of a transcript too, and whether texts of it may be kept."""
+    if keeps and not words:
         return
     now = int(time.time())
     row = db.execute("SELECT wanted FROM transcripts WHERE path = ?", (path,)).fetchone()
     if row is None:
         db.execute("DELETE FROM transcripts WHERE since < ?", (now - KNOWN_SECONDS,))
-    wanted = dict.fromkeys([*(row[0].split() if row else ()), *new])
+    known = dict.fromkeys([*(row[0].split() if row else ()), *words])
     db.execute(
         "INSERT INTO transcripts (path, session_id, wanted, keeps, since) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET wanted = excluded.wanted, since = excluded.since, "
         "keeps = min(keeps, excluded.keeps)",
-        (path, session_id, " ".join(list(wanted)[-_MOST_WANTED:]), keeps, now),
+        (path, session_id, " ".join(list(known)[-_MOST_WANTED:]), keeps, now),
     )
