@@ -65,7 +65,7 @@ def _flusher(directory: Path, sessions: int) -> Flusher:
         data = {"pattern_data": {"session_id": writer.session_id}}
         told = {"event_data": data, "transcript_path": str(writer.path), "prompt_id": "unknown"}
         event: Event = told  # type: ignore[assignment]
-        follow(ledger.connection, event)
+        follow(ledger.connection, [event])
     ledger.close()
     flusher = Flusher(str(directory), Settings({"HOME": str(directory)}))
     flusher._drain()

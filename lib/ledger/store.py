@@ -100,9 +100,8 @@ class Ledger:
         Returns the names of those that wait for a service; the others are counted as delivered, or
         by the reason for which they were not recorded. A file that was taken before is skipped.
         """
-        rows = []
+        rows, names, events = [], set(), []
         counts: Counter[str] = Counter()
-        names = set()
         urls: set[tuple[str]] = set()
         with self._transaction() as db:
             for file in files:
@@ -110,7 +109,7 @@ class Ledger:
                     names |= {file.name} if before[1] else set()
                     continue
                 outcome = Recording(db, file.event).record()
-                follow(db, file.event)
+                events.append(file.event)
                 waits = file.waits and outcome == RECORDED
                 if not waits:
                     done = DELIVERED if outcome == RECORDED else outcome
@@ -118,6 +117,7 @@ class Ledger:
                 if url := of_event(file.event):
                     urls.add((f"{MET}{url}",))
                 rows.append((file.name, file.key, waits))
+            follow(db, events)
             db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", rows)
             db.executemany("INSERT OR IGNORE INTO facts VALUES (?)", urls)
             add_counts(db, counts)
