@@ -104,7 +104,7 @@ def event_of(change: Change, payload: "dict[str, object]", captured_ns: int) -> 
 
 def context(payload: "dict[str, object]") -> "dict[str, object]":
     """Return the fields of a payload that its event keeps as they are."""
-    kept = ("cwd", "tool_use_id", "prompt_id", "agent_id", "agent_type")
+    kept = ("cwd", "transcript_path", "tool_use_id", "prompt_id", "agent_id", "agent_type")
     return {name: payload[name] for name in kept if isinstance(payload.get(name), str)}
 
 

@@ -18,6 +18,7 @@ from lib.ledger.projects import Projects
 from lib.ledger.recording import RECORDED, Recording
 from lib.ledger.rows import Origin, Resolved, Taken
 from lib.ledger.schema import EARLIER_IDS, prepare
+from lib.ledger.wanted import follow
 from lib.spool.destination import counters, mark_in, of_event
 from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
@@ -54,8 +55,7 @@ class Ledger:
         self._db.row_factory = sqlite3.Row
         if not is_read_only:
             prepare(self._db, progress)
-        self._path = path
-        self._file = opening.identity(path)
+        self._path, self._file = path, opening.identity(path)
         self._projects = Projects(self._db)
 
     @property
@@ -106,17 +106,16 @@ class Ledger:
         """
         files = list(files)
         self._projects.learn(file.event for file in files)
-        rows = []
+        rows, names, events = [], set(), []
         counts: Counter[str] = Counter()
-        names = set()
         urls: set[tuple[str]] = set()
         with self._transaction() as db:
             for file in files:
-                before = self._taken(file.name)
-                if before and before[0] in ("", file.key):
+                if (before := self._taken(file.name)) and before[0] in ("", file.key):
                     names |= {file.name} if before[1] else set()
                     continue
                 outcome = Recording(db, file.event, self._projects).record()
+                events.append(file.event)
                 waits = file.waits and outcome == RECORDED
                 if not waits:
                     done = DELIVERED if outcome == RECORDED else outcome
@@ -125,6 +124,7 @@ class Ledger:
                     urls.add((f"{MET}{url}",))
                 rows.append((file.name, file.key, waits))
             self._projects.note(file.event for file in files)
+            follow(db, events)
             db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", rows)
             db.executemany("INSERT OR IGNORE INTO facts VALUES (?)", urls)
             add_counts(db, counts)

@@ -12,6 +12,7 @@ MAX_WORD, MAX_PATH = 512, 4096
 # Lines in the place of a prompt that nobody asked anything with.
 _NO_PROMPTS = (
     "[Request interrupted by user", "<local-command-", "<bash-stdout>", "<bash-stderr>", "Caveat: ",
+    "This session is being continued from a previous conversation",
 )  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -38,7 +39,12 @@ def prompt_text(record: dict[str, object]) -> str | None:
 
 
 def _as_typed(text: str) -> str:
-    """Return a command of the client's as it was typed, which it writes in tags."""
+    """Return a command of the client's as it was typed, and what an agent's end is said with.
+
+    The client writes both in tags.
+    """
+    if text.startswith("<task-notification>"):
+        return _between(text, "summary") or text
     if not text.startswith("<command-"):
         return text
     return f"{_between(text, 'command-name')} {_between(text, 'command-args')}".strip() or text
