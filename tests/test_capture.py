@@ -69,6 +69,18 @@ def test_a_marker_makes_the_file_apply_that_pattern() -> None:
     assert made["content_pattern_id"] == "python-code-6be476af27f0779a"
 
 
+@pytest.mark.parametrize("name", ["05-write-update-py.post", "03-edit-py.post", "15-*.post"])
+def test_what_is_held_for_review_is_no_change(name: str) -> None:
+    answer = {**payload(name)["tool_response"], "staged": True, "stagedWording": "review"}
+    assert refusal(name, tool_response=answer) == "staged"
+
+
+def test_what_was_written_is_what_the_answer_says() -> None:
+    answer = {**payload("05-write-update-py.post")["tool_response"], "content": "\ufeffx = 1\n"}
+    made = event("05-write-update-py.post", tool_response=answer)
+    assert made["event_data"]["pattern_data"]["code"] == "\ufeffx = 1\n"
+
+
 def test_several_edits_are_applied_in_turn() -> None:
     edits = [
         {"old_string": "a", "new_string": "b"},

@@ -44,7 +44,11 @@ def capture(payload: object, captured_ns: int) -> "dict[str, object]":
     given, answer = payload.get("tool_input"), payload.get("tool_response")
     if not isinstance(given, dict):
         raise Refused("unreadable")
-    change = reader(given, answer if isinstance(answer, dict) else {})
+    if not isinstance(answer, dict):
+        answer = {}
+    if answer.get("staged") is True:  # held until a person agrees
+        raise Refused("staged")
+    change = reader(given, answer)
     made = event_of(change, payload, captured_ns)
     named = given.get("file_path") or given.get("notebook_path")
     if named != change.path:
@@ -110,7 +114,8 @@ def path_in(value: object) -> str:
 
 def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
     path = path_in(given.get("file_path"))
-    content = given.get("content")
+    # What was written, which keeps a byte-order mark; older clients tell the input alone.
+    content = answer.get("content", given.get("content"))
     if not isinstance(content, str):
         raise Refused("unreadable")
     before = answer.get("originalFile")

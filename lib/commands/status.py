@@ -33,6 +33,7 @@ WORDS = {
     "oversize": "too large",
     "secret": "by its name",
     "client": "Claude Code's own",
+    "staged": "held for review",
 }
 
 

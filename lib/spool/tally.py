@@ -31,6 +31,7 @@ SKIPPED = {
     "oversize": "z",
     "secret": "s",
     "client": "n",
+    "staged": "h",
 }
 LETTERS = {"captured": "c", **DROPPED, **SKIPPED}
 _OUTCOMES = {letter: outcome for outcome, letter in LETTERS.items()}

@@ -1,0 +1,74 @@
+"""What the real client wrote is what is recorded, whatever the file is like."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.ledger.history import History
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
+
+pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
+
+
+@pytest.fixture(params=["npm's", "newest"])
+def claude(request: pytest.FixtureRequest, installed_home: Path, tmp_path: Path) -> Any:
+    """The client with an installation, a spool of this test's own and a directory to work in."""
+    client = CLIENT if request.param == "npm's" else NEWEST_CLIENT
+    if not client.exists():
+        name = client.relative_to(ROOT).parts[1]
+        pytest.skip(
+            f"npm install --prefix .cache/{name} @anthropic-ai/claude-code@latest brings it"
+        )
+    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
+    bundle.spool = tmp_path / "spool"
+    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
+    work = tmp_path / "work"
+    work.mkdir()
+    is_newest = client == NEWEST_CLIENT
+    return bundle, work, lambda turns: bundle.claude(turns, work, client=client), is_newest
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_each_state_of_a_file_with_a_mark_is_a_step(claude: Any, encoding: str) -> None:
+    bundle, work, run, is_newest = claude
+    if encoding == "utf-16" and not is_newest:
+        pytest.skip("this client takes the mark off, and cannot read the file any more")
+    file = work / "a.py"
+    codes = [f"def area(a, b):\n    return a * b * {n}\n" for n in range(5)]
+    file.write_bytes(f"\ufeff{codes[0]}".encode("utf-8" if encoding == "utf-8" else "utf-16-le"))
+
+    def edit(number: int) -> list[tuple[str, dict[str, Any]]]:
+        old, new = f"b * {number}", f"b * {number + 1}"
+        return [("Edit", {"file_path": str(file), "old_string": old, "new_string": new})]
+
+    done = run(
+        [
+            [("Read", {"file_path": str(file)})],
+            [("Write", {"file_path": str(file), "content": codes[1]})],
+            edit(1),
+            [("Write", {"file_path": str(file), "content": codes[3]})],
+            edit(3),
+        ]
+    )
+    assert done.returncode == 0, done.stdout
+    bundle.wait_delivered()
+    steps = bundle.json("lineage", str(file))["steps"][::-1]
+    told = [(step["actor"], *step["change"]) for step in steps]
+    assert told == [("outside", "before")] + [("agent", "modified")] * 4
+    # The first is that of the code before.
+    kinds = [e["event_type"].removeprefix("pattern_") for e in bundle.log()]
+    assert kinds == ["created"] + ["modified"] * 4
+    mark = "\ufeff" if is_newest else ""
+    assert recorded(bundle, file) == [f"\ufeff{codes[0]}", *(mark + code for code in codes[1:])]
+    assert len(bundle.json("lineage", str(file))["ancestors"]) == 4
+
+
+def recorded(bundle: Bundle, file: Path) -> list[str | None]:
+    """What the file held at each step, oldest first."""
+    history = History(str(bundle.spool / "ledger.db"))
+    try:
+        query = "SELECT snapshot FROM revisions r JOIN files USING (file_id) WHERE path = ?"
+        return [history.snapshot(one) for (one,) in history.rows(query, [str(file)])]
+    finally:
+        history.close()
