@@ -54,7 +54,7 @@ def test_each_state_of_a_file_with_a_mark_is_a_step(claude: Any, encoding: str) 
     assert done.returncode == 0, done.stdout
     bundle.wait_delivered()
     steps = bundle.json("lineage", str(file))["steps"][::-1]
-    told = [(step["actor"], *step["change"]) for step in steps]
+    told = [(step["actor"], step["change"][0]) for step in steps]
     assert told == [("outside", "before")] + [("agent", "modified")] * 4
     # The first is that of the code before.
     kinds = [e["event_type"].removeprefix("pattern_") for e in bundle.log()]
@@ -62,6 +62,55 @@ def test_each_state_of_a_file_with_a_mark_is_a_step(claude: Any, encoding: str) 
     mark = "\ufeff" if is_newest else ""
     assert recorded(bundle, file) == [f"\ufeff{codes[0]}", *(mark + code for code in codes[1:])]
     assert len(bundle.json("lineage", str(file))["ancestors"]) == 4
+
+
+def test_a_call_whose_payload_is_too_large_is_a_step_like_any_other(claude: Any) -> None:
+    bundle, work, run, _ = claude
+    line = "value = [1, 2, 3]  # a line of many\n"
+    made, cut, huge = (work / f"{name}.py" for name in ("made", "cut", "huge"))
+    cut.write_text(line * (7_000_000 // len(line)))
+    huge.write_text(f"first = 1\n{line * (8_600_000 // len(line))}")
+    large = f"first = 1\n{line * (4_700_000 // len(line))}"
+
+    def edit(file: Path, old: str, new: str) -> list[tuple[str, dict[str, Any]]]:
+        given = {"file_path": str(file), "old_string": old, "new_string": new}
+        return [("Edit", given)]
+
+    done = run(
+        [
+            [("Write", {"file_path": str(made), "content": large})],
+            edit(made, "first = 1", "first = 2"),
+            [("Read", {"file_path": str(cut), "limit": 2})],
+            [("Write", {"file_path": str(cut), "content": "def now():\n    return 1\n"})],
+            edit(cut, "return 1", "return 2"),
+            [("Read", {"file_path": str(huge), "limit": 2})],
+            edit(huge, "first = 1", "first = 2"),
+            edit(huge, "first = 2", "first = 3"),
+            [("Write", {"file_path": str(huge), "content": "def now():\n    return 3\n"})],
+            edit(huge, "return 3", "return 4"),
+        ]
+    )
+    assert done.returncode == 0, done.stdout
+    bundle.wait_delivered()
+    changes = {
+        file: [(s["actor"], s["change"][0]) for s in bundle.json("lineage", str(file))["steps"]]
+        for file in (made, cut, huge)
+    }
+    modified = ("agent", "modified")
+    assert changes == {made: [modified, ("agent", "created")], cut: [modified] * 2,
+                       huge: [modified] * 4}  # fmt: skip
+    assert recorded(bundle, made) == [large, large.replace("first = 1", "first = 2")]
+    now = [f"def now():\n    return {n}\n" for n in range(5)]
+    assert recorded(bundle, cut) == now[1:3]
+    # What is larger than 8 MB is known by its size alone.
+    assert recorded(bundle, huge) == [
+        None,
+        None,
+        *(f"def now():\n    return {n}\n" for n in (3, 4)),
+    ]
+    assert sorted(e["event_type"] for e in bundle.log()) == (
+        ["pattern_created"] * 3 + ["pattern_modified"] * 5
+    )
 
 
 def recorded(bundle: Bundle, file: Path) -> list[str | None]:

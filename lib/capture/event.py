@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 PATTERN_VERSION = "1.0.0"
 # Steps of a file that make no pattern: a change of comments or layout alone, and its end.
 FILE_UNCHANGED, FILE_DELETED = "file_unchanged", "file_deleted"
-# What "before" holds where an older client did not tell what the file was: the ledger decides.
-UNKNOWN = "unknown"
+# What "before" holds where a client did not tell what the file held: the ledger decides. UNTOLD:
+# there was a file.
+UNKNOWN, UNTOLD = "unknown", "untold"
+# The type of a pattern that stands for code that was too large to be read.
+OVERSIZE = "oversize"
 
 
 class Content:

@@ -18,15 +18,23 @@ class Change:
     """One file's content after a tool call, and before it where the payload has that.
 
     `path` is the file's own, where the payload names a link to it.
-    `before` is None for a new file; `before_known` is False where an older client sent nothing
-    about it, and the ledger has to decide.
+    `before` is None for a new file; `before_known` is False where a client sent nothing about it,
+    and the ledger has to decide; `existed`: it is no new file all the same.
     """
 
-    def __init__(self, path: str, after: str, before: "str | None", before_known: bool = True):
+    def __init__(
+        self,
+        path: str,
+        after: str,
+        before: "str | None",
+        before_known: bool = True,
+        existed: bool = False,
+    ):
         self.path = path
         self.after = after
         self.before = before
         self.before_known = before_known
+        self.existed = existed
 
 
 def capture(payload: object, captured_ns: int) -> "dict[str, object]":
@@ -80,7 +88,7 @@ def event_of(change: Change, payload: "dict[str, object]", captured_ns: int) -> 
         event_type = "pattern_modified"
     extra = context(payload)
     if not change.before_known:
-        extra["before"] = event.UNKNOWN
+        extra["before"] = event.UNTOLD if change.existed else event.UNKNOWN
     return event.build(
         event_type,
         content,
@@ -121,7 +129,9 @@ def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
     before = answer.get("originalFile")
     if isinstance(before, str):
         return Change(path, content, before)
-    return Change(path, content, None, before_known=answer.get("type") == "create")
+    # Of a large file a client does not tell what was in it.
+    kind = answer.get("type")
+    return Change(path, content, None, kind == "create", kind == "update")
 
 
 def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
@@ -132,7 +142,9 @@ def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
         edits = [{**given, "old_string": answer.get("oldString", given.get("old_string"))}]
     before = answer.get("originalFile")
     if not isinstance(before, str):
-        return Change(path, named_file.read(path), None, before_known="originalFile" in answer)
+        existed = bool(_edit_in(edits[0])[0]) if edits else True
+        is_new = not existed and "originalFile" in answer
+        return Change(path, named_file.read(path), None, is_new, existed)
     if not before and answer.get("oldString") == "":  # an edit of nothing makes the file
         return Change(path, _apply(before, edits), None)
     if answer.get("oldString", given.get("old_string")) != given.get("old_string"):
@@ -152,7 +164,7 @@ def _notebook(given: "dict[str, object]", answer: "dict[str, object]") -> Change
         after = named_file.read(path)
     if isinstance(before, str):
         return Change(path, after, before)
-    return Change(path, after, None, before_known=False)
+    return Change(path, after, None, before_known=False, existed=True)
 
 
 def _apply(text: str, edits: "list[object]") -> str:

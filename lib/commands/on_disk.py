@@ -1,6 +1,6 @@
 """Compare recorded files with the disk: the same, changed by others, or gone."""
 
-from lib.capture.event import Content
+from lib.capture.event import OVERSIZE, Content
 from lib.capture.named_file import Refused, read
 from lib.ledger.earlier_identity import earlier_id
 from lib.ledger.history import History
@@ -21,7 +21,7 @@ def state(history: History, path: str) -> str:
         return UNREAD
     recorded = history.head(path)
     language, pattern_type = history.words_of(recorded)
-    if not path.startswith("/") or not recorded or pattern_type == "oversize":
+    if not path.startswith("/") or not recorded or pattern_type == OVERSIZE:
         return UNREAD
     code = code_of(path)
     if code is None:

@@ -3,6 +3,7 @@
 import sqlite3
 from typing import NamedTuple
 
+from lib.capture.event import UNTOLD
 from lib.capture.identity import is_valid_id
 from lib.ledger import revisions, snapshots
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, Revision
@@ -74,11 +75,12 @@ class Chain:
     def add(self, pattern_id: str, snapshot: str | None, code: object, seq: int | None) -> None:
         """Add what the event made of the file; nothing if the file held that before."""
         head = self.head
-        if not self._path or self._data.get("pattern_type") == "oversize":
+        if not self._path:
             return
         if head is not None and revisions.is_same(self._db, head, pattern_id, snapshot, code):
             return
-        change = revisions.CREATED if head is None or head.gone else revisions.MODIFIED
+        is_new = (head is None or head.gone) and self._event.get("before") != UNTOLD
+        change = revisions.CREATED if is_new else revisions.MODIFIED
         self._add(pattern_id, snapshot, change if seq else revisions.UNCHANGED, seq)
 
     def delete(self) -> bool:

@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any
 
 from lib.capture import identity
-from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN
+from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN, UNTOLD
 from lib.ledger import snapshots, sums
 from lib.ledger.chain import Chain, Outside
 from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_id
@@ -54,7 +54,7 @@ class Recording:
         """
         if is_recorded(self._db, storable(self._event["event_id"])):
             return KNOWN
-        if self._event.get("before") == UNKNOWN:
+        if self._event.get("before") in (UNKNOWN, UNTOLD):
             self._resolve_before()
         bridged = self._bridge()
         if self._type == FILE_DELETED:

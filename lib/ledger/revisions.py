@@ -80,7 +80,7 @@ def add(db: sqlite3.Connection, path: str, head: Head | None, new: Revision) -> 
         (file_id,) = db.execute("SELECT file_id FROM files WHERE path = ?", (path,)).fetchone()
     else:
         file_id = head.file_id
-    if head is None or head.gone:
+    if (head is None or head.gone) and change != MODIFIED:
         found = (
             None
             if is_nothing(new.pattern_id)
