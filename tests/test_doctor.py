@@ -357,7 +357,7 @@ def test_a_strangers_command_is_not_ours(command: str, found: tuple[str, str]) -
 
 STATUS: Facts = {
     "enabled": True, "captured": 3, "pending": 2, "quarantined": 0, "delivered": 0,
-    "dropped": {}, "skipped": {}, "oldest_pending": None, "last_capture": None,
+    "dropped": {}, "steps": {}, "skipped": {}, "oldest_pending": None, "last_capture": None,
     "service": {"url": None, "problem": None, "last_delivery": None, "next_attempt_in": 0.0,
                 "backlog": None},
     "flusher": {"running": False, "last_run": None, "last_error": None, "last_delivery": None},

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from lib.ledger.store import Ledger
 from lib.spool import outbox, tally, wake
 from lib.spool.books import totals
 from lib.system import own_directory
+from lib.system.aside import shared
 from tests.support.bundle import Bundle, wait_for, write_payload
 from tests.support.mounts import Fuse, alone, is_alone, needs_fuse
 from tests.support.outpost import Outpost
@@ -237,6 +239,39 @@ def test_commands_answer_while_a_mount_does_not(
         assert done.returncode in (0, 1)
         assert b"Traceback" not in done.stderr
         assert done.stdout
+
+
+@needs_fuse()
+@alone
+def test_the_project_of_a_file_is_asked_again_where_the_mount_hangs(
+    tmp_path: Path, mount: Mount, outpost: Outpost
+) -> None:
+    far = mount()
+    (far.point / ".git").mkdir()
+    (tmp_path / ".git").mkdir()
+    outpost.directory.mkdir()
+    events = []
+    for path in (f"{far.point}/a.py", f"{far.point}/deep/b.py", f"{tmp_path}/c.py"):
+        name = outpost.write(path, f"x = {path!r}\n")
+        events.append(outbox.read(str(outpost.directory), name))
+
+    def record(ledger: Ledger) -> dict[str, str | None]:
+        ledger.record_all(events)
+        query = "SELECT path, root FROM files LEFT JOIN projects ON project_id = project"
+        return dict(map(tuple, ledger.connection.execute(query)))
+
+    far.say("hang")
+    begun = time.monotonic()
+    with closing(outpost.ledger()) as ledger:
+        found = record(ledger)
+    assert time.monotonic() - begun < RUN_SECONDS
+    assert list(found.values()) == [None, None, str(tmp_path)]
+    far.say("well")
+    wait_for(lambda: not shared.is_waiting() or shared.has_news())
+    with closing(outpost.ledger()) as ledger:
+        found = record(ledger)
+    assert list(found.values()) == [str(far.point), str(far.point), str(tmp_path)]
+    shared.close()
 
 
 def failed_calls(bundle: Bundle) -> dict[str, int]:

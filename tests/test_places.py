@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lib.commands import cli
+from lib.ledger.projects import Projects
 from tests.support.bundle import Bundle, payload, write_payload
 from tests.support.outpost import Outpost
 
@@ -169,6 +171,92 @@ def test_the_same_file_in_a_worktree_is_no_reuse(
     assert [event["event_type"] for event in bundle.log()][2:] == ["pattern_applied"] * 2
     names = [checkout / "src/a.py", tmp_path / "clone/src/a.py", tmp_path / "tree/src/b.py"]
     assert reused(bundle) == [sorted(map(str, names))]
+
+
+def projects(outpost: Outpost) -> dict[str, tuple[str, str] | int | None]:
+    """The root and repository of each file; 0 for none, None where nobody knows."""
+    join = "files LEFT JOIN projects ON project_id = project"
+    query = f"SELECT path, project, root, repository FROM {join}"
+    with closing(outpost.ledger()) as ledger:
+        rows = ledger.rows(query, ())
+    return {
+        path: (root, repository) if root else project for path, project, root, repository in rows
+    }
+
+
+def test_the_ledger_knows_the_project_of_each_file(checkout: Path, tmp_path: Path) -> None:
+    tree, shared = tmp_path / "tree", str(checkout / ".git")
+    (checkout / "src").mkdir()
+    git(checkout, "init", "-q", "inner")
+    places = {
+        checkout / "a.py": (str(checkout), shared),
+        checkout / "src" / "b.py": (str(checkout), shared),
+        tree / "a.py": (str(tree), shared),
+        checkout / "inner" / "c.py": (str(checkout / "inner"), str(checkout / "inner" / ".git")),
+        tmp_path / "d.py": 0,
+    }
+    outpost = Outpost(tmp_path / "spool")
+    for number, path in enumerate(places):
+        outpost.write(str(path), f"x = {number}\n")
+    assert outpost.flush()
+    assert projects(outpost) == {str(path): place for path, place in places.items()}
+    # A repository was made around one, and another was recorded by a version that did not tell.
+    git(tmp_path, "init", "-q")
+    with closing(outpost.ledger()) as ledger:
+        ledger.connection.execute("UPDATE files SET project = NULL WHERE path LIKE '%/src/b.py'")
+    assert projects(outpost)[f"{checkout}/src/b.py"] is None
+    for path in (checkout / "src" / "b.py", tmp_path / "d.py"):
+        outpost.write(str(path), "y = 1\n", "x = 1\n")
+    assert outpost.flush()
+    places[tmp_path / "d.py"] = (str(tmp_path), str(tmp_path / ".git"))
+    assert projects(outpost) == {str(path): place for path, place in places.items()}
+
+
+def test_what_is_stored_of_worktrees_is_not_asked_again(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """A main repository that is away makes no other file of its worktree's."""
+    outpost = Outpost(tmp_path / "spool")
+    for place in (checkout, tmp_path / "tree"):
+        (place / "a.py").write_text(USEFUL)
+        outpost.write(str(place / "a.py"), USEFUL)
+    assert outpost.flush()
+    (checkout / ".git").rename(tmp_path / "away")
+    (tmp_path / "tree" / ".git").unlink()
+    outpost.write(str(tmp_path / "b.py"), USEFUL)
+    outpost.write(str(checkout / "a.py"), "z = 1\n", USEFUL)
+    (tmp_path / "b.py").write_text(USEFUL)
+    assert outpost.flush()
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
+    # What was in a worktree stays there, until it is recorded again.
+    assert projects(outpost)[f"{tmp_path}/tree/a.py"] == (f"{tmp_path}/tree", f"{checkout}/.git")
+    assert projects(outpost)[f"{checkout}/a.py"] == 0
+    with closing(outpost.ledger()) as ledger:
+        asked = Projects(ledger.connection)
+        monkeypatch.setattr("lib.system.places.in_any_worktree", pytest.fail)
+        assert asked.name(f"{tmp_path}/tree/a.py") == f"{checkout}/.git\0a.py"
+        assert asked.name(f"{checkout}/a.py") == f"{checkout}/a.py"
+    assert cli.main(["stats", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["reused"]
+    assert one["files"] == [f"{tmp_path}/b.py", f"{tmp_path}/tree/a.py"]
+
+
+def test_home_names_the_repository_of_a_worktree(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    for place in (checkout, tmp_path / "tree"):
+        outpost.write(str(place / "a.py"), "x = 1\n")
+    assert outpost.flush()
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for place, named in ((checkout, "~/main"), (tmp_path / "tree", "~/tree, a worktree of ~/main")):
+        monkeypatch.chdir(place)
+        assert cli.main([]) == 0
+        assert capsys.readouterr().out.splitlines()[0] == f"project   {named}"
+        assert cli.main(["--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["repository"] == f"{checkout}/.git"
 
 
 def test_a_file_of_nothing_is_no_reuse(bundle: Bundle, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 from typing import TypeVar
 
 from lib.commands.reading import has_ledger, read_ledger
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL
 from lib.ledger.store import Ledger
 from lib.system import files
 from lib.system.places import here, real
@@ -61,6 +62,14 @@ def repository() -> str:
             return ""
         above = os.path.dirname(above)
     return above
+
+
+def by_actor(steps: dict[str, int]) -> str:
+    """Word how many of the `steps` (as in `History`) are whose; "" where there are none."""
+    whose = {AGENT: "by the agent", SHELL: "by shells", OUTSIDE: "outside"}
+    told = [f"{steps[kind]} {words}" for kind, words in whose.items() if steps[kind]]
+    layout = f"; {steps[FORMAT]} changed the layout alone" if steps[FORMAT] else ""
+    return ", ".join(told) + layout
 
 
 def print_json(value: object) -> None:

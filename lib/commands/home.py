@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     command = known["command"]
     groups: dict[str, list[Cell]] = {
-        "project": [(shortened(root), ""), *_recorded(project, known)],
+        "project": [(_named(root, project), ""), *_recorded(project, known)],
         "sessions": [(_told(session), "") for session in project.sessions[:SESSIONS]],
         "waiting": [("; ".join(waiting) or "nothing", "yellow" if waiting else "green")],
         "problems": [(problem, "bold red") for problem in problems],
@@ -53,6 +53,13 @@ def run(options: argparse.Namespace) -> int:
     rows = [(name, n, cell) for name, cells in groups.items() for n, cell in enumerate(cells)]
     print_rows([(("" if n else name, "bold"), cell) for name, n, cell in rows])
     return 0
+
+
+def _named(root: str, project: Project) -> str:
+    """Name a project; a worktree by the repository that it belongs to, too."""
+    main = (project.repository or "").removesuffix("/.git")
+    is_worktree = main and not f"{main}/".startswith(f"{root}/")
+    return f"{shortened(root)}, a worktree of {shortened(main)}" if is_worktree else shortened(root)
 
 
 def _recorded(project: Project, known: Facts) -> list[Cell]:

@@ -53,12 +53,8 @@ class Eyes:
 
     def project(self, directory: str) -> str:
         """Return the nearest directory at or above `directory` that holds a .git, else that."""
-        above = directory = self._disk.real(directory)
-        while above != os.path.dirname(above) and "\0" not in above:
-            if self._disk.exists(f"{above}/.git"):
-                return above
-            above = os.path.dirname(above)
-        return directory
+        directory = self._disk.real(directory)
+        return self._disk.root(directory) or directory
 
     def changed(self, root: str, known: list[str], *window: int) -> list[tuple[str, bool, bool]]:
         """List the files below `root` that changed in the `Window`: `known` ones, and new ones.

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import suppress
 
 from lib.ledger.schema import VERSION
 
@@ -14,6 +15,14 @@ def refuse_links(path: str) -> None:
     for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
         if os.path.islink(name):
             raise sqlite3.OperationalError(f"{name} is a link, and not followed")
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Return what tells the file at `path` from others that were or will be there; None: gone."""
+    with suppress(OSError):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    return None
 
 
 def connect_read_only(path: str) -> tuple[sqlite3.Connection, bool]:

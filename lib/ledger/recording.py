@@ -9,10 +9,10 @@ from lib.ledger import snapshots, sums
 from lib.ledger.chain import Chain, Outside
 from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_id
 from lib.ledger.moments import is_late, moment_of
+from lib.ledger.projects import Projects
 from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, is_nothing
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
-from lib.system.places import in_any_worktree
 
 RECORDED, UNCHANGED, KNOWN, DELETED = "recorded", "unchanged", "known", "deleted"
 # The events whose code has the id that is the first parameter; each half has an index.
@@ -25,8 +25,9 @@ OF_CONTENT = (
 class Recording:
     """Records one event, within the caller's transaction; may raise sqlite3.Error."""
 
-    def __init__(self, db: sqlite3.Connection, event: Event) -> None:
+    def __init__(self, db: sqlite3.Connection, event: Event, projects: Projects) -> None:
         self._db = db
+        self._projects = projects
         self._event = event
         self._data: dict[str, Any] = event["event_data"]
         self._type = storable(event["event_type"])
@@ -115,13 +116,11 @@ class Recording:
         """Check that another file, not this one in another worktree, holds the same code."""
         if is_nothing(self._subject):
             return False
-        query = (
-            "SELECT DISTINCT file_path FROM events WHERE implied = 0 AND file_path != ?2 AND "
-            f"{OF_CONTENT}"
-        )
-        here = in_any_worktree(self._path)
-        others = self._db.execute(query, (self._subject, self._path))
-        return any(in_any_worktree(path) != here for (path,) in others)
+        others = "SELECT DISTINCT file_path FROM events WHERE implied = 0 AND file_path != ?2"
+        query = f"{others} AND {OF_CONTENT}"
+        here, name = self._projects.name(self._path), self._projects.name
+        found = self._db.execute(query, (self._subject, self._path))
+        return any(name(path) != here for (path,) in found)
 
     def _imply_parents(self) -> None:
         told = self._event.get("parents")
@@ -239,6 +238,7 @@ class Recording:
         values["language"] = storable(self._data.get("language"))
         values["file_path"] = self._path or None
         values["boot"], values["up"] = self._moment
+        sums.count_reason(self._db, values["reason"])
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         query = f"INSERT INTO events ({names}) VALUES ({marks})"
         return self._db.execute(query, tuple(values.values())).lastrowid or 0

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 
-from lib.ledger import migration
+from lib.ledger import migration, sums
 
 VERSION = 9
 # What a ledger has whose rows of before are still to be counted, and when they are.
@@ -131,6 +131,7 @@ def _in_transaction(
 
 def _finish(db: sqlite3.Connection, before: int) -> None:
     _add_missing(db, before)
+    sums.count_steps(db)
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

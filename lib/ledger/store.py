@@ -4,17 +4,17 @@ It is an SQLite file in the spool directory. A pattern is content by its id; an 
 place of it: a file, or one day a function or class by its qualified name ("": the whole file).
 """
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, cast
 
 from lib.ledger import opening, snapshots
 from lib.ledger.connecting import connect
 from lib.ledger.counters import add_counts
 from lib.ledger.event_ids import creation_event_id, outside_event_id
+from lib.ledger.projects import Projects
 from lib.ledger.recording import RECORDED, Recording
 from lib.ledger.rows import Origin, Resolved, Taken
 from lib.ledger.schema import EARLIER_IDS, prepare
@@ -55,7 +55,8 @@ class Ledger:
         self._db.row_factory = sqlite3.Row
         if not is_read_only:
             prepare(self._db, progress)
-        self._path, self._file = path, _identity(path)
+        self._path, self._file = path, opening.identity(path)
+        self._projects = Projects(self._db)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -64,7 +65,7 @@ class Ledger:
 
     def is_in_place(self) -> bool:
         """Check that this is the ledger still: a damaged one is put aside, and another made."""
-        return _identity(self._path) == self._file
+        return opening.identity(self._path) == self._file
 
     def close(self) -> None:
         """Close the database file."""
@@ -90,9 +91,12 @@ class Ledger:
 
     def record_all(self, events: Iterable[Event]) -> None:
         """Record `events` in one transaction."""
+        events = list(events)
+        self._projects.learn(events)
         with self._transaction() as db:
             for event in events:
-                Recording(db, event).record()
+                Recording(db, event, self._projects).record()
+            self._projects.note(events)
 
     def take(self, files: Iterable[Taken]) -> set[str]:
         """Record the events of `files` in one transaction, and remember the files as taken.
@@ -100,6 +104,8 @@ class Ledger:
         Returns the names of those that wait for a service; the others are counted as delivered, or
         by the reason for which they were not recorded. A file that was taken before is skipped.
         """
+        files = list(files)
+        self._projects.learn(file.event for file in files)
         rows = []
         counts: Counter[str] = Counter()
         names = set()
@@ -109,7 +115,7 @@ class Ledger:
                 if (before := self._taken(file.name)) and before[0] in ("", file.key):
                     names |= {file.name} if before[1] else set()
                     continue
-                outcome = Recording(db, file.event).record()
+                outcome = Recording(db, file.event, self._projects).record()
                 follow(db, file.event)
                 waits = file.waits and outcome == RECORDED
                 if not waits:
@@ -118,6 +124,7 @@ class Ledger:
                 if url := of_event(file.event):
                     urls.add((f"{MET}{url}",))
                 rows.append((file.name, file.key, waits))
+            self._projects.note(file.event for file in files)
             db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", rows)
             db.executemany("INSERT OR IGNORE INTO facts VALUES (?)", urls)
             add_counts(db, counts)
@@ -232,13 +239,6 @@ class Ledger:
         """Check whether the ledger holds ids of an earlier version's rules."""
         query = "SELECT 1 FROM facts WHERE name = ?"
         return self._db.execute(query, (EARLIER_IDS,)).fetchone() is not None
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    with suppress(OSError):
-        status = os.stat(path)
-        return status.st_dev, status.st_ino
-    return None
 
 
 def open_ledger(directory: str, progress: Callable[[float], None] = lambda part: None) -> Ledger:

@@ -196,7 +196,12 @@ class _Table:
 
 
 def derive(db: sqlite3.Connection) -> None:
-    """Make anew, out of the events, what was lost of patterns and edges."""
+    """Make anew, out of the events, what was lost of patterns and edges.
+
+    The project of a file is told when that is recorded next.
+    """
+    known = "SELECT 0 UNION ALL SELECT project_id FROM projects"
+    db.execute(f"UPDATE files SET project = NULL WHERE project NOT IN ({known})")
     db.execute(
         "INSERT OR IGNORE INTO patterns SELECT content_id, pattern_name, NULL, language, snapshot, "
         "min(timestamp) FROM events GROUP BY content_id"

@@ -5,14 +5,15 @@ import sqlite3
 from collections import Counter, defaultdict
 from datetime import datetime, time, timedelta, timezone
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lib.capture.identity import normalise
+from lib.ledger import projects
 from lib.ledger.history import History
 from lib.ledger.revisions import is_nothing
 from lib.ledger.sums import EDITS, PATTERNS, SINCE
 from lib.ledger.text import storable
-from lib.system.places import in_any_worktree, is_gone
+from lib.system.places import is_gone
 
 # That shorter code is the same says nothing.
 USEFUL_TOKENS = 20
@@ -43,12 +44,16 @@ class Reused(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Totals since the ledger's first event, and the edits of some days."""
+    """Totals since the ledger's first event, and the edits of some days.
+
+    `steps` are those of each actor, as `History.steps` tells them.
+    """
 
     patterns: int
     files: int
     events: int
     since: str | None
+    steps: dict[str, int]
     days: list[str]
     types: dict[str, int]
     languages: list[Series]
@@ -68,13 +73,15 @@ class Session(NamedTuple):
 class Project(NamedTuple):
     """What is known of a project: its files, the last that was changed, and today's sessions.
 
-    None before the first change; the session that was active last comes first.
+    None before the first change; the session that was active last comes first. `repository` is the
+    directory that all worktrees of its git repository have in common.
     """
 
     files: int
     last_change: str | None
     last_file: str | None
     sessions: list[Session]
+    repository: str | None = None
 
 
 class Stats(History):
@@ -85,7 +92,7 @@ class Stats(History):
         sums = dict(self._db.execute("SELECT name, value FROM sums").fetchall())
         (files,) = self._db.execute("SELECT count(*) FROM files").fetchone()
         totals = sums.get(PATTERNS, 0), files, sums.get(EDITS, 0), sums.get(SINCE)
-        return Figures(*totals, days, *self._edits(days), self._reused())
+        return Figures(*totals, self.steps(), days, *self._edits(days), self._reused())
 
     def project(self, root: str) -> Project:
         """Look at what lies below the directory `root`."""
@@ -106,7 +113,10 @@ class Stats(History):
             "AND implied = 0 AND timestamp >= ? GROUP BY 1 ORDER BY max(seq) DESC"
         )
         sessions = self._db.execute(query, (*below, today[:13], today))
-        return Project(count, when, file, [Session(*row) for row in sessions])
+        several = [Session(*row) for row in sessions.fetchall()]
+        query = "SELECT repository FROM projects WHERE root = ?"
+        (repository,) = self._db.execute(query, (root,)).fetchone() or (None,)
+        return Project(count, when, file, several, repository)
 
     def _edits(self, days: list[str]) -> tuple[dict[str, int], list[Series], list[Series]]:
         """Count edits by type, and by language and file, each the most frequent first."""
@@ -146,18 +156,19 @@ class Stats(History):
     def _reused(self) -> list[Reused]:
         """Find the patterns that several files hold, that in the most files first."""
         query = (
-            "SELECT head, path FROM files "
+            f"SELECT head, path, {projects.COLUMNS} FROM files "
+            "LEFT JOIN projects ON project_id = project "
             "WHERE head IN (SELECT head FROM files GROUP BY head HAVING count(*) > 1)"
         )
-        files: dict[str, list[str]] = {}
-        for pattern_id, path in self._db.execute(query):
-            files.setdefault(pattern_id, []).append(path)
+        files: dict[str, dict[str, list[Any]]] = {}
+        for pattern_id, path, *place in self._db.execute(query):
+            files.setdefault(pattern_id, {})[path] = place
         names = self.names(files)
         several = []
         for pattern_id, paths in files.items():
             if self._is_useful(pattern_id):
                 there = [path for path in sorted(paths, reverse=True) if not is_gone(path)]
-                once = {in_any_worktree(path): path for path in there}
+                once = {projects.name_of(path, *paths[path]): path for path in there}
                 several.append(Reused(pattern_id, names.get(pattern_id), sorted(once.values())))
         several = [one for one in several if len(one.files) > 1]
         return sorted(several, key=lambda one: (-len(one.files), one.pattern_id))

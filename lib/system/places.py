@@ -6,6 +6,7 @@ What lies on another mount is asked for in a child process (`aside`), so that no
 import errno
 import os
 import unicodedata
+from typing import NamedTuple
 
 from lib.system.aside import Away, Touch, near, shared
 from lib.system.private_file import Refused, bounded, open_regular
@@ -15,6 +16,20 @@ _MAX_BYTES = 8192
 _MAX_LINKS = 40
 # What lies in a name, and not on the disk: no file can have it.
 NO_NAME = (errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
+
+
+class Checkout(NamedTuple):
+    """The root of a git repository or worktree, and the directory that all its worktrees share.
+
+    Both are "" where there is no repository.
+    """
+
+    root: str
+    repository: str
+
+    def name(self, path: str) -> str:
+        """Return a name for the file at a real `path` in it, the same in all worktrees."""
+        return f"{self.repository}\0{path[len(self.root) + 1 :]}" if self.root else path
 
 
 class Places:
@@ -99,15 +114,23 @@ class Places:
             pass
         return False
 
+    def root(self, directory: str) -> str:
+        """Return the nearest directory at or above a real `directory` with a .git, "" for none."""
+        while directory != os.path.dirname(directory) and "\0" not in directory:
+            if self.exists(f"{directory}/.git"):
+                return directory
+            directory = os.path.dirname(directory)
+        return ""
+
+    def checkout(self, directory: str) -> list[str]:
+        """Return the `Checkout` for the repository that a real `directory` is in."""
+        root = self.root(directory)
+        return [root, self._repository(f"{root}/.git") if root else ""]
+
     def in_any_worktree(self, path: str) -> str:
         """Return a name for the file at `path`, the same in all worktrees of its repository."""
         path = self.real(path)
-        above = os.path.dirname(path)
-        while above != os.path.dirname(above) and "\0" not in path:
-            if self.exists(f"{above}/.git"):
-                return f"{self._repository(f'{above}/.git')}\0{path[len(above) + 1 :]}"
-            above = os.path.dirname(above)
-        return path
+        return Checkout(*self.checkout(os.path.dirname(path))).name(path)
 
     def exists(self, path: str) -> bool:
         """Check whether there is something at `path`, in whose directory are no links."""
@@ -167,6 +190,14 @@ def is_away(path: str) -> bool | None:
         return None if shared.ask(_NEAR, "is_gone", path) else False
     except (OSError, Away):
         return True
+
+
+def checkout(directory: str) -> Checkout | None:
+    """Find the repository that a real directory is in, None where its disk does not answer."""
+    try:
+        return Checkout(*shared.ask(_NEAR, "checkout", directory))
+    except (OSError, Away):
+        return None
 
 
 def in_any_worktree(path: str) -> str:
