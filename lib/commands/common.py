@@ -7,6 +7,7 @@ from typing import TypeVar
 from lib.commands.reading import has_ledger, read_ledger
 from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL
 from lib.ledger.store import Ledger
+from lib.ledger.worktrees import MADE
 from lib.system import files
 from lib.system.places import here, real
 from lib.system.settings import Settings
@@ -97,7 +98,10 @@ def meant(target: str, files: list[str]) -> str:
     CommandError where it is none or several.
     """
     root = (repository() or here()).rstrip("/") + "/"
-    inside = [path for path in files if path == target or path.startswith(root)]
+    inside = [
+        path for path in files
+        if path == target or (path.startswith(root) and MADE not in path[len(root) - 1 :])
+    ]  # fmt: skip
     if len(inside) == 1 and (target in inside or not os.path.lexists(target)):
         return inside[0]
     shown = ", ".join(map(printable, files[:OFFERED]))

@@ -113,8 +113,12 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
     # An id with a slash may look like a path, and a file that was recorded goes before it.
     if history.knows(target) and not ("/" in target and any(map(history.head, names))):
         return target, None
-    for path in filter(history.head, names):
-        return history.head(path), File(path, on_disk.state(history, path))
+    known = [File(path, on_disk.state(history, path)) for path in filter(history.head, names)]
+    if not known or known[0].state != on_disk.SAME:
+        # What was merged has the steps of the worktree that it was changed in.
+        known[:0] = [File(path, on_disk.SAME) for path in on_disk.twins(history, names[0])]
+    if known:
+        return history.head(known[0].path), known[0]
     held = on_disk.id_of(names[0])
     if held and history.knows(held):
         return held, File(names[0], COPIED)
@@ -123,10 +127,9 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
         path = meant(target, files)
         return history.head(path), File(path, on_disk.state(history, path))
     found = history.ids_beginning(target, ALTERNATIVES)
-    if len(found) > 1:
-        raise CommandError(f"{printable(target)} may be any of: {', '.join(map(printable, found))}")
-    if not found:
-        raise CommandError(f"nothing is known of {printable(target)}")
+    if len(found) != 1:
+        several = f"{printable(target)} may be any of: {', '.join(map(printable, found))}"
+        raise CommandError(several if found else f"nothing is known of {printable(target)}")
     return found[0], None
 
 
