@@ -90,6 +90,7 @@ def test_the_worst_of_it_fits_one_screen(
         "pending": 345, "oldest_pending": now, "quarantined": 7,
         "dropped": dict.fromkeys(("expired", "overflow", "discarded", "removed"), 1000),
         "skipped": dict.fromkeys(("duplicate", "failed", "unreadable", "secret"), 1000),
+        "steps": {"agent": 12345, "shell": 2345, "outside": 345, "format": 45, "unchanged": 5},
         "mounts": {},
         "interpreter": {
             "was": "/usr/bin/python3.11", "fault": "is gone", "is": "/usr/bin/python3",
@@ -114,7 +115,7 @@ def test_the_worst_of_it_fits_one_screen(
     }  # fmt: skip
     show(worst)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= 33, "\n".join(lines)
+    assert len(lines) <= 35, "\n".join(lines)
     assert max(map(len, lines)) <= int(columns)
     assert all(line.isprintable() for line in lines)
     assert any("open until " in line and "31 s more" in line for line in lines)

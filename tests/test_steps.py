@@ -1,6 +1,7 @@
 """The steps of files: whatever agent, shells and others do, each file's chain is whole."""
 
 import difflib
+import json
 import os
 import sqlite3
 import tempfile
@@ -18,6 +19,7 @@ from lib.capture import shell
 from lib.commands import cli
 from lib.flusher.process import Flusher
 from lib.flusher.sightings import KEPT_SECONDS, PREFIX, Sightings
+from lib.ledger import sums
 from lib.ledger.history import History
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
 from lib.spool import inbox
@@ -320,6 +322,42 @@ def test_many_files_of_one_call_are_one_line(
     assert len(capsys.readouterr().out.splitlines()) == 21
 
 
+def test_steps_are_counted_by_who_made_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.agent("a.py", OLD)
+    project.write("a.py", CODES[4])
+    project.agent("a.py", NEW)
+    project.agent("a.py", f"# note\n{NEW}")
+    project.shell("sed -i s/1/2/ a.py", {"a.py": LAST}, True)
+    project.shell("mv a.py b.py", {"b.py": LAST, "a.py": None}, True)
+    project.write("sub/c.py", CODES[3])
+    project.agent("sub/c.py", NEW)
+    project.flush()
+    wanted = {"agent": 4, "shell": 3, "outside": 1, "format": 1, "unchanged": 1}
+    monkeypatch.setenv("PATTERN_CACHE_DIR", project.spool)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    line = "4 by the agent, 3 by shells, 1 outside; 1 changed the layout alone"
+    for verb, shown in (("stats", f"steps: {line}; 1 call changed no code"), ("status", line)):
+        assert cli.main([verb, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["steps"] == wanted
+        assert cli.main([verb]) == 0
+        assert shown in capsys.readouterr().out
+    assert counted(project) == counted_anew(project) == wanted
+
+
+def counted(project: Project) -> dict[str, int]:
+    with closing(History(f"{project.spool}/ledger.db")) as history:
+        return history.steps()
+
+
+def counted_anew(project: Project) -> dict[str, int]:
+    """How many steps are whose, by the steps themselves."""
+    with closing(History(f"{project.spool}/ledger.db")) as history:
+        sums.count_steps(history.connection)
+        return history.steps()
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("agent"), st.sampled_from(NAMES), st.sampled_from(CODES)),
@@ -349,6 +387,7 @@ def test_every_chain_is_whole_and_nobody_is_called_another(
         if os.path.exists(f"{project.spool}/ledger.db"):
             for name in NAMES:
                 check(project, name, last.get(name) != OUTSIDE)
+            assert counted(project) == counted_anew(project)
 
 
 def play(project: Project, step: str, name: str, other: str, tells: bool) -> dict[str, str]:

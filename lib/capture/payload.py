@@ -58,6 +58,8 @@ def capture(payload: object, captured_ns: int) -> "dict[str, object]":
         raise Refused("staged")
     change = reader(given, answer)
     made = event_of(change, payload, captured_ns)
+    if answer.get("userModified") is True:
+        made["event_data"]["reason"] = event.AMENDED  # type: ignore[index]
     named = given.get("file_path") or given.get("notebook_path")
     if named != change.path:
         made["named"] = named
@@ -104,7 +106,7 @@ def event_of(change: Change, payload: "dict[str, object]", captured_ns: int) -> 
 
 def context(payload: "dict[str, object]") -> "dict[str, object]":
     """Return the fields of a payload that its event keeps as they are."""
-    kept = ("cwd", "tool_use_id", "prompt_id", "agent_id", "agent_type")
+    kept = ("cwd", "transcript_path", "tool_use_id", "prompt_id", "agent_id", "agent_type")
     return {name: payload[name] for name in kept if isinstance(payload.get(name), str)}
 
 

@@ -5,11 +5,14 @@ import os
 from typing import TypeVar
 
 from lib.commands.reading import has_ledger, read_ledger
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL
 from lib.ledger.store import Ledger
 from lib.system import files
 from lib.system.places import here, real
 from lib.system.settings import Settings
 
+# So many of the files that may have been meant are named.
+OFFERED = 10
 L = TypeVar("L", bound=Ledger)
 NOTHING = "nothing was recorded yet"
 
@@ -61,6 +64,14 @@ def repository() -> str:
     return above
 
 
+def by_actor(steps: dict[str, int]) -> str:
+    """Word how many of the `steps` (as in `History`) are whose; "" where there are none."""
+    whose = {AGENT: "by the agent", SHELL: "by shells", OUTSIDE: "outside"}
+    told = [f"{steps[kind]} {words}" for kind, words in whose.items() if steps[kind]]
+    layout = f"; {steps[FORMAT]} changed the layout alone" if steps[FORMAT] else ""
+    return ", ".join(told) + layout
+
+
 def print_json(value: object) -> None:
     """Print a JSON value on one line."""
     print(json.dumps(value, ensure_ascii=True))
@@ -77,3 +88,18 @@ def names_of(path: str) -> list[str]:
     """Return the names that the file at `path` may be recorded by: without links, and with them."""
     full = os.path.normpath(os.path.join(here(), path))
     return list(dict.fromkeys([real(full), full]))
+
+
+def meant(target: str, files: list[str]) -> str:
+    """Choose of `files`, whose paths end in `target`, the one that it means.
+
+    That is one of the project at hand, unless another file is here by that name. Raises
+    CommandError where it is none or several.
+    """
+    root = (repository() or here()).rstrip("/") + "/"
+    inside = [path for path in files if path == target or path.startswith(root)]
+    if len(inside) == 1 and (target in inside or not os.path.lexists(target)):
+        return inside[0]
+    shown = ", ".join(map(printable, files[:OFFERED]))
+    more = f" and {len(files) - OFFERED} more" if len(files) > OFFERED else ""
+    raise CommandError(f"{printable(target)} was not recorded here; elsewhere: {shown}{more}")

@@ -12,7 +12,7 @@ from lib.commands.setup import link
 from lib.commands.when import age, ago, since
 from lib.flusher import mending, plugin_environment
 from lib.flusher.obstacles import SECTION as MOUNTS
-from lib.ledger.history import History
+from lib.ledger.history import STEP_KINDS, History
 from lib.ledger.recording import DELETED, KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED
 from lib.spool import destination, outbox, tally, wake
@@ -60,6 +60,7 @@ Interpreter = TypedDict(
 class Facts(TypedDict):
     """The state of a spool, as `status --json` prints it. Times are ISO 8601 in UTC.
 
+    `steps` says how many are whose, as `History.steps` does.
     `service`, `circuit_breaker` and `health` are those of the service that the environment names or
     the user chose, else of one for which events wait; `services` has all, `books` the counts of
     each destination.
@@ -72,6 +73,7 @@ class Facts(TypedDict):
     quarantined: int
     delivered: int
     dropped: dict[str, int]
+    steps: dict[str, int]
     captured: int
     skipped: dict[str, int]
     ledgers_put_aside: int
@@ -94,7 +96,7 @@ def gather(directory: str) -> Facts:
     settings = Settings(os.environ)
     state = StateFile(f"{directory}/{STATE_FILE}")
     waiting = outbox.pending(directory)
-    counters, recorded, met = _read_ledger(directory)
+    counters, recorded, met, steps = _read_ledger(directory)
     counters = totals(directory, counters)
     services, own = destinations.services(state, settings), destinations.own(settings)
     books = destinations.books(directory, waiting, counters, DROPPED, {*services, *met, own})
@@ -110,6 +112,7 @@ def gather(directory: str) -> Facts:
         "quarantined": outbox.quarantined(directory),
         "delivered": counters.get(DELIVERED, 0),
         "dropped": _some(counters, DROPPED),
+        "steps": steps,
         "captured": counters.get("captured", 0),
         "skipped": _some(counters, tally.SKIPPED),
         "ledgers_put_aside": counters.get("damaged_ledger", 0),
@@ -139,12 +142,16 @@ def gather(directory: str) -> Facts:
     }
 
 
-def _read_ledger(directory: str) -> tuple[dict[str, int], str | None, set[str]]:
-    """Read the ledger's counters, when its newest event was captured, and the services it met."""
+Recorded = tuple[dict[str, int], str | None, set[str], dict[str, int]]
+
+
+def _read_ledger(directory: str) -> Recorded:
+    """Read the counters, when the newest event was captured, the services it met, and the steps."""
     if not has_ledger(directory):
-        return {}, None, set()
+        return {}, None, set(), dict.fromkeys(STEP_KINDS, 0)
     with closing(read_ledger(History, directory)) as history:
-        return history.counters(), history.last_capture(), history.services()
+        met = history.services()
+        return history.counters(), history.last_capture(), met, history.steps()
 
 
 def _is_running(directory: str) -> bool:

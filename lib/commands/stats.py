@@ -2,9 +2,17 @@
 
 import argparse
 
-from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
+from lib.commands.common import (
+    CommandError,
+    by_actor,
+    opened,
+    print_json,
+    printable,
+    say_nothing,
+)
 from lib.commands.terminal import Cell, cropped_left, padded, print_line, relative, screen
 from lib.commands.when import local
+from lib.ledger.revisions import UNCHANGED
 from lib.ledger.usage import Figures, Series, Stats, last_days
 
 DAYS, MOST_DAYS = 14, 366
@@ -58,6 +66,9 @@ class Sheet:
         since = local(found.since, "%Y-%m-%d") if found.since else "never"
         counted = f"{found.patterns} patterns in {found.files} files"
         self._line([(counted, "bold"), (f", {found.events} edits since {since}", "")])
+        unchanged = found.steps[UNCHANGED]
+        calls = f"; {unchanged} call{'s' * (unchanged != 1)} changed no code" if unchanged else ""
+        self._line([(f"steps: {by_actor(found.steps)}{calls}", "")])
         self._show_edits()
         self._table("by language", found.languages)
         self._table("by file", found.paths)

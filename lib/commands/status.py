@@ -4,7 +4,7 @@ import argparse
 import time
 
 from lib.commands import facts
-from lib.commands.common import print_json, spool_directory
+from lib.commands.common import by_actor, print_json, spool_directory
 from lib.commands.destinations import Circuit
 from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts
 from lib.commands.setup import link
@@ -61,6 +61,7 @@ def show(found: Facts) -> None:
             ("on", GOOD) if found["enabled"] else ("off (PATTERN_TRACKING_ENABLED)", WORSE),
         ),
         ("captured", _plain(facts.counted(found["captured"], found["last_capture"], now))),
+        *_steps(found["steps"]),
         ("delivered", _plain(facts.counted(found["delivered"], last_run["last_delivery"], now))),
         ("waiting", _waiting(found, now)),
         *(("for", (shortened(line), BAD)) for line in facts.obstacles(found["mounts"], now)),
@@ -76,6 +77,11 @@ def show(found: Facts) -> None:
         *([("command", (found["command"], PLAIN))] if found["command"] != link.NAME else []),
     ]
     print_rows([((name, "bold"), value) for name, value in rows])
+
+
+def _steps(steps: dict[str, int]) -> list[tuple[str, Cell]]:
+    told = by_actor(steps)
+    return [("steps", (told, PLAIN))] if told else []
 
 
 def _plain(text: str, is_bad: bool = False) -> Cell:

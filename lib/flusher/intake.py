@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import cast
 
 from lib.capture import shell
 from lib.capture.identity import is_valid_id
@@ -22,6 +23,8 @@ from lib.system.settings import Settings
 # So long an event waits for the mount of its file, unless PATTERN_CACHE_MAX_AGE_DAYS is less than
 # twice that: then for half of it.
 PATIENCE_DAYS = 3.0
+# Names of files that have nothing in common: what excludes them all excludes everything.
+_PROBES = ("a file", "other.py", "third.d/of.md")
 
 
 class Ignored(Exception):
@@ -86,6 +89,27 @@ class Intake:
     def clean(self, event: Event) -> Event:
         """Redact `event`. Raises Unusable."""
         return redact_event(event, self._rules)
+
+    def cleaned(self, text: str) -> str:
+        """Redact `text`. Raises Unusable."""
+        return redact(text, self._rules)[0]
+
+    def excludes_all(self, directory: str) -> bool:
+        """Check whether the rules for files of a directory exclude whatever there may be.
+
+        Raises Held where that is not to be known now.
+        """
+        for name in _PROBES:
+            path = f"{directory}/{name}"
+            probe = {"event_data": {"file_path": path}, "cwd": directory}
+            try:
+                self.judge(cast(Event, probe))
+            except Ignored as ignored:
+                if str(ignored) == "unclear":
+                    raise Held(f"what {directory} excludes is unclear") from None
+            else:
+                return False
+        return True
 
     def judge(self, event: Event) -> str:
         """Decide about the file of `event`, by its own name or that of a link to it: see `Judge`.

@@ -15,6 +15,7 @@ from lib.delivery.approval import Approvals
 from lib.delivery.services import Services
 from lib.flusher import conversion, hook_image, obstacles
 from lib.flusher.drain import Drain
+from lib.flusher.following import Following
 from lib.flusher.intake import Intake
 from lib.flusher.marker_files import write_marker_files
 from lib.flusher.passage import Passage
@@ -99,18 +100,15 @@ class Flusher:
         progress: Callable[[int, int], None] = lambda done, left: None,
         make_lock: "Callable[[str], AnyLock]" = Lock,
     ) -> None:
-        self.directory = directory
-        self.settings = settings
+        self.directory, self.settings = directory, settings
         self.state = StateFile(f"{directory}/{STATE_FILE}")
-        self.delivered = 0
-        self.problem = ""
+        self.delivered, self.problem = 0, ""
         self._approvals = approvals or Approvals()
         self._progress = progress
         self._lock = make_lock(f"{directory}/{outbox.LOCK_FILE}")
         self._deadline = time.monotonic() + DEADLINE_SECONDS
-        self._failed = ""
-        self._forced = False
-        self._sightings = Sightings(directory)
+        self._failed, self._forced = "", False
+        self._sightings, self._following = Sightings(directory), Following()
         self._kept: set[str] = set()
         self._resumes_at = NEVER  # when the service takes more of what waited during an outage
         self._upkeep = Upkeep(directory, settings)
@@ -189,6 +187,8 @@ class Flusher:
             if self._has_news() or time.monotonic() >= self._resumes_at:
                 self._drain()
                 until = time.monotonic() + LINGER_SECONDS
+            elif self._following.has_news():
+                self._drain()
 
     def _drain_patiently(self) -> None:
         self._drain()
@@ -224,6 +224,7 @@ class Flusher:
         self._sightings.clean = intake.clean
         passage = Passage(self.directory, ledger, intake)
         self._deliver_all(passage)
+        self._following.join(ledger, intake)
         self._upkeep.tidy(passage.accounts, ledger)
         self._sightings.sweep()
         obstacles.note(self.state, intake.obstacles)
@@ -245,6 +246,5 @@ class Flusher:
             if services.problem and services.problem != self.problem:
                 log(self.directory, f"the service has not got all events: {services.problem}")
             self.problem = services.problem
-            hold_off = services.close(self._kept, drain.complete, whole)
-            wake.hold_off(self.directory, hold_off)
+            wake.hold_off(self.directory, services.close(self._kept, drain.complete, whole))
             self._resumes_at = time.monotonic() + services.resumes_in(drain.complete)

@@ -10,7 +10,7 @@ FILES = 500
 _COLUMNS = "revision_id, file_id, pattern_id, snapshot, actor, change, timestamp, seq, session_id"
 _STEPS = (
     "CREATE TEMP TABLE steps AS SELECT seq, file_id, event_id, content_id, snapshot, "
-    "before_snapshot, parent_pattern_ids AS before_id, timestamp, session_id, "
+    "before_snapshot, parent_pattern_ids AS before_id, timestamp, session_id, actor, "
     "lag(content_id) OVER (PARTITION BY file_id ORDER BY seq) AS last_id "
     "FROM files CROSS JOIN events INDEXED BY events_by_file ON file_path = path "
     "WHERE file_id > ? AND file_id <= ? AND NOT implied"
@@ -19,7 +19,8 @@ _STEPS = (
 _BETWEEN = "before_id != '' AND instr(before_id, ' ') = 0 AND before_id IS NOT last_id"
 _MADE = (
     f"INSERT OR IGNORE INTO revisions ({_COLUMNS}) SELECT 2 * seq, file_id, content_id, "
-    "snapshot, 'agent', iif(last_id IS NULL AND before_id = '', 'created', 'modified'), "
+    "snapshot, coalesce(actor, 'agent'), "
+    "iif(last_id IS NULL AND before_id = '', 'created', 'modified'), "
     "timestamp, seq, session_id FROM steps",
     f"INSERT OR IGNORE INTO revisions ({_COLUMNS}) SELECT 2 * seq - 1, file_id, before_id, "
     "before_snapshot, 'outside', iif(last_id IS NULL, 'before', 'modified'), timestamp, NULL, "

@@ -4,9 +4,11 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from lib.ledger import revisions, snapshots
+from lib.ledger import snapshots
 from lib.ledger.filters import ALL, Filter, after, escaped
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL, UNCHANGED, head_of
 from lib.ledger.store import MET, Ledger
+from lib.ledger.sums import STEPS
 from lib.ledger.text import storable
 
 
@@ -41,7 +43,7 @@ class Event(NamedTuple):
     @property
     def who(self) -> str:
         """Who did it, as `lib.ledger.revisions` says it."""
-        return self.actor or revisions.AGENT
+        return self.actor or AGENT
 
     @property
     def parents(self) -> list[str]:
@@ -57,6 +59,8 @@ class Event(NamedTuple):
 _INNER = ("seq", "content_id", "edge_type", "snapshot", "before_snapshot", "implied")
 _SELECT = f"SELECT {', '.join(Event._fields)} FROM events WHERE"
 _OF_PATTERN = "(pattern_id = ?1 OR (content_id = ?1 AND content_id != pattern_id))"
+# What steps are counted by.
+STEP_KINDS = (AGENT, SHELL, OUTSIDE, FORMAT, UNCHANGED)
 # So many events are read at a time: a ledger may be larger than memory.
 PORTION = 500
 # Among so many of the newest events one looks without an index first: there most are found.
@@ -168,7 +172,7 @@ class History(Ledger):
 
     def head(self, file_path: str) -> str:
         """Return the id of what the file at `file_path` held last; "" if it was never seen."""
-        found = revisions.head_of(self._db, storable(file_path))
+        found = head_of(self._db, storable(file_path))
         return found.pattern_id if found else ""
 
     def files_ending(self, path: str) -> list[str]:
@@ -207,6 +211,15 @@ class History(Ledger):
             "AND file_path IS NOT NULL GROUP BY file_path ORDER BY min(seq)"
         )
         return [row[0] for row in self._db.execute(query, (pattern_id,))]
+
+    def steps(self) -> dict[str, int]:
+        """Count the steps of each actor, and those that changed the layout alone (`format`).
+
+        Under `unchanged` the calls that changed no code.
+        """
+        sums = dict(self._db.execute("SELECT name, value FROM sums").fetchall())
+        sums[f"{STEPS}{UNCHANGED}"] = self.counters().get(UNCHANGED, 0)
+        return {kind: sums.get(f"{STEPS}{kind}", 0) for kind in STEP_KINDS}
 
     def code_of(self, pattern_id: str) -> str | None:
         """Return the code of a pattern as it was first seen, None where none was kept."""

@@ -238,6 +238,7 @@ class Recording:
         values["language"] = storable(self._data.get("language"))
         values["file_path"] = self._path or None
         values["boot"], values["up"] = self._moment
+        sums.count_reason(self._db, values["reason"])
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         query = f"INSERT INTO events ({names}) VALUES ({marks})"
         return self._db.execute(query, tuple(values.values())).lastrowid or 0

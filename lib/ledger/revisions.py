@@ -9,7 +9,7 @@ import sqlite3
 from typing import NamedTuple
 
 from lib.capture.identity import DIGITS, MARK
-from lib.ledger import snapshots
+from lib.ledger import snapshots, sums
 from lib.system.digest import hex_digest
 
 # Who makes a revision: the agent by a tool that edits, the agent by a shell, or somebody else.
@@ -92,6 +92,8 @@ def add(db: sqlite3.Connection, path: str, head: Head | None, new: Revision) -> 
     names = f"file_id, parent, origin, {', '.join(Revision._fields)}"
     marks = ", ".join("?" * len(values))
     added = db.execute(f"INSERT INTO revisions ({names}) VALUES ({marks})", values).lastrowid
+    if change != BEFORE:
+        sums.add(db, f"{sums.STEPS}{new.actor}", 1)
     query = "UPDATE files SET revision = ?, gone = ? WHERE file_id = ?"
     db.execute(query, (added, change == DELETED, file_id))
     return Head(added or 0, file_id or 0, new.pattern_id, new.snapshot, change)

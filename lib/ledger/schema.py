@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 
-from lib.ledger import migration
+from lib.ledger import migration, sums
 
 VERSION = 9
 # What a ledger has whose rows of before are still to be counted, and when they are.
@@ -75,8 +75,10 @@ CREATE TABLE IF NOT EXISTS calls (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS transcripts (
     path TEXT PRIMARY KEY, session_id TEXT NOT NULL, file TEXT NOT NULL DEFAULT '',
-    offset INTEGER NOT NULL DEFAULT 0, state TEXT
+    offset INTEGER NOT NULL DEFAULT 0, state TEXT, wanted TEXT NOT NULL DEFAULT '',
+    keeps INTEGER NOT NULL DEFAULT 1, since INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS transcripts_wanted ON transcripts (since) WHERE wanted != '';
 CREATE TABLE IF NOT EXISTS edits (
     day TEXT NOT NULL, ahead INTEGER NOT NULL, file_id INTEGER NOT NULL,
     event_type TEXT NOT NULL, language TEXT NOT NULL, count INTEGER NOT NULL,
@@ -129,6 +131,7 @@ def _in_transaction(
 
 def _finish(db: sqlite3.Connection, before: int) -> None:
     _add_missing(db, before)
+    sums.count_steps(db)
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -18,6 +18,7 @@ from lib.ledger.projects import Projects
 from lib.ledger.recording import RECORDED, Recording
 from lib.ledger.rows import Origin, Resolved, Taken
 from lib.ledger.schema import EARLIER_IDS, prepare
+from lib.ledger.wanted import follow
 from lib.spool.destination import counters, mark_in, of_event
 from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
@@ -54,8 +55,7 @@ class Ledger:
         self._db.row_factory = sqlite3.Row
         if not is_read_only:
             prepare(self._db, progress)
-        self._path = path
-        self._file = opening.identity(path)
+        self._path, self._file = path, opening.identity(path)
         self._projects = Projects(self._db)
 
     @property
@@ -112,11 +112,11 @@ class Ledger:
         urls: set[tuple[str]] = set()
         with self._transaction() as db:
             for file in files:
-                before = self._taken(file.name)
-                if before and before[0] in ("", file.key):
+                if (before := self._taken(file.name)) and before[0] in ("", file.key):
                     names |= {file.name} if before[1] else set()
                     continue
                 outcome = Recording(db, file.event, self._projects).record()
+                follow(db, file.event)
                 waits = file.waits and outcome == RECORDED
                 if not waits:
                     done = DELIVERED if outcome == RECORDED else outcome

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 # The names of sums. SINCE is no number but the first edit's time.
 PATTERNS, EDITS, SINCE = "patterns", "edits", "since"
+# What the sums of steps begin with: of each actor's, and of those of a reason.
+STEPS = "steps:"
 
 
 class Edit(NamedTuple):
@@ -75,6 +77,22 @@ def add_edits(db: sqlite3.Connection, edits: Iterable[Edit]) -> None:
         "DO UPDATE SET value = min(value, excluded.value)",
         (SINCE, since),
     )
+
+
+def count_reason(db: sqlite3.Connection, reason: object) -> None:
+    """Count a new event of that reason, if those are counted, within the caller's transaction."""
+    if reason == "format":
+        add(db, f"{STEPS}{reason}", 1)
+
+
+def count_steps(db: sqlite3.Connection) -> None:
+    """Count the steps anew that are kept as sums, within the caller's transaction."""
+    db.execute("DELETE FROM sums WHERE name >= ? AND name < 'steps;'", (STEPS,))
+    for each in (
+        "actor, count(*) FROM revisions WHERE change != 'before'",
+        "reason, count(*) FROM events WHERE reason = 'format'",
+    ):
+        db.execute(f"INSERT INTO sums SELECT ? || {each} GROUP BY 1", (STEPS,))
 
 
 def add(db: sqlite3.Connection, name: str, number: int) -> None:

@@ -44,12 +44,16 @@ class Reused(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Totals since the ledger's first event, and the edits of some days."""
+    """Totals since the ledger's first event, and the edits of some days.
+
+    `steps` are those of each actor, as `History.steps` tells them.
+    """
 
     patterns: int
     files: int
     events: int
     since: str | None
+    steps: dict[str, int]
     days: list[str]
     types: dict[str, int]
     languages: list[Series]
@@ -88,7 +92,7 @@ class Stats(History):
         sums = dict(self._db.execute("SELECT name, value FROM sums").fetchall())
         (files,) = self._db.execute("SELECT count(*) FROM files").fetchone()
         totals = sums.get(PATTERNS, 0), files, sums.get(EDITS, 0), sums.get(SINCE)
-        return Figures(*totals, days, *self._edits(days), self._reused())
+        return Figures(*totals, self.steps(), days, *self._edits(days), self._reused())
 
     def project(self, root: str) -> Project:
         """Look at what lies below the directory `root`."""

@@ -28,6 +28,7 @@ class Event(Checked, total=False):
     parents: object
     before: object
     cwd: object
+    transcript_path: object
     service_url: object
     prompts: object
     actor: object

@@ -38,7 +38,12 @@ def prompt_text(record: dict[str, object]) -> str | None:
 
 
 def _as_typed(text: str) -> str:
-    """Return a command of the client's as it was typed, which it writes in tags."""
+    """Return a command of the client's as it was typed, and what an agent's end is said with.
+
+    The client writes both in tags.
+    """
+    if text.startswith("<task-notification>"):
+        return _between(text, "summary") or text
     if not text.startswith("<command-"):
         return text
     return f"{_between(text, 'command-name')} {_between(text, 'command-args')}".strip() or text

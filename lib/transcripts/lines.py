@@ -15,6 +15,7 @@ from lib.transcripts.fields import blocks, clean, path_of, prompt_text, when, wo
 TOOLS = frozenset("Write Edit MultiEdit NotebookEdit Bash".split())
 # Of so many lines it is remembered which prompt they belong to, and of so many till the next run.
 _RECENT, _KEPT = 512, 32
+_MOST_PLACES = 64
 # How good a title is: the user's own is better than the client's.
 _TITLES = {
     "custom-title": (3, "customTitle"),
@@ -76,11 +77,12 @@ class Lines:
         seen: the lines that were there already, by a hash of their uuid: each counts once. To be
             shared among the files of sessions that went on in others, whose lines are copied.
 
-    `session` is what is known of the session so far.
+    `session` is what these records tell of the session, `places` the directories that it was in.
     """
 
     def __init__(self, session_id: str, memory: str = "", seen: set[int] | None = None) -> None:
         self.session = Session(session_id)
+        self.places: set[str] = set()
         self._seen: set[int] = set() if seen is None else seen
         self._rank = 0
         # The prompt that was given last, and those that the newest lines belong to, by their uuid.
@@ -114,12 +116,11 @@ class Lines:
             yield from self._results(record, message, prompt_id, uuid)
 
     def memory(self) -> str:
-        """Return what is to be remembered till reading goes on, as JSON."""
+        """Return what is to be remembered till reading goes on, as JSON: ids alone."""
         of: dict[str, list[str]] = {}
         for uuid in list(self._of)[-_KEPT:]:
             of.setdefault(self._of[uuid], []).append(uuid)
-        kept = {"prompt": self._prompt, "of": of, "rank": self._rank, "session": self.session[1:]}
-        return json_codec.dumps(kept)
+        return json_codec.dumps({"prompt": self._prompt, "of": of, "rank": self._rank})
 
     def _recall(self, memory: str) -> None:
         if not memory:
@@ -128,8 +129,6 @@ class Lines:
             kept: Any = json_codec.loads(memory)
             self._prompt, self._rank = str(kept["prompt"]), int(kept["rank"])
             self._of = {str(uuid): prompt for prompt, of in kept["of"].items() for uuid in of}
-            facts = [fact if isinstance(fact, str) else None for fact in kept["session"]]
-            self.session = Session(self.session.session_id, *facts)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return
 
@@ -164,8 +163,10 @@ class Lines:
         known = self.session
         if record.get("isSidechain") is True or word(record, "sessionId") != known.session_id:
             return
+        if (place := path_of(record)) and len(self.places) < _MOST_PLACES:
+            self.places.add(place)
         self.session = known._replace(
-            cwd=known.cwd or path_of(record) or None,
+            cwd=known.cwd or place or None,
             branch=word(record, "gitBranch") or known.branch,
             client=word(record, "version") or known.client,
         )

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from lib.capture.named_file import MAX_BYTES
 from lib.system import json_codec
 from lib.system.private_file import Refused, open_regular
 
-# What is held of a line, in bytes: four times the longest code that a hook takes.
-MAX_LINE = 32 * 1024 * 1024
+# What is held of a line, in bytes: what a hook takes, and what stands around it.
+MAX_LINE = MAX_BYTES + 1024 * 1024
 SUFFIX = ".jsonl"
 
 

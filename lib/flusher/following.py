@@ -1,0 +1,101 @@
+"""Follow the transcripts of sessions whose events wait to be joined with their prompts.
+
+An event waits for none of it: it is recorded, sent and acknowledged. A transcript is read after
+that, from where it was left, and what it does not tell yet a later run finds. Nothing of it is
+stored that did not go through the redaction, or where the project excludes all of its files.
+"""
+
+import time
+from contextlib import suppress
+
+from lib.flusher.intake import Held, Intake
+from lib.ledger.joining import Followed, Found, Joining
+from lib.ledger.store import Ledger
+from lib.privacy import user_rules
+from lib.system.aside import Away, near, shared
+from lib.transcripts.news import Desk, Left, News
+
+# What one pass takes at most, of all transcripts: bytes beyond which no more is begun, seconds.
+MOST_BYTES, MOST_SECONDS = 64 * 1024 * 1024, 1.0
+_DESK = Desk(near)
+
+
+class Following:
+    """The transcripts that a flusher follows. For the holder of its lock."""
+
+    def __init__(self) -> None:
+        # There was more to read than one pass may.
+        self._is_behind = False
+        # How those are that did not tell everything yet.
+        self._seen: dict[str, tuple[str, int]] = {}
+
+    def join(self, ledger: Ledger, intake: Intake) -> None:
+        """Read what is new in the followed transcripts into the ledger. Raises sqlite3.Error."""
+        joining = Joining(ledger.connection)
+        self._is_behind, self._seen = False, {}
+        work = _Pass(joining, intake)
+        for one in joining.followed():
+            try:
+                self._seen[one.path] = _state(one.path)
+                work.read(one, self._seen[one.path])
+            except FileNotFoundError:
+                if one.file:
+                    joining.forget(one.path)
+            except (OSError, ValueError, Away, Held, user_rules.Unusable):
+                continue
+        self._is_behind = work.is_over
+        left = {one.path for one in joining.followed()}
+        self._seen = {path: state for path, state in self._seen.items() if path in left}
+
+    def has_news(self) -> bool:
+        """Check whether there is more to read of transcripts that did not tell everything."""
+        if self._is_behind:
+            return True
+        for path, seen in self._seen.items():
+            with suppress(OSError, ValueError, Away):
+                if _state(path) != seen:
+                    return True
+        return False
+
+
+class _Pass:
+    """One pass over the followed transcripts; `is_over` when it has taken what it may."""
+
+    def __init__(self, joining: Joining, intake: Intake) -> None:
+        self.is_over = False
+        self._joining = joining
+        self._intake = intake
+        self._left = MOST_BYTES
+        self._until = time.monotonic() + MOST_SECONDS
+
+    def read(self, one: Followed, state: tuple[str, int]) -> None:
+        """Read a transcript on, to its end or that of the pass.
+
+        Raises OSError, ValueError, Away; Held and Unusable where nothing may be stored yet.
+        """
+        if state == (one.file, one.offset):
+            return
+        more = True
+        while more:
+            if self._left <= 0 or time.monotonic() >= self._until:
+                self.is_over = True
+                return
+            news = shared.ask(_DESK, "read", one.path, one.session_id, *one[3:])
+            if news is None:
+                self._joining.forget(one.path)
+                return
+            one, more = self._note(one, news), news["more"]
+
+    def _note(self, one: Followed, news: News) -> Followed:
+        left = Left(*news["left"])
+        self._left -= left.offset - (one.offset if left.file == one.file else 0)
+        keeps = one.keeps and not any(map(self._intake.excludes_all, news["places"]))
+        found = Found.of(news["prompts"], news["calls"], news["session"])
+        one = Followed(one.path, one.session_id, keeps, *left)
+        self._joining.note(one, found.cleaned(self._intake.cleaned, keeps))
+        return one
+
+
+def _state(path: str) -> tuple[str, int]:
+    file, size = shared.ask(_DESK, "state", path)
+    return str(file), int(size)

@@ -1,0 +1,140 @@
+"""Write what transcripts tell: prompts, the calls made for them, and facts of their sessions."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from lib.ledger.prompts import Prompt, Session
+from lib.ledger.wanted import FOLLOWED_SECONDS
+
+# What is kept of a prompt, in characters.
+MAX_TEXT = 64 * 1024
+
+
+class Use(NamedTuple):
+    """A call of a tool, and the prompt and model that it was made by; see `prompts.Call`."""
+
+    session_id: str
+    tool_use_id: str
+    prompt_id: str
+    model: str | None
+
+
+class Found(NamedTuple):
+    """What was read of a session."""
+
+    prompts: list[Prompt]
+    calls: list[Use]
+    session: Session
+
+    @classmethod
+    def of(cls, prompts: Iterable[Any], calls: Iterable[Any], session: Iterable[Any]) -> "Found":
+        """Make it of what JSON holds of it."""
+        return cls(
+            [Prompt(*one) for one in prompts], [Use(*one) for one in calls], Session(*session)
+        )
+
+    def cleaned(self, clean: Callable[[str], str], keeps: bool) -> "Found":
+        """Make a copy whose texts went through `clean`.
+
+        With `keeps` False it has neither texts of prompts nor a title.
+        """
+
+        def fact(value: str | None) -> str | None:
+            return value and clean(value)
+
+        def text(value: str | None) -> str | None:
+            return fact(value) if keeps else None
+
+        known = self.session
+        return Found(
+            [prompt._replace(text=text(prompt.text)) for prompt in self.prompts],
+            [use._replace(model=fact(use.model)) for use in self.calls],
+            Session(known.session_id, text(known.title), *map(fact, known[2:])),
+        )
+
+
+class Followed(NamedTuple):
+    """A transcript, and where reading was left off: in which file, at which byte.
+
+    `keeps` is False where the texts of its prompts may not be kept.
+    """
+
+    path: str
+    session_id: str
+    keeps: bool
+    file: str
+    offset: int
+    memory: str
+
+
+def write(db: sqlite3.Connection, found: Found) -> None:
+    """Write what was read, without secrets, within the caller's transaction; may be known already.
+
+    The first text of a prompt counts, the first directory of a session, and else what is newest.
+    Raises sqlite3.Error.
+    """
+    rows = [(*p[:3], None if p.text is None else p.text[:MAX_TEXT]) for p in found.prompts]
+    db.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?, ?, ?)", rows)
+    db.executemany(
+        "INSERT INTO calls VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET model = excluded.model WHERE model IS NULL",
+        found.calls,
+    )
+    if any(found.session[1:]):
+        db.execute(
+            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "title = coalesce(excluded.title, title), cwd = coalesce(cwd, excluded.cwd), "
+            "branch = coalesce(excluded.branch, branch), "
+            "client = coalesce(excluded.client, client)",
+            found.session,
+        )
+
+
+class Joining:
+    """The transcripts that are followed in a ledger. Every method may raise sqlite3.Error."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def followed(self) -> list[Followed]:
+        """List the transcripts of which something is wanted, those of the newest events first."""
+        rows = self._db.execute(
+            "SELECT path, session_id, keeps, file, offset, coalesce(state, '') "
+            "FROM transcripts WHERE wanted != '' AND since > ? ORDER BY since DESC",
+            (int(time.time()) - FOLLOWED_SECONDS,),
+        )
+        return [Followed(*row) for row in rows]
+
+    def forget(self, path: str) -> None:
+        """Forget a transcript; what was found in it stays."""
+        self._db.execute("DELETE FROM transcripts WHERE path = ?", (path,))
+
+    def note(self, left: Followed, found: Found) -> None:
+        """Write what was found in a portion of a transcript, and where reading was `left` now."""
+        told = {prompt.prompt_id for prompt in found.prompts}
+        told |= {use.tool_use_id for use in found.calls}
+        # What is lost with the power is read again.
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            write(self._db, found)
+            self._note(left, told)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        finally:
+            self._db.execute("PRAGMA synchronous = FULL")
+
+    def _note(self, left: Followed, told: set[str]) -> None:
+        query = "SELECT wanted FROM transcripts WHERE path = ?"
+        row = self._db.execute(query, (left.path,)).fetchone()
+        wanted = " ".join(one for one in (row[0].split() if row else ()) if one not in told)
+        self._db.execute(
+            "UPDATE transcripts SET wanted = ?, keeps = min(keeps, ?), file = ?, offset = ?, "
+            "state = ? WHERE path = ?",
+            (wanted, *left[2:], left.path),
+        )

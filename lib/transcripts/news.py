@@ -1,0 +1,127 @@
+"""Read what is new in the transcript of a session, for who joins events with it.
+
+Which file is read, a payload says, and that may be anybody's. So a transcript is a regular file of
+this user's own, no link, named after the session that the payload is of, and only the records that
+name this session count. Whatever else a path leads to, another user's file or one that is no
+transcript, tells nothing.
+"""
+
+import os
+from itertools import islice
+from typing import BinaryIO, NamedTuple, TypedDict
+
+from lib.ledger.joining import Use
+from lib.ledger.prompts import Prompt, Session
+from lib.system.aside import Touch
+from lib.system.digest import hex_digest
+from lib.system.places import Places
+from lib.system.private_file import Refused
+from lib.transcripts.lines import Lines, ToolUse
+from lib.transcripts.reader import Reader, open_transcript, state_at, state_of
+
+# What is read at once, in bytes.
+PORTION = 8 * 1024 * 1024
+# Agents of a workflow have a directory each; so many are looked into.
+_MOST_WORKFLOWS = 256
+_AGENTS = "/subagents/"
+# So many bytes before an offset tell that what is there was read before.
+_END = 256
+
+
+class Left(NamedTuple):
+    """Where reading was left off: in which file, at which byte, with what to remember."""
+
+    file: str = ""
+    offset: int = 0
+    memory: str = ""
+
+
+class News(TypedDict):
+    """What a portion of a transcript tells, `left` and whether there is `more`, as JSON holds it.
+
+    `places` are the directories that the session was in.
+    """
+
+    prompts: list[Prompt]
+    calls: list[Use]
+    session: Session
+    places: list[str]
+    left: Left
+    more: bool
+
+
+class Desk:
+    """Reads transcripts. Calls `touch` as `Places` does, and raises what it does; or OSError."""
+
+    def __init__(self, touch: Touch) -> None:
+        self._touch = touch
+        self._disk = Places(touch)
+
+    def state(self, path: str) -> tuple[str, int]:
+        """Tell the state of a transcript, see `State`."""
+        return state_at(self._found(path))
+
+    def read(self, path: str, session_id: str, *left: str | int) -> News | None:
+        """Read the next portion from where reading was `Left`; None of what may not be read.
+
+        A file that was replaced, or written anew, is read from its beginning.
+        """
+        before = Left(*left)  # type: ignore[arg-type]
+        try:
+            file = open_transcript(self._found(path))
+        except (Refused, ValueError):
+            return None
+        with file:
+            state = state_of(file)
+            end, _, memory = before.memory.partition(" ")
+            if state.file != before.file or end != _end(file, before.offset):
+                before, memory = Left(state.file), ""
+            reader = Reader(file, before.offset)
+            lines = Lines(session_id, memory)
+            news = _news(reader, lines)
+            memory = f"{_end(file, reader.offset)} {lines.memory()}"
+        more = before.offset < reader.offset < state.size
+        return {**news, "left": Left(state.file, reader.offset, memory), "more": more}
+
+    def _found(self, path: str) -> str:
+        """Return the real path of a transcript; that of an agent may be at one of several."""
+        directory, _, name = path.rpartition("/")
+        found = f"{self._disk.real(directory)}/{name}"
+        self._touch(found)
+        if _AGENTS not in path or os.path.lexists(found):
+            return found
+        session, _, _ = found.rpartition(_AGENTS)
+        earlier = f"{os.path.dirname(session)}/{name}"
+        try:
+            with os.scandir(f"{session}{_AGENTS}workflows") as entries:
+                places = [f"{entry.path}/{name}" for entry in islice(entries, _MOST_WORKFLOWS)]
+        except OSError:
+            places = []
+        return next(filter(os.path.lexists, [earlier, *places]), found)
+
+
+def _end(file: BinaryIO, offset: int) -> str:
+    """Return a digest of what a file holds just before `offset`."""
+    start = max(0, offset - _END)
+    return hex_digest(os.pread(file.fileno(), offset - start, start).hex())[:16]
+
+
+def _news(reader: Reader, lines: Lines) -> News:
+    prompts, calls = [], []
+    session_id = lines.session.session_id
+    for record in reader.records(PORTION):
+        for told in lines.take(record):
+            if told.session_id != session_id:
+                continue
+            if isinstance(told, Prompt):
+                prompts.append(told)
+            elif isinstance(told, ToolUse):
+                calls.append(Use(session_id, told.tool_use_id, told.prompt_id, told.model))
+    return {
+        "prompts": prompts,
+        "calls": calls,
+        "session": lines.session,
+        "places": sorted(lines.places),
+        "left": Left(),
+        "more": False,
+    }
