@@ -320,4 +320,4 @@ def test_a_plugins_hooks_are_those_of_an_installation() -> None:
         own = group_of(event, group["hooks"][0]["command"])
         assert group == own
     # What is over its time before a call loses nothing, after it an event.
-    assert TIMEOUT_SECONDS["PreToolUse"] <= 5 < 30 <= TIMEOUT_SECONDS["PostToolUse"]
+    assert TIMEOUT_SECONDS["PreToolUse"] < TIMEOUT_SECONDS["PostToolUse"]

@@ -18,16 +18,19 @@ VERBS = {
     "status": "what waits, what was delivered, what was dropped and why",
     "log": "the recorded events, oldest first",
     "lineage": "where a pattern or a file came from, and what became of it",
+    "sessions": "what was asked for in each session, and what that changed",
+    "search": "prompts, names and code, the best matches first",
     "stats": "patterns, reuse, and edits by language and file over time",
     "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",
     "doctor": "what is wrong, and what to do about it",
     "quarantine": "what could not be delivered: list, show, retry, drop",
     "trust": "let a service on another machine have the events",
+    "forget": "delete what was kept of prompts and code",
     "completion": "a script that lets bash, zsh or fish complete these",
 }
 # Those whose output may be longer than a screen.
-LONG = ("log", "lineage", "stats", "export", "doctor", "quarantine")
+LONG = ("log", "lineage", "sessions", "search", "stats", "export", "doctor", "quarantine")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -40,7 +40,7 @@ MANY = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Return what may follow the verb."""
     text = f"only the newest N events (default {SHOWN}; with -f, {FOLLOWED})"
-    parser.add_argument("-n", type=_number, metavar="N", help=text)
+    parser.add_argument("-n", type=number_of, metavar="N", help=text)
     parser.add_argument("--all", action="store_true", help="every event, however many there are")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with those to come")
     parser.add_argument("--file", default="", metavar="PATH", help="of a file or a directory")
@@ -77,8 +77,8 @@ def run(options: argparse.Namespace) -> int:
     return 0 if count or newest == 0 else say_nothing(options.json, _none_of(options))
 
 
-def _number(text: str) -> int:
-    """Return raises ValueError for what counts nothing."""
+def number_of(text: str) -> int:
+    """Read a number of rows. Raises ValueError for what counts nothing."""
     if not text.isdecimal():
         raise ValueError
     return int(text)

@@ -75,7 +75,10 @@ def add(db: sqlite3.Connection, path: str, head: Head | None, new: Revision) -> 
     """Add the revision `new` of the file at `path`, whose last one is `head`; return it."""
     origin, change = None, new.change
     if head is None:
-        query = "INSERT INTO files (path, head, last_seq) VALUES (?, ?, 0) ON CONFLICT DO NOTHING"
+        query = (
+            "INSERT INTO files (path, head, last_seq) VALUES (?, ?, 0) "
+            "ON CONFLICT DO UPDATE SET head = excluded.head WHERE head = ''"
+        )
         db.execute(query, (path, new.pattern_id))
         (file_id,) = db.execute("SELECT file_id FROM files WHERE path = ?", (path,)).fetchone()
     else:
@@ -132,7 +135,8 @@ def is_same(
         return head.pattern_id == pattern_id
     if snapshot == head.snapshot:
         return True
-    if not isinstance(code, str):
+    code = snapshots.text(db, code)
+    if code is None:
         return False
     return _plain(code) == _plain(snapshots.read(db, head.snapshot) or "")
 

@@ -6,6 +6,7 @@ rest is compressed with the old text around it as its dictionary.
 
 import sqlite3
 import zlib
+from collections.abc import Iterable
 
 from lib.system.digest import hex_digest
 
@@ -18,11 +19,24 @@ _AROUND = 16_000
 _FEW = 4096
 
 
+class Kept(str):
+    """The digest of code that is stored already, in the place of that code."""
+
+
+def text(db: sqlite3.Connection, code: object) -> str | None:
+    """Return `code`, read if it is kept already; None for what is no text."""
+    if isinstance(code, Kept):
+        return read(db, str(code))
+    return code if isinstance(code, str) else None
+
+
 def add(db: sqlite3.Connection, code: object, before: str | None = None) -> str | None:
     """Store `code`, if that was not done, within the caller's transaction; return its digest.
 
     None for what is no text. `before` is what it was made from.
     """
+    if isinstance(code, Kept):
+        return str(code)
     if not isinstance(code, str):
         return None
     digest = digest_of(code)
@@ -118,3 +132,20 @@ def _common(one: bytes, other: bytes, limit: int) -> int:
         else:
             limit = middle - 1
     return low
+
+
+def delete(db: sqlite3.Connection, digests: Iterable[str]) -> int:
+    """Delete snapshots, within the caller's transaction; return how many there were.
+
+    Those that are kept as what differs from one of them are stored whole first.
+    """
+    doomed = set(digests)
+    query = "SELECT digest, base FROM snapshots WHERE base NOT NULL"
+    for digest, base in db.execute(query).fetchall():
+        if base in doomed and digest not in doomed:
+            code = read(db, digest)
+            packed = b"" if code is None else zlib.compress(_encoded(code), 1)
+            query = "UPDATE snapshots SET code = ?, base = NULL, steps = 0 WHERE digest = ?"
+            db.execute(query, (packed, digest))
+    query = "DELETE FROM snapshots WHERE digest = ?"
+    return sum(db.execute(query, (digest,)).rowcount for digest in doomed)
