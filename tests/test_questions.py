@@ -15,8 +15,8 @@ from tests.support.outpost import Outpost
 FIRST = layout_5.Edit(3, 1, 1, 5)
 # What a question may read from its beginning to its end: it grows with the number of files, and for
 # a search with that of prompts.
-SMALL = {"sqlite_master", "files", "projects", "edits", "sums", "counters", "taken", "facts", "sessions",
-         "prompts", "docs"}  # fmt: skip
+SMALL = {"sqlite_master", "files", "projects", "edits", "sums", "counters", "taken", "facts",
+         "sessions", "prompts", "docs"}  # fmt: skip
 # These stop at the first row that they meet.
 FIRST_ROW = {
     "SELECT timestamp FROM events WHERE implied = 0 ORDER BY seq DESC LIMIT 1",

@@ -16,6 +16,8 @@ Moment = tuple[int | None, int | None]
 READ = 0
 # The fact that something was recorded after what came later.
 DISORDER = "disorder"
+# What `events.told` says: the event is told from the next one's before, or its type was this.
+DERIVED, CREATED = "derived", "created"
 # How the fact begins that tells the time of the newest event out of a transcript.
 NEWEST = "read:"
 
@@ -27,7 +29,7 @@ class Place(NamedTuple):
     is_out: bool = False
 
 
-IN_ORDER = Place()
+IN_ORDER, LATE = Place(), Place(is_late=True, is_out=True)
 _IS_LATE = (
     "SELECT (SELECT iif(boot = ?, up > ?, boot = ? AND timestamp > ?) FROM events "
     "WHERE seq = (SELECT last_seq FROM files WHERE path = ?)), "

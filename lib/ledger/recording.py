@@ -6,9 +6,10 @@ from typing import Any
 from lib.capture import identity
 from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN, UNTOLD
 from lib.ledger import moments, snapshots, sums, unplaced
+from lib.ledger.adjacent import placed
 from lib.ledger.chain import Chain, Outside
 from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_id
-from lib.ledger.moments import Moment
+from lib.ledger.moments import CREATED, DERIVED, Moment
 from lib.ledger.nodes import Nodes
 from lib.ledger.projects import Projects
 from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, is_nothing
@@ -21,8 +22,6 @@ OF_CONTENT = (
     "((pattern_id = ?1 AND content_id = pattern_id) OR "
     "(content_id = ?1 AND content_id != pattern_id))"
 )
-# What `events.told` says: the event is told from the next one's before, or its type was this.
-DERIVED, CREATED = "derived", "created"
 
 
 class Recording:
@@ -51,9 +50,8 @@ class Recording:
         self._snapshot: str | None = None
         self._chain = Chain(db, event)
         self._nodes = Nodes(db, event)
-        self._moment, self._place = moment or (None, None), moments.IN_ORDER
-        if moment is None:
-            self._moment, self._place = moments.moment_of(db, event, self._path)
+        found = moment and (moment, moments.IN_ORDER)
+        self._moment, self._place = found or placed(db, event, self._path, self._chain.head)
         self._is_late = self._place.is_late
         self._before_snapshot: str | None = None
         self._told = event["before"] if event.get("before") in (UNKNOWN, UNTOLD) else None

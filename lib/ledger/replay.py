@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN, UNTOLD
 from lib.ledger import moments, unplaced
+from lib.ledger.moments import CREATED, DERIVED
 from lib.ledger.projects import Projects
-from lib.ledger.recording import CREATED, DERIVED, Recording
+from lib.ledger.recording import Recording
 from lib.ledger.revisions import DELETED, OUTSIDE
 from lib.ledger.snapshots import Kept
 from lib.spool.spooled import Event

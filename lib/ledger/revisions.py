@@ -138,7 +138,7 @@ def is_same(
     code = snapshots.text(db, code)
     if code is None:
         return False
-    return _plain(code) == _plain(snapshots.read(db, head.snapshot) or "")
+    return plain(code) == plain(snapshots.read(db, head.snapshot) or "")
 
 
 def is_layout(before: object, after: object) -> bool:
@@ -150,6 +150,6 @@ def is_layout(before: object, after: object) -> bool:
     return before != after and _TOKEN.findall(before) == _TOKEN.findall(after)
 
 
-def _plain(code: str) -> str:
+def plain(code: str) -> str:
     """Return code as the client tells it: no byte-order mark, lines that end by newlines."""
     return code.removeprefix(MARK).replace("\r\n", "\n").replace("\r", "\n")
