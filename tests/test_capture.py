@@ -1,5 +1,6 @@
 """From the client's payloads to events."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from lib.capture.event import FILE_UNCHANGED
 from lib.capture.many_edits import apply
 from lib.capture.named_file import Refused
+from lib.capture.oversize import capture_oversize
 from lib.capture.payload import _replaced, capture
 from tests.support.bundle import PAYLOADS, payload, write_payload
 
@@ -79,6 +81,24 @@ def test_what_was_written_is_what_the_answer_says() -> None:
     answer = {**payload("05-write-update-py.post")["tool_response"], "content": "\ufeffx = 1\n"}
     made = event("05-write-update-py.post", tool_response=answer)
     assert made["event_data"]["pattern_data"]["code"] == "\ufeffx = 1\n"
+
+
+def test_a_payload_that_is_too_large_is_judged_by_how_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("x = 1\n")
+    head = json.dumps(
+        {"session_id": "s", "tool_name": "Edit", "tool_input": {"file_path": str(path)}}
+    )
+
+    def made(tail: str) -> Any:
+        return capture_oversize(head.encode(), tail.encode(), 9_000_000, WHEN)
+
+    found = made('"userModified":true,"replaceAll":false},"tool_use_id":"u"}')
+    assert found["event_data"]["pattern_data"]["code"] == "x = 1\n"
+    assert (found["event_data"]["reason"], found["before"]) == ("amended", "untold")
+    assert (found["tool_use_id"], found["event_data"]["pattern_data"]["session_id"]) == ("u", "s")
+    with pytest.raises(Refused, match="staged"):
+        made('"userModified":false,"staged":true},"tool_use_id":"u"}')
 
 
 def test_several_edits_are_applied_in_turn() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from lib.commands.destinations import Service
 from lib.commands.doctor_checks import client_settings, hook_entries, kept_data, reachability
-from lib.commands.doctor_checks.finding import SERIOUS, WARNING, Entry, Finding, Site, Source
+from lib.commands.doctor_checks.finding import OK, SERIOUS, WARNING, Entry, Finding, Site, Source
+from lib.commands.doctor_checks.hook_policy import obstacle
 from lib.commands.facts import Facts
 from lib.commands.when import age
 from lib.ledger.schema import VERSION
@@ -289,11 +290,53 @@ def test_a_managed_policy_outranks_the_user(tmp_path: Path) -> None:
     drop_in = tmp_path / "managed-settings.d" / "1.json"
     drop_in.write_text('{"allowManagedHooksOnly": true}')
     found = client_settings.sources(str(tmp_path / "none"), str(tmp_path / "none"), str(tmp_path))
-    assert client_settings.policy(found) == ("allowManagedHooksOnly", str(drop_in))
+    assert obstacle(found, [], {}) == ("allowManagedHooksOnly", str(drop_in))
     finding = hook_entries.policy(site(tmp_path, sources=found))
     assert (finding.level, str(drop_in) in finding.fix) == (SERIOUS, True)
     user = Source("user", "u", {"disableAllHooks": True, "allowManagedHooksOnly": True})
-    assert client_settings.policy([user, found[0]]) == ("", "")
+    assert obstacle([user, found[0]], [], {}) == ("", "")
+
+
+PLUGIN = "the plugin pattern-tracker@market"
+
+
+@pytest.mark.parametrize(
+    ("where", "managed", "own", "environ", "setting"),
+    [
+        # Only what an administrator registered or enabled runs, and that does.
+        ("u", {"allowManagedHooksOnly": True}, {}, {}, "allowManagedHooksOnly"),
+        ("m", {"allowManagedHooksOnly": True}, {}, {}, ""),
+        (PLUGIN, {"allowManagedHooksOnly": True}, {}, {}, "allowManagedHooksOnly"),
+        (PLUGIN, {"allowManagedHooksOnly": True,
+                  "enabledPlugins": {"pattern-tracker@market": True}}, {}, {}, ""),
+        ("u", {"strictPluginOnlyCustomization": True}, {}, {}, "strictPluginOnlyCustomization"),
+        ("u", {"strictPluginOnlyCustomization": ["hooks"]}, {}, {},
+         "strictPluginOnlyCustomization"),
+        ("u", {"strictPluginOnlyCustomization": ["skills"]}, {}, {}, ""),
+        (PLUGIN, {"strictPluginOnlyCustomization": True}, {}, {}, ""),
+        ("m", {"strictPluginOnlyCustomization": True}, {}, {}, ""),
+        ("m", {}, {"disableAllHooks": True}, {}, ""),
+        ("m", {"disableAllHooks": True}, {}, {}, "disableAllHooks"),
+        ("u", {}, {}, {"CLAUDE_CODE_SAFE_MODE": "1"}, "CLAUDE_CODE_SAFE_MODE"),
+        (PLUGIN, {}, {}, {"CLAUDE_CODE_SIMPLE": "true"}, "CLAUDE_CODE_SIMPLE"),
+        ("u", {}, {}, {"CLAUDE_CODE_SAFE_MODE": "0"}, ""),
+        ("m", {}, {}, {"CLAUDE_CODE_SAFE_MODE": "1"}, ""),
+    ],
+)  # fmt: skip
+def test_what_keeps_hooks_from_running_depends_on_where_they_are_registered(
+    tmp_path: Path, where: str, managed: Any, own: Any, environ: Any, setting: str
+) -> None:
+    found = [Source("user", "u", own), Source("managed", "m", managed)]
+    entry = Entry("PostToolUse", "", "python3", "/b", where)
+    made = site(tmp_path, sources=found, entries=[entry], environ=environ)
+    finding = hook_entries.policy(made)
+    assert (finding.level, finding.text.partition(" ")[0]) == (
+        (SERIOUS, setting) if setting else (OK, "the")
+    )
+    # Another registration that runs is enough.
+    both = [entry, entry._replace(where="m")]
+    is_all = managed.get("disableAllHooks") is True
+    assert bool(obstacle(found, both, environ)[0]) == is_all
 
 
 @pytest.mark.parametrize(

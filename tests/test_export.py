@@ -137,6 +137,21 @@ def test_what_a_person_wrote_between_two_edits_is_not_the_agents(
     assert claimed(capsys, tmp_path) == [[(1, 5)], lines]
 
 
+def test_what_a_person_changed_in_a_proposal_is_not_the_agents_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
+    answer = {"type": "update", "originalFile": FIRST, "userModified": True}
+    outpost.write(f"{tmp_path}/a.py", FIRST)
+    outpost.write(f"{tmp_path}/a.py", FIRST + "more = 2\n", FIRST, tool_response=answer)
+    outpost.flush()
+    records = export(capsys, "--format", "agent-trace", "--root", str(tmp_path))
+    whose = [r["files"][0]["conversations"][0]["contributor"]["type"] for r in records]
+    assert whose == ["ai", "mixed"]
+    assert [event["reason"] for event in export(capsys)] == [None, "amended"]
+
+
 @pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 35), reason="it cannot drop a column")
 def test_of_a_ledger_of_before_as_much_is_told_as_it_knows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

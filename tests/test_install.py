@@ -145,6 +145,16 @@ def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Pa
     fire()
     bundle.wait_delivered()
     assert len(bundle.log()) == 1
+    # From a shell that knows nothing of it, the command is that of the installation it lies in.
+    del bundle.environ["CLAUDE_CONFIG_DIR"]
+    assert bundle.json("status")["cache_dir"] == str(bundle.spool)
+    (hooks,) = (c for c in bundle.json("doctor")["checks"] if c["name"] == "hooks")
+    assert (hooks["level"], str(config) in hooks["text"]) == ("ok", True)
+    other = {**bundle.environ, "CLAUDE_CONFIG_DIR": str(tmp_path / "other")}
+    command = [str(bundle.root / "bin" / "pattern-tracker"), "status", "--json"]
+    done = subprocess.run(command, env=other, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["cache_dir"].startswith(str(tmp_path / "other"))
+    bundle.environ |= environ
     done = run_install(tmp_path, "--uninstall", **environ)
     assert (done.returncode, str(bundle.spool) in done.stdout) == (0, True)
     fire()

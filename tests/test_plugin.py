@@ -14,6 +14,7 @@ from lib import __version__
 from lib.capture import hook
 from lib.commands.setup.staging import PARTS
 from lib.flusher import plugin_environment
+from lib.registration.hook_groups import TIMEOUT_SECONDS, group_of
 from lib.spool import wake
 from lib.system import environment
 from lib.system.bundle import kept
@@ -311,3 +312,12 @@ def test_approvals_outlive_a_version_of_the_plugin() -> None:
     assert kept(".x", root) == "/home/me/.claude/hooks/pattern-tracker.x"
     assert kept(".x", "/src/pattern-tracker/") == "/src/pattern-tracker.x"
     assert kept(".x").startswith(str(ROOT))
+
+
+def test_a_plugins_hooks_are_those_of_an_installation() -> None:
+    hooks = json.loads((ROOT / "hooks" / "hooks.json").read_text())["hooks"]
+    for event, (group,) in hooks.items():
+        own = group_of(event, group["hooks"][0]["command"])
+        assert group == own
+    # What is over its time before a call loses nothing, after it an event.
+    assert TIMEOUT_SECONDS["PreToolUse"] < TIMEOUT_SECONDS["PostToolUse"]

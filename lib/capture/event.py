@@ -19,6 +19,8 @@ FILE_UNCHANGED, FILE_DELETED = "file_unchanged", "file_deleted"
 # What "before" holds where a client did not tell what the file held: the ledger decides. UNTOLD:
 # there was a file.
 UNKNOWN, UNTOLD = "unknown", "untold"
+# The reason of a step whose proposal a person changed before it was written.
+AMENDED = "amended"
 # The type of a pattern that stands for code that was too large to be read.
 OVERSIZE = "oversize"
 

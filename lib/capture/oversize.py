@@ -35,6 +35,8 @@ def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "
     try:
         change = Change(path, named_file.read(path), None, before_known=False, existed=existed)
         made = event_of(change, payload, captured_ns)
+        if b'"userModified":true' in tail:
+            made["event_data"]["reason"] = event.AMENDED  # type: ignore[index]
     except Refused:
         exact = hex_digest(f"{size}\0{head.hex()}{tail.hex()}")
         made = _without_content(path, payload, exact, captured_ns)

@@ -58,6 +58,8 @@ def capture(payload: object, captured_ns: int) -> "dict[str, object]":
         raise Refused("staged")
     change = reader(given, answer)
     made = event_of(change, payload, captured_ns)
+    if answer.get("userModified") is True:
+        made["event_data"]["reason"] = event.AMENDED  # type: ignore[index]
     named = given.get("file_path") or given.get("notebook_path")
     if named != change.path:
         made["named"] = named

@@ -10,7 +10,8 @@ from importlib import import_module
 from lib import __version__
 from lib.commands import pager, streams
 from lib.commands.common import CommandError
-from lib.system import packages
+from lib.system import bundle, origins, packages
+from lib.system.settings import Settings
 
 VERBS = {
     "home": "this project, today's sessions, what waits: also without a command",
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command that `arguments` (None: the process's own) name; return its exit code."""
     os.umask(0o077)
     streams.secure()
+    _join_installation()
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] in ([], ["--json"]):
         words = ["home", *words]
@@ -56,6 +58,19 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"pattern-tracker: {_worded(error)}", file=sys.stderr)
         streams.abandon()
         return 1
+
+
+def _join_installation() -> None:
+    """Ask of the installation that this command lies in, where no variable names another.
+
+    Only the client may have been told of it, by CLAUDE_CONFIG_DIR.
+    """
+    own = origins.config_of(bundle.root())
+    if "CLAUDE_CONFIG_DIR" in os.environ or not os.path.isfile(f"{own}/settings.json"):
+        return
+    default = Settings(os.environ).config_dir
+    if own and os.path.realpath(own) != os.path.realpath(default):
+        os.environ["CLAUDE_CONFIG_DIR"] = own
 
 
 def _worded(error: Exception) -> str:

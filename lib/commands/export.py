@@ -20,6 +20,7 @@ from lib.ledger.agent_trace import record
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
 from lib.ledger.revisions import OUTSIDE
+from lib.ledger.worktrees import Worktrees
 from lib.system.places import real
 
 FORMATS = ("jsonl", "agent-trace")
@@ -95,6 +96,7 @@ def _events(history: History, code: bool, since: str) -> Iterator[Line]:
 
 def _traces(history: History, root: str, since: str) -> Iterator[Line]:
     previous: dict[str, Event] = {}
+    worktrees = Worktrees(history, root)
     for row in history.stream():
         if row.implied or not row.file_path:
             continue
@@ -104,7 +106,7 @@ def _traces(history: History, root: str, since: str) -> Iterator[Line]:
         if row.timestamp < since or row.who == OUTSIDE:
             continue
         before = _before(history, row, earlier)
-        made = record(row, path, root, before, history.snapshot(row.snapshot))
+        made = record(row, worktrees.here(path), root, before, history.snapshot(row.snapshot))
         if made:
             yield made
 

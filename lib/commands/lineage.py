@@ -4,7 +4,15 @@ import argparse
 from typing import NamedTuple
 
 from lib.commands import file_steps, on_disk
-from lib.commands.common import CommandError, names_of, opened, print_json, printable, say_nothing
+from lib.commands.common import (
+    CommandError,
+    meant,
+    names_of,
+    opened,
+    print_json,
+    printable,
+    say_nothing,
+)
 from lib.commands.terminal import (
     Cell,
     columns,
@@ -105,20 +113,24 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
     # An id with a slash may look like a path, and a file that was recorded goes before it.
     if history.knows(target) and not ("/" in target and any(map(history.head, names))):
         return target, None
-    for path in filter(history.head, names):
-        return history.head(path), File(path, on_disk.state(history, path))
+    known = [File(path, on_disk.state(history, path)) for path in filter(history.head, names)]
+    if not known or known[0].state != on_disk.SAME:
+        # What was merged has the steps of the worktree that it was changed in.
+        known[:0] = [File(path, on_disk.SAME) for path in on_disk.twins(history, names[0])]
+    if known:
+        return history.head(known[0].path), known[0]
     held = on_disk.id_of(names[0])
     if held and history.knows(held):
         return held, File(names[0], COPIED)
     files = history.files_ending(target)
-    found = files or history.ids_beginning(target, ALTERNATIVES)
-    if len(found) > 1:
-        raise CommandError(f"{printable(target)} may be any of: {', '.join(map(printable, found))}")
-    if not found:
-        raise CommandError(f"nothing is known of {printable(target)}")
-    if not files:
-        return found[0], None
-    return history.head(files[0]), File(files[0], on_disk.state(history, files[0]))
+    if files:
+        path = meant(target, files)
+        return history.head(path), File(path, on_disk.state(history, path))
+    found = history.ids_beginning(target, ALTERNATIVES)
+    if len(found) != 1:
+        several = f"{printable(target)} may be any of: {', '.join(map(printable, found))}"
+        raise CommandError(several if found else f"nothing is known of {printable(target)}")
+    return found[0], None
 
 
 def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, object]]:

@@ -23,6 +23,7 @@ from lib.commands.when import instant, local
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
 from lib.ledger.revisions import OUTSIDE, SHELL
+from lib.ledger.worktrees import Worktrees
 
 POLL_SECONDS = 0.3
 # How many of the newest are shown: a ledger may hold a million. With -f as many as tail shows.
@@ -120,6 +121,8 @@ def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterat
             if has_ledger(directory):
                 with closing(read_ledger(History, directory)) as history:
                     last = history.last_seq()
+                    if seen == 0:
+                        chosen = _in_worktrees(history, chosen)
                     # A new ledger counts from the beginning.
                     after = seen if last >= seen else 0
                     seen = last
@@ -133,6 +136,16 @@ def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterat
             return
         newest = -1
         time.sleep(POLL_SECONDS)
+
+
+def _in_worktrees(history: History, chosen: Filter) -> Filter:
+    """Return a filter that has the same files in the other worktrees of their repository too."""
+    found: dict[str, None] = dict.fromkeys(chosen.files)
+    for path in chosen.files:
+        if path.startswith("/"):
+            directory = path if os.path.isdir(path) else os.path.dirname(path)
+            found |= dict.fromkeys(Worktrees(history, directory).twins(path))
+    return chosen._replace(files=tuple(found))
 
 
 def _calls(rows: Iterator[Event]) -> Iterator[list[Event]]:

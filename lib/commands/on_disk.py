@@ -1,16 +1,19 @@
 """Compare recorded files with the disk: the same, changed by others, or gone."""
 
+import os
+
 from lib.capture.event import OVERSIZE, Content
 from lib.capture.named_file import Refused, read
 from lib.ledger.earlier_identity import earlier_id
 from lib.ledger.history import History
+from lib.ledger.worktrees import Worktrees
 from lib.system.places import is_away
 
 SAME, DIFFERS, GONE, UNREAD = "same", "differs", "gone", "unread"
 
 
-def state(history: History, path: str) -> str:
-    """Compare the file at `path` with its last recorded content.
+def state(history: History, path: str, recorded_as: str = "") -> str:
+    """Compare the file at `path` with its last recorded content, or that of `recorded_as`.
 
     UNREAD: it cannot be compared. Raises sqlite3.Error.
     """
@@ -19,7 +22,7 @@ def state(history: History, path: str) -> str:
         return GONE
     if away:
         return UNREAD
-    recorded = history.head(path)
+    recorded = history.head(recorded_as or path)
     language, pattern_type = history.words_of(recorded)
     if not path.startswith("/") or not recorded or pattern_type == OVERSIZE:
         return UNREAD
@@ -30,6 +33,13 @@ def state(history: History, path: str) -> str:
     if history.has_earlier_ids():
         ids.append(earlier_id(code, language, pattern_type))
     return SAME if recorded in ids else DIFFERS
+
+
+def twins(history: History, path: str) -> list[str]:
+    """List the recorded files of other worktrees that are this one, and held last what it holds."""
+    names = Worktrees(history, os.path.dirname(path)).twins(path)
+    known = (name for name in names if history.head(name))
+    return [name for name in known if state(history, path, name) == SAME]
 
 
 def code_of(path: str) -> str | None:

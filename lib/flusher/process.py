@@ -225,7 +225,7 @@ class Flusher:
         passage = Passage(self.directory, ledger, intake)
         self._deliver_all(passage)
         self._following.join(ledger, intake)
-        self._upkeep.tidy(passage.accounts, ledger)
+        self._upkeep.tidy(passage.accounts, ledger, self._forced)
         self._sightings.sweep()
         obstacles.note(self.state, intake.obstacles)
 

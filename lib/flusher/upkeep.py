@@ -2,6 +2,7 @@
 
 import time
 
+from lib.ledger import replay
 from lib.ledger.store import Ledger
 from lib.spool import outbox, retention
 from lib.spool.books import Accounts
@@ -10,6 +11,8 @@ from lib.system.settings import Settings
 
 # Keeping the bounds looks at every file that waits.
 TIDY_SECONDS = 5.0
+# So many events are put into their order in a few seconds.
+SMALL = 20_000
 
 
 class Upkeep:
@@ -24,11 +27,15 @@ class Upkeep:
         self._bounds = settings.max_age_days, settings.max_size_mb
         self._tidy_at = 0.0
 
-    def tidy(self, accounts: Accounts, ledger: Ledger) -> None:
+    def tidy(self, accounts: Accounts, ledger: Ledger, is_asked: bool) -> None:
         """Keep the bounds, after delivery had its chance, and fold a long tally.
 
-        Raises OSError, sqlite3.Error.
+        What was recorded late is put into its place, in a large ledger where that
+        `is_asked` for. Raises OSError, sqlite3.Error.
         """
+        db = ledger.connection
+        if replay.is_due(db) and (is_asked or replay.size(db) < SMALL):
+            replay.replay(db)
         if self.room >= 0 and time.monotonic() < self._tidy_at:
             return
         self._tidy_at = time.monotonic() + TIDY_SECONDS

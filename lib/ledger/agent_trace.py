@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 from lib import __version__
+from lib.capture.event import AMENDED
 from lib.ledger.diff import opcodes
 from lib.ledger.history import Event
 from lib.system.digest import hex_digest
@@ -30,7 +31,8 @@ def record(
     if not ranges:
         return None
     # The payload of a hook names no model.
-    contributor = {"type": "ai" if event.tool_name else "unknown"}
+    whose = "mixed" if event.reason == AMENDED else "ai"
+    contributor = {"type": whose if event.tool_name else "unknown"}
     conversation = {"contributor": contributor, "ranges": ranges}
     return {
         "version": VERSION,

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from lib.capture.event import UNTOLD
 from lib.capture.identity import is_valid_id
 from lib.ledger import revisions, snapshots
+from lib.ledger.nodes import Nodes
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, Revision
+from lib.ledger.snapshots import Kept
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 
@@ -49,7 +51,7 @@ class Chain:
         if not self._path or not isinstance(pattern_id, str) or not is_valid_id(pattern_id):
             return None
         snapshot = snapshots.add(self._db, code)
-        name = storable(self._before.get("pattern_name"))
+        name = Nodes(self._db, self._event).name_of(self._before.get("pattern_name"), code)
         if head is None:
             return Outside(pattern_id, name, snapshot, revisions.BEFORE, False, None)
         if revisions.is_same(self._db, head, pattern_id, snapshot, code):
@@ -57,14 +59,19 @@ class Chain:
         if head.pattern_id == pattern_id and not head.gone:
             return Outside(pattern_id, name, snapshot, revisions.UNCHANGED, False, None)
         change = revisions.CREATED if head.gone else revisions.MODIFIED
-        layout = revisions.is_layout(snapshots.read(self._db, head.snapshot), code)
+        held, holds = snapshots.read(self._db, head.snapshot), snapshots.text(self._db, code)
+        layout = revisions.is_layout(held, holds)
         return Outside(
             pattern_id, name, snapshot, change, True, revisions.FORMAT if layout else None
         )
 
     def is_layout(self, code: object) -> bool:
-        """Check whether the event changed the layout alone of what the file held before."""
-        return revisions.is_layout(self._before.get("code"), code)
+        """Check whether the event changed the layout alone of what the file held before.
+
+        Of one whose code is kept already that was asked.
+        """
+        is_asked = isinstance(code, Kept)
+        return not is_asked and revisions.is_layout(self._before.get("code"), code)
 
     def add_outside(self, found: Outside, seq: int | None) -> None:
         """Add the revision of what somebody else did, whose event has the number `seq`."""
@@ -72,16 +79,17 @@ class Chain:
         new = Revision(found.pattern_id, found.snapshot, OUTSIDE, found.change, when, seq)
         self.head = revisions.add(self._db, self._path, self.head, new)
 
-    def add(self, pattern_id: str, snapshot: str | None, code: object, seq: int | None) -> None:
-        """Add what the event made of the file; nothing if the file held that before."""
+    def add(self, pattern_id: str, snapshot: str | None, code: object, seq: int | None) -> bool:
+        """Add what the event made of the file; False if the file held that before."""
         head = self.head
         if not self._path:
-            return
+            return False
         if head is not None and revisions.is_same(self._db, head, pattern_id, snapshot, code):
-            return
+            return False
         is_new = (head is None or head.gone) and self._event.get("before") != UNTOLD
         change = revisions.CREATED if is_new else revisions.MODIFIED
         self._add(pattern_id, snapshot, change if seq else revisions.UNCHANGED, seq)
+        return True
 
     def delete(self) -> bool:
         """Add the end of the file; False if it was not known, or gone already."""

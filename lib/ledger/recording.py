@@ -5,10 +5,12 @@ from typing import Any
 
 from lib.capture import identity
 from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN, UNTOLD
-from lib.ledger import snapshots, sums
+from lib.ledger import moments, snapshots, sums, unplaced
+from lib.ledger.adjacent import placed
 from lib.ledger.chain import Chain, Outside
 from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_id
-from lib.ledger.moments import is_late, moment_of
+from lib.ledger.moments import CREATED, DERIVED, Moment
+from lib.ledger.nodes import Nodes
 from lib.ledger.projects import Projects
 from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, is_nothing
 from lib.ledger.text import storable
@@ -23,9 +25,14 @@ OF_CONTENT = (
 
 
 class Recording:
-    """Records one event, within the caller's transaction; may raise sqlite3.Error."""
+    """Records one event, within the caller's transaction; may raise sqlite3.Error.
 
-    def __init__(self, db: sqlite3.Connection, event: Event, projects: Projects) -> None:
+    `moment` is given where the events come in their order, whenever that was.
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, event: Event, projects: Projects, moment: Moment | None = None
+    ) -> None:
         self._db = db
         self._projects = projects
         self._event = event
@@ -33,19 +40,22 @@ class Recording:
         self._type = storable(event["event_type"])
         self._subject = str(event["pattern_id"])
         self._content_id = storable(event.get("content_pattern_id")) or self._subject
-        parents = self._data.get("parent_pattern_ids")
-        self._parents = (
-            [p for p in parents if identity.is_valid_id(p)] if isinstance(parents, list) else []
-        )
+        told = self._data.get("parent_pattern_ids")
+        parents = told if isinstance(told, list) else []
+        self._parents = [one for one in parents if identity.is_valid_id(one)]
         self._edge = storable(self._data.get("edge_type")) or "derived_from"
         self._path = storable(self._data.get("file_path"))
         details = self._data.get("pattern_data")
         self._details: dict[str, Any] = details if isinstance(details, dict) else {}
         self._snapshot: str | None = None
         self._chain = Chain(db, event)
-        self._moment = moment_of(db, event)
-        self._is_late = is_late(db, self._moment, self._path)
+        self._nodes = Nodes(db, event)
+        found = moment and (moment, moments.IN_ORDER)
+        self._moment, self._place = found or placed(db, event, self._path, self._chain.head)
+        self._is_late = self._place.is_late
         self._before_snapshot: str | None = None
+        self._told = event["before"] if event.get("before") in (UNKNOWN, UNTOLD) else None
+        self._is_whole = False
 
     def record(self) -> str:
         """Record the event, and before it what others made of the file, and unseen parents.
@@ -54,9 +64,20 @@ class Recording:
         before, UNCHANGED for a modification that changed no code, DELETED for the end of a file.
         """
         if is_recorded(self._db, storable(self._event["event_id"])):
+            moments.adopt(self._db, self._event, self._moment)
             return KNOWN
-        if self._event.get("before") in (UNKNOWN, UNTOLD):
+        outcome = self._record()
+        if not self._is_whole:
+            unplaced.keep(self._db, self._event, self._moment)
+        if self._place.is_out:
+            moments.note_disorder(self._db)
+        return outcome
+
+    def _record(self) -> str:
+        if self._told:
             self._resolve_before()
+        if self._is_late and self._type in (FILE_DELETED, FILE_UNCHANGED):
+            return UNCHANGED
         bridged = self._bridge()
         if self._type == FILE_DELETED:
             is_new = self._chain.delete()
@@ -68,9 +89,9 @@ class Recording:
             self._chain.add(self._content_id, snapshot, self._code(), None)
             return bridged or UNCHANGED
         if self._type == "pattern_created" and self._stands_elsewhere():
-            self._type = "pattern_applied"
+            self._type, self._told = "pattern_applied", self._told or CREATED
         if self._type == "pattern_created" and not self._parents:
-            self._parents, self._edge = self._earlier(self._content_id), "derived_from"
+            self._parents, self._edge = self._nodes.earlier(self._content_id), "derived_from"
         self._imply_parents()
         if self._type == "pattern_applied":
             self._imply(self._subject, self._code(), self._name())
@@ -90,8 +111,8 @@ class Recording:
     def _add_outside_event(self, found: Outside) -> int:
         head = self._chain.head
         assert head is not None
-        self._add_pattern(found.pattern_id, found.name, found.snapshot)
-        self._add_edge(head.pattern_id, found.pattern_id, "modified_from")
+        self._nodes.add(found.pattern_id, found.name, found.snapshot)
+        self._nodes.join(head.pattern_id, found.pattern_id, "modified_from")
         return self._insert(
             event_id=outside_event_id(storable(self._event["event_id"])),
             event_type="pattern_modified",
@@ -104,6 +125,7 @@ class Recording:
             reason=found.reason,
             edge_type="modified_from",
             actor=OUTSIDE,
+            told=DERIVED,
         )
 
     def _resolve_before(self) -> None:
@@ -130,59 +152,31 @@ class Recording:
                 known[parent["pattern_id"]] = parent
         for parent_id in self._parents:
             parent = known.get(parent_id, {})
-            self._imply(parent_id, parent.get("code"), storable(parent.get("pattern_name")))
+            self._imply(parent_id, parent.get("code"), parent.get("pattern_name"))
 
-    def _imply(self, pattern_id: str, code: object, name: str) -> None:
+    def _imply(self, pattern_id: str, code: object, told_name: object) -> None:
         """Record the creation of a pattern that was never captured: every edge needs both ends."""
-        if self._knows(pattern_id):
+        if self._nodes.knows(pattern_id):
             return
-        earlier = self._earlier(pattern_id)
+        name = self._nodes.name_of(told_name, code)
+        earlier = self._nodes.earlier(pattern_id)
         snapshot = snapshots.add(self._db, code)
-        self._add_pattern(pattern_id, name, snapshot)
+        self._nodes.add(pattern_id, name, snapshot)
         for found in earlier:
-            self._add_edge(found, pattern_id, "derived_from")
+            self._nodes.join(found, pattern_id, "derived_from")
         kind = "pattern_modified" if earlier else "pattern_created"
         event_id = creation_event_id(pattern_id)
         self._insert_event(event_id, kind, pattern_id, name, earlier, snapshot, implied=1)
-
-    def _earlier(self, pattern_id: str) -> list[str]:
-        """Find the recorded pattern that is a new one's code under an earlier version's id."""
-        noted = self._event.get("earlier_ids")
-        earlier = storable(noted.get(pattern_id)) if isinstance(noted, dict) else ""
-        return [earlier] if earlier and self._knows(earlier) and not self._knows(pattern_id) else []
-
-    def _knows(self, pattern_id: str) -> bool:
-        query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
-        return self._db.execute(query, (pattern_id,)).fetchone() is not None
 
     def _add_patterns_and_edges(self) -> None:
         before = self._before()
         self._before_snapshot = snapshots.add(self._db, before)
         self._snapshot = snapshots.add(self._db, self._code(), before)
-        self._add_pattern(self._content_id, self._name(), self._snapshot)
+        self._nodes.add(self._content_id, self._name(), self._snapshot)
         for parent in self._parents:
-            self._add_edge(parent, self._content_id, self._edge)
+            self._nodes.join(parent, self._content_id, self._edge)
         if self._subject != self._content_id:
-            self._add_edge(self._subject, self._content_id, "derived_from")
-
-    def _add_edge(self, parent: str, child: str, edge_type: str) -> None:
-        if parent != child:
-            # Its events are found by its ends.
-            values = (child, parent, edge_type, "")
-            self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?)", values)
-
-    def _add_pattern(self, pattern_id: str, name: str, snapshot: str | None) -> None:
-        values = (
-            pattern_id,
-            name,
-            storable(self._data.get("pattern_type")),
-            storable(self._data.get("language")),
-            snapshot,
-            storable(self._event["timestamp"]),
-        )
-        query = "INSERT OR IGNORE INTO patterns VALUES (?, ?, ?, ?, ?, ?)"
-        if self._db.execute(query, values).rowcount > 0:
-            sums.add(self._db, sums.PATTERNS, 1)
+            self._nodes.join(self._subject, self._content_id, "derived_from")
 
     def _add_event(self) -> None:
         event_id, parents = storable(self._event["event_id"]), self._parents
@@ -192,8 +186,11 @@ class Recording:
         told = storable(self._event["timestamp"]), self._type, storable(self._data.get("language"))
         edit = sums.Edit(0 if self._is_late else seq, *told, self._path, self._content_id)
         sums.add_edits(self._db, [edit])
+        # A row tells all of the event, with that of its file's revision.
+        self._is_whole = not self._path
         if self._path and not self._is_late:
-            self._chain.add(self._content_id, self._snapshot, self._code(), seq)
+            added = self._content_id, self._snapshot, self._code(), seq
+            self._is_whole = self._chain.add(*added)
 
     def _before(self) -> str | None:
         """Return what the file held before, which its id does not tell to the letter."""
@@ -230,6 +227,7 @@ class Recording:
             implied=implied,
             edge_type=self._edge if parents else None,
             actor=None if implied or self._chain.actor == AGENT else self._chain.actor,
+            told=None if implied else self._told,
         )
 
     def _insert(self, **values: object) -> int:

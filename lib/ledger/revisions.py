@@ -75,9 +75,14 @@ def add(db: sqlite3.Connection, path: str, head: Head | None, new: Revision) -> 
     """Add the revision `new` of the file at `path`, whose last one is `head`; return it."""
     origin, change = None, new.change
     if head is None:
-        known = db.execute("SELECT file_id FROM files WHERE path = ?", (path,)).fetchone()
-        query = "INSERT INTO files (path, head, last_seq) VALUES (?, ?, 0)"
-        file_id = known[0] if known else db.execute(query, (path, new.pattern_id)).lastrowid
+        query = "SELECT file_id, head FROM files WHERE path = ?"
+        file_id, held = db.execute(query, (path,)).fetchone() or (0, "")
+        if not file_id:
+            query = "INSERT INTO files (path, head, last_seq) VALUES (?, ?, 0)"
+            file_id = db.execute(query, (path, new.pattern_id)).lastrowid
+        elif not held:  # its steps are made again
+            query = "UPDATE files SET head = ? WHERE file_id = ?"
+            db.execute(query, (new.pattern_id, file_id))
     else:
         file_id = head.file_id
     if (head is None or head.gone) and change != MODIFIED:
@@ -132,9 +137,10 @@ def is_same(
         return head.pattern_id == pattern_id
     if snapshot == head.snapshot:
         return True
-    if not isinstance(code, str):
+    code = snapshots.text(db, code)
+    if code is None:
         return False
-    return _plain(code) == _plain(snapshots.read(db, head.snapshot) or "")
+    return plain(code) == plain(snapshots.read(db, head.snapshot) or "")
 
 
 def is_layout(before: object, after: object) -> bool:
@@ -146,6 +152,6 @@ def is_layout(before: object, after: object) -> bool:
     return before != after and _TOKEN.findall(before) == _TOKEN.findall(after)
 
 
-def _plain(code: str) -> str:
+def plain(code: str) -> str:
     """Return code as the client tells it: no byte-order mark, lines that end by newlines."""
     return code.removeprefix(MARK).replace("\r\n", "\n").replace("\r", "\n")

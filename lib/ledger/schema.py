@@ -14,8 +14,9 @@ EARLIER_IDS = "earlier_ids"
 _LATER = {
     "events": {
         "edge_type": "TEXT", "before_snapshot": "TEXT", "boot": "INTEGER", "up": "INTEGER",
-        "actor": "TEXT",
+        "actor": "TEXT", "told": "TEXT",
     },
+    "boots": {"up": "INTEGER"},
     "files": {"project": "INTEGER"},
     "revisions": {"agent_type": "TEXT"},
 }  # fmt: skip
@@ -39,9 +40,12 @@ CREATE TABLE IF NOT EXISTS events (
     file_path TEXT, qualified_name TEXT NOT NULL DEFAULT '', tool_name TEXT, session_id TEXT,
     parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT,
     before_snapshot TEXT, reason TEXT,
-    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT, actor TEXT, boot INTEGER, up INTEGER
+    implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT, actor TEXT, boot INTEGER, up INTEGER,
+    told TEXT
 );
-CREATE TABLE IF NOT EXISTS boots (id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS boots (
+    id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE, up INTEGER
+);
 CREATE INDEX IF NOT EXISTS events_by_pattern ON events (pattern_id);
 CREATE TABLE IF NOT EXISTS files (
     file_id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, head TEXT NOT NULL,
@@ -79,6 +83,10 @@ CREATE TABLE IF NOT EXISTS transcripts (
     keeps INTEGER NOT NULL DEFAULT 1, since INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS transcripts_wanted ON transcripts (since) WHERE wanted != '';
+CREATE TABLE IF NOT EXISTS unplaced (
+    event_id TEXT PRIMARY KEY, timestamp TEXT NOT NULL, boot INTEGER, up INTEGER,
+    seq INTEGER NOT NULL, kind INTEGER NOT NULL, event TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS edits (
     day TEXT NOT NULL, ahead INTEGER NOT NULL, file_id INTEGER NOT NULL,
     event_type TEXT NOT NULL, language TEXT NOT NULL, count INTEGER NOT NULL,

@@ -19,11 +19,24 @@ _AROUND = 16_000
 _FEW = 4096
 
 
+class Kept(str):
+    """The digest of code that is stored already, in the place of that code."""
+
+
+def text(db: sqlite3.Connection, code: object) -> str | None:
+    """Return `code`, read if it is kept already; None for what is no text."""
+    if isinstance(code, Kept):
+        return read(db, str(code))
+    return code if isinstance(code, str) else None
+
+
 def add(db: sqlite3.Connection, code: object, before: str | None = None) -> str | None:
     """Store `code`, if that was not done, within the caller's transaction; return its digest.
 
     None for what is no text. `before` is what it was made from.
     """
+    if isinstance(code, Kept):
+        return str(code)
     if not isinstance(code, str):
         return None
     digest = digest_of(code)

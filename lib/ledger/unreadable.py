@@ -12,10 +12,11 @@ from lib.ledger import leaves
 # What nothing else tells, first: the time may run out.
 TABLES = (
     "counters", "facts", "boots", "taken", "known_at", "events", "patterns", "edges", "files",
-    "revisions", "looks", "prompts", "calls", "sessions", "projects", "transcripts", "snapshots",
+    "revisions", "looks", "prompts", "calls", "sessions", "projects", "transcripts", "unplaced",
+    "snapshots",
 )  # fmt: skip
 # What damage does not bring about: the tables that a ledger of an earlier version has not.
-_LATER = {9: ("prompts", "calls", "sessions", "projects", "transcripts")}
+_LATER = {9: ("prompts", "calls", "sessions", "projects", "transcripts", "unplaced")}
 _LAST = 2**62
 # How many rows in turn are tried where one cannot be read.
 _TRIES = 3

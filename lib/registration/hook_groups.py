@@ -17,16 +17,18 @@ MATCHERS = {
     "PreToolUse": "Write|Edit|MultiEdit|NotebookEdit",
     "PostToolUse": "Write|Edit|MultiEdit|NotebookEdit|Bash",
 }
-TIMEOUT_SECONDS = 10
+# How long the client waits for a hook. One that is over its time before a call loses nothing, one
+# after it may have an event to write.
+TIMEOUT_SECONDS = {"PreToolUse": 5, "PostToolUse": 30}
 
 
 def group_of(event: str, run: str) -> dict[str, object]:
     """Build the group of hooks that runs the command `run` at `event`."""
-    return {"matcher": MATCHERS[event], "hooks": [_entry(run)]}
+    return {"matcher": MATCHERS[event], "hooks": [_entry(event, run)]}
 
 
-def _entry(run: str) -> dict[str, object]:
-    return {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS}
+def _entry(event: str, run: str) -> dict[str, object]:
+    return {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS[event]}
 
 
 def is_ours(hook: object, root: str) -> bool:
@@ -54,9 +56,9 @@ def add(text: str, event: str, run: str, root: str, shown: str) -> str:
     ours = list(places_of(text, event, root))
     if len(ours) == 1 and _value(text, ours[0][1]).get("matcher") == MATCHERS[event]:
         hook = ours[0][2]
-        if _value(text, hook) == _entry(run):
+        if _value(text, hook) == _entry(event, run):
             return text
-        return json_text.replace(text, hook, _entry(run))
+        return json_text.replace(text, hook, _entry(event, run))
     text = remove(text, event, root, (False, False))
     group = group_of(event, run)
     top = json_text.parse(text)

@@ -179,16 +179,3 @@ def _hooks_of(root: str, where: str) -> Iterator[Entry]:
         yield from (Entry(event, "", "python3", root, where) for event in SCRIPTS)
     made = json.loads(text.replace("${CLAUDE_PLUGIN_ROOT}", json.dumps(root)[1:-1]))
     yield from _in_settings(Source("plugin", where, made))
-
-
-def policy(found: list[Source]) -> tuple[str, str]:
-    """Find the setting that keeps our hooks from running, and its file; empty if there is none."""
-    for source in found:
-        managed_only = source.settings.get("allowManagedHooksOnly") is True
-        if managed_only and source.scope == "managed":
-            return "allowManagedHooksOnly", source.path
-    # The client takes the strongest file's word.
-    said = [(s.settings["disableAllHooks"], s) for s in found if "disableAllHooks" in s.settings]
-    if said and said[-1][0] is True:
-        return "disableAllHooks", said[-1][1].path
-    return "", ""

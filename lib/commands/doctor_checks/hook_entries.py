@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from lib.commands.doctor_checks import client_settings
+from lib.commands.doctor_checks import client_settings, hook_policy
 from lib.commands.doctor_checks.finding import (
     INSTALL,
     OK,
@@ -39,9 +39,13 @@ def tracking(site: Site) -> Finding:
 
 def policy(site: Site) -> Finding:
     """Check that the client's policy lets hooks run."""
-    setting, path = client_settings.policy(site.sources)
+    captures = [entry for entry in site.entries if entry.event == "PostToolUse"]
+    setting, path = hook_policy.obstacle(site.sources, captures, site.environ)
     if not setting:
         return Finding(OK, "the client's settings let hooks run")
+    if not path:
+        text = f"{setting} is set: sessions that are started here run no hooks"
+        return Finding(SERIOUS, text, f"unset {setting}")
     fix = f"ask who looks after {path}" if "managed" in path else f"take it out of {path}"
     return Finding(SERIOUS, f"{setting} keeps the hooks from running", fix)
 

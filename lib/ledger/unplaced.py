@@ -1,0 +1,69 @@
+"""Keep what was captured and is no event: what changed nothing, and what waits for its place.
+
+Their code is kept with all other code. What they mean depends on what was captured before them, and
+that may still come: out of a transcript, for one.
+"""
+
+import json
+import sqlite3
+from typing import Any, cast
+
+from lib.capture.event import FILE_DELETED
+from lib.ledger import snapshots
+from lib.ledger.moments import READ, Moment
+from lib.ledger.revisions import FORMAT, OUTSIDE, is_layout
+from lib.ledger.snapshots import Kept
+from lib.ledger.text import storable
+from lib.spool.spooled import Event
+
+# What was captured at one moment has its order too: what others did, what ended, and the rest.
+FIRST, THEN, LAST = 0, 1, 2
+# What matters no more once an event is captured.
+_OVER = ("captured", "service_url", "retry_count", "last_retry", "named")
+
+
+def keep(db: sqlite3.Connection, event: Event, moment: Moment) -> bool:
+    """Keep `event`, captured at `moment`, within the caller's transaction.
+
+    Returns whether it is new here.
+    """
+    told: dict[str, Any] = {name: value for name, value in event.items() if name not in _OVER}
+    told["event_data"] = data = dict(event["event_data"])
+    parents = event.get("parents")
+    told["parents"] = [dict(one) for one in parents] if isinstance(parents, list) else []
+    before: object = None
+    for parent in told["parents"]:
+        before = parent.get("code")
+        parent["code"] = snapshots.add(db, before)
+    details = data.get("pattern_data")
+    if isinstance(details, dict) and event["event_type"] != FILE_DELETED:
+        code = details.get("code")
+        digest = snapshots.add(db, code, snapshots.text(db, before))
+        data["pattern_data"] = {**details, "code": digest}
+        is_new = not isinstance(code, Kept) and not data.get("reason")
+        if is_new and len(told["parents"]) == 1 and is_layout(before, code):
+            data["reason"] = FORMAT
+    values = (storable(event["event_id"]), storable(event["timestamp"]), *moment)
+    text = json.dumps(told, separators=(",", ":"))
+    query = (
+        # After which event it came, for where there is no boot.
+        "INSERT INTO unplaced SELECT ?, ?, ?, ?, coalesce(max(seq), 0), ?, ? FROM events "
+        "WHERE true ON CONFLICT DO UPDATE SET timestamp = excluded.timestamp, "
+        f"boot = excluded.boot, up = excluded.up, seq = excluded.seq WHERE boot = {READ}"
+    )
+    return db.execute(query, (*values, _kind(event), text)).rowcount > 0
+
+
+def _kind(event: Event) -> int:
+    if event.get("actor") == OUTSIDE:
+        return FIRST
+    return THEN if event["event_type"] == FILE_DELETED else LAST
+
+
+def event_in(text: str) -> Event:
+    """Return the event that was kept as `text`, with the digests of its code."""
+    event = json.loads(text)
+    for holder in (event["event_data"].get("pattern_data"), *event["parents"]):
+        if isinstance(holder, dict) and isinstance(holder.get("code"), str):
+            holder["code"] = Kept(holder["code"])
+    return cast(Event, event)

@@ -1,0 +1,54 @@
+"""What a ledger says, whatever its rows are numbered."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from lib.ledger import snapshots
+
+# When something was captured, by the clock of the boot, a transcript does not tell.
+_UNTOLD = {"seq", "boot", "up", "file_id", "revision_id", "parent", "origin", "project", "revision"}
+_REVISIONS = (
+    "SELECT f.path, r.*, (SELECT count(*) FROM revisions b WHERE b.file_id = r.file_id "
+    "AND b.revision_id <= r.parent) AS after, o.number AS copy, o.path AS copied_from, "
+    "coalesce(e.event_id, r.event_id) AS of_event "
+    "FROM revisions r JOIN files f ON f.file_id = r.file_id LEFT JOIN events e ON e.seq = r.seq "
+    "LEFT JOIN (SELECT revision_id, path, row_number() OVER "
+    "(PARTITION BY file_id ORDER BY revision_id) AS number FROM revisions JOIN files "
+    "USING (file_id)) o ON o.revision_id = origin ORDER BY f.path, r.revision_id"
+)
+_FILES = (
+    "SELECT path, head, gone, e.event_id, (SELECT max(revision_id) FROM revisions r "
+    "WHERE r.file_id = f.file_id) = revision AS is_last "
+    "FROM files f LEFT JOIN events e ON e.seq = last_seq ORDER BY path"
+)
+_QUERIES = {
+    "events": "SELECT * FROM events ORDER BY seq",
+    "patterns": "SELECT * FROM patterns ORDER BY pattern_id",
+    "edges": "SELECT * FROM edges ORDER BY child_id, parent_id, edge_type",
+    "revisions": _REVISIONS,
+    "files": _FILES,
+    "edits": "SELECT day, ahead, path, event_type, language, count FROM edits "
+    "LEFT JOIN files USING (file_id) ORDER BY 1, 2, 3, 4, 5",
+    "sums": "SELECT * FROM sums ORDER BY name",
+}
+
+
+def contents(path: Path | str) -> dict[str, list[dict[str, Any]]]:
+    """All rows that follow from events, by their tables, and the code that they refer to."""
+    with closing(sqlite3.connect(path)) as db:
+        db.row_factory = sqlite3.Row
+        found = {
+            table: [
+                {name: value for name, value in dict(row).items() if name not in _UNTOLD}
+                for row in db.execute(query)
+            ]
+            for table, query in _QUERIES.items()
+        }
+        digests = {row[name] for table in ("events", "revisions", "patterns")
+                   for row in found[table] for name in ("snapshot", "before_snapshot")
+                   if row.get(name)}  # fmt: skip
+        code = [{"digest": digest, "code": snapshots.read(db, digest)} for digest in digests]
+        found["code"] = sorted(code, key=lambda one: str(one["digest"]))
+        return found
