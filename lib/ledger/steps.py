@@ -11,7 +11,7 @@ _QUERY = (
     "SELECT r.revision_id, r.change, r.actor, r.pattern_id, r.snapshot, p.snapshot AS before, "
     "r.timestamp, coalesce(e.event_id, r.event_id) AS event_id, r.session_id, r.program, "
     "r.prompt_id, r.tool_use_id, r.agent_id, e.event_type, e.tool_name, e.reason, "
-    "origin_file.path AS origin "
+    "origin_file.path AS origin, r.origin AS origin_id "
     "FROM files f JOIN revisions r ON r.file_id = f.file_id "
     "LEFT JOIN revisions p ON p.revision_id = r.parent "
     "LEFT JOIN events e ON e.seq = r.seq "
@@ -25,7 +25,8 @@ class Step(NamedTuple):
     """A revision of a file.
 
     `change` and `actor` are words of `lib.ledger.revisions`; `before` is the snapshot of the
-    revision before; `origin` is the path of the file that the first content came from.
+    revision before; `origin` is the path of the file that the first content came from,
+    `origin_id` the revision of that file.
     """
 
     revision_id: int
@@ -45,6 +46,7 @@ class Step(NamedTuple):
     tool_name: str | None
     reason: str | None
     origin: str | None
+    origin_id: int | None
 
 
 def steps_of(history: History, path: str, newest: int = -1) -> list[Step]:

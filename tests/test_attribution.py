@@ -1,0 +1,136 @@
+"""Lines are attributed as git's blame does it, and followed into other files."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.ledger.attribution import Line, attribute
+from lib.ledger.history import History
+from lib.ledger.line_changes import Lines
+from lib.ledger.revisions import OUTSIDE
+from tests.support import revised
+
+PATH = "/p/a.py"
+
+
+def blame(ledger: Path, path: str = PATH, present: str | None = None) -> list[Line]:
+    with closing(History(str(ledger))) as history:
+        return attribute(history, path, present)
+
+
+def check(where: Path, contents: Sequence[str]) -> None:
+    """See that our blame of a history is git's."""
+    ledger = where / "ledger.db"
+    revised.record(ledger, PATH, contents)
+    lines = blame(ledger)
+    assert "\n".join(line.text for line in lines).rstrip("\n") == contents[-1].rstrip("\n")
+    found = [(line.place.step and int(line.place.step.pattern_id[-16:]), line.place.number)
+             for line in lines]  # fmt: skip
+    assert found == revised.blamed_by_git(where / "repository", contents)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_blame_is_that_of_git(tmp_path: Path, seed: int) -> None:
+    check(tmp_path, revised.history(seed, 60))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_blame_is_that_of_git_for_files_of_200_revisions(tmp_path: Path, seed: int) -> None:
+    check(tmp_path, revised.history(seed, 200))
+
+
+def alike(chance: st.DrawFn, most: int) -> str:
+    words = st.sampled_from(["a", "  a", "    b", "", "}", "\tc"])
+    return "\n".join(chance(st.lists(words, max_size=most)))
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_blame_is_that_of_git_where_lines_are_alike(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    contents = data.draw(st.lists(st.composite(alike)(40), min_size=2, max_size=6))
+    kept = [text for n, text in enumerate(contents) if not n or text != contents[n - 1]]
+    check(tmp_path_factory.mktemp("history"), kept)
+
+
+def texts_of(number: int, line: Callable[[int, int], str], *sizes: int) -> list[str]:
+    return ["".join(f"{line(n, k)}\n" for n in range(sizes[k % len(sizes)])) for k in range(number)]
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        # The search for a shortest edit is given up.
+        texts_of(4, lambda n, k: f"line {n * (4 * k + 1) % 97} of {n % (7 - k)}", 300),
+        texts_of(4, lambda n, k: f"line {n * (4 * k + 1) % 97} of {n % (7 - k)}", 3000),
+        # A line more may stand anywhere, but not in the blocks that git leaves out.
+        texts_of(3, lambda n, k: "a", 2000, 2001, 2003),
+        # Blank lines among new ones are no reason to call these two pieces.
+        texts_of(3, lambda n, k: f"{k} {n}" if n % 6 else "", 300, 290),
+    ],
+    ids=["new", "much that is new", "alike", "blank lines"],
+)
+def test_blame_is_that_of_git_where_it_has_rules_of_its_own(
+    tmp_path: Path, contents: list[str]
+) -> None:
+    check(tmp_path, contents)
+
+
+@given(st.lists(st.text("ab \n", max_size=30), max_size=6))
+def test_the_changes_make_one_content_of_the_other(contents: list[str]) -> None:
+    lines, now = Lines(), [b""][:0]
+    for text in contents:
+        new = text.encode().splitlines(keepends=True)
+        made: list[bytes] = []
+        at = 0
+        for change in lines.become(text.encode()):
+            made += now[at : change.old] + new[change.new : change.new + change.new_size]
+            at = change.old + change.old_size
+        now = made + now[at:]
+        assert now == new
+        assert len(lines) == len(new)
+
+
+def test_what_the_disk_holds_since_is_nobodys_step(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    revised.record(ledger, PATH, ["a\nb\n", "a\nb\nc\n"])
+    lines = blame(ledger, present="\ufeffa\r\nx\r\nc\r\n")
+    assert [line.text for line in lines] == ["a", "x", "c"]
+    assert [line.place.step is None for line in lines] == [False, True, False]
+    assert lines[1].place == (PATH, None, 2)
+
+
+CODE = "def f():\n    return 1\n\n\ndef g():\n    return 2\n"
+
+
+def test_a_copy_is_followed_into_the_file_it_came_from(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    revised.record(ledger, PATH, ["first = 1\n", f"first = 1\n{CODE}"])
+    revised.record(ledger, "/p/b.py", [f"first = 1\n{CODE}", f"first = 1\n{CODE}last = 3\n"])
+    lines = blame(ledger, "/p/b.py")
+    paths = [line.place.path for line in lines]
+    assert paths == [PATH] * 7 + ["/p/b.py"]
+    assert [line.place.number for line in lines] == list(range(1, 9))
+    first, second = (line.place.step for line in lines[:2])
+    assert first
+    assert second
+    assert first.revision_id < second.revision_id
+
+
+def test_of_a_step_without_code_the_lines_are_not_the_next_ones(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    revised.record(ledger, PATH, ["a\n"])
+    revised.record(ledger, PATH, ["a\nb\n"], OUTSIDE)
+    with closing(History(str(ledger))) as history:
+        history._db.execute("UPDATE revisions SET snapshot = NULL WHERE actor = ?", (OUTSIDE,))
+        history._db.commit()
+    revised.record(ledger, PATH, ["a\nb\nc\n"])
+    actors = [line.place.step and line.place.step.actor for line in blame(ledger)]
+    assert actors == ["agent", OUTSIDE, OUTSIDE]
+    assert [line.place.step is None for line in blame(ledger, present="b\n")] == [False]
