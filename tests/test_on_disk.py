@@ -75,6 +75,25 @@ def test_a_copy_is_found_by_its_code(bundle: Bundle, project: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_path_means_the_file_that_it_names(bundle: Bundle, project: Path) -> None:
+    other = bundle.home / "other"
+    (other / "sub").mkdir(parents=True)
+
+    def asked(where: Path) -> Any:
+        return subprocess.run(
+            [str(ROOT / "bin" / "pattern-tracker"), "lineage", "a.py"],
+            env=bundle.environ, cwd=where, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    # The one of that name in the project at hand.
+    assert asked(project).stdout.startswith("src/a.py is as it was recorded last")
+    # Neither another project's, nor another one's than the file that is here.
+    offered = f"pattern-tracker: a.py was not recorded here; elsewhere: {project}/src/a.py\n"
+    assert (asked(other).returncode, asked(other).stderr) == (1, offered)
+    (project / "a.py").write_text("another = 1\n")
+    assert (asked(project).returncode, asked(project).stderr) == (1, offered)
+
+
 def test_a_repository_that_moved(bundle: Bundle, project: Path) -> None:
     moved = bundle.home / "moved"
     project.rename(moved)

@@ -10,6 +10,8 @@ from lib.system import files
 from lib.system.places import here, real
 from lib.system.settings import Settings
 
+# So many of the files that may have been meant are named.
+OFFERED = 10
 L = TypeVar("L", bound=Ledger)
 NOTHING = "nothing was recorded yet"
 
@@ -77,3 +79,18 @@ def names_of(path: str) -> list[str]:
     """Return the names that the file at `path` may be recorded by: without links, and with them."""
     full = os.path.normpath(os.path.join(here(), path))
     return list(dict.fromkeys([real(full), full]))
+
+
+def meant(target: str, files: list[str]) -> str:
+    """Choose of `files`, whose paths end in `target`, the one that it means.
+
+    That is one of the project at hand, unless another file is here by that name. Raises
+    CommandError where it is none or several.
+    """
+    root = (repository() or here()).rstrip("/") + "/"
+    inside = [path for path in files if path == target or path.startswith(root)]
+    if len(inside) == 1 and (target in inside or not os.path.lexists(target)):
+        return inside[0]
+    shown = ", ".join(map(printable, files[:OFFERED]))
+    more = f" and {len(files) - OFFERED} more" if len(files) > OFFERED else ""
+    raise CommandError(f"{printable(target)} was not recorded here; elsewhere: {shown}{more}")

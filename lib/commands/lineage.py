@@ -4,7 +4,15 @@ import argparse
 from typing import NamedTuple
 
 from lib.commands import file_steps, on_disk
-from lib.commands.common import CommandError, names_of, opened, print_json, printable, say_nothing
+from lib.commands.common import (
+    CommandError,
+    meant,
+    names_of,
+    opened,
+    print_json,
+    printable,
+    say_nothing,
+)
 from lib.commands.terminal import (
     Cell,
     columns,
@@ -111,14 +119,15 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
     if held and history.knows(held):
         return held, File(names[0], COPIED)
     files = history.files_ending(target)
-    found = files or history.ids_beginning(target, ALTERNATIVES)
+    if files:
+        path = meant(target, files)
+        return history.head(path), File(path, on_disk.state(history, path))
+    found = history.ids_beginning(target, ALTERNATIVES)
     if len(found) > 1:
         raise CommandError(f"{printable(target)} may be any of: {', '.join(map(printable, found))}")
     if not found:
         raise CommandError(f"nothing is known of {printable(target)}")
-    if not files:
-        return found[0], None
-    return history.head(files[0]), File(files[0], on_disk.state(history, files[0]))
+    return found[0], None
 
 
 def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, object]]:
