@@ -37,6 +37,7 @@ QUESTIONS = {
     "lineage of a file that moved": ("lineage", "project-5/src/part_1/module_1.ts", "--diff"),
     "lineage of a pattern": ("lineage", FIRST.pattern_id(), "--json"),
     "lineage of a beginning": ("lineage", FIRST.pattern_id()[:-1]),
+    "blame": ("blame", FIRST.path),
     "stats": ("stats",),
     "home": ("home",),
     "status": ("status",),

@@ -17,6 +17,7 @@ VERBS = {
     "status": "what waits, what was delivered, what was dropped and why",
     "log": "the recorded events, oldest first",
     "lineage": "where a pattern or a file came from, and what became of it",
+    "blame": "whose each line of a file is, and for which prompt it was written",
     "stats": "patterns, reuse, and edits by language and file over time",
     "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",
@@ -26,7 +27,7 @@ VERBS = {
     "completion": "a script that lets bash, zsh or fish complete these",
 }
 # Those whose output may be longer than a screen.
-LONG = ("log", "lineage", "stats", "export", "doctor", "quarantine")
+LONG = ("log", "lineage", "blame", "stats", "export", "doctor", "quarantine")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from lib.ledger import diff
 from lib.ledger.history import History
 from lib.ledger.text import storable
 from lib.system import packages
+from lib.system.digest import hex_digest
 
 _QUERY = (
     "SELECT r.revision_id, r.change, r.actor, r.pattern_id, r.snapshot, p.snapshot AS before, "
@@ -52,6 +53,12 @@ class Step(NamedTuple):
 def steps_of(history: History, path: str, newest: int = -1) -> list[Step]:
     """List the `newest` steps (-1: all) of the file at `path`, newest first."""
     return [Step(*row) for row in history.rows(_QUERY, (storable(path), newest))]
+
+
+def id_of(path: str, step: Step) -> str:
+    """Return the id of a step of the file at `path`; one without an event gets one of its own."""
+    told = "\0".join((path, step.timestamp, step.pattern_id, step.snapshot or "", step.change))
+    return step.event_id or hex_digest(f"step\0{told}")[:32]
 
 
 def size_of(history: History, step: Step) -> tuple[int, int] | None:

@@ -76,6 +76,19 @@ def record(ledger: Path, path: str, contents: Sequence[str], actor: str = AGENT)
     db.close()
 
 
+def add_prompts(ledger: Path, prompts: Sequence[tuple[str, str, str | None]], model: str) -> None:
+    """Add prompts, each by its id, session and text, with a call of `model` that has its id."""
+    db = sqlite3.connect(ledger)
+    for number, (prompt, session, text) in enumerate(prompts):
+        values = (prompt, session, TIME.format(number), text)
+        db.execute("INSERT OR REPLACE INTO prompts VALUES (?, ?, ?, ?)", values)
+        db.execute("INSERT INTO calls VALUES (?, ?, ?, ?)", (session, prompt, prompt, model))
+        query = "INSERT OR IGNORE INTO sessions (session_id, title) VALUES (?, ?)"
+        db.execute(query, (session, f"About {session}"))
+    db.commit()
+    db.close()
+
+
 def blamed_by_git(directory: Path, contents: Sequence[str]) -> list[tuple[int, int]]:
     """For each line the number of the content that brought it, and its number there (from 1)."""
     directory.mkdir()
