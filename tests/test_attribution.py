@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lib.ledger.attribution import Line, attribute
 from lib.ledger.history import History
 from lib.ledger.line_changes import Lines
+from lib.ledger.line_history import touches
 from lib.ledger.revisions import OUTSIDE
 from tests.support import revised
 
@@ -80,6 +81,36 @@ def test_blame_is_that_of_git_where_it_has_rules_of_its_own(
     tmp_path: Path, contents: list[str]
 ) -> None:
     check(tmp_path, contents)
+
+
+@pytest.mark.parametrize("seed", range(20, 24))
+def test_a_line_was_touched_last_by_the_step_that_brought_it(tmp_path: Path, seed: int) -> None:
+    contents = revised.history(seed, 30)
+    revised.record(tmp_path / "ledger.db", PATH, contents[:-1])
+    with closing(History(str(tmp_path / "ledger.db"))) as history:
+        lines = attribute(history, PATH, contents[-1])
+        for number, line in list(enumerate(lines))[:: len(lines) // 60 + 1]:
+            found = touches(history, PATH, contents[-1], (number, number + 1))
+            assert (found[0].path, found[0].step) == line.place[:2]
+            assert found[0].hunks[0].added == [line.text]
+            assert not found[-1].hunks[0].removed
+
+
+def test_the_steps_of_a_line_are_followed_back(tmp_path: Path) -> None:
+    texts = ["a\nb = 1\nc\n", "new\na\nb = 2\nc\n", "new\na\nb = 2\nb = 3\nc\n", "a\nb = 3\nc\n"]
+    revised.record(tmp_path / "ledger.db", PATH, texts)
+    with closing(History(str(tmp_path / "ledger.db"))) as history:
+        told = [[hunk.told() for hunk in touch.hunks]
+                for touch in touches(history, PATH, "a\nx\ny\nc\n", (1, 2))]  # fmt: skip
+        whole = touches(history, PATH, None)
+    assert told == [
+        [["@@ -2,1 +2,1 @@", "-b = 3", "+x"]],
+        [["@@ -3,0 +4,1 @@", "+b = 3"]],
+    ]
+    assert [[hunk.told()[0] for hunk in touch.hunks] for touch in whole] == [
+        ["@@ -1,1 +0,0 @@", "@@ -3,1 +1,0 @@"], ["@@ -3,0 +4,1 @@"],
+        ["@@ -0,0 +1,1 @@", "@@ -2,1 +3,1 @@"], ["@@ -0,0 +1,3 @@"],
+    ]  # fmt: skip
 
 
 @given(st.lists(st.text("ab \n", max_size=30), max_size=6))

@@ -16,10 +16,10 @@ from lib.commands.common import (
     repository,
     say_nothing,
 )
-from lib.commands.present import Present, present
-from lib.commands.terminal import Cell, cropped, padded, print_line, screen
+from lib.commands.present import present
+from lib.commands.terminal import Cell, cropped, padded, print_line, relative, screen
 from lib.commands.when import local
-from lib.ledger.attribution import Line, Place
+from lib.ledger.attribution import Line, Place, attribute
 from lib.ledger.history import History
 from lib.ledger.reasons import BEFORE_RECORDING, Reason, Reasons, first_line, who
 from lib.ledger.steps import Step, id_of
@@ -52,17 +52,21 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.porcelain:
         raise CommandError("--json and --porcelain are two ways to print")
     found, reasons = present(history, options.file), Reasons(history)
+    lines = attribute(history, found.known_as, found.text)
     if options.json:
-        for number, line in enumerate(found.lines, 1):
+        for number, line in enumerate(lines, 1):
             print_json(told(number, line, reasons.of(line.place.step)))
     elif options.porcelain:
         screen()
-        for text in _porcelain(found, reasons):
+        for text in _porcelain(lines, reasons):
             print(text)
     else:
-        if found.note:
-            print_line(screen(), [(found.note, "yellow")])
-        _show(found.lines, reasons)
+        others = sum(line.place.step is None for line in lines)
+        more = f"{others} line{'s' * (others != 1)} changed since, not recorded yet"
+        note = f"{relative(printable(found.path))}: {more}" if others else ""
+        if found.note or note:
+            print_line(screen(), [(found.note or note, "yellow")])
+        _show(lines, reasons)
     return 0
 
 
@@ -132,14 +136,14 @@ def summary(step: Step | None, reason: Reason) -> str:
     return first_line(reason.text) or NOT_KEPT
 
 
-def _porcelain(found: Present, reasons: Reasons) -> Iterator[str]:
+def _porcelain(lines: Sequence[Line], reasons: Reasons) -> Iterator[str]:
     """Write the lines as `git blame --porcelain` does (https://git-scm.com/docs/git-blame)."""
     root = repository()
     said: set[str] = set()
-    for number, line in enumerate(found.lines, 1):
+    for number, line in enumerate(lines, 1):
         place = line.place
         commit = _commit(place)
-        size = "" if number > 1 and _goes_on(found.lines, number - 1) else f" {_run(found, number)}"
+        size = "" if number > 1 and _goes_on(lines, number - 1) else f" {_run(lines, number)}"
         yield f"{commit} {place.number} {number}{size}"
         if commit not in said:
             said.add(commit)
@@ -161,10 +165,10 @@ def _goes_on(lines: Sequence[Line], at: int) -> bool:
     return (last.step, last.path, last.number + 1) == (here.step, here.path, here.number)
 
 
-def _run(found: Present, number: int) -> int:
+def _run(lines: Sequence[Line], number: int) -> int:
     """Count the lines from number `number` (from 1) on that came together."""
     end = number
-    while end < len(found.lines) and _goes_on(found.lines, end):
+    while end < len(lines) and _goes_on(lines, end):
         end += 1
     return end - number + 1
 

@@ -1,11 +1,10 @@
-"""Read the lines that a recorded file has now, each with where it came from."""
+"""Find the recorded file that is meant, and read what it holds now."""
 
 from typing import NamedTuple
 
 from lib.commands import on_disk
 from lib.commands.common import CommandError, meant, names_of, printable
 from lib.commands.terminal import relative
-from lib.ledger.attribution import Line, attribute
 from lib.ledger.history import History
 from lib.ledger.snapshots import digest_of
 from lib.privacy import user_rules
@@ -14,32 +13,33 @@ from lib.system.places import is_away
 
 
 class Present(NamedTuple):
-    """A recorded file's lines, as the disk has them, and what there is to say of that, or ""."""
+    """A recorded file as it is now.
+
+    `path` is where it stands, `known_as` the path by which it was recorded; `text` is what it
+    holds, None where the disk does not have it; `note` is what there is to say of that, or "".
+    """
 
     path: str
-    lines: list[Line]
-    note: str
+    known_as: str
+    text: str | None
+    note: str = ""
 
 
 def present(history: History, name: str) -> Present:
-    """Read the file that `name` means; as it was recorded last where the disk does not have it.
+    """Read the file that `name` means.
 
     Secrets are replaced as in what is recorded. Raises CommandError for a file that was never
     recorded, and sqlite3.Error.
     """
     path = recorded(history, name)
-    shown = relative(printable(path))
     if not path:
         return _copied(history, name)
     code = on_disk.code_of(path)
-    if code is None:
-        is_gone = is_away(path) is None
-        note = f"{shown} {'is gone' if is_gone else 'cannot be read'}: this is what it held last"
-        return Present(path, attribute(history, path), note)
-    lines = attribute(history, path, clean(code))
-    others = sum(line.place.step is None for line in lines)
-    note = f"{shown}: {others} line{'s' * (others != 1)} changed since, not recorded yet"
-    return Present(path, lines, note if others else "")
+    if code is not None:
+        return Present(path, path, clean(code))
+    how = "is gone" if is_away(path) is None else "cannot be read"
+    note = f"{relative(printable(path))} {how}: this is what it held last"
+    return Present(path, path, None, note)
 
 
 def recorded(history: History, name: str) -> str:
@@ -63,7 +63,7 @@ def _copied(history: History, name: str) -> Present:
         for (other,) in history.rows(query, (digest_of(text),)):
             note = f"{relative(printable(path))} was not recorded by that name: this is the code of"
             shown = relative(printable(other))
-            return Present(path, attribute(history, other, text), f"{note} {shown}")
+            return Present(path, other, text, f"{note} {shown}")
     raise CommandError(f"nothing is known of {printable(name)}")
 
 

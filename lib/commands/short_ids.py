@@ -50,6 +50,26 @@ def pattern_known_by(history: History, prefix: str) -> str:
     return str(history.rows(query, (known.full,))[0][0])
 
 
+def event_known_by(history: History, prefix: str) -> tuple[str, str]:
+    """Return the event that an id means, and the path of its file; of a pattern the last event.
+
+    Raises CommandError.
+    """
+    known = known_by(history, prefix)
+    query = (
+        "SELECT event_id, file_path FROM events WHERE event_id = ?1 AND file_path NOT NULL "
+        "UNION ALL SELECT event_id, path FROM revisions r JOIN files USING (file_id) "
+        "WHERE event_id = ?1 LIMIT 1"
+    )
+    if not known.is_event:
+        made = [event for event in history.events_of([known.full]) if not event.implied]
+        known = Known(made[-1].event_id if made else "", True)
+    found = history.rows(query, (known.full,))
+    if not found:
+        raise CommandError(f"no event of a file is known of {printable(prefix)}")
+    return str(found[0][0]), str(found[0][1])
+
+
 def _events_beginning(history: History, prefix: str) -> list[str]:
     """List events by how their ids begin, also steps of files that are no events."""
     if len(prefix) < _FEWEST:

@@ -41,25 +41,36 @@ def attribute(history: History, path: str, present: str | None = None) -> list[L
     What came from another recorded file is followed there. Of a step whose code was not kept the
     lines are those that differ after it from before it. Raises sqlite3.Error.
     """
-    contents, lines = history.contents(), Lines()
+    lines = Lines()
     places: list[Place] = []
+    for where, step, code in contents(history, path, present):
+        places = _next(places, lines, code, where, step)
+    texts = lines.data.decode("utf-8", "surrogatepass").split("\n")
+    return [Line(text, place) for text, place in zip(texts, places, strict=False)]
+
+
+def contents(
+    history: History, path: str, present: str | None
+) -> Iterator[tuple[str, Step | None, bytes]]:
+    """Yield what the file at `path` held, oldest first: where, by which step, and the code.
+
+    Code is in UTF-8 as the client tells it. `present`, if it is not None, comes last, by no step.
+    """
+    reader = history.contents()
     hidden: tuple[str, Step] | None = None
     steps = steps_to(history, path)
     if present is None and steps and steps[-1][1].change == DELETED:
         steps.pop()  # it is asked what the file held last
     for where, step in steps:
         # What is made in the place of a file that was deleted is new.
-        code = b"" if step.change == DELETED else contents.read(step.snapshot)
+        code = b"" if step.change == DELETED else reader.read(step.snapshot)
         if code is None:
             hidden = hidden or (where, step)
             continue
-        places = _next(places, lines, code, *(hidden or (where, step)))
+        yield *(hidden or (where, step)), _plain(code)
         hidden = None
     if present is not None:
-        code = present.encode("utf-8", "surrogatepass")
-        places = _next(places, lines, code, *(hidden or (path, None)))
-    texts = lines.data.decode("utf-8", "surrogatepass").split("\n")
-    return [Line(text, place) for text, place in zip(texts, places, strict=False)]
+        yield *(hidden or (path, None)), _plain(present.encode("utf-8", "surrogatepass"))
 
 
 def steps_to(history: History, path: str) -> list[tuple[str, Step]]:
@@ -97,7 +108,7 @@ def _next(
     """Return the places of the lines of `code`, which follows what `lines` held."""
     made: list[Place] = []
     at = 0
-    for change in lines.become(_plain(code)):
+    for change in lines.become(code):
         made += places[at : change.old]
         made += [Place(path, step, change.new + n + 1) for n in range(change.new_size)]
         at = change.old + change.old_size

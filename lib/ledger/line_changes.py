@@ -1,6 +1,7 @@
 """Follow the lines of a file from one content to the next, as git's blame does."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import compress
 from typing import NamedTuple, cast
 
@@ -31,10 +32,20 @@ class Lines:
         self._lines: list[int] = []
         self._totals: dict[int, int] = {}
         self._numbers: dict[bytes, int] = {}
+        self._texts: list[bytes] = []
         self._indents: list[int] = []
 
     def __len__(self) -> int:
         return len(self._lines)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The number of each line; it stays as it is when the content changes."""
+        return self._lines
+
+    def text(self, number: int) -> str:
+        """Return the line that has a number, without its end."""
+        return self._texts[number].decode("utf-8", "surrogatepass").rstrip("\n")
 
     def become(self, data: bytes) -> list[Change]:
         """Take the next content, in UTF-8; return what changed, from the beginning on."""
@@ -93,6 +104,7 @@ class Lines:
             at = found.index(None, at)
             found[at] = self._numbers.setdefault(lines[at], len(self._numbers))
             if found[at] == len(self._indents):
+                self._texts.append(lines[at])
                 self._indents.append(_indent(lines[at]))
         return cast(list[int], found)
 
