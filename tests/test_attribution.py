@@ -113,6 +113,14 @@ def test_the_steps_of_a_line_are_followed_back(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_of_lines_that_were_replaced_together_each_has_its_own(tmp_path: Path) -> None:
+    revised.record(tmp_path / "ledger.db", PATH, ["a\nb\n", "x\ny\n"])
+    with closing(History(str(tmp_path / "ledger.db"))) as history:
+        newest, first = touches(history, PATH, None, (1, 2))
+    assert newest.hunks[0].told() == ["@@ -2,1 +2,1 @@", "-b", "+y"]
+    assert first.hunks[0].told() == ["@@ -0,0 +2,1 @@", "+b"]
+
+
 @given(st.lists(st.text("ab \n", max_size=30), max_size=6))
 def test_the_changes_make_one_content_of_the_other(contents: list[str]) -> None:
     lines, now = Lines(), [b""][:0]

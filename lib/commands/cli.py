@@ -19,6 +19,7 @@ VERBS = {
     "lineage": "where a pattern or a file came from, and what became of it",
     "blame": "whose each line of a file is, and for which prompt it was written",
     "why": "the prompts that made a file or a line of it, and what each changed",
+    "show": "the code of an event, a pattern or a file, as it was recorded last or at a time",
     "stats": "patterns, reuse, and edits by language and file over time",
     "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",
@@ -28,7 +29,7 @@ VERBS = {
     "completion": "a script that lets bash, zsh or fish complete these",
 }
 # Those whose output may be longer than a screen.
-LONG = ("log", "lineage", "blame", "why", "stats", "export", "doctor", "quarantine")
+LONG = ("log", "lineage", "blame", "why", "show", "stats", "export", "doctor", "quarantine")
 
 
 def main(arguments: list[str] | None = None) -> int:

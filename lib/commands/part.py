@@ -36,12 +36,18 @@ def part(history: History, target: str) -> Part:
         if not 1 <= number <= last:
             raise CommandError(f"{shown} has {last} line{'s' * (last != 1)}, and no line {rest}")
         return Part(file, (number - 1, number), line=number)
-    if rest not in _names(history, file.known_as):
+    check_name(history, file.known_as, rest)
+    return Part(file, None, name=rest)
+
+
+def check_name(history: History, path: str, name: str) -> None:
+    """See that something in a file is known by `name`. Raises CommandError."""
+    if name not in _names(history, path):
+        shown = relative(printable(path))
         raise CommandError(
-            f"nothing in {shown} is known by the name {printable(rest)}: "
+            f"nothing in {shown} is known by the name {printable(name)}: "
             f"ask for a line, such as {shown}:1"
         )
-    return Part(file, None, name=rest)
 
 
 def is_file(history: History, name: str) -> bool:
