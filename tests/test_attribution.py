@@ -1,5 +1,6 @@
 """Lines are attributed as git's blame does it, and followed into other files."""
 
+import random
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -8,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.ledger.attribution import Line, attribute
+from lib.ledger.attribution import Line, attribute, steps_to
 from lib.ledger.history import History
 from lib.ledger.line_changes import Lines
 from lib.ledger.line_history import touches
-from lib.ledger.revisions import OUTSIDE
+from lib.ledger.reasons import BEFORE_RECORDING, who
+from lib.ledger.revisions import AGENT, OUTSIDE
 from tests.support import revised
+from tests.support.outpost import Outpost
 
 PATH = "/p/a.py"
 
@@ -143,6 +146,51 @@ def test_what_the_disk_holds_since_is_nobodys_step(tmp_path: Path) -> None:
     assert [line.text for line in lines] == ["a", "x", "c"]
     assert [line.place.step is None for line in lines] == [False, True, False]
     assert lines[1].place == (PATH, None, 2)
+
+
+@pytest.mark.parametrize("seed", range(40, 43))
+def test_blame_is_that_of_git_where_a_file_was_moved(tmp_path: Path, seed: int) -> None:
+    first = revised.history(seed, 20)
+    second = [first[-1], *revised.history(seed + 100, 3), *first[5:12]]
+    ledger = tmp_path / "ledger.db"
+    revised.record(ledger, PATH, first)
+    revised.record(ledger, "/p/b.py", second)
+    with closing(History(str(ledger))) as history:
+        steps = [step for _, step in steps_to(history, "/p/b.py")]
+        lines = attribute(history, "/p/b.py")
+    assert (len(steps), steps[20].change) == (20 + len(second), "copied")
+    found = [(line.place.step and steps.index(line.place.step), line.place.number)
+             for line in lines]  # fmt: skip
+    git = revised.blamed_by_git(tmp_path / "repository", [*first, *second], len(first))
+    assert found == git
+
+
+@pytest.mark.usefixtures("exact_times")
+@pytest.mark.parametrize("seed", range(60, 64))
+def test_blame_is_that_of_git_whoever_makes_the_steps(tmp_path: Path, seed: int) -> None:
+    """The agent makes some; of the others it is seen by the next one what they have made."""
+    chance = random.Random(seed)
+    outpost = Outpost(tmp_path / "spool")
+    contents = [text for text in revised.history(seed, 40) if text.strip()]
+    contents = [text for n, text in enumerate(contents) if not n or text != contents[n - 1]]
+    by_agent = [chance.random() < 0.5 for _ in contents]
+    kept: list[str] = []
+    whose: list[str] = []
+    for number, text in enumerate(contents[1:], 1):
+        if not by_agent[number]:
+            continue
+        before = contents[number - 1]
+        if not kept or before != kept[-1]:
+            whose.append(OUTSIDE if kept else BEFORE_RECORDING)
+            kept.append(before)
+        outpost.write(PATH, text, before)
+        kept.append(text)
+        whose.append(AGENT)
+    assert outpost.flush()
+    lines = blame(outpost.directory / "ledger.db")
+    git = revised.blamed_by_git(tmp_path / "repository", kept)
+    assert [line.place.number for line in lines] == [number for _, number in git]
+    assert [who(line.place.step) for line in lines] == [whose[step] for step, _ in git]
 
 
 CODE = "def f():\n    return 1\n\n\ndef g():\n    return 2\n"

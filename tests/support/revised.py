@@ -89,20 +89,26 @@ def add_prompts(ledger: Path, prompts: Sequence[tuple[str, str, str | None]], mo
     db.close()
 
 
-def blamed_by_git(directory: Path, contents: Sequence[str]) -> list[tuple[int, int]]:
-    """For each line the number of the content that brought it, and its number there (from 1)."""
+def blamed_by_git(
+    directory: Path, contents: Sequence[str], moved: int = -1
+) -> list[tuple[int, int]]:
+    """For each line the number of the content that brought it, and its number there (from 1).
+
+    The content number `moved` comes in another file, and the one before it goes.
+    """
     directory.mkdir()
     told = b""
     for number, text in enumerate(contents):
-        data = text.encode()
+        data, name = text.encode(), b"new" if number >= moved >= 0 else b"file"
         told += b"commit refs/heads/main\nmark :%d\n" % (number + 1)
         told += b"committer a <a> %d +0000\ndata 0\n" % (1_700_000_000 + number)
-        told += b"M 644 inline file\ndata %d\n%s\n" % (len(data), data)
+        told += b"D file\n" if number == moved else b""
+        told += b"M 644 inline %s\ndata %d\n%s\n" % (name, len(data), data)
     _git(directory, "init", "-q")
     _git(directory, "fast-import", "--quiet", "--export-marks=marks", data=told)
     marks = [line.split() for line in (directory / "marks").read_text().splitlines()]
     number_of = {commit: int(mark[1:]) - 1 for mark, commit in marks}
-    lines = _git(directory, "blame", "--line-porcelain", "main", "--", "file").split(b"\n")
+    lines = _git(directory, "blame", "--line-porcelain", "main", "--", name.decode()).split(b"\n")
     heads = [line.decode().split() for line in lines if line[:40].decode("latin-1") in number_of]
     return [(number_of[words[0]], int(words[1])) for words in heads]
 
