@@ -96,6 +96,8 @@ def test_every_verb_and_option_is_offered(shell: str, script: Path) -> None:
     [
         ("lin\tsr\tap\t", "<lineage><src/app.py>"),
         ("lineage --di\ta\tx\t", "<lineage><--diff><a dir/x.py>"),
+        ("bla\t--por\tsr\tap\t", "<blame><--porcelain><src/app.py>"),
+        ("why sr\tap\t", "<why><src/app.py>"),
         ("export --out\tsr\tap\t", "<export><--output><src/app.py>"),
         ("log --typ\tme\t", "<log><--type><merged>"),
         ("log --session a\t", "<log><--session><a>"),

@@ -2,21 +2,17 @@
 
 import json
 import re
-import sqlite3
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lib import __version__
 from lib.commands import cli
-from lib.ledger.agent_trace import changed_ranges
 from lib.system.digest import hex_digest
 from tests.support.outpost import Outpost
+from tests.support.repository import LAST, Repository
 
 
 @pytest.fixture
@@ -25,13 +21,17 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outpost:
     repository = tmp_path / "repository"
     (repository / ".git").mkdir(parents=True)
     (repository / "sub").mkdir()
+    (repository / "src").mkdir()
     path = f"{repository}/src/a.py"
     outpost.write(path, "# one\nx = 1\n\ny = 2\n")
     outpost.write(path, "# one\nx = 1\n\ny = 3\nz = 4\n", "# one\nx = 1\n\ny = 2\n")
     outpost.write(path, "# one\nx = 1\n", "# one\nx = 1\n\ny = 3\nz = 4\n")
     outpost.write("/elsewhere/b.py", "x = 1\n\ny = 2\n")
-    outpost.write(f"{repository}/old.py", "b = 2\n", "a = 1\n")
+    outpost.write(f"{repository}/old.py", "b = 2\na = 1\n", "a = 1\n")
+    outpost.write(f"{repository}/gone.py", "c = 2\n")
     outpost.flush()
+    Path(path).write_text("# one\nx = 1\n")
+    (repository / "old.py").write_text("b = 2\na = 1\n")
     monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
     monkeypatch.chdir(repository / "sub")
     return outpost
@@ -44,8 +44,8 @@ def export(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str
 
 def test_every_event_is_a_line(told: Outpost, capsys: pytest.CaptureFixture[str]) -> None:
     events = export(capsys)
-    assert len(events) == 6
-    assert [e["implied"] for e in events] == [False] * 4 + [True, False]
+    assert len(events) == 7
+    assert [e["implied"] for e in events] == [False] * 4 + [True, False, False]
     assert events[1]["parent_pattern_ids"] == [events[0]["pattern_id"]]
     assert events[1]["edge_type"] == "modified_from"
     assert "code" not in events[0]
@@ -63,21 +63,22 @@ def test_a_file_is_new_private_and_the_same(
     assert "exists" in capsys.readouterr().err
 
 
-def test_agent_trace_tells_which_lines_were_written(
+def ranges_of(record: dict[str, Any]) -> list[list[tuple[int, int]]]:
+    """The lines that each conversation of a record claims."""
+    (file,) = record["files"]
+    return [[(r["start_line"], r["end_line"]) for r in conversation["ranges"]]
+            for conversation in file["conversations"]]  # fmt: skip
+
+
+def test_agent_trace_tells_which_lines_are_the_agents(
     told: Outpost, capsys: pytest.CaptureFixture[str]
 ) -> None:
     records = export(capsys, "--format", "agent-trace")
-    files = [record["files"][0] for record in records]
-    # Not the file outside the repository, nor the edit that only took lines away.
-    assert [file["path"] for file in files] == ["src/a.py", "src/a.py", "old.py"]
-    ranges = [file["conversations"][0]["ranges"] for file in files]
-    assert [(r["start_line"], r["end_line"]) for found in ranges for r in found] == [
-        (1, 4), (4, 5), (1, 1),
-    ]  # fmt: skip
-    assert (
-        ranges[1][0]["content_hash"]
-        == f"sha256:{hex_digest('y = 3' + chr(10) + 'z = 4' + chr(10))}"
-    )
+    # Not the file outside the repository, nor one that is gone.
+    assert [record["files"][0]["path"] for record in records] == ["old.py", "src/a.py"]
+    assert [ranges_of(record) for record in records] == [[[(1, 1)]], [[(1, 2)]]]
+    (found,) = records[0]["files"][0]["conversations"][0]["ranges"]
+    assert found["content_hash"] == f"sha256:{hex_digest('b = 2' + chr(10))}"
 
 
 def test_agent_trace_records_have_the_required_shape(
@@ -85,7 +86,7 @@ def test_agent_trace_records_have_the_required_shape(
 ) -> None:
     records = export(capsys, "--format", "agent-trace", "--root", str(tmp_path))
     assert records == export(capsys, "--format", "agent-trace", "--root", str(tmp_path))
-    assert len({record["id"] for record in records}) == len(records) == 3
+    assert len({record["id"] for record in records}) == len(records) == 2
     for record in records:
         assert record["version"] == "0.1.0"
         assert str(uuid.UUID(record["id"])) == record["id"]
@@ -96,45 +97,55 @@ def test_agent_trace_records_have_the_required_shape(
         assert not file["path"].startswith(("/", ".."))
         (conversation,) = file["conversations"]
         assert conversation["contributor"] == {"type": "ai"}
+        assert [one["type"] for one in conversation["related"]] == ["session", "prompt"]
+        assert all(re.match(r"urn:[a-z0-9]+:", one["url"]) for one in conversation["related"])
         assert set(record["metadata"]) == {"dev.pattern-tracker"}
 
 
-def claimed(capsys: pytest.CaptureFixture[str], root: Path) -> list[list[tuple[int, int]]]:
-    """The lines that each record claims."""
-    records = export(capsys, "--format", "agent-trace", "--root", str(root))
-    files = [record["files"][0]["conversations"][0]["ranges"] for record in records]
-    return [[(r["start_line"], r["end_line"]) for r in ranges] for ranges in files]
+def claims(
+    capsys: pytest.CaptureFixture[str], root: Path, *arguments: str
+) -> dict[tuple[str, str | None], list[tuple[int, int]]]:
+    """The lines of the only file, by prompt and model."""
+    (record,) = export(capsys, "--format", "agent-trace", "--root", str(root), *arguments)
+    asked = record["metadata"]["dev.pattern-tracker"]["conversations"]
+    models = [c["contributor"].get("model_id") for c in record["files"][0]["conversations"]]
+    assert models == [one["model"] for one in asked]
+    return {(one["prompt_id"], one["model"]): ranges
+            for one, ranges in zip(asked, ranges_of(record), strict=True)}  # fmt: skip
 
 
-FIRST = "def f():\n    return 1\n\n\nlast = 1\n"
+MODEL = "claude-model-1"
+CLAIMED = {("p1", MODEL): [(5, 5)], ("p2", MODEL): [(6, 6)], ("p3", MODEL): [(7, 10)]}
 
 
-@pytest.mark.parametrize(
-    ("by_hand", "after", "lines"),
-    [
-        # Code, a comment, and blank lines: the last two leave the id as it was.
-        ("mine = 1\n" + FIRST, "mine = 1\n" + FIRST + "more = 2\n", [(7, 7)]),
-        ("# mine\n" + FIRST, "# mine\n" + FIRST + "more = 2\n", [(7, 7)]),
-        ("\n\n" + FIRST, "\n\n" + FIRST + "more = 2\n", [(8, 8)]),
-        ("# mine\n" + FIRST, "# pattern-id: f-1\n# mine\n" + FIRST, [(1, 1)]),
-        ("# mine\n" + FIRST, "# theirs\n" + FIRST.replace("1", "2"), [(1, 1), (3, 3), (6, 6)]),
-    ],
-)
-def test_what_a_person_wrote_between_two_edits_is_not_the_agents(
+def test_each_line_has_its_conversation_and_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was there before, and what a person and a formatter made of it, is nobody's."""
+    repository = Repository(tmp_path)
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(repository.spool))
+    assert claims(capsys, repository.root) == CLAIMED
+    repository.path.write_text(LAST.replace("return 2", "return  2") + "# more\n")
+    whole = {**CLAIMED, ("p3", MODEL): [(7, 9)]}
+    assert claims(capsys, repository.root) == whole
+    ((time,),) = repository.rows("SELECT timestamp FROM revisions WHERE prompt_id = 'p3'")
+    assert claims(capsys, repository.root, "--since", str(time)) == {("p3", MODEL): [(7, 9)]}
+
+
+@pytest.mark.parametrize(("reason", "lines"), [("format", []), (None, [(6, 6)])])
+def test_a_formatter_that_the_agents_shell_ran_wrote_no_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    by_hand: str,
-    after: str,
+    reason: str | None,
     lines: list[tuple[int, int]],
 ) -> None:
-    outpost = Outpost(tmp_path / "spool")
-    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
-    path = f"{tmp_path}/a.py"
-    outpost.write(path, FIRST)
-    outpost.write(path, after, by_hand)
-    outpost.flush()
-    assert claimed(capsys, tmp_path) == [[(1, 5)], lines]
+    repository = Repository(tmp_path)
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(repository.spool))
+    repository.rows("UPDATE revisions SET actor = 'shell' WHERE prompt_id = 'p2'")
+    told = f"'{reason}'" if reason else "NULL"
+    repository.rows(f"UPDATE events SET reason = {told} WHERE session_id = 'session-two'")
+    assert claims(capsys, repository.root).get(("p2", MODEL), []) == lines
 
 
 def test_what_a_person_changed_in_a_proposal_is_not_the_agents_alone(
@@ -142,51 +153,28 @@ def test_what_a_person_changed_in_a_proposal_is_not_the_agents_alone(
 ) -> None:
     outpost = Outpost(tmp_path / "spool")
     monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
-    answer = {"type": "update", "originalFile": FIRST, "userModified": True}
-    outpost.write(f"{tmp_path}/a.py", FIRST)
-    outpost.write(f"{tmp_path}/a.py", FIRST + "more = 2\n", FIRST, tool_response=answer)
+    answer = {"type": "update", "originalFile": "x = 1\n", "userModified": True}
+    file = tmp_path / "a.py"
+    outpost.write(str(file), "x = 1\n")
+    outpost.write(str(file), "x = 1\nmore = 2\n", "x = 1\n", tool_response=answer)
     outpost.flush()
-    records = export(capsys, "--format", "agent-trace", "--root", str(tmp_path))
-    whose = [r["files"][0]["conversations"][0]["contributor"]["type"] for r in records]
-    assert whose == ["ai", "mixed"]
+    file.write_text("x = 1\nmore = 2\n")
+    (told,) = export(capsys, "--format", "agent-trace", "--root", str(tmp_path))
+    whose = {
+        one["contributor"]["type"]: [(r["start_line"], r["end_line"]) for r in one["ranges"]]
+        for one in told["files"][0]["conversations"]
+    }
+    assert whose == {"ai": [(1, 1)], "mixed": [(2, 2)]}
     assert [event["reason"] for event in export(capsys)] == [None, "amended"]
 
 
-@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 35), reason="it cannot drop a column")
-def test_of_a_ledger_of_before_as_much_is_told_as_it_knows(
+def test_a_repository_that_is_not_here_is_told_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outpost = Outpost(tmp_path / "spool")
-    monkeypatch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
-    path = f"{tmp_path}/a.py"
-    outpost.write(path, FIRST)
-    outpost.write(path, FIRST + "more = 2\n", FIRST)
-    outpost.flush()
-    db = sqlite3.connect(outpost.directory / "ledger.db")
-    db.executescript("ALTER TABLE events DROP COLUMN before_snapshot; PRAGMA user_version = 4")
-    db.close()
-    outpost.write(path, FIRST + "more = 3\n", "# mine\n" + FIRST + "more = 2\n")
-    assert claimed(capsys, tmp_path) == [[(1, 5)], [(6, 6)]]
-    outpost.flush()
-    assert claimed(capsys, tmp_path) == [[(1, 5)], [(6, 6)], [(6, 6)]]
-
-
-def test_of_like_lines_only_the_new_one_is_claimed() -> None:
-    like = "}\n" * 4000
-    ranges = changed_ranges(f"first\n{like}", f"{like}last\n")
-    assert [(r["start_line"], r["end_line"]) for r in ranges] == [(4001, 4001)]
-
-
-def test_without_the_package_there_is_a_clear_line(
-    told: Outpost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a plugin has none before its environment is made; the rest is exported even so."""
-    monkeypatch.setitem(sys.modules, "rapidfuzz.distance", None)
-    assert cli.main(["export", "--format", "agent-trace"]) == 1
-    assert capsys.readouterr().err == (
-        "pattern-tracker: the installation is incomplete: the package rapidfuzz is missing\n"
-    )
-    assert len(export(capsys)) == 6
+    repository = Repository(tmp_path)
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(repository.spool))
+    repository.root.rename(tmp_path / "moved")
+    assert claims(capsys, repository.root) == CLAIMED
 
 
 def test_without_a_repository_there_is_a_clear_line(
@@ -198,25 +186,6 @@ def test_without_a_repository_there_is_a_clear_line(
     monkeypatch.chdir("/")
     assert cli.main(["export", "--format", "agent-trace"]) == 1
     assert "--root" in capsys.readouterr().err
-
-
-LINES = st.lists(st.sampled_from(["a", "b", "c\f", "d\u2028", ""]), max_size=8).map("\n".join)
-
-
-@given(LINES, LINES)
-def test_ranges_lie_in_the_file_and_hold_all_that_is_new(before: str, after: str) -> None:
-    ranges = changed_ranges(before, after)
-    lines = after.split("\n")
-    covered: set[int] = set()
-    for found in ranges:
-        assert 1 <= found["start_line"] <= found["end_line"] <= len(lines)
-        covered |= set(range(found["start_line"], found["end_line"] + 1))
-    old = before.split("\n")
-    # Without what is attributed, nothing is left that was not there before.
-    kept = [line for number, line in enumerate(lines, 1) if number not in covered and line]
-    position = 0
-    for line in kept:
-        position = old.index(line, position) + 1
 
 
 def test_since_leaves_out_what_was_before_and_nothing_else(

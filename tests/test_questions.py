@@ -9,6 +9,7 @@ import pytest
 from lib.commands import cli
 from lib.ledger import history
 from lib.ledger.store import FILE_NAME
+from lib.system.digest import hex_digest
 from tests.support import layout_5
 from tests.support.outpost import Outpost
 
@@ -39,6 +40,12 @@ QUESTIONS = {
     "lineage of a file elsewhere": ("lineage", "project-5/src/part_1/module_1.ts", "--diff"),
     "lineage of a pattern": ("lineage", FIRST.pattern_id(), "--json"),
     "lineage of a beginning": ("lineage", FIRST.pattern_id()[:-1]),
+    "blame": ("blame", FIRST.path),
+    "why": ("why", FIRST.path),
+    "why of a line": ("why", f"{FIRST.path}:2", "--json"),
+    "show": ("show", FIRST.path, "--at", "1h"),
+    "show an event": ("show", hex_digest("event 7")[:9]),
+    "show a pattern": ("show", FIRST.pattern_id()[:-1]),
     "stats": ("stats",),
     "sessions": ("sessions",),
     "search": ("search", "module_1"),

@@ -11,7 +11,7 @@ import pytest
 from tests.support.bundle import CLIENT, ROOT, Bundle
 from tests.support.messages_api import scripted
 
-SKILLS = ("lineage", "status", "sync")
+SKILLS = ("blame", "lineage", "status", "sync", "why")
 COMMAND = f'"{ROOT}/bin/pattern-tracker"'
 
 
@@ -64,6 +64,8 @@ def use(bundle: Bundle, skill: str, command: str) -> tuple[str, dict[str, Any]]:
         ("status", "status", "never observed"),
         ("status", "doctor --json", "checks"),
         ("lineage src/a.py", "lineage -- src/a.py", "nothing was recorded yet"),
+        ("why src/a.py:2", "why -n 5 -- src/a.py:2", "nothing was recorded yet"),
+        ("blame src/a.py", "blame -- src/a.py", "nothing was recorded yet"),
         ("sync", "sync", "0 delivered, 0 left"),
     ],
 )

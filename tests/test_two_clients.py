@@ -24,7 +24,7 @@ def steps(bundle: Bundle) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 @pytest.mark.parametrize("together", [True, False])
 def test_the_first_client_comes_first_though_its_hook_was_late(
     bundle: Bundle, order: tuple[int, ...], is_new: bool, together: bool

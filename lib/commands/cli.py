@@ -18,6 +18,9 @@ VERBS = {
     "status": "what waits, what was delivered, what was dropped and why",
     "log": "the recorded events, oldest first",
     "lineage": "where a pattern or a file came from, and what became of it",
+    "blame": "whose each line of a file is, and for which prompt it was written",
+    "why": "the prompts that made a file or a line of it, and what each changed",
+    "show": "the code of an event, a pattern or a file, as it was recorded last or at a time",
     "sessions": "what was asked for in each session, and what that changed",
     "search": "prompts, names and code, the best matches first",
     "stats": "patterns, reuse, and edits by language and file over time",
@@ -30,7 +33,10 @@ VERBS = {
     "completion": "a script that lets bash, zsh or fish complete these",
 }
 # Those whose output may be longer than a screen.
-LONG = ("log", "lineage", "sessions", "search", "stats", "export", "doctor", "quarantine")
+LONG = (
+    "log", "lineage", "blame", "why", "show", "sessions", "search", "stats", "export", "doctor",
+    "quarantine",
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

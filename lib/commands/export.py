@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO
 
+from lib.commands import on_disk
 from lib.commands.common import (
     NOTHING,
     CommandError,
@@ -15,11 +16,13 @@ from lib.commands.common import (
     printable,
     repository,
 )
+from lib.commands.present import clean
 from lib.commands.when import instant
 from lib.ledger.agent_trace import record
+from lib.ledger.attribution import attribute
 from lib.ledger.filters import Filter
-from lib.ledger.history import Event, History
-from lib.ledger.revisions import OUTSIDE
+from lib.ledger.history import History
+from lib.ledger.reasons import Reasons
 from lib.ledger.worktrees import Worktrees
 from lib.system.places import real
 
@@ -95,35 +98,35 @@ def _events(history: History, code: bool, since: str) -> Iterator[Line]:
 
 
 def _traces(history: History, root: str, since: str) -> Iterator[Line]:
-    previous: dict[str, Event] = {}
-    worktrees = Worktrees(history, root)
-    for row in history.stream():
-        if row.implied or not row.file_path:
+    reasons = Reasons(history)
+    for path, name in _files(history, root).items():
+        code = on_disk.code_of(path)
+        if code is None and os.path.isdir(root):
             continue
-        # Earlier versions recorded a file by the name of a link to it.
-        path = real(row.file_path)
-        earlier, previous[path] = previous.get(path), row
-        if row.timestamp < since or row.who == OUTSIDE:
-            continue
-        before = _before(history, row, earlier)
-        made = record(row, worktrees.here(path), root, before, history.snapshot(row.snapshot))
+        # A repository that is not on this machine any more is told as it was.
+        lines = attribute(history, name, None if code is None else clean(code))
+        is_whole = code is None or code.endswith("\n")
+        made = record(os.path.relpath(path, root), lines, is_whole, reasons, since)
         if made:
             yield made
 
 
-def _before(history: History, row: Event, previous: Event | None) -> str | None:
-    """Find the code that the event changed, None for a new file.
+def _files(history: History, root: str) -> dict[str, str]:
+    """Map the files in a repository, without links, to the names they were recorded by last.
 
-    To the letter where it is known: by its id it may be with the comments of another time or file,
-    and what a person wrote since would be the agent's.
+    One that was never changed here, but in another worktree, has its name there.
     """
-    if row.before_snapshot:
-        return history.snapshot(row.before_snapshot)
-    if not row.parents:
-        return None
-    if previous and previous.content_id == row.parents[0]:
-        return history.snapshot(previous.snapshot)
-    return history.code_of(row.parents[0])
+    inside, worktrees = f"{root.rstrip('/')}/", Worktrees(history, root)
+    found: dict[str, str] = {}
+    elsewhere: dict[str, str] = {}
+    for (name,) in history.rows("SELECT path FROM files ORDER BY last_seq DESC", ()):
+        # Earlier versions recorded a file by the name of a link to it.
+        path = name if name.startswith(inside) else real(name)
+        if path.startswith(inside):
+            found.setdefault(path, name)
+        elif (here := worktrees.here(path)) != path:
+            elsewhere.setdefault(here, name)
+    return dict(sorted({**elsewhere, **found}.items()))
 
 
 def _repository(given: str | None) -> str:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from lib.commands import file_steps, on_disk
 from lib.commands.common import (
-    CommandError,
     meant,
     names_of,
     opened,
@@ -13,6 +12,7 @@ from lib.commands.common import (
     printable,
     say_nothing,
 )
+from lib.commands.short_ids import pattern_known_by
 from lib.commands.terminal import (
     Cell,
     columns,
@@ -33,8 +33,6 @@ LINES = 24
 NARROW = 80
 # So many of the other files that apply a pattern are named.
 USES = 3
-# And so many of the patterns whose ids begin alike.
-ALTERNATIVES = 10
 NOTES = {UNDONE: "undone: back to it", AGAIN: "see above"}
 COPIED = "copied"
 STATES = {
@@ -126,11 +124,7 @@ def resolve(history: History, target: str) -> tuple[str, File | None]:
     if files:
         path = meant(target, files)
         return history.head(path), File(path, on_disk.state(history, path))
-    found = history.ids_beginning(target, ALTERNATIVES)
-    if len(found) != 1:
-        several = f"{printable(target)} may be any of: {', '.join(map(printable, found))}"
-        raise CommandError(several if found else f"nothing is known of {printable(target)}")
-    return found[0], None
+    return pattern_known_by(history, target), None
 
 
 def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, object]]:

@@ -18,8 +18,12 @@ LATE_NS = 60 * 10**9
 # Among so many of the newest events.
 RECENT = 1000
 _OF_FILE = "z.file_path = e.file_path AND z.boot = e.boot AND NOT z.implied AND z.told IS NOT ?1"
+# What was left last before an event.
+_LEFT = (
+    f"(SELECT z.snapshot FROM events z WHERE {_OF_FILE} AND z.up < e.up ORDER BY z.up DESC LIMIT 1)"
+)
 _FINDER = (
-    "SELECT e.up FROM events e LEFT JOIN revisions r ON r.seq = e.seq "
+    f"SELECT e.up, {_LEFT} FROM events e LEFT JOIN revisions r ON r.seq = e.seq "
     "WHERE e.file_path = ?2 AND e.seq > (SELECT max(seq) - ?11 FROM events) "
     "AND e.before_snapshot IN (?3, ?4) "
     "AND e.boot = ?5 AND e.up < ?6 AND e.up > ?7 AND NOT e.implied AND e.told IS NOT ?1 "
@@ -28,8 +32,7 @@ _FINDER = (
     "AND (NOT ?10 OR EXISTS (SELECT 1 FROM events z WHERE z.file_path = e.file_path "
     "AND z.seq > e.seq AND (z.told IS ?1 OR z.event_type = 'pattern_created'))) "
     # Nobody else is known to have left it.
-    f"AND e.before_snapshot IS NOT (SELECT z.snapshot FROM events z WHERE {_OF_FILE} "
-    "AND z.up < e.up ORDER BY z.up DESC LIMIT 1) ORDER BY e.up LIMIT 1"
+    f"AND e.before_snapshot IS NOT {_LEFT} ORDER BY e.up LIMIT 1"
 )
 
 
@@ -69,25 +72,34 @@ def _moment_before(
     row = db.execute(_FINDER, values).fetchone()
     if row is None:
         return None
-    found = (moment[0], row[0] - 1)
-    _bring(db, path, before, found, moment[1])
-    return found
+    found, left = row
+    digest = snapshots.digest_of(before) if isinstance(before, str) else None
+    group = _before(db, path, digest, (moment[0], found), moment[1])
+    if follows and not (group and left in (None, group[-1][1])):
+        # They did not begin with what was left then: the clock is right, and somebody undid it.
+        return None
+    for seq, _ in group:
+        found -= 1
+        db.execute("UPDATE events SET up = ? WHERE seq = ?", (found - 1, seq))
+    return (moment[0], row[0] - 1)
 
 
-def _bring(
-    db: sqlite3.Connection, path: str, code: object, moment: Moment, until: int | None
-) -> None:
-    """Let what left `code`, which was found at `moment`, and was recorded as later, come before."""
-    digest = snapshots.digest_of(code) if isinstance(code, str) else None
-    boot, up = moment
+def _before(
+    db: sqlite3.Connection, path: str, digest: str | None, moment: Moment, until: int
+) -> list[tuple[int, str | None]]:
+    """List the events, as of after `moment`, that led to what `digest` names, the last first.
+
+    Each by its number and the snapshot of what it found.
+    """
     query = (
-        "SELECT seq, before_snapshot FROM events e WHERE file_path = ?2 AND snapshot = ?3 "
+        "SELECT seq, before_snapshot, up FROM events e WHERE file_path = ?2 AND snapshot = ?3 "
         "AND boot = ?4 AND up > ?5 AND up < ?6 AND NOT implied AND told IS NOT ?1 LIMIT 1"
     )
-    while digest and up:
-        row = db.execute(query, (DERIVED, path, digest, boot, up, until)).fetchone()
+    group: list[tuple[int, str | None]] = []
+    while digest:
+        row = db.execute(query, (DERIVED, path, digest, *moment, until)).fetchone()
         if row is None:
-            return
-        up -= 1
-        db.execute("UPDATE events SET up = ? WHERE seq = ?", (up, row[0]))
-        digest = row[1]
+            break
+        seq, digest, until = row
+        group.append((seq, digest))
+    return group

@@ -230,3 +230,7 @@ class History(Ledger):
     def snapshot(self, digest: str | None) -> str | None:
         """Return the code of a snapshot, None where none was kept."""
         return snapshots.read(self._db, digest)
+
+    def contents(self) -> snapshots.Reader:
+        """Return what reads the code of many snapshots, one after another."""
+        return snapshots.Reader(self._db)

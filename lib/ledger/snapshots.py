@@ -66,24 +66,42 @@ def read(db: sqlite3.Connection, digest: str | None) -> str | None:
 
     None too where the disk has not kept it as it was.
     """
-    try:
-        return _read(db, digest)
-    except (zlib.error, ValueError):
-        return None
+    data = Reader(db).read(digest)
+    return None if data is None else data.decode("utf-8", "surrogatepass")
 
 
-def _read(db: sqlite3.Connection, digest: str | None) -> str | None:
-    changes: list[bytes] = []
-    while digest:
-        query = "SELECT code, base FROM snapshots WHERE digest = ?"
-        packed, digest = db.execute(query, (digest,)).fetchone() or (b"", None)
-        changes.append(packed)
-    if not changes or not changes[-1]:
-        return None
-    data = zlib.decompress(changes.pop())
-    while changes:
-        data = _changed(data, changes.pop())
-    return data.decode("utf-8", "surrogatepass")
+class Reader:
+    """Reads code as UTF-8, one after another: most is made from what was read just before."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._last: tuple[str | None, bytes] = None, b""
+
+    def read(self, digest: str | None) -> bytes | None:
+        """Return the code of a digest, as `read` does."""
+        try:
+            data = self._data(digest)
+        except (zlib.error, ValueError):
+            return None
+        if data is not None:
+            self._last = digest, data
+        return data
+
+    def _data(self, digest: str | None) -> bytes | None:
+        changes: list[bytes] = []
+        while digest and digest != self._last[0]:
+            query = "SELECT code, base FROM snapshots WHERE digest = ?"
+            packed, digest = self._db.execute(query, (digest,)).fetchone() or (b"", None)
+            changes.append(packed)
+        if digest:
+            data = self._last[1]
+        elif not changes or not changes[-1]:
+            return None
+        else:
+            data = zlib.decompress(changes.pop())
+        while changes:
+            data = _changed(data, changes.pop())
+        return data
 
 
 def _find(db: sqlite3.Connection, digest: str) -> tuple[str, int] | None:

@@ -6,12 +6,13 @@ from lib.ledger import diff
 from lib.ledger.history import History
 from lib.ledger.text import storable
 from lib.system import packages
+from lib.system.digest import hex_digest
 
 _QUERY = (
     "SELECT r.revision_id, r.change, r.actor, r.pattern_id, r.snapshot, p.snapshot AS before, "
     "r.timestamp, coalesce(e.event_id, r.event_id) AS event_id, r.session_id, r.program, "
     "r.prompt_id, r.tool_use_id, r.agent_id, e.event_type, e.tool_name, e.reason, "
-    "origin_file.path AS origin "
+    "origin_file.path AS origin, r.origin AS origin_id "
     "FROM files f JOIN revisions r ON r.file_id = f.file_id "
     "LEFT JOIN revisions p ON p.revision_id = r.parent "
     "LEFT JOIN events e ON e.seq = r.seq "
@@ -25,7 +26,8 @@ class Step(NamedTuple):
     """A revision of a file.
 
     `change` and `actor` are words of `lib.ledger.revisions`; `before` is the snapshot of the
-    revision before; `origin` is the path of the file that the first content came from.
+    revision before; `origin` is the path of the file that the first content came from,
+    `origin_id` the revision of that file.
     """
 
     revision_id: int
@@ -45,11 +47,18 @@ class Step(NamedTuple):
     tool_name: str | None
     reason: str | None
     origin: str | None
+    origin_id: int | None
 
 
 def steps_of(history: History, path: str, newest: int = -1) -> list[Step]:
     """List the `newest` steps (-1: all) of the file at `path`, newest first."""
     return [Step(*row) for row in history.rows(_QUERY, (storable(path), newest))]
+
+
+def id_of(path: str, step: Step) -> str:
+    """Return the id of a step of the file at `path`; one without an event gets one of its own."""
+    told = "\0".join((path, step.timestamp, step.pattern_id, step.snapshot or "", step.change))
+    return step.event_id or hex_digest(f"step\0{told}")[:32]
 
 
 def size_of(history: History, step: Step) -> tuple[int, int] | None:

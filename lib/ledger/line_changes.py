@@ -1,0 +1,217 @@
+"""Follow the lines of a file from one content to the next, as git's blame does."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import compress
+from typing import NamedTuple, cast
+
+from lib.ledger.candidate_lines import not_worth_comparing
+from lib.ledger.myers import differing
+from lib.ledger.sliding import BLANK, Groups, groups_of, slide
+
+# git leaves out what both files end with, but in blocks of so many bytes: it finds nothing there,
+# and slides nothing into it.
+_BLOCK = 1024
+_DEEPEST, _TAB = 200, 8
+
+
+class Change(NamedTuple):
+    """So many lines from `old` on (from 0) became so many from `new` on."""
+
+    old: int
+    old_size: int
+    new: int
+    new_size: int
+
+
+class Lines:
+    """The lines of a file's present content, as numbers: equal lines have the same one."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self._lines: list[int] = []
+        self._totals: dict[int, int] = {}
+        self._numbers: dict[bytes, int] = {}
+        self._texts: list[bytes] = []
+        self._indents: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The number of each line; it stays as it is when the content changes."""
+        return self._lines
+
+    def text(self, number: int) -> str:
+        """Return the line that has a number, without its end."""
+        return self._texts[number].decode("utf-8", "surrogatepass").rstrip("\n")
+
+    def become(self, data: bytes) -> list[Change]:
+        """Take the next content, in UTF-8; return what changed, from the beginning on."""
+        if data == self.data:
+            return []
+        before, old, totals = self.data, self._lines, self._totals
+        start = _line_start(before, common_start(before, data))
+        ending = common_end(before, data)
+        rest = _lines_after(before, data, min(ending, min(len(before), len(data)) - start))
+        head = data.count(b"\n", 0, start)
+        tail = _count(data, len(data) - rest)
+        added = self._numbered(_split(data[start : len(data) - rest]))
+        removed = old[head : len(old) - tail]
+        new = old[:head] + added + old[len(old) - tail :]
+        after = _totals(totals, removed, added, new)
+        self.data, self._lines, self._totals = data, new, after
+        cut = _count(data, len(data) - _whole_blocks(data, ending))
+        return self._changes((old, totals), (new, after), head, tail, cut)
+
+    def _changes(
+        self,
+        old_side: tuple[list[int], dict[int, int]],
+        new_side: tuple[list[int], dict[int, int]],
+        head: int,
+        tail: int,
+        cut: int,
+    ) -> list[Change]:
+        """Compare two contents without their last `cut` lines.
+
+        The first `head` and the last `tail` lines are known to be the same.
+        """
+        (old, totals), (new, new_totals) = old_side, new_side
+        end, new_end = len(old) - cut, len(new) - cut
+        head = min(head, end, new_end)
+        tail = max(0, min(tail - cut, end - head, new_end - head))
+        while tail < min(end, new_end) - head and old[end - tail - 1] == new[new_end - tail - 1]:
+            tail += 1
+        left, right = old[head : end - tail], new[head : new_end - tail]
+        gone, come = list(range(len(left))), list(range(len(right)))
+        if left and right:
+            out = not_worth_comparing(left, end, (new, new_totals, new_end), right)
+            new_out = not_worth_comparing(right, new_end, (old, totals, end), left)
+            kept, new_kept = _without(gone, out), _without(come, new_out)
+            off, on = differing([left[n] for n in kept], [right[n] for n in new_kept])
+            gone = sorted(out + [kept[n] for n in off])
+            come = sorted(new_out + [new_kept[n] for n in on])
+        groups, new_groups = groups_of(gone, head), groups_of(come, head)
+        slide(groups, new_groups, old, end, self._indents.__getitem__)
+        slide(new_groups, groups, new, new_end, self._indents.__getitem__)
+        return _listed(groups, new_groups)
+
+    def _numbered(self, lines: list[bytes]) -> list[int]:
+        found: list[int | None] = [*map(self._numbers.get, lines)]
+        at = 0
+        for _ in range(found.count(None)):
+            at = found.index(None, at)
+            found[at] = self._numbers.setdefault(lines[at], len(self._numbers))
+            if found[at] == len(self._indents):
+                self._texts.append(lines[at])
+                self._indents.append(_indent(lines[at]))
+        return cast(list[int], found)
+
+
+def _without(places: list[int], out: list[int]) -> list[int]:
+    """Leave the places `out` out of all `places` from 0 on."""
+    flags = bytearray(b"\1" * len(places))
+    for place in out:
+        flags[place] = 0
+    return list(compress(places, flags))
+
+
+def _listed(groups: Groups, new_groups: Groups) -> list[Change]:
+    changes = []
+    before = new_before = 0
+    for gap in sorted({*groups, *new_groups}):
+        size, new_size = groups.get(gap, 0), new_groups.get(gap, 0)
+        changes.append(Change(gap + before, size, gap + new_before, new_size))
+        before, new_before = before + size, new_before + new_size
+    return changes
+
+
+def common_start(one: bytes, other: bytes) -> int:
+    """Count the first bytes that both have in common."""
+    low, limit = 0, min(len(one), len(other))
+    while low < limit:
+        middle = (low + limit + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            limit = middle - 1
+    return low
+
+
+def common_end(one: bytes, other: bytes) -> int:
+    """Count the last bytes that both have in common."""
+    low, limit = 0, min(len(one), len(other))
+    while low < limit:
+        middle = (low + limit + 1) // 2
+        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+            low = middle
+        else:
+            limit = middle - 1
+    return low
+
+
+def _line_start(data: bytes, place: int) -> int:
+    """Return where the line that `place` is in begins."""
+    return data.rfind(b"\n", 0, place) + 1
+
+
+def _lines_after(one: bytes, other: bytes, ending: int) -> int:
+    """Return how many of the last `ending` bytes are whole lines in both."""
+    starts = (len(one) - ending, len(other) - ending)
+    ends = [at and text[at - 1 : at] for at, text in zip(starts, (one, other), strict=True)]
+    if all(end in (0, b"\n") for end in ends):
+        return ending
+    found = other.find(b"\n", starts[1])
+    return 0 if found < 0 else len(other) - found - 1
+
+
+def _whole_blocks(data: bytes, ending: int) -> int:
+    """Return how many bytes git leaves out of a file that ends as the other for `ending` bytes."""
+    out = ending // _BLOCK * _BLOCK
+    found = data.find(b"\n", len(data) - out)
+    return len(data) - found - 1 if out and found >= 0 else 0
+
+
+def _count(data: bytes, place: int) -> int:
+    """Count the lines of `data` from `place` on."""
+    return data.count(b"\n", place) + (place < len(data) and not data.endswith(b"\n"))
+
+
+def _split(data: bytes) -> list[bytes]:
+    """Split `data` at newlines, which the lines keep."""
+    if b"\r" not in data:
+        return data.splitlines(keepends=True)
+    *whole, last = data.split(b"\n")
+    return [line + b"\n" for line in whole] + ([last] if last else [])
+
+
+def _totals(
+    before: dict[int, int], removed: list[int], added: list[int], new: list[int]
+) -> dict[int, int]:
+    """Count how often each line is in `new`, which came about from what `before` tells of."""
+    if len(removed) + len(added) > len(new) // 4:
+        return Counter(new)
+    totals = {**before}
+    for line in added:
+        totals[line] = totals.get(line, 0) + 1
+    for line in removed:
+        totals[line] -= 1
+        if not totals[line]:
+            del totals[line]
+    return totals
+
+
+def _indent(line: bytes) -> int:
+    """Return how many columns a line is indented, BLANK for one without more than that."""
+    columns = 0
+    for byte in line:
+        if byte == 32:
+            columns += 1
+        elif byte == 9:
+            columns += _TAB - columns % _TAB
+        elif byte not in b"\r\n":
+            return columns
+        if columns >= _DEEPEST:
+            return _DEEPEST
+    return BLANK

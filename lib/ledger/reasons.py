@@ -1,0 +1,60 @@
+"""Tell why a step was made: the prompt that it was made for, and the model that made it."""
+
+from typing import NamedTuple
+
+from lib.ledger.history import History
+from lib.ledger.prompts import Prompt, call_of, prompts
+from lib.ledger.revisions import BEFORE, OUTSIDE
+from lib.ledger.steps import Step
+
+# Who a step is by that nobody saw: the file was like that before anything was recorded.
+BEFORE_RECORDING = "before recording"
+
+
+class Reason(NamedTuple):
+    """The prompt's id, or None if it is unknown; what is known of the prompt; the model or None."""
+
+    prompt_id: str | None = None
+    prompt: Prompt | None = None
+    model: str | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The prompt's text, None where it is not kept."""
+        return self.prompt and self.prompt.text
+
+
+NO_REASON = Reason()
+
+
+class Reasons:
+    """Looks up the reasons of steps; each call of a tool once. Raises sqlite3.Error."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._known: dict[tuple[str | None, ...], Reason] = {}
+
+    def of(self, step: Step | None) -> Reason:
+        """Return the reason of a step; None is what was not recorded yet."""
+        if step is None or step.session_id is None:
+            return NO_REASON
+        key = step.session_id, step.tool_use_id, step.prompt_id
+        if key not in self._known:
+            call = call_of(self._history, *key)
+            prompt_id = call.prompt_id or step.prompt_id
+            found = prompts(self._history, [prompt_id] if prompt_id else [])
+            prompt = found.get(prompt_id) if prompt_id else None
+            self._known[key] = Reason(prompt_id or None, prompt, call.model)
+        return self._known[key]
+
+
+def who(step: Step | None) -> str:
+    """Say who made a step: a word of `lib.ledger.revisions`, or BEFORE_RECORDING."""
+    if step is None:
+        return OUTSIDE
+    return BEFORE_RECORDING if step.change == BEFORE else step.actor
+
+
+def first_line(text: str | None) -> str:
+    """Return the first line of a text that says something."""
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
