@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from lib.ledger.revisions import OUTSIDE
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 
@@ -61,7 +60,7 @@ def _of_event(event: Event) -> Iterator[tuple[str, Asked]]:
     if not isinstance(path, str) or not isinstance(session_id, str) or not session_id:
         return
     is_named = path.startswith("/") and path.endswith(f"/{session_id}{_SUFFIX}")
-    if len(path) > _MAX_PATH or not is_named or event.get("actor") == OUTSIDE:
+    if len(path) > _MAX_PATH or not is_named:
         return
     path, keeps = storable(path), event.get("prompts") is not False
     prompt, use = _id(event.get("prompt_id")), _id(event.get("tool_use_id"))
