@@ -318,6 +318,22 @@ def test_where_prompts_are_not_to_be_kept_none_is(
     assert b"the gazelle" not in stored
 
 
+def test_a_prompt_that_was_read_before_its_event_is_not_kept_either(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.writer.prompt("make the gazelle")
+    place.writer.use("u-1")
+    place.writer.use("u-2")
+    place.event("u-1")
+    place.outpost.flush()
+    monkeypatch.setattr(
+        "tests.support.outpost.capture", lambda *given: {**capture(*given), "prompts": False}
+    )
+    place.event("u-2")
+    place.outpost.flush()
+    assert place.joined() == {"u-1": (None, "m-1"), "u-2": (None, "m-1")}
+
+
 @pytest.mark.parametrize("rules", ["*\n", "**\n!keep.py\n", "*.py\n"])
 def test_an_excluded_projects_prompts_are_not_kept(
     place: Place, tmp_path: Path, rules: str

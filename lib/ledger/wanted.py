@@ -52,6 +52,10 @@ def follow(db: sqlite3.Connection, events: Iterable[Event]) -> None:
     for path, one in asked.items():
         words = [w for w, prompt in one.words.items() if not _is_known(db, one[0], w, prompt)]
         want(db, path, one.session_id, words, one.keeps)
+        if not one.keeps:
+            # Read before anybody said so.
+            query = "UPDATE prompts SET text = NULL WHERE prompt_id = ? AND text NOT NULL"
+            db.executemany(query, ((prompt,) for prompt in one.words.values()))
 
 
 def _of_event(event: Event) -> Iterator[tuple[str, Asked]]:
