@@ -105,7 +105,7 @@ def want(db: sqlite3.Connection, path: str, session_id: str, words: list[str], k
     known = dict.fromkeys([*(row[0].split() if row else ()), *words])
     db.execute(
         "INSERT INTO transcripts (path, session_id, wanted, keeps, since) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET wanted = excluded.wanted, since = excluded.since, "
+        "ON CONFLICT (path) DO UPDATE SET wanted = excluded.wanted, since = excluded.since, "
         "keeps = min(keeps, excluded.keeps)",
         (path, session_id, " ".join(list(known)[-_MOST_WANTED:]), keeps, now),
     )
