@@ -48,11 +48,18 @@ def main() -> None:
 def _runs(scratch: Path, sessions: int) -> None:
     """Time runs that find nothing new."""
     idle = [_flusher(scratch / str(number), number) for number in (0, sessions)]
-    costs = [[_cost(flusher._drain) for flusher in idle] for _ in range(ROUNDS + 1)][1:]
+    costs = [_round(idle, number) for number in range(ROUNDS + 1)][1:]
     ratio = deciles([followed / none for none, followed in costs])
     extra = deciles([(followed - none) * 1000 for none, followed in costs])
     print(f"{sessions} followed transcripts with nothing new: {_told(extra)} ms more, "
           f"{_told(ratio)} times a run that follows none")  # fmt: skip
+
+
+def _round(flushers: list[Flusher], number: int) -> list[float]:
+    """Time a run of each, another one first each time."""
+    order = flushers if number % 2 else flushers[::-1]
+    spent = {flusher.directory: _cost(flusher._drain) for flusher in order}
+    return [spent[flusher.directory] for flusher in flushers]
 
 
 def _flusher(directory: Path, sessions: int) -> Flusher:

@@ -11,7 +11,7 @@ import pytest
 
 from lib.capture.payload import capture
 from lib.flusher import following
-from lib.ledger import prompts, wanted
+from lib.ledger import joining, prompts, wanted
 from lib.ledger.history import History
 from tests.support.canaries import canaries
 from tests.support.mounts import Fuse, alone, needs_fuse
@@ -85,6 +85,19 @@ def test_an_event_gets_its_prompt_and_model(place: Place) -> None:
     told = place.rows("SELECT * FROM sessions")
     assert told == [("s-1", "One and two", str(place.work), "main", "2.1.197")]
     assert place.followed() == []
+
+
+def test_what_is_known_of_a_session_stays(place: Place, tmp_path: Path) -> None:
+    """It goes on in another directory and on another branch, without a word of its title."""
+    place.writer.title("One and two")
+    place.asked("x" * 2 * joining.MAX_TEXT, "u-1")
+    place.outpost.flush()
+    place.writer.fields |= {"cwd": str(tmp_path), "gitBranch": "other", "version": "2.2"}
+    place.asked("make two", "u-2")
+    place.outpost.flush()
+    told = place.rows("SELECT * FROM sessions")
+    assert told == [("s-1", "One and two", str(place.work), "other", "2.2")]
+    assert place.rows("SELECT max(length(text)) FROM prompts") == [(joining.MAX_TEXT,)]
 
 
 def test_what_was_not_there_yet_a_later_run_joins(place: Place) -> None:
@@ -291,16 +304,34 @@ def test_where_prompts_are_not_to_be_kept_none_is(
     monkeypatch.setattr(name, lambda *given: {**capture(*given), "prompts": False})
     place.writer.title("about the gazelle")
     place.asked("make the gazelle", "u-1")
-    place.outpost.flush()
     # For good: what the session was asked while nothing was recorded is nobody's to keep either.
     monkeypatch.setattr(name, capture)
+    place.asked("wash the gazelle", "u-3")
+    place.outpost.flush()
     place.asked("feed the gazelle", "u-2")
     place.outpost.flush()
-    assert place.joined() == {"u-1": (None, "m-1"), "u-2": (None, "m-1")}
+    assert place.joined() == {"u-1": (None, "m-1"), "u-2": (None, "m-1"),
+                              "u-3": (None, "m-1")}  # fmt: skip
     assert place.rows("SELECT title, branch FROM sessions") == [(None, "main")]
     assert place.followed() == []
     stored = b"".join(path.read_bytes() for path in place.outpost.directory.iterdir())
     assert b"the gazelle" not in stored
+
+
+def test_a_prompt_that_was_read_before_its_event_is_not_kept_either(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.writer.prompt("make the gazelle")
+    place.writer.use("u-1")
+    place.writer.use("u-2")
+    place.event("u-1")
+    place.outpost.flush()
+    monkeypatch.setattr(
+        "tests.support.outpost.capture", lambda *given: {**capture(*given), "prompts": False}
+    )
+    place.event("u-2")
+    place.outpost.flush()
+    assert place.joined() == {"u-1": (None, "m-1"), "u-2": (None, "m-1")}
 
 
 @pytest.mark.parametrize("rules", ["*\n", "**\n!keep.py\n", "*.py\n"])

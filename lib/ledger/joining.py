@@ -99,12 +99,13 @@ def write(db: sqlite3.Connection, found: Found) -> None:
     db.executemany(
         "INSERT INTO calls VALUES (?1, ?2, coalesce(nullif(?3, ''), (SELECT prompt_id FROM prompts "
         "WHERE session_id = ?1 AND timestamp <= ?5 ORDER BY timestamp DESC LIMIT 1), ''), ?4) "
-        "ON CONFLICT DO UPDATE SET model = excluded.model WHERE model IS NULL",
+        "ON CONFLICT (session_id, tool_use_id, prompt_id) "
+        "DO UPDATE SET model = excluded.model WHERE model IS NULL",
         found.calls,
     )
     if any(found.session[1:]):
         db.execute(
-            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE SET "
             "title = coalesce(excluded.title, title), cwd = coalesce(cwd, excluded.cwd), "
             "branch = coalesce(excluded.branch, branch), "
             "client = coalesce(excluded.client, client)",

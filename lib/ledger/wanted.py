@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from lib.ledger.revisions import OUTSIDE
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 
@@ -53,6 +52,10 @@ def follow(db: sqlite3.Connection, events: Iterable[Event]) -> None:
     for path, one in asked.items():
         words = [w for w, prompt in one.words.items() if not _is_known(db, one[0], w, prompt)]
         want(db, path, one.session_id, words, one.keeps)
+        if not one.keeps:
+            # Read before anybody said so.
+            query = "UPDATE prompts SET text = NULL WHERE prompt_id = ? AND text NOT NULL"
+            db.executemany(query, ((prompt,) for prompt in one.words.values()))
 
 
 def _of_event(event: Event) -> Iterator[tuple[str, Asked]]:
@@ -61,7 +64,7 @@ def _of_event(event: Event) -> Iterator[tuple[str, Asked]]:
     if not isinstance(path, str) or not isinstance(session_id, str) or not session_id:
         return
     is_named = path.startswith("/") and path.endswith(f"/{session_id}{_SUFFIX}")
-    if len(path) > _MAX_PATH or not is_named or event.get("actor") == OUTSIDE:
+    if len(path) > _MAX_PATH or not is_named:
         return
     path, keeps = storable(path), event.get("prompts") is not False
     prompt, use = _id(event.get("prompt_id")), _id(event.get("tool_use_id"))
@@ -102,7 +105,7 @@ def want(db: sqlite3.Connection, path: str, session_id: str, words: list[str], k
     known = dict.fromkeys([*(row[0].split() if row else ()), *words])
     db.execute(
         "INSERT INTO transcripts (path, session_id, wanted, keeps, since) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET wanted = excluded.wanted, since = excluded.since, "
+        "ON CONFLICT (path) DO UPDATE SET wanted = excluded.wanted, since = excluded.since, "
         "keeps = min(keeps, excluded.keeps)",
         (path, session_id, " ".join(list(known)[-_MOST_WANTED:]), keeps, now),
     )

@@ -135,8 +135,8 @@ class Lines:
     def _prompt_of(self, record: dict[str, object], uuid: str, is_prompt: bool) -> str:
         """Find the prompt that a line belongs to, and remember it; "" before the first one.
 
-        Clients of before 2.1 do not tell: then it is the uuid of the line with the prompt, which
-        one comes to by going from each line to its parent.
+        Earlier clients do not tell (2.1.50 did not): then it is the uuid of the line with the
+        prompt, which one comes to by going from each line to its parent.
         """
         told = word(record, "promptId") or (uuid if is_prompt else "")
         before = (self._of.get(word(record, name)) for name in ("parentUuid", _ASKED_BY))

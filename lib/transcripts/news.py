@@ -97,9 +97,9 @@ class Desk:
             try:
                 with os.scandir(directory) as entries:
                     names = [e for e in islice(entries, _MOST_NAMES) if _AGENT.fullmatch(e.name)]
-            except (FileNotFoundError, NotADirectoryError):
+                names.sort(key=lambda e: e.stat(follow_symlinks=False).st_mtime_ns, reverse=True)
+            except OSError:  # none there, or one of them vanished just now
                 continue
-            names.sort(key=lambda e: e.stat(follow_symlinks=False).st_mtime_ns, reverse=True)
             return [entry.path for entry in names[:_MOST_AGENTS]]
         return []
 

@@ -9,7 +9,7 @@ from typing import Any
 class Writer:
     """Appends the lines of a session to its transcript in `directory`.
 
-    `tells` is False for a client of before 2.1, which does not tell the ids of prompts.
+    `tells` is False for an earlier client, which does not tell the ids of prompts.
     """
 
     def __init__(self, directory: Path, session_id: str = "s-1", tells: bool = True) -> None:
