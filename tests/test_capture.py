@@ -86,8 +86,9 @@ def test_what_was_written_is_what_the_answer_says() -> None:
 def test_a_payload_that_is_too_large_is_judged_by_how_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("x = 1\n")
+    joins = {"prompt_id": "p", "transcript_path": "/t/s.jsonl", "agent_id": "a"}
     head = json.dumps(
-        {"session_id": "s", "tool_name": "Edit", "tool_input": {"file_path": str(path)}}
+        {"session_id": "s", **joins, "tool_name": "Edit", "tool_input": {"file_path": str(path)}}
     )
 
     def made(tail: str) -> Any:
@@ -97,6 +98,7 @@ def test_a_payload_that_is_too_large_is_judged_by_how_it_ends(tmp_path: Path) ->
     assert found["event_data"]["pattern_data"]["code"] == "x = 1\n"
     assert (found["event_data"]["reason"], found["before"]) == ("amended", "untold")
     assert (found["tool_use_id"], found["event_data"]["pattern_data"]["session_id"]) == ("u", "s")
+    assert {name: found[name] for name in joins} == joins
     with pytest.raises(Refused, match="staged"):
         made('"userModified":false,"staged":true},"tool_use_id":"u"}')
 

@@ -11,7 +11,9 @@ from lib.capture.payload import MAX_PATH, READERS, Change, context, event_of, pa
 from lib.system import json_codec
 from lib.system.digest import hex_digest
 
-_KEPT = ("tool_name", "session_id", "cwd", "prompt_id", "agent_id", "agent_type")
+_KEPT = (
+    "tool_name", "session_id", "cwd", "transcript_path", "prompt_id", "agent_id", "agent_type",
+)  # fmt: skip
 
 
 def capture_oversize(head: bytes, tail: bytes, size: int, captured_ns: int) -> "dict[str, object]":
