@@ -57,6 +57,11 @@ def check_merged(bundle: Bundle, work: Path) -> None:
     found = json.loads(out)
     assert (code, found["file"]["state"], len(found["ancestors"])) == (0, "same", 1)
     assert [step["change"][0] for step in found["steps"]] == ["modified", "before"]
+    _, out, _ = asked(bundle, work, "blame", "a.py", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert {line["actor"] for line in lines} == {"agent", "before recording"}
+    _, out, _ = asked(bundle, work, "blame", "a.py", "--porcelain")
+    assert {line for line in out.splitlines() if line.startswith("filename")} == {"filename a.py"}
     _, out, _ = asked(bundle, work, "export", "--format", "agent-trace")
     assert [json.loads(line)["files"][0]["path"] for line in out.splitlines()] == ["a.py"]
 

@@ -16,7 +16,7 @@ from lib.commands.common import (
     repository,
     say_nothing,
 )
-from lib.commands.present import present
+from lib.commands.present import Present, present
 from lib.commands.terminal import Cell, cropped, padded, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.attribution import Line, Place, attribute
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
             print_json(told(number, line, reasons.of(line.place.step)))
     elif options.porcelain:
         screen()
-        for text in _porcelain(lines, reasons):
+        for text in _porcelain(found, lines, reasons):
             print(text)
     else:
         others = sum(line.place.step is None for line in lines)
@@ -136,7 +136,7 @@ def summary(step: Step | None, reason: Reason) -> str:
     return first_line(reason.text) or NOT_KEPT
 
 
-def _porcelain(lines: Sequence[Line], reasons: Reasons) -> Iterator[str]:
+def _porcelain(found: Present, lines: Sequence[Line], reasons: Reasons) -> Iterator[str]:
     """Write the lines as `git blame --porcelain` does (https://git-scm.com/docs/git-blame)."""
     root = repository()
     said: set[str] = set()
@@ -148,8 +148,8 @@ def _porcelain(lines: Sequence[Line], reasons: Reasons) -> Iterator[str]:
         if commit not in said:
             said.add(commit)
             yield from _header(place, reasons.of(place.step))
-            inside = root and place.path.startswith(f"{root}/")
-            name = os.path.relpath(place.path, root) if inside else place.path
+            path = found.path if place.path == found.known_as else place.path
+            name = os.path.relpath(path, root) if root and path.startswith(f"{root}/") else path
             yield f"filename {printable(name)}"
         yield f"\t{printable(line.text) if sys.stdout.isatty() else line.text}"
 

@@ -31,23 +31,32 @@ def present(history: History, name: str) -> Present:
     Secrets are replaced as in what is recorded. Raises CommandError for a file that was never
     recorded, and sqlite3.Error.
     """
-    path = recorded(history, name)
+    path, known_as = recorded(history, name)
     if not path:
         return _copied(history, name)
     code = on_disk.code_of(path)
     if code is not None:
-        return Present(path, path, clean(code))
+        return Present(path, known_as, clean(code))
     how = "is gone" if is_away(path) is None else "cannot be read"
     note = f"{relative(printable(path))} {how}: this is what it held last"
-    return Present(path, path, None, note)
+    return Present(path, known_as, None, note)
 
 
-def recorded(history: History, name: str) -> str:
-    """Return the recorded file that `name` means, "" if none does. May raise CommandError."""
-    for path in filter(history.head, names_of(name)):
-        return path
+def recorded(history: History, name: str) -> tuple[str, str]:
+    """Return the file that `name` means, and the path by which it was recorded; "" if none is.
+
+    The two differ for what was changed in another worktree and merged. May raise CommandError.
+    """
+    names = names_of(name)
+    known = next(filter(history.head, names), "")
+    if not known or on_disk.state(history, known) != on_disk.SAME:
+        for twin in on_disk.twins(history, names[0]):
+            return names[0], twin
+    if known:
+        return known, known
     files = history.files_ending(name)
-    return meant(name, files) if files else ""
+    path = meant(name, files) if files else ""
+    return path, path
 
 
 def _copied(history: History, name: str) -> Present:

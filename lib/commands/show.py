@@ -60,12 +60,12 @@ def run(options: argparse.Namespace) -> int:
 def _found(history: History, target: str, at: str) -> Shown:
     name, _, unit = target.rpartition(":")
     if name and unit and not is_file(history, target):
-        path = recorded(history, name)
+        _, path = recorded(history, name)
         if not path:
             raise CommandError(f"nothing is known of {printable(name)}")
         check_name(history, path, unit)
         return _file(history, path, at)
-    path = "" if history.knows(target) else recorded(history, target)
+    _, path = ("", "") if history.knows(target) else recorded(history, target)
     if path:
         return _file(history, path, at)
     if at:

@@ -127,7 +127,7 @@ def _show(history: History, asked: Part, entries: Sequence[Entry], is_short: boo
         if entry.session_id:
             _show_prompt(history, entry, is_short)
         for touch in entry.steps:
-            print_line(out, _cells(touch, path))
+            print_line(out, _cells(touch, (path, asked.file.known_as)))
             lines = [line for hunk in touch.hunks for line in hunk.told()]
             shown = lines[:DIFF_LINES] if is_short and len(lines) > DIFF_LINES + 1 else lines
             for line in shown:
@@ -160,10 +160,10 @@ def _show_prompt(history: History, entry: Entry, is_short: bool) -> None:
     print_line(out, [("  " + "  ".join(filter(None, about)), "dim")])
 
 
-def _cells(touch: Touch, path: str) -> list[Cell]:
+def _cells(touch: Touch, paths: tuple[str, str]) -> list[Cell]:
     """Say in a line who made a step, and when."""
     step = touch.step
-    where = "" if touch.path == path else f"  in {relative(printable(touch.path))}"
+    where = "" if touch.path in paths else f"  in {relative(printable(touch.path))}"
     if step is None:
         return [("  outside  somebody else changed this after; not recorded yet", "magenta")]
     when = local(step.timestamp, "%Y-%m-%d %H:%M:%S")
