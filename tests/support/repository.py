@@ -35,7 +35,7 @@ class Repository:
 
     def write(self, name: str, code: str, before: str | None, prompt: str) -> None:
         """Let the agent make `code` of a file that held `before`."""
-        session = dict((p, s) for p, s, _ in PROMPTS).get(prompt, "session-three")
+        session = dict((p, s) for p, s, _ in PROMPTS).get(prompt, "session-two")
         told = {"prompt_id": prompt, "session_id": session, "tool_use_id": prompt}
         self.outpost.write(f"{self.root}/{name}", code, before, **told)
         assert self.outpost.flush()
