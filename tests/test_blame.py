@@ -155,6 +155,19 @@ def test_the_margin_tells_of_each_block_once(
     assert [line.partition("│ ")[2] for line in lines] == LAST.splitlines()
 
 
+def test_wide_characters_take_two_columns(
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write("b.py", "a\nb\nc\n", None, "p3")
+    repository.rows("UPDATE prompts SET text = '日本語のプロンプト' || char(10) || 'more'")
+    for width in (60, 100, 160):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = run(capsys, "b.py")
+        assert max(map(cell_len, lines)) <= width
+        assert "日本語" in lines[0]
+        assert len({cell_len(line.partition("│")[0]) for line in lines}) == 1
+
+
 @pytest.mark.usefixtures("repository")
 def test_a_session_has_its_colour(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

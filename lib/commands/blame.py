@@ -17,7 +17,7 @@ from lib.commands.common import (
     say_nothing,
 )
 from lib.commands.present import Present, present
-from lib.commands.terminal import Cell, cropped, padded, print_line, relative, screen
+from lib.commands.terminal import Cell, columns, cropped, padded, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.attribution import Line, Place, attribute
 from lib.ledger.history import History
@@ -98,7 +98,7 @@ def _show(lines: Sequence[Line], reasons: Reasons) -> None:
     number = 0
     for step, block in groupby(lines, lambda line: line.place.step):
         cells = _margin(step, reasons.of(step), (words, form), styles)
-        blank: list[Cell] = [(" " * sum(len(text) for text, _ in cells), "")]
+        blank: list[Cell] = [(" " * sum(columns(text) for text, _ in cells), "")]
         for line in block:
             number += 1
             code = printable(line.text.expandtabs(4))

@@ -89,7 +89,7 @@ class Lines:
             out = not_worth_comparing(left, end, (new, new_totals, new_end), right)
             new_out = not_worth_comparing(right, new_end, (old, totals, end), left)
             kept, new_kept = _without(gone, out), _without(come, new_out)
-            off, on = differing([left[n] for n in kept], [right[n] for n in new_kept])
+            off, on = differing(_without(left, out), _without(right, new_out))
             gone = sorted(out + [kept[n] for n in off])
             come = sorted(new_out + [new_kept[n] for n in on])
         groups, new_groups = groups_of(gone, head), groups_of(come, head)
@@ -109,12 +109,14 @@ class Lines:
         return cast(list[int], found)
 
 
-def _without(places: list[int], out: list[int]) -> list[int]:
-    """Leave the places `out` out of all `places` from 0 on."""
-    flags = bytearray(b"\1" * len(places))
+def _without(items: list[int], out: list[int]) -> list[int]:
+    """Leave out those of `items` that stand at the places `out`."""
+    if not out:
+        return items
+    flags = bytearray(b"\1" * len(items))
     for place in out:
         flags[place] = 0
-    return list(compress(places, flags))
+    return list(compress(items, flags))
 
 
 def _listed(groups: Groups, new_groups: Groups) -> list[Change]:
