@@ -112,21 +112,27 @@ def _traces(history: History, root: str, since: str) -> Iterator[Line]:
 
 
 def _files(history: History, root: str) -> dict[str, str]:
-    """Map the files in a repository, without links, to the names they were recorded by last.
+    """Map the files in a repository, without links, to the names they are recorded by.
 
-    One that was never changed here, but in another worktree, has its name there.
+    Of several names, as in its worktrees, it is the one under which the file held last what it
+    holds, else its own.
     """
     inside, worktrees = f"{root.rstrip('/')}/", Worktrees(history, root)
-    found: dict[str, str] = {}
-    elsewhere: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for (name,) in history.rows("SELECT path FROM files ORDER BY last_seq DESC", ()):
         # Earlier versions recorded a file by the name of a link to it.
-        path = name if name.startswith(inside) else real(name)
+        path = worktrees.here(name if name.startswith(inside) else real(name))
         if path.startswith(inside):
-            found.setdefault(path, name)
-        elif (here := worktrees.here(path)) != path:
-            elsewhere.setdefault(here, name)
-    return dict(sorted({**elsewhere, **found}.items()))
+            found.setdefault(path, []).append(name)
+    return {path: _name(history, path, names) for path, names in sorted(found.items())}
+
+
+def _name(history: History, path: str, names: list[str]) -> str:
+    if len(names) > 1:
+        for name in names:
+            if on_disk.state(history, path, name) == on_disk.SAME:
+                return name
+    return path if path in names else names[0]
 
 
 def _repository(given: str | None) -> str:
