@@ -76,7 +76,7 @@ def test_less_shows_a_screen_at_a_time(less: Bundle) -> None:
 
 
 def test_less_leaves_what_fits_a_screen_as_it_is(less: Bundle) -> None:
-    for arguments in (("log", "-n", "3"), ("lineage", "3.py")):
+    for arguments in (("log", "-n", "3"), ("lineage", "/p/3.py")):
         seen = shown(less, *arguments)
         assert "\x1b[2m" in seen
         less.environ["PAGER"] = "cat"
@@ -95,7 +95,7 @@ def test_less_is_told_by_its_user(less: Bundle) -> None:
 
 
 def test_the_pager_is_the_user_s_with_its_arguments(edited: Bundle, script: Path) -> None:
-    for arguments in (("log",), ("stats",), ("lineage", "3.py"), ("export",)):
+    for arguments in (("log",), ("stats",), ("lineage", "/p/3.py"), ("export",)):
         lines = shown(edited, *arguments).splitlines()
         assert lines[0] == "PAGED -x FRX"
         assert len(lines) > 2
