@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from lib.commands import cli
 from tests.support import canaries
+from tests.support.bundle import ROOT, Bundle
 from tests.support.repository import BY_HAND, CHANGED, LAST, WRITTEN, Repository
 
 BEFORE = "before recording"
@@ -229,3 +230,31 @@ def test_a_person_between_two_edits(
     repository.write("a.py", CHANGED, BY_HAND, "p6")
     repository.write("a.py", BY_HAND, CHANGED, "p7")
     assert makers(capsys)[0] == ("agent", "p7")
+
+
+@pytest.mark.client
+@pytest.mark.usefixtures("client")
+def test_the_lines_of_the_real_client_have_its_prompt_and_model(bundle: Bundle) -> None:
+    work = bundle.home / "work"
+    (work / ".git").mkdir(parents=True)
+    path = work / "a.py"
+    path.write_text("top = 1\nend = 1\n")
+    edit = {"file_path": str(path), "old_string": "end = 1\n", "new_string": "end = 2\nmore = 3\n"}
+    command = {"command": "sed -i 's/more = 3/more = 4/' a.py", "description": "more"}
+    turns: list[Any] = [
+        [("Read", {"file_path": str(path)})], [("Edit", edit)], [("Bash", command)],
+    ]  # fmt: skip
+    done = bundle.claude(turns, work, "--plugin-dir", str(ROOT))
+    assert done.returncode == 0, done.stdout
+    bundle.wait_delivered()
+    done = bundle.command("blame", "--json", str(path))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["actor"] for line in lines] == [BEFORE, "agent", "shell"]
+    assert [line["prompt"] for line in lines] == [None, "go", "go"]
+    assert lines[1]["model"] == lines[2]["model"] != ""
+    assert lines[2]["program"] == "sed"
+    asked = bundle.json("why", f"{path}:3")["prompts"]
+    assert [[step["actor"] for step in one["steps"]] for one in asked] == [
+        ["shell", "agent"], [BEFORE],
+    ]  # fmt: skip
+    assert asked[0]["prompt"] == "go"
