@@ -199,18 +199,23 @@ def test_names_and_code_cannot_drive_the_terminal(
     assert "\x1b" not in shown
 
 
-@pytest.mark.usefixtures("repository")
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["no.py"], "nothing is known of no.py"),
+        (["empty.py"], "nothing is known of empty.py"),
         (["\x1b[2J"], "nothing is known of \\x1b[2J"),
         (["a.py", "--json", "--porcelain"], "--json and --porcelain are two ways to print"),
     ],
 )
 def test_an_error_is_a_line(
-    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+    repository: Repository,
+    arguments: list[str],
+    line: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    repository.write("nothing.py", "", None, "p3")
+    (repository.root / "empty.py").touch()
     assert cli.main(["blame", *arguments]) == 1
     assert capsys.readouterr().err == f"pattern-tracker: {line}\n"
 

@@ -46,6 +46,7 @@ QUESTIONS = {
     "show": ("show", FIRST.path, "--at", "1h"),
     "show an event": ("show", hex_digest("event 7")[:9]),
     "show a pattern": ("show", FIRST.pattern_id()[:-1]),
+    "traces": ("export", "--format", "agent-trace", "--root", "/home/user/code/project-5"),
     "stats": ("stats",),
     "sessions": ("sessions",),
     "search": ("search", "module_1"),

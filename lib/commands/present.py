@@ -63,7 +63,8 @@ def _copied(history: History, name: str) -> Present:
     """Read a file that was not recorded by its name, but whose code is known from another."""
     path = names_of(name)[0]
     code = on_disk.code_of(path)
-    if code is not None:
+    # Empty files are no copies of each other.
+    if code and not code.isspace():
         text = clean(code)
         query = (
             "SELECT f.path FROM revisions r JOIN files f ON f.file_id = r.file_id "
