@@ -77,6 +77,19 @@ def test_the_steps_of_a_prompt_stand_together(
     assert [len(one["steps"]) for one in told(capsys, "a.py", "-n", "1")["prompts"]] == [2]
 
 
+def test_steps_without_a_prompt_stand_alone(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = LAST.replace("top = 0", "top = 9")
+    repository.write("a.py", f"{others}z = 1\n", others, "p8")
+    repository.path.write_text(f"{others}z = 1\n".replace("top = 9", "top = 8"))
+    found = told(capsys, "a.py:2")
+    assert prompts(found) == ["outside", "outside", "before recording"]
+    assert [entry["steps"][0]["timestamp"] is None for entry in found["prompts"]] == [
+        True, False, False,
+    ]  # fmt: skip
+
+
 @pytest.mark.usefixtures("repository")
 def test_a_prompt_that_is_not_kept_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["why", "a.py:10"]) == 0
