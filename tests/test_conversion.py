@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,19 @@ def test_recorded_or_converted_it_is_the_same(tmp_path: Path) -> None:
     db.close()
     Stats(str(path)).close()
     assert {table: rows(path, table) for table in COUNTED} == recorded
+
+
+def test_steps_that_are_made_again_keep_who_made_them(tmp_path: Path) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    outpost.write("/p/a.py", "x = 1\n")
+    outpost.write("/p/a.py", "x = 3\n", "x = 2\n")
+    assert outpost.flush()
+    with closing(outpost.ledger()) as ledger:
+        recorded = ledger.steps()
+        schema.count_again(ledger.connection, keeps_revisions=False)
+    with closing(outpost.ledger()) as ledger:
+        assert ledger.steps() == recorded
+        assert (recorded["agent"], recorded["outside"]) == (2, 1)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu", "UTC", ""])

@@ -23,13 +23,13 @@ class Projects:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        # By the directory; None where the disk did not answer.
+        # By the directory; None where the disk did not answer, and is asked again.
         self._found: dict[str, Checkout | None] = {}
 
     def learn(self, events: Iterable[Event]) -> None:
         """Ask the disk where the files of `events` are. For before a transaction: it may wait."""
         for directory in {os.path.dirname(path) for path in _paths(events)}:
-            if storable(directory) not in self._found:
+            if self._found.get(storable(directory)) is None:
                 found = places.checkout(directory)
                 self._found[storable(directory)] = found and Checkout(*map(storable, found))
 

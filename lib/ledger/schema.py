@@ -112,7 +112,7 @@ def prepare(db: sqlite3.Connection, progress: Callable[[float], None] = lambda p
     # The spool's file is unlinked once the ledger has the event: a commit must be on the disk.
     db.execute("PRAGMA synchronous = FULL")
     # In KiB: the pages of a burst of edits, each of which is written once then.
-    db.execute("PRAGMA cache_size = -16000")
+    db.execute("PRAGMA cache_size = -32000")
     if _version(db) < UNCOUNTED:
         _in_transaction(db, UNCOUNTED, _create)
     if _version(db) < COUNTED:

@@ -44,7 +44,7 @@ class Judge:
         leads = {found.get(path) or self._real(path) for path in joined}
         own = config_dir + "/" if config_dir else "\0"
         excluded = unclear = False
-        if any(map(holds_secrets, [*filter(None, names), *leads])) or any(
+        if any(map(holds_secrets, {*filter(None, names), *leads})) or any(
             p.startswith(own) for p in leads
         ):
             excluded = True
