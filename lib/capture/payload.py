@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Find = Callable[[object], str]
     Read = Callable[[str], str]
+    Make = Callable[[str, str], Content]
 
 MAX_PATH = 4096
 MAX_EDITS = 10_000
@@ -45,12 +46,18 @@ class Change:
 
 
 def capture(
-    payload: object, captured_ns: int, find: "Find | None" = None, read: "Read | None" = None
+    payload: object,
+    captured_ns: int,
+    find: "Find | None" = None,
+    read: "Read | None" = None,
+    content: "Make" = Content,
 ) -> "dict[str, object]":
     """Build the event of the tool call in `payload`, captured at `captured_ns` (since 1970).
 
     The file that it names is found, and read where its content is not told, by `path_in` and
-    `named_file.read`, or what stands in for them where the call is over long since.
+    `named_file.read`, or what stands in for them where the call is over long since; so does
+    `content`.
+
     Raises Refused where there is nothing to record: another tool, a failed call, a file whose
     name says that it holds secrets, code whose id did not change.
     """
@@ -68,7 +75,7 @@ def capture(
     if answer.get("staged") is True:  # held until a person agrees
         raise Refused("staged")
     change = reader(given, answer, find or path_in, read or named_file.read)
-    made = event_of(change, payload, captured_ns)
+    made = event_of(change, payload, captured_ns, content)
     if answer.get("userModified") is True:
         made["event_data"]["reason"] = event.AMENDED  # type: ignore[index]
     named = given.get("file_path") or given.get("notebook_path")
@@ -86,10 +93,15 @@ def _failed(payload: "dict[str, object]") -> bool:
     return answer.get("success") is False or bool(answer.get("error"))
 
 
-def event_of(change: Change, payload: "dict[str, object]", captured_ns: int) -> "dict[str, object]":
+def event_of(
+    change: Change,
+    payload: "dict[str, object]",
+    captured_ns: int,
+    make: "Make" = Content,
+) -> "dict[str, object]":
     """Build the event of a change, or of a file seen again as it was."""
-    content = Content(change.after, change.path)
-    before = None if change.before is None else Content(change.before, change.path)
+    content = make(change.after, change.path)
+    before = None if change.before is None else make(change.before, change.path)
     newly_marked = content.marked_id and (before is None or before.marked_id != content.marked_id)
     if newly_marked:
         event_type = "pattern_applied"

@@ -96,6 +96,9 @@ class Importer(Flusher):
         intake = Intake(self.directory, notes_earlier)
         retelling = Retelling(intake, self.settings, notes_earlier)
         db = ledger.connection if ledger else None
+        if db and not is_dry:
+            # What is lost with the power is read again.
+            db.execute("PRAGMA synchronous = NORMAL")
         whole, done = sum(one.size for one in past) or 1, 0
         seen: set[int] = set()
         for one in past:

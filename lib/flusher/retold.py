@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import Any, cast
 
 from lib.capture import event, payload, shell, shell_words
+from lib.capture.event import Content
 from lib.capture.named_file import Refused, lies_in
 from lib.capture.secret_names import holds_secrets
 from lib.flusher.guessing import Held, patched, written
@@ -38,6 +39,7 @@ class Retelling:
         self._paths: dict[str, str] = {}
         self._verdicts: dict[tuple[str, str], str] = {}
         self._clean: OrderedDict[str, str] = OrderedDict()
+        self._contents: OrderedDict[tuple[str, str], Content] = OrderedDict()
 
     def events(self, call: Call) -> list[Event]:
         """Make the events of a call, with their secrets. Raises Refused where there are none."""
@@ -57,11 +59,22 @@ class Retelling:
         def read(_: str) -> str:
             return patched(answer.get("originalFile"), answer.get("structuredPatch"))
 
-        made: dict[str, Any] = payload.capture(told, call.ended_ns, lambda _: path, read)
+        made: dict[str, Any] = payload.capture(
+            told, call.ended_ns, lambda _: path, read, self._content
+        )
         self._held.note(path, made["event_data"]["pattern_data"].get("code"))
         if is_guessed:
             made[unplaced.GUESSED] = True
         return [self._finished(made)]
+
+    def _content(self, code: str, path: str) -> Content:
+        """Make a content, or find it: what was there before a call mostly came of one before."""
+        known = self._contents.pop((code, path), None) or _Content(code, path)
+        if len(code) <= _LONG:
+            self._contents[code, path] = known
+        if len(self._contents) > _MOST_CLEAN:
+            self._contents.popitem(last=False)
+        return known
 
     def _of_shell(self, call: Call) -> list[Event]:
         """Make the events of the files that the client told of a call of the shell."""
@@ -165,6 +178,16 @@ class Retelling:
             if len(self._clean) > _MOST_CLEAN:
                 self._clean.popitem(last=False)
         return known
+
+
+class _Content(Content):
+    """A content that is asked more than once."""
+
+    _exact = ""
+
+    def exact(self) -> str:
+        self._exact = self._exact or super().exact()
+        return self._exact
 
 
 class _Blind:
