@@ -38,8 +38,9 @@ Made = dict[str, Any]
 
 
 def when(number: int) -> str:
+    """When a result came into the transcript: a moment after the hook captured it."""
     moment = time.gmtime(BEGAN // SECOND + number)
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", moment)
+    return time.strftime("%Y-%m-%dT%H:%M:%S.010Z", moment)
 
 
 class Home:
@@ -96,9 +97,9 @@ class Home:
         answer = {"filePath": path, "oldString": old, "newString": new, "originalFile": before}
         return self.call("Edit", given, answer, session_id)
 
-    def capture(self, number: int) -> None:
+    def capture(self, number: int, later_ns: int = 0) -> None:
         """Do as the hook did with a payload."""
-        captured_ns = BEGAN + number * SECOND
+        captured_ns = BEGAN + number * SECOND + later_ns
         made: Any = payloads.capture(self.payloads[number], captured_ns)
         moment = ("a-boot", number + 1)
         inbox.commit(str(self.spool), made, captured_ns, sync=False, moment=moment)
@@ -160,11 +161,11 @@ def test_importing_before_after_twice_or_amid_capture_is_the_same(
         shutil.rmtree(other.projects)
         shutil.copytree(live.projects, other.projects)
         patch.setattr(os, "environ", {**os.environ, **live.environ})
+        captured = data.draw(st.sets(st.integers(0, len(story) - 1)), label="captured")
         for number in range(len(story)):
-            live.capture(number)
+            live.capture(number, 0 if number in captured else SECOND // 100)
         live.flush()
         patch.setattr(os, "environ", {**os.environ, **other.environ})
-        captured = data.draw(st.sets(st.integers(0, len(story) - 1)), label="captured")
         middle = data.draw(st.integers(0, len(story)), label="middle")
         for number in sorted(n for n in captured if n < middle):
             other.capture(number)
@@ -303,6 +304,32 @@ def test_an_agents_calls_are_told_by_those_before(home: Home) -> None:
         found = history.rows("SELECT agent_type FROM revisions WHERE agent_id = 'x'", ())
         assert [row[0] for row in found] == ["general-purpose"] * 2
     assert home.read().counts["known"] == 3
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_was_guessed_gives_way_to_what_was_captured(home: Home, is_first: bool) -> None:
+    """Of a file that a shell may have changed an agent's transcript does not tell what it held."""
+    first = home.write("a.py", CODES[0])
+    home.call("Bash", {"command": "sed -i s/0/7/ a.py"}, {"stdout": ""})
+    writer = Writer(home.projects / "s-1" / "subagents", "agent-x")
+    writer.session_id = "s-1"
+    writer.fields = {"agentId": "x", "timestamp": when(5), "isSidechain": True, "promptId": "p-1"}
+    given = {"file_path": first["tool_input"]["file_path"], "content": CODES[2]}
+    writer.use("agent1", "Write", **given)
+    writer.result("agent1")
+    answer = {"type": "update", "originalFile": CODES[1]}
+    told = {"tool_input": given, "tool_response": answer, "tool_use_id": "agent1", "agent_id": "x"}
+    home.payloads = [first, *[{**first, **told, "prompt_id": "p-1"}] * 5]
+    if is_first:
+        home.read()
+    home.capture(0)
+    home.capture(5)
+    home.flush()
+    if not is_first:
+        home.read()
+    assert home.codes() == [CODES[0], CODES[1], CODES[2]]
+    actors = [row["actor"] for row in home.contents()["revisions"]]
+    assert actors == ["agent", "outside", "agent"]
 
 
 def test_what_a_shell_did_is_told_by_the_clients_diff(home: Home) -> None:
