@@ -23,6 +23,7 @@ from tests.support.bundle import (
 )
 from tests.support.forms import few
 from tests.support.service_double import ServiceDouble
+from tests.support.transcripts import Writer
 
 # Without the compilers that pip asks for their versions: some leave files in the home directory.
 PATH = f"{os.path.dirname(INTERPRETER)}:/usr/bin:/bin"
@@ -64,6 +65,26 @@ def test_from_an_empty_home_to_a_lineage_in_one_command(tmp_path: Path) -> None:
     assert "registered both hooks in ~/.claude/settings.json" in said
     assert said[-2] == "~/.local/bin/pattern-tracker status"
     assert bundle_in(tmp_path).json("doctor")["serious"] == 0
+
+
+def test_it_offers_past_sessions_and_imports_them_when_asked(tmp_path: Path) -> None:
+    seed(tmp_path / ".claude" / "hooks" / "pattern-tracker")
+    projects = tmp_path / ".claude" / "projects" / "-p"
+    assert "past session" not in run_install(tmp_path).stdout
+    for number in range(2):
+        writer = Writer(projects, f"s-{number}")
+        writer.prompt("write it")
+        given = {"file_path": f"/p/{number}.py", "content": f"x = {number}\n"}
+        writer.use("use", "Write", **given)
+        writer.result("use", {"type": "create", "originalFile": None, **given})
+    done = run_install(tmp_path)
+    assert done.stdout.splitlines()[-1].startswith("2 past sessions can be imported: ")
+    assert done.stdout.endswith(" import\n")
+    done = run_install(tmp_path, "--import")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("2 events recorded, ")
+    done = run_install(tmp_path, "--import", "--uninstall")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
 def test_installing_ends_with_a_lineage_and_leaves_no_event(installed_home: Path) -> None:

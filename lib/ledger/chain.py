@@ -16,7 +16,7 @@ from lib.spool.spooled import Event
 class Outside(NamedTuple):
     """What somebody else made of a file since its last revision, and the reason if that is known.
 
-    `changed`: it is other code, and makes an event.
+    `changed`: it is other code, and makes an event, which has the `name`.
     """
 
     pattern_id: str
@@ -51,13 +51,13 @@ class Chain:
         if not self._path or not isinstance(pattern_id, str) or not is_valid_id(pattern_id):
             return None
         snapshot = snapshots.add(self._db, code)
-        name = Nodes(self._db, self._event).name_of(self._before.get("pattern_name"), code)
         if head is None:
-            return Outside(pattern_id, name, snapshot, revisions.BEFORE, False, None)
+            return Outside(pattern_id, "", snapshot, revisions.BEFORE, False, None)
         if revisions.is_same(self._db, head, pattern_id, snapshot, code):
             return None
         if head.pattern_id == pattern_id and not head.gone:
-            return Outside(pattern_id, name, snapshot, revisions.UNCHANGED, False, None)
+            return Outside(pattern_id, "", snapshot, revisions.UNCHANGED, False, None)
+        name = Nodes(self._db, self._event).name_of(self._before.get("pattern_name"), code)
         change = revisions.CREATED if head.gone else revisions.MODIFIED
         held, holds = snapshots.read(self._db, head.snapshot), snapshots.text(self._db, code)
         layout = revisions.is_layout(held, holds)

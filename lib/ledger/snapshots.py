@@ -7,6 +7,7 @@ rest is compressed with the old text around it as its dictionary.
 import sqlite3
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from lib.system.digest import hex_digest
 
@@ -56,6 +57,8 @@ def add(db: sqlite3.Connection, code: object, before: str | None = None) -> str 
     return digest
 
 
+# Of an event the same two pieces of code are asked several times.
+@lru_cache(2)
 def digest_of(code: str) -> str:
     """Compute the digest of code; one of an earlier version begins with it."""
     return hex_digest(code)[:DIGITS]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from lib import __version__
 from lib.commands import streams
 from lib.commands.common import CommandError, printable
-from lib.commands.setup import link, staging
+from lib.commands.setup import beforehand, link, staging
 from lib.commands.setup.plan import Plan, refuse_long
 from lib.commands.setup.progress import Steps
 from lib.commands.setup.removal import kept, purge
@@ -111,6 +111,8 @@ def _install(plan: Plan) -> None:
         approvals = Approvals(plan.root + SUFFIX)
         print(f"{approvals.approve(url, use=True)} will get the events; kept in {approvals.path}")
     print(f"It is on. Ask it any time:\n  {link.typed(plan.root)} status\n{unlinked}", end="")
+    sys.stdout.flush()
+    beforehand.finish(plan)
 
 
 def _is_sound(plan: Plan, steps: Steps) -> bool:

@@ -28,6 +28,8 @@ class Plan:
         self.options.verb = asked[0] if asked else "install"
         if self.options.service_url is not None and self.options.verb != "install":
             raise CommandError("--service-url goes with an installation")
+        if self.options.past and self.options.verb != "install":
+            raise CommandError("--import goes with an installation")
         self.config = _config_directory()
         self.root = f"{self.config}/hooks/pattern-tracker"
         _refuse_root_elsewhere(self.config)
@@ -57,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--service-url", metavar="URL", help="deliver there: a service on this machine, or https"
     )
+    text = "record past sessions too, out of the client's transcripts"
+    parser.add_argument("--import", action="store_true", dest="past", help=text)
     parser.add_argument(
         "--project",
         action="store_true",
