@@ -14,6 +14,7 @@ from lib.flusher import following
 from lib.ledger import prompts, wanted
 from lib.ledger.history import History
 from tests.support.canaries import canaries
+from tests.support.mounts import Fuse, alone, needs_fuse
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 from tests.support.transcripts import Writer
@@ -125,6 +126,39 @@ def test_an_agents_calls_are_in_its_own_transcript(place: Place, tmp_path: Path)
     assert place.joined() == {f"u-{n}": (f"delegate {n}", f"m-{n}") for n in range(3)}
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_earlier_clients_do_not_tell_which_agent_made_a_call(tmp_path: Path, beside: bool) -> None:
+    """Nor do their agents' transcripts the prompt: it is the session's last one before."""
+    place = Place(tmp_path)
+    projects = tmp_path / "projects"
+    place.writer = Writer(projects, "s-1", tells=False)
+    place.writer.prompt("delegate", timestamp="2026-11-25T04:29:20.000Z")
+    place.writer.use("u-0", "Task")
+    for number in range(3):
+        agent = Writer(projects if beside else projects / "s-1" / "subagents", f"agent-a{number}",
+                       tells=False)  # fmt: skip
+        agent.session_id = "s-1"
+        agent.fields = {"isSidechain": True, "agentId": f"a{number}"}
+        agent.prompt("do it")
+        agent.use(f"u-{number}", model=f"m-{number}")
+        if number:
+            place.event(f"u-{number}", prompt_id=None)
+    place.writer.prompt("later", timestamp="2026-11-25T04:39:20.000Z")
+    place.outpost.flush()
+    assert place.joined() == {f"u-{n}": ("delegate", f"m-{n}") for n in (1, 2)}
+    assert place.followed() == []
+
+
+def test_of_the_earliest_clients_the_prompts_are_known_at_least(tmp_path: Path) -> None:
+    """They tell no ids at all in what a hook gets."""
+    place = Place(tmp_path)
+    place.writer = Writer(tmp_path / "projects", "s-1", tells=False)
+    place.asked("make one", "u-1", prompt_id=None, tool_use_id=None)
+    place.outpost.flush()
+    assert place.rows("SELECT text FROM prompts") == [("make one",)]
+    assert place.followed() == []
+
+
 def test_ids_that_a_gateway_repeats_are_told_apart_by_the_prompt(place: Place) -> None:
     place.writer.prompt("one")
     place.writer.use("call_0", model="m-1")
@@ -180,7 +214,20 @@ def test_a_long_transcript_takes_several_passes(
     assert not flusher._following.has_news()
 
 
+def test_a_transcript_that_is_never_made_is_expected_for_a_minute(place: Place) -> None:
+    """Clients may be told to keep none."""
+    place.writer.prompt_id = "p-1"
+    place.event("u-1")
+    place.outpost.flush()
+    assert place.followed() == [(str(place.writer.path),)]
+    with closing(sqlite3.connect(place.ledger)) as db, db:
+        db.execute("UPDATE transcripts SET since = since - ?", (wanted.EXPECTED_SECONDS + 1,))
+    place.outpost.flush()
+    assert place.followed() == []
+
+
 def test_no_transcript_is_followed_for_ever(place: Place) -> None:
+    place.writer.line("assistant", {})
     place.writer.prompt_id = "p-1"
     place.event("u-1")
     place.outpost.flush()
@@ -273,6 +320,11 @@ def test_an_excluded_projects_prompts_are_not_kept(
     assert place.joined() == {"u-1": (kept, "m-1")}
     stored = b"".join(path.read_bytes() for path in place.outpost.directory.iterdir())
     assert (b"the gazelle" in stored) == bool(kept)
+    # For good, wherever the session goes on.
+    place.writer.fields["cwd"] = str(place.work)
+    place.asked("feed it", "u-2")
+    place.outpost.flush()
+    assert place.joined()["u-2"] == (kept and "feed it", "m-1")
 
 
 def test_while_what_is_excluded_is_unclear_nothing_is_stored(place: Place, tmp_path: Path) -> None:
@@ -306,11 +358,38 @@ def test_prompts_and_titles_hold_no_secrets(tmp_path: Path, server: ServiceDoubl
         assert word not in sent
 
 
+@needs_fuse()
+@alone
+def test_a_transcript_on_another_mount_is_read_and_one_that_hangs_holds_up_nothing(
+    place: Place, tmp_path: Path
+) -> None:
+    far = Fuse(tmp_path / "far.source", tmp_path / "far")
+    try:
+        place.writer = Writer(tmp_path / "far" / "projects", "s-2")
+        place.asked("from afar", "u-1")
+        place.outpost.flush()
+        assert place.joined() == {"u-1": ("from afar", "m-1")}
+        place.asked("and again", "u-2")
+        far.say("hang")
+        place.writer = Writer(tmp_path / "projects", "s-3")
+        place.asked("from here", "u-3")
+        began = time.monotonic()
+        place.outpost.flush()
+        assert time.monotonic() - began < 15
+        assert place.joined()["u-3"] == ("from here", "m-1")
+        assert place.joined()["u-2"] == (None, None)
+        far.say("well")
+        place.outpost.flush()
+        assert place.joined()["u-2"] == ("and again", "m-1")
+    finally:
+        far.end()
+
+
 def test_what_is_wanted_of_a_session_is_bounded(place: Place) -> None:
     place.writer.prompt_id = "p-1"
     for number in range(600):
         place.event(f"u-{number}")
     place.outpost.flush()
     ((ids,),) = place.rows("SELECT wanted FROM transcripts")
-    assert ids.split()[-1] == "u-599"
+    assert ids.split()[-1] == "c:u-599"
     assert len(ids.split()) <= 500

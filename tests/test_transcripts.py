@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lib.ledger.prompts import Prompt
 from lib.system.private_file import Refused
-from lib.transcripts import reader
+from lib.transcripts import fields, reader
 from lib.transcripts.lines import Lines, Told, ToolResult, ToolUse
 from lib.transcripts.reader import Reader, open_transcript
 from tests.support.bundle import PAYLOADS
@@ -65,6 +65,10 @@ def test_facts_of_the_session_are_told() -> None:
             list(lines.take(record))
     assert lines.session[1:] == (None, "/home/dev/project", "master", "2.1.197")
     assert lines.places == {"/home/dev/project"}
+    # The client says so outside of a repository.
+    record = {"uuid": "u", "sessionId": SESSION, "gitBranch": "HEAD", "version": "2.2"}
+    list(lines.take({**record, "type": "user"}))
+    assert lines.session[3:] == ("master", "2.2")
 
 
 @settings(max_examples=60)
@@ -188,33 +192,33 @@ def test_control_characters_are_left_out(tmp_path: Path) -> None:
     assert texts(told(writer.path)) == ["]0;ownedone\n\ttwo31m \\ud800"]
 
 
-WORDS = st.sampled_from(
-    [
-        "user", "assistant", "summary", "ai-title", "tool_use", "tool_result", "text", "Write",
-        "s-1", "", "2026-11-25T04:29:25.830Z", "9999-99-99T00:00:00Z", "x" * 600, "\x1b[2J",
-    ]
-)  # fmt: skip
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=9),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                "type id name input content text message model tool_use_id is_error".split()
-            ),
-            inner,
-            max_size=8,
-        )
-    ),
-    max_leaves=20,
+TIMES = ("2026-11-25T04:29:25.830Z", "9999-99-99T00:00:00Z", "0001-01-01T00:00:00+09:00")
+KINDS = ("user", "assistant", "summary", "ai-title")
+WORDS = st.sampled_from([*KINDS, *TIMES, "s-1", "", "x" * 600, "\x1b[2J", "\ud800"])
+ANY = st.none() | st.booleans() | st.integers() | st.floats() | WORDS
+BLOCK = st.dictionaries(
+    st.sampled_from("id name input text tool_use_id content is_error".split()),
+    ANY | st.just("Write") | st.dictionaries(WORDS, ANY, max_size=2),
+).flatmap(
+    lambda block: st.sampled_from(["tool_use", "tool_result", "text", "image", 3, []]).map(
+        lambda kind: {**block, "type": kind}
+    )
+)
+MESSAGE = st.dictionaries(
+    st.sampled_from(["content", "model", "role"]), ANY | st.lists(ANY | BLOCK, max_size=3)
 )
 FIELDS = (
-    "type uuid parentUuid promptId sessionId agentId message cwd gitBranch version timestamp "
-    "isMeta isSidechain toolUseResult sourceToolAssistantUUID summary leafUuid aiTitle customTitle"
+    "parentUuid promptId sessionId agentId cwd gitBranch version timestamp isMeta isSidechain "
+    "toolUseResult sourceToolAssistantUUID summary leafUuid aiTitle customTitle"
+)
+RECORD = st.fixed_dictionaries(
+    {"type": ANY, "uuid": st.uuids().map(str) | ANY, "message": ANY | MESSAGE},
+    optional=dict.fromkeys(FIELDS.split(), ANY | st.lists(ANY, max_size=1)),
 )
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(FIELDS.split()), VALUES), max_size=6), VALUES)
+@settings(max_examples=60)
+@given(st.lists(RECORD, max_size=6), ANY | st.dictionaries(WORDS, ANY))
 def test_whatever_a_record_holds_nothing_fails(found: list[Any], memory: object) -> None:
     lines = Lines("s-1", json.dumps(memory))
     for record in found:
@@ -311,3 +315,15 @@ def test_another_users_file_is_refused(tmp_path: Path) -> None:
     os.chown(path, NOBODY, NOBODY)
     with pytest.raises(Refused):
         open_transcript(str(path))
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ("2026-11-25T04:29:25.830Z", "2026-11-25T04:29:25.830000+00:00"),
+        ("2026-11-25T04:29:25+02:00", "2026-11-25T02:29:25.000000+00:00"),
+        ("0001-01-01T00:00:00+09:00", ""), ("yesterday", ""), (3, ""), (None, ""),
+    ],
+)  # fmt: skip
+def test_times_are_told_as_the_ledger_does(told: object, wanted: str) -> None:
+    assert fields.when({"timestamp": told}) == wanted

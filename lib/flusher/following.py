@@ -11,6 +11,7 @@ from contextlib import suppress
 from lib.flusher.intake import Held, Intake
 from lib.ledger.joining import Followed, Found, Joining
 from lib.ledger.store import Ledger
+from lib.ledger.wanted import CALL
 from lib.privacy import user_rules
 from lib.system.aside import Away, near, shared
 from lib.transcripts.news import Desk, Left, News
@@ -34,18 +35,25 @@ class Following:
         joining = Joining(ledger.connection)
         self._is_behind, self._seen = False, {}
         work = _Pass(joining, intake)
-        for one in joining.followed():
-            try:
-                self._seen[one.path] = _state(one.path)
-                work.read(one, self._seen[one.path])
-            except FileNotFoundError:
-                if one.file:
-                    joining.forget(one.path)
-            except (OSError, ValueError, Away, Held, user_rules.Unusable):
-                continue
+        looked: set[str] = set()
+        # Again, for what one tells may be wanted of others then.
+        while todo := [one for one in joining.followed() if one.path not in looked]:
+            for one in todo:
+                looked.add(one.path)
+                self._look(work, joining, one)
         self._is_behind = work.is_over
         left = {one.path for one in joining.followed()}
         self._seen = {path: state for path, state in self._seen.items() if path in left}
+
+    def _look(self, work: "_Pass", joining: Joining, one: Followed) -> None:
+        try:
+            self._seen[one.path] = _state(one.path)
+            work.read(one, self._seen[one.path])
+        except FileNotFoundError:
+            if not one.is_expected:
+                joining.forget(one.path)
+        except (OSError, ValueError, Away, Held, user_rules.Unusable):
+            pass  # a later run tries again
 
     def has_news(self) -> bool:
         """Check whether there is more to read of transcripts that did not tell everything."""
@@ -80,18 +88,26 @@ class _Pass:
             if self._left <= 0 or time.monotonic() >= self._until:
                 self.is_over = True
                 return
-            news = shared.ask(_DESK, "read", one.path, one.session_id, *one[3:])
+            news = shared.ask(_DESK, "read", one.path, one.session_id, *one[4:])
             if news is None:
                 self._joining.forget(one.path)
                 return
             one, more = self._note(one, news), news["more"]
+        self._look_elsewhere(one)
+
+    def _look_elsewhere(self, one: Followed) -> None:
+        """Want the calls that a session's transcript does not tell of those of its agents."""
+        calls = [word for word in self._joining.lacks(one.path) if word.startswith(CALL)]
+        if calls and one.path.endswith(f"/{one.session_id}.jsonl"):
+            for path in shared.ask(_DESK, "agents", one.path):
+                self._joining.want(path, one, calls)
 
     def _note(self, one: Followed, news: News) -> Followed:
         left = Left(*news["left"])
         self._left -= left.offset - (one.offset if left.file == one.file else 0)
         keeps = one.keeps and not any(map(self._intake.excludes_all, news["places"]))
         found = Found.of(news["prompts"], news["calls"], news["session"])
-        one = Followed(one.path, one.session_id, keeps, *left)
+        one = Followed(*one[:3], keeps, *left)
         self._joining.note(one, found.cleaned(self._intake.cleaned, keeps))
         return one
 

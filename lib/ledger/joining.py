@@ -6,19 +6,31 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from lib.ledger.prompts import Prompt, Session
-from lib.ledger.wanted import FOLLOWED_SECONDS
+from lib.ledger.wanted import (
+    ANYTHING,
+    CALL,
+    EXPECTED_SECONDS,
+    FOLLOWED_SECONDS,
+    MOST_FOLLOWED,
+    PROMPT,
+    want,
+)
 
 # What is kept of a prompt, in characters.
 MAX_TEXT = 64 * 1024
 
 
 class Use(NamedTuple):
-    """A call of a tool, and the prompt and model that it was made by; see `prompts.Call`."""
+    """A call of a tool, and the prompt and model that it was made by; see `prompts.Call`.
+
+    Where the prompt is not told, it is the session's last one before the `timestamp`.
+    """
 
     session_id: str
     tool_use_id: str
     prompt_id: str
     model: str | None
+    timestamp: str = ""
 
 
 class Found(NamedTuple):
@@ -58,15 +70,22 @@ class Found(NamedTuple):
 class Followed(NamedTuple):
     """A transcript, and where reading was left off: in which file, at which byte.
 
-    `keeps` is False where the texts of its prompts may not be kept.
+    `since` is the time of the newest event, in s since 1970; `keeps` is False where the texts of
+    its prompts may not be kept.
     """
 
     path: str
     session_id: str
+    since: int
     keeps: bool
     file: str
     offset: int
     memory: str
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the client may make the file yet: it was not there, and the event is new."""
+        return not self.file and time.time() - self.since < EXPECTED_SECONDS
 
 
 def write(db: sqlite3.Connection, found: Found) -> None:
@@ -78,7 +97,8 @@ def write(db: sqlite3.Connection, found: Found) -> None:
     rows = [(*p[:3], None if p.text is None else p.text[:MAX_TEXT]) for p in found.prompts]
     db.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?, ?, ?)", rows)
     db.executemany(
-        "INSERT INTO calls VALUES (?, ?, ?, ?) "
+        "INSERT INTO calls VALUES (?1, ?2, coalesce(nullif(?3, ''), (SELECT prompt_id FROM prompts "
+        "WHERE session_id = ?1 AND timestamp <= ?5 ORDER BY timestamp DESC LIMIT 1), ''), ?4) "
         "ON CONFLICT DO UPDATE SET model = excluded.model WHERE model IS NULL",
         found.calls,
     )
@@ -101,9 +121,9 @@ class Joining:
     def followed(self) -> list[Followed]:
         """List the transcripts of which something is wanted, those of the newest events first."""
         rows = self._db.execute(
-            "SELECT path, session_id, keeps, file, offset, coalesce(state, '') "
-            "FROM transcripts WHERE wanted != '' AND since > ? ORDER BY since DESC",
-            (int(time.time()) - FOLLOWED_SECONDS,),
+            "SELECT path, session_id, since, keeps, file, offset, coalesce(state, '') "
+            "FROM transcripts WHERE wanted != '' AND since > ? ORDER BY since DESC LIMIT ?",
+            (int(time.time()) - FOLLOWED_SECONDS, MOST_FOLLOWED),
         )
         return [Followed(*row) for row in rows]
 
@@ -111,10 +131,19 @@ class Joining:
         """Forget a transcript; what was found in it stays."""
         self._db.execute("DELETE FROM transcripts WHERE path = ?", (path,))
 
+    def lacks(self, path: str) -> list[str]:
+        """List the words that are wanted of a transcript still."""
+        row = self._db.execute("SELECT wanted FROM transcripts WHERE path = ?", (path,)).fetchone()
+        return row[0].split() if row else []
+
+    def want(self, path: str, one: Followed, words: list[str]) -> None:
+        """Want words of a transcript of the same session as `one` too."""
+        want(self._db, path, one.session_id, words, one.keeps)
+
     def note(self, left: Followed, found: Found) -> None:
         """Write what was found in a portion of a transcript, and where reading was `left` now."""
-        told = {prompt.prompt_id for prompt in found.prompts}
-        told |= {use.tool_use_id for use in found.calls}
+        told = {PROMPT + prompt.prompt_id for prompt in found.prompts}
+        told |= {CALL + use.tool_use_id for use in found.calls} | {ANYTHING}
         # What is lost with the power is read again.
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("BEGIN IMMEDIATE")
@@ -130,11 +159,14 @@ class Joining:
             self._db.execute("PRAGMA synchronous = FULL")
 
     def _note(self, left: Followed, told: set[str]) -> None:
-        query = "SELECT wanted FROM transcripts WHERE path = ?"
-        row = self._db.execute(query, (left.path,)).fetchone()
-        wanted = " ".join(one for one in (row[0].split() if row else ()) if one not in told)
         self._db.execute(
-            "UPDATE transcripts SET wanted = ?, keeps = min(keeps, ?), file = ?, offset = ?, "
-            "state = ? WHERE path = ?",
-            (wanted, *left[2:], left.path),
+            "UPDATE transcripts SET keeps = min(keeps, ?), file = ?, offset = ?, state = ? "
+            "WHERE path = ?",
+            (*left[3:], left.path),
         )
+        # What one transcript of a session told is wanted of none.
+        query = "SELECT path FROM transcripts WHERE wanted != '' AND session_id = ?"
+        for (path,) in self._db.execute(query, (left.session_id,)).fetchall():
+            wanted = " ".join(word for word in self.lacks(path) if word not in told)
+            query = "UPDATE transcripts SET wanted = ? WHERE path = ?"
+            self._db.execute(query, (wanted, path))

@@ -106,9 +106,8 @@ class Ledger:
         """
         files = list(files)
         self._projects.learn(file.event for file in files)
-        rows = []
+        rows, names, events = [], set(), []
         counts: Counter[str] = Counter()
-        names = set()
         urls: set[tuple[str]] = set()
         with self._transaction() as db:
             for file in files:
@@ -116,7 +115,7 @@ class Ledger:
                     names |= {file.name} if before[1] else set()
                     continue
                 outcome = Recording(db, file.event, self._projects).record()
-                follow(db, file.event)
+                events.append(file.event)
                 waits = file.waits and outcome == RECORDED
                 if not waits:
                     done = DELIVERED if outcome == RECORDED else outcome
@@ -125,6 +124,7 @@ class Ledger:
                     urls.add((f"{MET}{url}",))
                 rows.append((file.name, file.key, waits))
             self._projects.note(file.event for file in files)
+            follow(db, events)
             db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", rows)
             db.executemany("INSERT OR IGNORE INTO facts VALUES (?)", urls)
             add_counts(db, counts)

@@ -12,6 +12,7 @@ MAX_WORD, MAX_PATH = 512, 4096
 # Lines in the place of a prompt that nobody asked anything with.
 _NO_PROMPTS = (
     "[Request interrupted by user", "<local-command-", "<bash-stdout>", "<bash-stderr>", "Caveat: ",
+    "This session is being continued from a previous conversation",
 )  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 

@@ -22,7 +22,7 @@ _TITLES = {
     "ai-title": (2, "aiTitle"),
     "summary": (1, "summary"),
 }
-_SYNTHETIC = "<synthetic>"
+_SYNTHETIC, _NO_BRANCH = "<synthetic>", "HEAD"
 # The field of a result with the uuid of the line that asked for it.
 _ASKED_BY = "sourceToolAssistantUUID"
 
@@ -165,9 +165,10 @@ class Lines:
             return
         if (place := path_of(record)) and len(self.places) < _MOST_PLACES:
             self.places.add(place)
+        branch = word(record, "gitBranch")
         self.session = known._replace(
             cwd=known.cwd or place or None,
-            branch=word(record, "gitBranch") or known.branch,
+            branch=known.branch if branch in ("", _NO_BRANCH) else branch,
             client=word(record, "version") or known.client,
         )
 

@@ -7,6 +7,7 @@ transcript, tells nothing.
 """
 
 import os
+import re
 from itertools import islice
 from typing import BinaryIO, NamedTuple, TypedDict
 
@@ -17,13 +18,16 @@ from lib.system.digest import hex_digest
 from lib.system.places import Places
 from lib.system.private_file import Refused
 from lib.transcripts.lines import Lines, ToolUse
-from lib.transcripts.reader import Reader, open_transcript, state_at, state_of
+from lib.transcripts.reader import SUFFIX, Reader, open_transcript, state_at, state_of
 
 # What is read at once, in bytes.
 PORTION = 8 * 1024 * 1024
 # Agents of a workflow have a directory each; so many are looked into.
 _MOST_WORKFLOWS = 256
 _AGENTS = "/subagents/"
+_AGENT = re.compile(r"agent-[\w-]+\.jsonl")
+# Of so many names in a directory, the newest agents'.
+_MOST_NAMES, _MOST_AGENTS = 10_000, 16
 # So many bytes before an offset tell that what is there was read before.
 _END = 256
 
@@ -83,6 +87,22 @@ class Desk:
         more = before.offset < reader.offset < state.size
         return {**news, "left": Left(state.file, reader.offset, memory), "more": more}
 
+    def agents(self, path: str) -> list[str]:
+        """List the transcripts of the agents of a session, the newest first, by its own one.
+
+        Some earlier clients do not tell which agent made a call, and put their transcripts beside.
+        """
+        main = self._found(path)
+        for directory in (f"{main.removesuffix(SUFFIX)}{_AGENTS}", os.path.dirname(main)):
+            try:
+                with os.scandir(directory) as entries:
+                    names = [e for e in islice(entries, _MOST_NAMES) if _AGENT.fullmatch(e.name)]
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            names.sort(key=lambda e: e.stat(follow_symlinks=False).st_mtime_ns, reverse=True)
+            return [entry.path for entry in names[:_MOST_AGENTS]]
+        return []
+
     def _found(self, path: str) -> str:
         """Return the real path of a transcript; that of an agent may be at one of several."""
         directory, _, name = path.rpartition("/")
@@ -110,13 +130,13 @@ def _news(reader: Reader, lines: Lines) -> News:
     prompts, calls = [], []
     session_id = lines.session.session_id
     for record in reader.records(PORTION):
+        is_own = record.get("sessionId") == session_id
         for told in lines.take(record):
-            if told.session_id != session_id:
-                continue
-            if isinstance(told, Prompt):
+            if is_own and isinstance(told, Prompt):
                 prompts.append(told)
-            elif isinstance(told, ToolUse):
-                calls.append(Use(session_id, told.tool_use_id, told.prompt_id, told.model))
+            elif is_own and isinstance(told, ToolUse):
+                use = told.tool_use_id, told.prompt_id, told.model, told.timestamp
+                calls.append(Use(session_id, *use))
     return {
         "prompts": prompts,
         "calls": calls,

@@ -138,12 +138,19 @@ class Bundle:
             ledger.close()
 
     def claude(
-        self, turns: list[list[Call]], cwd: Path, *options: str, client: Path = CLIENT
+        self,
+        turns: list[list[Call]],
+        cwd: Path,
+        *options: str,
+        client: Path = CLIENT,
+        prompt: str = "go",
+        agents: dict[str, list[list[Call]]] | None = None,
     ) -> Any:
-        """Let the real client carry out `turns` in `cwd`; the finished process."""
-        with scripted(turns) as url:
+        """Let the real client carry out `turns` in `cwd`, and `agents` theirs; the finished
+        process."""
+        with scripted(turns, agents) as url:
             return subprocess.run(
-                [str(client), "-p", "go", "--dangerously-skip-permissions", *options],
+                [str(client), "-p", prompt, "--dangerously-skip-permissions", *options],
                 cwd=cwd, capture_output=True, text=True, check=False, timeout=120,
                 stdin=subprocess.DEVNULL,
                 env={

@@ -12,11 +12,18 @@ USAGE = {"input_tokens": 1, "output_tokens": 1}
 
 
 @contextmanager
-def scripted(turns: list[list[Call]]) -> Iterator[str]:
-    """Serve `turns`, each the tool calls of one answer; yields the base URL."""
+def scripted(
+    turns: list[list[Call]], agents: dict[str, list[list[Call]]] | None = None
+) -> Iterator[str]:
+    """Serve `turns`, each the tool calls of one answer; yields the base URL.
+
+    `agents` are the turns of subagents, by what those are asked: their model is called so, and
+    their calls' ids begin so.
+    """
 
     class Handler(_Handler):
         script = turns
+        others = agents or {}
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -32,6 +39,7 @@ def scripted(turns: list[list[Call]]) -> Iterator[str]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     script: list[list[Call]]
+    others: dict[str, list[list[Call]]]
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep the tests' output quiet."""
@@ -48,10 +56,13 @@ class _Handler(BaseHTTPRequestHandler):
         if "count_tokens" in self.path:
             self._send(b'{"input_tokens": 1}', "application/json")
             return
-        content, reason = self._answer(request)
+        asked = json.dumps(request.get("messages", [])[:1])
+        agent = next((name for name in self.others if name in asked), "")
+        content, reason = self._answer(request, agent)
         # The client takes answers with the same id for one answer.
         identifier = f"msg_{len(request.get('messages', []))}"
-        message = {"id": identifier, "type": "message", "role": "assistant", "model": "scripted",
+        message = {"id": identifier, "type": "message", "role": "assistant",
+                   "model": agent or "scripted",
                    "content": content, "stop_reason": reason, "stop_sequence": None,
                    "usage": USAGE}  # fmt: skip
         if request.get("stream"):
@@ -59,13 +70,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(json.dumps(message).encode(), "application/json")
 
-    def _answer(self, request: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    def _answer(self, request: dict[str, Any], agent: str) -> tuple[list[dict[str, Any]], str]:
         given = sum(m.get("role") == "assistant" for m in request.get("messages", []))
-        if not request.get("tools") or given >= len(self.script):
+        script = self.others[agent] if agent else self.script
+        if not request.get("tools") or given >= len(script):
             return [{"type": "text", "text": "done"}], "end_turn"
         uses = [
-            {"type": "tool_use", "id": f"toolu_{given:03}{i:03}", "name": name, "input": arguments}
-            for i, (name, arguments) in enumerate(self.script[given])
+            {
+                "type": "tool_use",
+                "id": f"{agent}toolu_{given:03}{i:03}",
+                "name": name,
+                "input": arguments,
+            }
+            for i, (name, arguments) in enumerate(script[given])
         ]
         return uses, "tool_use"
 
