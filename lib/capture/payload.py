@@ -8,6 +8,13 @@ from lib.capture import event, named_file
 from lib.capture.event import Content
 from lib.capture.named_file import MAX_BYTES, Refused
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Find = Callable[[object], str]
+    Read = Callable[[str], str]
+
 MAX_PATH = 4096
 MAX_EDITS = 10_000
 # Each edit copies the text; from so many characters on, of all edits of a call, it may not.
@@ -37,9 +44,13 @@ class Change:
         self.existed = existed
 
 
-def capture(payload: object, captured_ns: int) -> "dict[str, object]":
+def capture(
+    payload: object, captured_ns: int, find: "Find | None" = None, read: "Read | None" = None
+) -> "dict[str, object]":
     """Build the event of the tool call in `payload`, captured at `captured_ns` (since 1970).
 
+    The file that it names is found, and read where its content is not told, by `path_in` and
+    `named_file.read`, or what stands in for them where the call is over long since.
     Raises Refused where there is nothing to record: another tool, a failed call, a file whose
     name says that it holds secrets, code whose id did not change.
     """
@@ -56,7 +67,7 @@ def capture(payload: object, captured_ns: int) -> "dict[str, object]":
         answer = {}
     if answer.get("staged") is True:  # held until a person agrees
         raise Refused("staged")
-    change = reader(given, answer)
+    change = reader(given, answer, find or path_in, read or named_file.read)
     made = event_of(change, payload, captured_ns)
     if answer.get("userModified") is True:
         made["event_data"]["reason"] = event.AMENDED  # type: ignore[index]
@@ -122,8 +133,10 @@ def path_in(value: object) -> str:
     return named_file.look(value)
 
 
-def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
-    path = path_in(given.get("file_path"))
+def _write(
+    given: "dict[str, object]", answer: "dict[str, object]", find: "Find", read: "Read"
+) -> Change:
+    path = find(given.get("file_path"))
     # What was written, which keeps a byte-order mark; older clients tell the input alone.
     content = answer.get("content", given.get("content"))
     if not isinstance(content, str):
@@ -136,8 +149,10 @@ def _write(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
     return Change(path, content, None, kind == "create", kind == "update")
 
 
-def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
-    path = path_in(given.get("file_path"))
+def _edit(
+    given: "dict[str, object]", answer: "dict[str, object]", find: "Find", read: "Read"
+) -> Change:
+    path = find(given.get("file_path"))
     several = given.get("edits")
     edits: list[object] = several if isinstance(several, list) else []
     if not isinstance(several, list):
@@ -146,24 +161,26 @@ def _edit(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
     if not isinstance(before, str):
         existed = bool(_edit_in(edits[0])[0]) if edits else True
         is_new = not existed and "originalFile" in answer
-        return Change(path, named_file.read(path), None, is_new, existed)
+        return Change(path, read(path), None, is_new, existed)
     if not before and answer.get("oldString") == "":  # an edit of nothing makes the file
         return Change(path, _apply(before, edits), None)
     if answer.get("oldString", given.get("old_string")) != given.get("old_string"):
         # The client matched curly quotes for straight ones, and curled the new ones likewise;
         # only the file has those.
         try:
-            return Change(path, named_file.read(path), before)
+            return Change(path, read(path), before)
         except Refused:
             pass
     return Change(path, _apply(before, edits), before)
 
 
-def _notebook(given: "dict[str, object]", answer: "dict[str, object]") -> Change:
-    path = path_in(given.get("notebook_path"))
+def _notebook(
+    given: "dict[str, object]", answer: "dict[str, object]", find: "Find", read: "Read"
+) -> Change:
+    path = find(given.get("notebook_path"))
     before, after = answer.get("original_file"), answer.get("updated_file")
     if not isinstance(after, str):
-        after = named_file.read(path)
+        after = read(path)
     if isinstance(before, str):
         return Change(path, after, before)
     return Change(path, after, None, before_known=False, existed=True)

@@ -62,7 +62,7 @@ def capture(
         "event_type": EVENT_TYPE,
         "pattern_id": "",
         "event_data": {
-            "program": _program(commands),
+            "program": program(commands),
             "session_id": text(payload.get("session_id")),
             "began_ns": began_ns,
             "ended_ns": captured_ns,
@@ -143,7 +143,7 @@ class _Reader:
         return read
 
 
-def _program(commands: "list[list[str]]") -> str:
+def program(commands: "list[list[str]]") -> str:
     """Name the first program that may have written."""
     for words in commands:
         rest = shell_words.without_prefixes(words)

@@ -6,6 +6,8 @@ import sqlite3
 import sys
 from collections.abc import Collection
 from importlib import import_module
+from keyword import iskeyword
+from types import ModuleType
 
 from lib import __version__
 from lib.commands import pager, streams
@@ -23,6 +25,7 @@ VERBS = {
     "stats": "patterns, reuse, and edits by language and file over time",
     "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",
+    "import": "record what past sessions tell, out of the client's transcripts",
     "doctor": "what is wrong, and what to do about it",
     "quarantine": "what could not be delivered: list, show, retry, drop",
     "trust": "let a service on another machine have the events",
@@ -45,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         is_long = options.verb in LONG and not options.json and not vars(options).get("follow")
         with pager.paged(is_long):
-            code: int = import_module(f"lib.commands.{options.verb}").run(options)
+            code: int = _module(options.verb).run(options)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -58,6 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"pattern-tracker: {_worded(error)}", file=sys.stderr)
         streams.abandon()
         return 1
+
+
+def _module(verb: str) -> ModuleType:
+    """Import the module of a verb; a word of Python's own is no module's name."""
+    return import_module(f"lib.commands.{verb}{'_' * iskeyword(verb)}")
 
 
 def _join_installation() -> None:
@@ -91,5 +99,5 @@ def parser(words: Collection[str]) -> argparse.ArgumentParser:
         command = verbs.add_parser(verb, help=purpose, description=purpose)
         command.add_argument("--json", action="store_true", help="for machines")
         if verb in words:
-            import_module(f"lib.commands.{verb}").add_arguments(command)
+            _module(verb).add_arguments(command)
     return made

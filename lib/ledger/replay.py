@@ -108,7 +108,9 @@ def replay(db: sqlite3.Connection, progress: Callable[[float], None] = lambda pa
         for done, row in enumerate(rows.execute(_IN_ORDER)):
             if done % PORTION == 0:
                 progress(done / number)
-            Recording(db, _event(row), projects, (row["boot"], row["up"])).record()
+            event = _event(row)
+            if not unplaced.has_twin(db, event):
+                Recording(db, event, projects, (row["boot"], row["up"])).record()
         projects.note(read)
         for statement in _FINISHED:
             db.execute(statement)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from lib.capture.event import FILE_DELETED
 from lib.ledger import snapshots
+from lib.ledger.event_ids import is_recorded
 from lib.ledger.moments import READ, Moment
 from lib.ledger.revisions import FORMAT, OUTSIDE, is_layout
 from lib.ledger.snapshots import Kept
@@ -19,7 +20,9 @@ from lib.spool.spooled import Event
 # What was captured at one moment has its order too: what others did, what ended, and the rest.
 FIRST, THEN, LAST = 0, 1, 2
 # What matters no more once an event is captured.
-_OVER = ("captured", "service_url", "retry_count", "last_retry", "named")
+_OVER = ("captured", "service_url", "retry_count", "last_retry", "named", "transcript_path")
+# The mark of an event of which a transcript did not tell what was there before.
+GUESSED = "guessed"
 
 
 def keep(db: sqlite3.Connection, event: Event, moment: Moment) -> bool:
@@ -67,3 +70,28 @@ def event_in(text: str) -> Event:
         if isinstance(holder, dict) and isinstance(holder.get("code"), str):
             holder["code"] = Kept(holder["code"])
     return cast(Event, event)
+
+
+def is_known(db: sqlite3.Connection, event: Event) -> bool:
+    """Check whether an event is recorded or kept, or its own capture is. Raises sqlite3.Error."""
+    event_id = storable(event["event_id"])
+    query = "SELECT 1 FROM unplaced WHERE event_id = ?"
+    if is_recorded(db, event_id) or db.execute(query, (event_id,)).fetchone():
+        return True
+    return has_twin(db, event)
+
+
+def has_twin(db: sqlite3.Connection, event: Event) -> bool:
+    """Check whether a call that was guessed at is recorded as it was captured."""
+    if event.get(GUESSED) is not True:
+        return False
+    query = (
+        "SELECT 1 FROM files JOIN revisions r USING (file_id) LEFT JOIN events e ON e.seq = r.seq "
+        "LEFT JOIN unplaced u ON u.event_id = r.event_id WHERE path = ? AND r.session_id = ? "
+        "AND tool_use_id = ? AND r.pattern_id = ? "
+        f"AND iif(r.seq IS NULL, u.boot, e.boot) IS NOT {READ}"
+    )
+    data = event["event_data"]
+    words = data.get("file_path"), data["pattern_data"].get("session_id")
+    ids = event.get("tool_use_id"), event.get("content_pattern_id")
+    return db.execute(query, tuple(map(storable, (*words, *ids)))).fetchone() is not None

@@ -1,0 +1,93 @@
+"""Say of a past call what its transcript does not: those of agents have no answers of tools.
+
+What was there before a call follows from the calls before it. Where it does not, the call is not
+told.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+from lib.capture.named_file import Refused
+
+# So much of files is held, in characters.
+_MOST_HELD = 8 * 1024 * 1024
+_CREATED = "File created successfully"
+
+
+class Held:
+    """What files held last, as far as calls told."""
+
+    def __init__(self) -> None:
+        self._codes: OrderedDict[str, str] = OrderedDict()
+        self._size = 0
+
+    def note(self, path: str, code: object) -> None:
+        """Note what a file holds now."""
+        self._size -= len(self._codes.pop(path, ""))
+        if isinstance(code, str):
+            self._codes[path] = code
+            self._size += len(code)
+        while self._size > _MOST_HELD:
+            _, oldest = self._codes.popitem(last=False)
+            self._size -= len(oldest)
+
+    def clear(self) -> None:
+        """Note that any file may have been changed."""
+        self._codes.clear()
+        self._size = 0
+
+    def code(self, path: str) -> str | None:
+        """Return what a file held last, None where that is not known."""
+        return self._codes.get(path)
+
+    def answer(self, payload: dict[str, Any], path: str, said: str) -> dict[str, Any]:
+        """Return what a tool that edits must have answered. Raises Refused where that is open."""
+        given, before = payload["tool_input"], self.code(path)
+        tool = payload["tool_name"]
+        if tool == "Write":
+            if said.startswith(_CREATED):
+                return {"type": "create", "originalFile": None}
+            return {"type": "update", "originalFile": before}
+        edits = given.get("edits") if tool == "MultiEdit" else [given]
+        first = edits[0] if isinstance(edits, list) and edits else None
+        old = first.get("old_string") if isinstance(first, dict) else None
+        if (
+            tool == "NotebookEdit"
+            or before is None
+            or not isinstance(old, str)
+            or old not in before
+        ):
+            raise Refused("untold")
+        return {"originalFile": before, "oldString": old}
+
+
+def patched(before: object, hunks: object) -> str:
+    """Apply the client's hunks to what was there before. Raises Refused where they do not fit."""
+    if not isinstance(before, str) or not isinstance(hunks, list):
+        raise Refused("untold")
+    lines = before.split("\n")
+    try:
+        for hunk in reversed(hunks):
+            told = [str(line) for line in hunk["lines"]]
+            old = [line[1:] for line in told if line[:1] in (" ", "-")]
+            new = [line[1:] for line in told if line[:1] in (" ", "+")]
+            start = hunk["oldStart"] - (1 if old else 0)
+            # What is said of the last line's end stands in no line.
+            is_odd = any(line[:1] == "\\" for line in told)
+            if is_odd or start < 0 or lines[start : start + len(old)] != old:
+                raise Refused("untold")
+            lines[start : start + len(old)] = new
+    except (KeyError, TypeError):
+        raise Refused("untold") from None
+    return "\n".join(lines)
+
+
+def written(hunks: object) -> str:
+    """Return what a new file holds, by its hunks. Raises Refused where they do not tell."""
+    try:
+        told = [str(line) for hunk in hunks for line in hunk["lines"]]  # type: ignore[attr-defined]
+    except (KeyError, TypeError):
+        raise Refused("untold") from None
+    if not told or any(line[:1] != "+" for line in told):
+        raise Refused("untold")
+    return "".join(f"{line[1:]}\n" for line in told)

@@ -1,0 +1,432 @@
+"""Past sessions are recorded as if they had been captured: the same events, whatever came first."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.capture import payload as payloads
+from lib.commands import cli
+from lib.flusher.importing import Chosen, Importer
+from lib.flusher.process import Flusher
+from lib.ledger.history import History
+from lib.spool import inbox
+from lib.system.settings import Settings
+from lib.transcripts.past import sessions
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
+from tests.support.contents import contents
+from tests.support.service_double import ServiceDouble
+from tests.support.transcripts import Writer
+
+BEGAN = 1_770_000_000 * 10**9
+SECOND = 10**9
+CODES = [f"def f{n}(a, b):\n    return a + b * {n}\n" for n in range(4)]
+CODES += [CODES[0].replace("a + b", "a  +  b"), f"# note\n{CODES[1]}"]
+CANARY = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB"
+ALL = Chosen()
+Made = dict[str, Any]
+
+
+def when(number: int) -> str:
+    moment = time.gmtime(BEGAN // SECOND + number)
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", moment)
+
+
+class Home:
+    """A home directory with a client's transcripts and a spool, and what was done in sessions."""
+
+    def __init__(self, where: Path, **environ: str) -> None:
+        self.home = where / "home"
+        self.work = where / "work"
+        self.spool = where / "spool"
+        self.work.mkdir(parents=True)
+        self.environ = {"HOME": str(self.home), "PATTERN_CACHE_DIR": str(self.spool), **environ}
+        self.payloads: list[Made] = []
+        self._writers: dict[str, Writer] = {}
+
+    @property
+    def projects(self) -> Path:
+        return self.home / ".claude" / "projects" / "-work"
+
+    def session(self, session_id: str) -> Writer:
+        if session_id not in self._writers:
+            made = Writer(self.projects, session_id)
+            made.fields = {"timestamp": when(len(self.payloads)), "cwd": str(self.work)}
+            made.prompt(f"do as {session_id} says")
+            self._writers[session_id] = made
+        return self._writers[session_id]
+
+    def call(
+        self, tool: str, given: Made, answer: Any, session_id: str = "s-1", **more: Any
+    ) -> Made:
+        """Write a call and its result into the transcript; the payload that its hook got."""
+        writer, number = self.session(session_id), len(self.payloads)
+        writer.fields = {"timestamp": when(number), "cwd": str(self.work), **more}
+        writer.use(f"use{number}", tool, **given)
+        writer.result(f"use{number}", answer)
+        made = {
+            "hook_event_name": "PostToolUse", "session_id": session_id, "cwd": str(self.work),
+            "transcript_path": str(writer.path), "prompt_id": writer.prompt_id, "tool_name": tool,
+            "tool_input": given, "tool_response": answer, "tool_use_id": f"use{number}",
+        }  # fmt: skip
+        self.payloads.append(made)
+        return made
+
+    def write(
+        self, name: str, code: str, before: str | None = None, session_id: str = "s-1"
+    ) -> Made:
+        path = str(self.work / name)
+        kind = "create" if before is None else "update"
+        answer = {"type": kind, "filePath": path, "content": code, "originalFile": before}
+        return self.call("Write", {"file_path": path, "content": code}, answer, session_id)
+
+    def edit(self, name: str, before: str, old: str, new: str, session_id: str = "s-1") -> Made:
+        path = str(self.work / name)
+        given = {"file_path": path, "old_string": old, "new_string": new, "replace_all": False}
+        answer = {"filePath": path, "oldString": old, "newString": new, "originalFile": before}
+        return self.call("Edit", given, answer, session_id)
+
+    def capture(self, number: int) -> None:
+        """Do as the hook did with a payload."""
+        captured_ns = BEGAN + number * SECOND
+        made: Any = payloads.capture(self.payloads[number], captured_ns)
+        moment = ("a-boot", number + 1)
+        inbox.commit(str(self.spool), made, captured_ns, sync=False, moment=moment)
+
+    def flush(self) -> None:
+        self.spool.mkdir(mode=0o700, exist_ok=True)
+        assert Flusher(str(self.spool), Settings(self.environ)).run_once(5.0)
+
+    def read(self, tell: Callable[[str, float], None] = lambda step, part: None,
+             chosen: Chosen = ALL) -> Importer:  # fmt: skip
+        self.spool.mkdir(mode=0o700, exist_ok=True)
+        made = Importer(str(self.spool), Settings(self.environ))
+        past = sessions(f"{self.home}/.claude")
+        made.import_past(past, chosen, 5.0, tell)
+        return made
+
+    def contents(self) -> dict[str, list[dict[str, Any]]]:
+        return contents(self.spool / "ledger.db")
+
+    def codes(self) -> list[str | None]:
+        with closing(History(str(self.spool / "ledger.db"))) as history:
+            return [history.snapshot(one.snapshot) for one in history.events()]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    made = Home(tmp_path)
+    monkeypatch.setattr(os, "environ", {**os.environ, **made.environ})
+    return made
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[tuple[str, str, int, bool]]:
+    step = st.tuples(
+        st.sampled_from(["a.py", "b.py"]), st.sampled_from(CODES), st.integers(0, 1), st.booleans()
+    )
+    return draw(st.lists(step, min_size=1, max_size=6))
+
+
+def tell_story(home: Home, story: list[tuple[str, str, int, bool]]) -> None:
+    """Two sessions write two files; a formatter is there now and then."""
+    held: dict[str, str] = {}
+    for name, code, session, is_formatted in story:
+        home.write(name, code, held.get(name), f"s-{session}")
+        held[name] = code.replace("return a", "return  a") if is_formatted else code
+
+
+@settings(max_examples=25)
+@given(stories(), st.data())
+def test_importing_before_after_twice_or_amid_capture_is_the_same(
+    story: list[tuple[str, str, int, bool]], data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as where, pytest.MonkeyPatch.context() as patch:
+        live, other = Home(Path(where, "live")), Home(Path(where, "other"))
+        other.work = live.work
+        for home in (live, other):
+            tell_story(home, story)
+        other.payloads = live.payloads
+        shutil.rmtree(other.projects)
+        shutil.copytree(live.projects, other.projects)
+        patch.setattr(os, "environ", {**os.environ, **live.environ})
+        for number in range(len(story)):
+            live.capture(number)
+        live.flush()
+        patch.setattr(os, "environ", {**os.environ, **other.environ})
+        captured = data.draw(st.sets(st.integers(0, len(story) - 1)), label="captured")
+        middle = data.draw(st.integers(0, len(story)), label="middle")
+        for number in sorted(n for n in captured if n < middle):
+            other.capture(number)
+        if data.draw(st.booleans(), label="flushed"):
+            other.flush()
+        other.read()
+        for number in sorted(n for n in captured if n >= middle):
+            other.capture(number)
+        other.flush()
+        if data.draw(st.booleans(), label="again"):
+            assert other.read().counts["events"] == 0
+        assert other.contents() == live.contents()
+
+
+def test_prompts_and_models_come_with_the_events(home: Home) -> None:
+    made = home.write("a.py", CODES[0])
+    home.read()
+    with closing(History(str(home.spool / "ledger.db"))) as history:
+        assert history.rows("SELECT text FROM prompts WHERE prompt_id = ?", (made["prompt_id"],)) \
+            [0][0] == "do as s-1 says"  # fmt: skip
+        assert [row[0] for row in history.rows("SELECT model FROM calls", ())] == ["m-1"]
+        assert history.rows("SELECT prompt_id FROM revisions", ())[0][0] == made["prompt_id"]
+
+
+def test_failed_calls_are_no_events(home: Home) -> None:
+    home.call("Edit", {"file_path": "/p/a.py", "old_string": "x", "new_string": "y"}, "Error: no")
+    assert home.read().counts["events"] == 0
+    assert not home.codes()
+
+
+def test_secrets_and_excluded_files_are_left_out(home: Home) -> None:
+    (home.work / ".patternignore").write_text("private/\n")
+    home.write("a.py", f'token = "{CANARY}"\n')
+    home.write(".env", f"TOKEN={CANARY}\n")
+    home.write("private/b.py", f'x = "{CANARY}"\n')
+    home.call("Write", {"file_path": f"{home.home}/.claude/notes.md", "content": CANARY},
+              {"type": "create", "originalFile": None})  # fmt: skip
+    counts = home.read().counts
+    assert (counts["events"], counts["excluded"]) == (1, 3)
+    (code,) = home.codes()
+    assert str(code).startswith('token = "[REDACTED:')
+    for file in home.spool.iterdir():
+        assert CANARY.encode() not in file.read_bytes()
+
+
+def test_without_content_none_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path, PATTERN_TRACKING_CONTENT="none")
+    monkeypatch.setattr(os, "environ", {**os.environ, **home.environ})
+    home.write("a.py", CODES[0])
+    home.read()
+    assert home.codes() == [None]
+
+
+def test_a_directory_that_is_gone_is_no_obstacle(home: Home) -> None:
+    home.write("a.py", CODES[0])
+    home.work.rmdir()
+    assert home.read().counts["events"] == 1
+    assert home.codes() == [CODES[0]]
+
+
+def test_only_what_was_chosen_is_read(home: Home) -> None:
+    for number in range(3):
+        home.write(f"{number}.py", CODES[number])
+    since = when(2).replace("Z", "+00:00")
+    assert home.read(chosen=Chosen(since=since)).counts["events"] == 1
+    assert home.read(chosen=Chosen(project="/elsewhere")).counts["events"] == 0
+    assert home.read(chosen=Chosen(project=str(home.work))).counts["events"] == 2
+
+
+def test_what_interrupts_it_leaves_a_sound_ledger_and_it_goes_on(home: Home) -> None:
+    for number in range(40):
+        home.write(f"{number}.py", CODES[number % 4], session_id=f"s-{number}")
+    whole = Home(home.home.parent / "whole")
+    shutil.copytree(home.home / ".claude", whole.home / ".claude")
+    whole.read()
+    steps = 0
+
+    def interrupt(step: str, part: float) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 17 == 0 or (step == "ordering" and part < 1.0 and steps < 200):
+            steps += 200 if step == "ordering" else 0
+            raise KeyboardInterrupt
+
+    for _ in range(50):
+        try:
+            home.read(interrupt)
+            break
+        except KeyboardInterrupt:
+            with closing(History(str(home.spool / "ledger.db"))) as history:
+                assert history.rows("PRAGMA integrity_check", ())[0][0] == "ok"
+                assert len(history.events()) in (0, 40)
+    home.read()
+    assert home.contents() == whole.contents()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])
+def test_what_is_no_transcript_is_not_read(home: Home, make: Callable[[str], None]) -> None:
+    home.write("a.py", CODES[0])
+    make(str(home.projects / "bad.jsonl"))
+    counts = home.read().counts
+    assert (counts["events"], counts["unreadable"]) == (1, 1)
+
+
+def test_an_agents_calls_are_told_by_those_before(home: Home) -> None:
+    """Its transcript holds what was asked for, and not what was there before."""
+    home.write("a.py", CODES[0])
+    agents = home.projects / "s-1" / "subagents"
+    writer = Writer(agents, "agent-x")
+    writer.session_id = "s-1"
+    meta = agents / "agent-x.meta.json"
+    meta.write_text(json.dumps({"agentType": "general-purpose"}))
+    path = str(home.work / "a.py")
+    expected = []
+    before = CODES[0]
+    for number, code in enumerate(CODES[1:3], 1):
+        writer.fields = {"agentId": "x", "timestamp": when(number), "isSidechain": True,
+                         "cwd": str(home.work), "promptId": "p-1"}  # fmt: skip
+        given = {"file_path": path, "old_string": before, "new_string": code}
+        writer.use(f"agent{number}", "Edit", **given)
+        writer.result(f"agent{number}")
+        answer = {"originalFile": before, "oldString": before, "newString": code}
+        made = payloads.capture(
+            {"tool_name": "Edit", "session_id": "s-1", "tool_use_id": f"agent{number}",
+             "agent_id": "x", "agent_type": "general-purpose", "tool_input": given,
+             "tool_response": answer}, BEGAN,
+        )  # fmt: skip
+        expected.append(made["event_id"])
+        before = code
+    writer.use("agent9", "Edit", file_path="/p/unread.py", old_string="x", new_string="y")
+    writer.result("agent9")
+    counts = home.read().counts
+    assert (counts["events"], counts["unreadable"]) == (3, 1)
+    with closing(History(str(home.spool / "ledger.db"))) as history:
+        assert [one.event_id for one in history.events()][1:] == expected
+        found = history.rows("SELECT agent_type FROM revisions WHERE agent_id = 'x'", ())
+        assert [row[0] for row in found] == ["general-purpose"] * 2
+    assert home.read().counts["known"] == 3
+
+
+def test_what_a_shell_did_is_told_by_the_clients_diff(home: Home) -> None:
+    home.write("a.py", CODES[0])
+    a, b = str(home.work / "a.py"), str(home.work / "b.py")
+    hunk = {"oldStart": 1, "oldLines": 2, "newStart": 1, "newLines": 2,
+            "lines": [" def f0(a, b):", "-    return a + b * 0", "+    return b"]}  # fmt: skip
+    made = {"oldStart": 0, "oldLines": 0, "newStart": 1, "newLines": 1, "lines": ["+x = 1"]}
+    files = [{"filePath": a, "hunks": [hunk]}, {"filePath": b, "hunks": [made], "created": True}]
+    diff = {"files": files, "changedFiles": [a, b], "moreFiles": 0}
+    home.call("Bash", {"command": "sed -i s/x/y/ a.py"}, {"stdout": "", "bashEditDiff": diff})
+    gone = {"files": [{"filePath": b, "hunks": [], "deleted": True}], "moreFiles": 0}
+    home.call("Bash", {"command": "rm b.py"}, {"stdout": "", "bashEditDiff": gone})
+    assert home.read().counts["events"] == 4
+    assert home.codes() == [CODES[0], "def f0(a, b):\n    return b\n", "x = 1\n"]
+    found = [(row["actor"], row["change"], row["program"]) for row in home.contents()["revisions"]]
+    assert found == [
+        ("agent", "created", None), ("shell", "modified", "sed"),
+        ("shell", "created", "sed"), ("shell", "deleted", "rm"),
+    ]  # fmt: skip
+
+
+def test_nothing_is_sent_unless_asked_for(
+    home: Home, server: ServiceDouble, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setitem(os.environ, "INTELLIGENCE_SERVICE_URL", server.url)
+    home.write("a.py", CODES[0])
+    assert cli.main(["import", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["events"] == 1
+    assert not server.events
+    home.write("b.py", CODES[1])
+    assert cli.main(["import", "--json", "--send"]) == 0
+    assert json.loads(capsys.readouterr().out)["sent"] == 1
+    assert [one.body["file_path"] for one in server.events] == [str(home.work / "b.py")]
+
+
+def test_a_dry_run_counts_and_records_nothing(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.write("a.py", CODES[0])
+    assert cli.main(["import", "--dry-run"]) == 0
+    assert capsys.readouterr().out == (
+        "1 events would be recorded, 0 already known; 1 of 1 sessions changed files\n"
+    )
+    assert not home.spool.exists()
+    home.read()
+    before = home.contents()
+    home.write("b.py", CODES[1])
+    assert cli.main(["import", "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["events"], found["known"]) == (1, 1)
+    assert home.contents() == before
+
+
+NOTEBOOK = {"cells": [{"cell_type": "code", "id": "c1", "metadata": {}, "outputs": [],
+                       "execution_count": None, "source": "x = 1\n"}],
+            "metadata": {}, "nbformat": 4, "nbformat_minor": 5}  # fmt: skip
+
+
+def session_of(work: Path, tells: bool) -> list[list[tuple[str, Made]]]:
+    """A session with all tools that edit, a failing call, calls side by side and an agent's."""
+    a, notebook = str(work / "a.py"), str(work / "n.ipynb")
+    turns: list[list[tuple[str, Made]]] = [
+        [("Write", {"file_path": a, "content": CODES[0]})],
+        [("Edit", {"file_path": a, "old_string": "a + b", "new_string": "b + a"})],
+        [("Read", {"file_path": notebook})],
+        [("NotebookEdit", {"notebook_path": notebook, "cell_id": "c1", "new_source": "x = 2\n"})],
+        [("Write", {"file_path": a, "content": f"{CODES[0]}# done\n"})],
+        [("Edit", {"file_path": a, "old_string": "nowhere", "new_string": "y"})],
+        [("Write", {"file_path": str(work / f"{n}.py"), "content": CODES[n]}) for n in (1, 2)],
+    ]
+    if tells:
+        command = "sed -i 's/def f1/def g1/' 1.py && mv 2.py 4.py && rm 4.py"
+        turns.append([("Bash", {"command": command, "description": "x"})])
+    agent = {"description": "sub", "prompt": "do it", "subagent_type": "general-purpose"}
+    return [*turns, [("Task", agent)]]
+
+
+@pytest.mark.client
+@pytest.mark.parametrize("which", ["npm's", "newest", "newest with diffs"])
+@pytest.mark.usefixtures("client")
+def test_the_real_clients_transcripts_make_the_ledger_that_its_hooks_made(
+    which: str, installed_home: Path, tmp_path: Path
+) -> None:
+    client = CLIENT if which == "npm's" else NEWEST_CLIENT
+    if not client.exists():
+        name = client.relative_to(ROOT).parts[1]
+        pytest.skip(f"npm install --prefix .cache/{name} @anthropic-ai/claude-code@latest")
+    config = tmp_path / "config"
+    left_out = shutil.ignore_patterns("hooks", "projects")
+    shutil.copytree(installed_home / ".claude", config, ignore=left_out)
+    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
+    bundle.spool = tmp_path / "spool"
+    bundle.environ |= {"PATTERN_CACHE_DIR": str(bundle.spool), "CLAUDE_CONFIG_DIR": str(config)}
+    work = tmp_path / "work"
+    work.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=work, check=True)
+    (work / "n.ipynb").write_text(json.dumps(NOTEBOOK))
+    tells = which.endswith("diffs")
+    options = ("--settings", json.dumps({"bashEditDiffEnabled": tells}))
+    done = bundle.claude(session_of(work, tells), work, *options, client=client)
+    assert done.returncode == 0, done.stdout
+    bundle.wait_delivered()
+    live = untimed(bundle.spool)
+    told = bundle.json("import")
+    assert untimed(bundle.spool) == live
+    # What an agent's shell did its transcript does not tell, and so not what was there after it.
+    assert tells or (told["events"], told["excluded"]) == (0, 0)
+    bundle.spool = tmp_path / "other"
+    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
+    again = bundle.json("import")
+    assert again["events"] + again["known"] == told["known"]
+    assert untimed(bundle.spool) == live
+
+
+def untimed(spool: Path) -> dict[str, list[Made]]:
+    """What a ledger says without times: a transcript has those of the results."""
+    found = contents(spool / "ledger.db")
+    found["sums"] = [row for row in found["sums"] if row["name"] != "since"]
+    return {
+        table: [
+            {name: value for name, value in row.items() if name not in ("timestamp", "first_seen")}
+            for row in rows
+        ]
+        for table, rows in found.items()
+    }
