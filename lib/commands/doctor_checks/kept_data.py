@@ -179,4 +179,5 @@ _REMEDIES = {
     "failed": "see cache and disk above: events could not be written",
     "removed": "somebody deleted files that waited",
     "unclear": "see ignored above: a .patternignore could not be applied",
+    "unreadable": "a client was killed as it called a hook, or a file is no text: see sessions",
 }
