@@ -75,7 +75,9 @@ class Retelling:
         commands = [one for one in commands if shell_words.may_write(one)]
         told = call.payload.get("tool_response")
         diff = told.get("bashEditDiff") if isinstance(told, dict) else None
-        changes = diff.get("files") if isinstance(diff, dict) else None
+        if not isinstance(diff, dict) or diff.get("unavailable") or diff.get("skipped"):
+            diff = {}
+        changes = diff.get("files")
         if not isinstance(changes, list):
             if commands:
                 self._held.clear()
