@@ -83,6 +83,15 @@ def test_what_was_written_is_what_the_answer_says() -> None:
     assert made["event_data"]["pattern_data"]["code"] == "\ufeffx = 1\n"
 
 
+@pytest.mark.parametrize("name", ["05-write-update-py.post", "03-edit-py.post"])
+def test_what_a_newer_client_tells_besides_changes_nothing(name: str) -> None:
+    more = {"staleRecovered": True, "contentNotInModelContext": True, "gitDiff": {"patch": "+x"}}
+    answer = {**payload(name)["tool_response"], **more}
+    told = {"permission_mode": "auto", "transcript_path": "/nowhere/x.jsonl", "effort": "high"}
+    made, plain = event(name, tool_response=answer, **told), event(name)
+    assert made == {**plain, "transcript_path": "/nowhere/x.jsonl"}
+
+
 def test_a_payload_that_is_too_large_is_judged_by_how_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("x = 1\n")

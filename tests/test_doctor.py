@@ -77,14 +77,14 @@ def levels(checks: dict[str, dict[str, str]]) -> dict[str, str]:
 def test_all_is_well(well: Bundle) -> None:
     code, checks = examine(well)
     assert (code, levels(checks)) == (0, {})
-    assert len(checks) == 20
+    assert len(checks) == 21
 
 
 def test_nothing_is_green_before_anything_was_observed(bundle: Bundle) -> None:
     configure(bundle, registered())
     code, checks = examine(bundle)
     assert code == 0
-    unknown = ("cache", "capture", "flusher", "needs", "ledger", "files")
+    unknown = ("cache", "capture", "sessions", "flusher", "needs", "ledger", "files")
     assert levels(checks) == dict.fromkeys(unknown, "unknown")
     assert not bundle.spool.exists()
 

@@ -154,6 +154,19 @@ def test_the_clients_own_word_is_taken(
     assert not made["event_data"]["looks"]
 
 
+@pytest.mark.parametrize("word", ["unavailable", "skipped", ""])
+def test_what_the_clients_diff_does_not_tell_is_read_by_its_name(tmp_path: Path, word: str) -> None:
+    """It is of one repository, leaves out what that ignores, and may not have been made at all."""
+    where = tmp_path / "project"
+    where.mkdir()
+    start = began(where)
+    (where / "a.py").write_text("x = 2\n")
+    told = {"files": [], "moreFiles": 0, **({word: True} if word else {})}
+    made = call(where, "sed -i s/1/2/ a.py", start, bashEditDiff=told)
+    assert files(made) == {"a.py": {"path": str(where / "a.py"), "code": "x = 2\n"}}
+    assert made["event_data"]["looks"] is bool(word)
+
+
 def test_a_call_that_reads_leaves_nothing() -> None:
     with pytest.raises(Refused):
         shell.capture(payload("22-bash-nodiff.post"), 1_800_000_000_000_000_000, "", True)

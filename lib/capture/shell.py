@@ -33,7 +33,7 @@ def capture(
 ) -> "dict[str, Any]":
     """Build the record of the call in `payload`, which ended just before `captured_ns`.
 
-    Its `files` are those that the client says the call changed, else those that the command names
+    Its `files` are those that the client says the call changed, and those that the command names
     and that were changed while it ran; `looks` says that there may be others. Raises Refused where
     nothing can have changed.
     """
@@ -42,17 +42,17 @@ def capture(
     if not isinstance(command, str) or payload.get("hook_event_name", "") not in _ENDED:
         raise Refused("other")
     told = answer.get("bashEditDiff") if isinstance(answer, dict) else None
+    if not isinstance(told, dict) or told.get("unavailable") or told.get("skipped"):
+        told = None
     commands = [c for c in shell_words.simple_commands(command) if shell_words.may_write(c)]
-    if not isinstance(told, dict) and not commands:
+    if told is None and not commands:
         raise Refused("other")
     cwd = text(payload.get("cwd"))
     began_ns = captured_ns - _age_ns() - _duration_ns(payload) - SLACK_NS
     reader = _Reader(config_dir, keep_content)
-    if isinstance(told, dict):
-        looks = reader.read_told(told)
-    else:
-        looks = True
-        reader.read_named(commands, cwd, began_ns)
+    looks = True if told is None else reader.read_told(told)
+    # The client's diff is of one repository, without what that ignores.
+    reader.read_named(commands, cwd, began_ns)
     if not reader.files and not looks:
         raise Refused("other")
     call = f"{payload.get('session_id')}\0{payload.get('tool_use_id')}\0{command}"

@@ -15,6 +15,7 @@ from lib.commands.doctor_checks import (
     kept_data,
     needs,
     obstructions,
+    past_sessions,
     reachability,
     recorded_files,
 )
@@ -38,6 +39,7 @@ CHECKS: dict[str, Callable[[Site], Finding]] = {
     "disk": kept_data.disk,
     "clock": reachability.clock,
     "capture": reachability.capture,
+    "sessions": past_sessions.unrecorded,
     "ignored": exclusions.rules,
     "mounts": obstructions.mounts,
     "packages": reachability.packages,

@@ -27,7 +27,7 @@ from lib.system.timestamps import timestamp
 # What can become of a captured event that is neither delivered nor waiting.
 DROPPED = (*tally.DROPPED, UNCHANGED, DELETED, KNOWN)
 # The causes that are nobody's wish.
-LOSSES = ("expired", "overflow", "failed", "removed", "unclear")
+LOSSES = ("expired", "overflow", "failed", "removed", "unclear", "unreadable")
 NEVER = "never observed"
 NO_SERVICE = "none: the embedded ledger only"
 

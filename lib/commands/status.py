@@ -34,6 +34,7 @@ WORDS = {
     "secret": "by its name",
     "client": "Claude Code's own",
     "staged": "held for review",
+    "overtime": "hooks over their time, recorded from the transcript",
 }
 
 

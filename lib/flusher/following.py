@@ -6,16 +6,21 @@ stored that did not go through the redaction, or where the project excludes all 
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from lib.flusher.intake import Held, Intake
+from lib.flusher.recovery import Recovery
 from lib.ledger.joining import Followed, Found, Joining
 from lib.ledger.store import Ledger
 from lib.ledger.wanted import CALL
 from lib.privacy import user_rules
 from lib.system.aside import Away, near, shared
+from lib.system.settings import Settings
 from lib.transcripts.news import Desk, Left, News
 
+Recover = Callable[[list[dict[str, Any]], bool], None]
 # What one pass takes at most, of all transcripts: bytes beyond which no more is begun, seconds.
 MOST_BYTES, MOST_SECONDS = 64 * 1024 * 1024, 1.0
 _DESK = Desk(near)
@@ -24,7 +29,8 @@ _DESK = Desk(near)
 class Following:
     """The transcripts that a flusher follows. For the holder of its lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: str, settings: Settings) -> None:
+        self._recovery = Recovery(directory, settings)
         # There was more to read than one pass may.
         self._is_behind = False
         # How those are that did not tell everything yet.
@@ -34,7 +40,11 @@ class Following:
         """Read what is new in the followed transcripts into the ledger. Raises sqlite3.Error."""
         joining = Joining(ledger.connection)
         self._is_behind, self._seen = False, {}
-        work = _Pass(joining, intake)
+
+        def recover(payloads: list[dict[str, Any]], keeps: bool) -> None:
+            self._recovery.take(payloads, ledger, keeps)
+
+        work = _Pass(joining, intake, recover)
         looked: set[str] = set()
         # Again, for what one tells may be wanted of others then.
         while todo := [one for one in joining.followed() if one.path not in looked]:
@@ -69,10 +79,11 @@ class Following:
 class _Pass:
     """One pass over the followed transcripts; `is_over` when it has taken what it may."""
 
-    def __init__(self, joining: Joining, intake: Intake) -> None:
+    def __init__(self, joining: Joining, intake: Intake, recover: Recover) -> None:
         self.is_over = False
         self._joining = joining
         self._intake = intake
+        self._recover = recover
         self._left = MOST_BYTES
         self._until = time.monotonic() + MOST_SECONDS
 
@@ -104,10 +115,14 @@ class _Pass:
 
     def _note(self, one: Followed, news: News) -> Followed:
         left = Left(*news["left"])
-        self._left -= left.offset - (one.offset if left.file == one.file else 0)
+        start = one.offset if left.file == one.file else 0
+        self._left -= left.offset - start
         keeps = one.keeps and not any(map(self._intake.excludes_all, news["places"]))
         found = Found.of(news["prompts"], news["calls"], news["session"])
         one = Followed(*one[:3], keeps, *left)
+        if news["cancelled"]:
+            asked = one.path, one.session_id, start, left.offset
+            self._recover(shared.ask(_DESK, "missed", *asked), keeps)
         self._joining.note(one, found.cleaned(self._intake.cleaned, keeps))
         return one
 

@@ -108,7 +108,7 @@ class Flusher:
         self._lock = make_lock(f"{directory}/{outbox.LOCK_FILE}")
         self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._failed, self._forced = "", False
-        self._sightings, self._following = Sightings(directory), Following()
+        self._sightings, self._following = Sightings(directory), Following(directory, settings)
         self._kept: set[str] = set()
         self._resumes_at = NEVER  # when the service takes more of what waited during an outage
         self._upkeep = Upkeep(directory, settings)

@@ -1,6 +1,7 @@
 """Make of a past call the events that its hook made, by the same rules and with the same ids.
 
-The disk is asked where links lead and what is excluded, and for no content: that is of today.
+The disk is asked where links lead and what is excluded, and for no content: that is of today. Only
+of a call that was cut short by its client's end it tells whether there was a change at all.
 """
 
 from collections import OrderedDict
@@ -10,11 +11,13 @@ from lib.capture import event, payload, shell, shell_words
 from lib.capture.event import Content
 from lib.capture.named_file import Refused, lies_in
 from lib.capture.secret_names import holds_secrets
+from lib.flusher import look
 from lib.flusher.guessing import Held, patched, written
 from lib.flusher.intake import Held as Away
 from lib.flusher.intake import Ignored, Intake
 from lib.flusher.unfolding import TOOL, Unfolding
 from lib.ledger import earlier_identity, unplaced
+from lib.ledger.revisions import plain
 from lib.spool.spooled import Event
 from lib.system import places
 from lib.system.settings import Settings
@@ -62,6 +65,8 @@ class Retelling:
         made: dict[str, Any] = payload.capture(
             told, call.ended_ns, lambda _: path, read, self._content
         )
+        if call.is_open and not _stands(path, made["event_data"]["pattern_data"].get("code")):
+            raise Refused("other")
         self._held.note(path, made["event_data"]["pattern_data"].get("code"))
         if is_guessed:
             made[unplaced.GUESSED] = True
@@ -83,7 +88,9 @@ class Retelling:
         commands = [one for one in commands if shell_words.may_write(one)]
         told = call.payload.get("tool_response")
         diff = told.get("bashEditDiff") if isinstance(told, dict) else None
-        changes = diff.get("files") if isinstance(diff, dict) else None
+        if not isinstance(diff, dict) or diff.get("unavailable") or diff.get("skipped"):
+            diff = {}
+        changes = diff.get("files")
         if not isinstance(changes, list):
             if commands:
                 self._held.clear()
@@ -188,6 +195,12 @@ class _Content(Content):
     def exact(self) -> str:
         self._exact = self._exact or super().exact()
         return self._exact
+
+
+def _stands(path: str, code: object) -> bool:
+    """Check whether a file holds what a call would have written that nobody saw end."""
+    found = look.code_of(path)
+    return found is not None and isinstance(code, str) and plain(found) == plain(code)
 
 
 class _Blind:

@@ -60,7 +60,8 @@ def _moment_before(
     code, parents = told.get("code"), event.get("parents")
     if head is None or head.gone or moment[1] is None or not isinstance(code, str):
         return None
-    before = parents[0].get("code") if isinstance(parents, list) and parents else None
+    parent = parents[0] if isinstance(parents, list) and parents else None
+    before = parent.get("code") if isinstance(parent, dict) else None
     if event.get("before"):
         return None
     follows = isinstance(before, str) and snapshots.digest_of(before) == head.snapshot

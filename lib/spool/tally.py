@@ -32,6 +32,7 @@ SKIPPED = {
     "secret": "s",
     "client": "n",
     "staged": "h",
+    "overtime": "t",
 }
 LETTERS = {"captured": "c", **DROPPED, **SKIPPED}
 _OUTCOMES = {letter: outcome for outcome, letter in LETTERS.items()}

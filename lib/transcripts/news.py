@@ -9,7 +9,7 @@ transcript, tells nothing.
 import os
 import re
 from itertools import islice
-from typing import BinaryIO, NamedTuple, TypedDict
+from typing import Any, BinaryIO, NamedTuple, TypedDict
 
 from lib.ledger.joining import Use
 from lib.ledger.prompts import Prompt, Session
@@ -18,6 +18,7 @@ from lib.system.digest import hex_digest
 from lib.system.places import Places
 from lib.system.private_file import Refused
 from lib.transcripts.lines import Lines, ToolUse
+from lib.transcripts.missed import is_cancelled, payloads
 from lib.transcripts.reader import SUFFIX, Reader, open_transcript, state_at, state_of
 
 # What is read at once, in bytes.
@@ -43,7 +44,7 @@ class Left(NamedTuple):
 class News(TypedDict):
     """What a portion of a transcript tells, `left` and whether there is `more`, as JSON holds it.
 
-    `places` are the directories that the session was in.
+    `places` are the directories that the session was in; `cancelled`: a hook was over its time.
     """
 
     prompts: list[Prompt]
@@ -52,6 +53,7 @@ class News(TypedDict):
     places: list[str]
     left: Left
     more: bool
+    cancelled: bool
 
 
 class Desk:
@@ -86,6 +88,14 @@ class Desk:
             memory = f"{_end(file, reader.offset)} {lines.memory()}"
         more = before.offset < reader.offset < state.size
         return {**news, "left": Left(state.file, reader.offset, memory), "more": more}
+
+    def missed(self, path: str, session_id: str, start: int, end: int) -> list[dict[str, Any]]:
+        """List what the hooks got that were over their time, by the bytes from `start` to `end`."""
+        try:
+            with open_transcript(self._found(path)) as file:
+                return list(payloads(file, session_id, start, end))
+        except (Refused, ValueError):
+            return []
 
     def agents(self, path: str) -> list[str]:
         """List the transcripts of the agents of a session, the newest first, by its own one.
@@ -127,10 +137,11 @@ def _end(file: BinaryIO, offset: int) -> str:
 
 
 def _news(reader: Reader, lines: Lines) -> News:
-    prompts, calls = [], []
+    prompts, calls, cancelled = [], [], False
     session_id = lines.session.session_id
     for record in reader.records(PORTION):
         is_own = record.get("sessionId") == session_id
+        cancelled = cancelled or is_cancelled(record)
         for told in lines.take(record):
             if is_own and isinstance(told, Prompt):
                 prompts.append(told)
@@ -144,4 +155,5 @@ def _news(reader: Reader, lines: Lines) -> News:
         "places": sorted(lines.places),
         "left": Left(),
         "more": False,
+        "cancelled": cancelled,
     }

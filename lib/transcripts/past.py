@@ -5,6 +5,7 @@ The files of a session, its own and those of its agents, are read side by side i
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta, timezone
@@ -21,6 +22,8 @@ _PROJECTS, _AGENTS = "projects", "subagents"
 _AGENT = "agent-"
 # Calls that wait for their result: a few at a time, but for those that were interrupted.
 _MOST_OPEN = 64
+# A call has ended, or its client, where nothing was written for so long.
+QUIET_SECONDS = 60.0
 _MOST_META = 64 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -38,12 +41,14 @@ class Call(NamedTuple):
     """A call that is over: the hook's `payload`, when it ended in ns since 1970, its `place`.
 
     `said` is what the model was told of it. In an agent's transcript there is no `tool_response`.
+    `is_open`: nothing tells whether it ended, for the client was killed.
     """
 
     payload: dict[str, Any]
     ended_ns: int
     place: int
     said: str
+    is_open: bool = False
 
 
 def sessions(config_dir: str, since: float = 0.0) -> list[Past]:
@@ -129,6 +134,7 @@ class Reading:
         lines = self.lines if is_own else Lines(self._past.session_id, "", self._seen)
         agent_type = "" if is_own else _agent_type(path)
         calls: dict[str, ToolUse] = {}
+        last = ""
         with suppress(OSError):
             for record in reader.records():
                 for told in lines.take(record):
@@ -141,6 +147,10 @@ class Reading:
                     elif (use := calls.pop(told.tool_use_id, None)) and not told.is_error:
                         prompt_id = word(record, "promptId")
                         yield told.timestamp, _call(use, told, prompt_id, agent_type, reader.offset)
+                    last = max(last, told.timestamp)
+        if self._past.changed < time.time() - QUIET_SECONDS:
+            for use in calls.values():
+                yield last, _open_call(use, agent_type, reader.offset)
 
 
 def _call(use: ToolUse, result: ToolResult, prompt_id: str, agent_type: str, place: int) -> Call:
@@ -157,6 +167,13 @@ def _call(use: ToolUse, result: ToolResult, prompt_id: str, agent_type: str, pla
     if result.answer is not None:
         payload["tool_response"] = result.answer
     return Call(payload, _nanoseconds(result.timestamp), place, _text(result.content))
+
+
+def _open_call(use: ToolUse, agent_type: str, place: int) -> Call:
+    """Return a call that was made and has no result."""
+    none = None, None, False, use.prompt_id, use.agent_id, use.timestamp, use.cwd, "", ""
+    result = ToolResult(use.session_id, use.tool_use_id, *none)
+    return _call(use, result, use.prompt_id, agent_type, place)._replace(is_open=True)
 
 
 def _text(content: object) -> str:

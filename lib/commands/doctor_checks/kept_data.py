@@ -7,6 +7,7 @@ from lib.commands.doctor_checks import needs
 from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Finding, Site
 from lib.commands.facts import LOSSES
 from lib.commands.reading import ELSEWHERE, remedy, unwritable
+from lib.flusher.recovery import OVERTIME
 from lib.ledger import salvage
 from lib.ledger.connecting import connect
 from lib.ledger.opening import refuse_links
@@ -162,6 +163,10 @@ def dropped(site: Site) -> Finding:
     """Check whether events were lost, and why."""
     counted = {**site.facts["dropped"], **site.facts["skipped"]}
     lost = {cause: count for cause, count in counted.items() if cause in LOSSES}
+    late = counted.get(OVERTIME, 0)
+    if not lost and late:
+        text = f"nothing was lost: {late} hook{'s' * (late != 1)} over time, read in a transcript"
+        return Finding(WARNING, text, "see interpreter above, and whether the machine was busy")
     if not lost:
         return Finding(OK, "nothing was lost")
     text = ", ".join(f"{count} {cause}" for cause, count in lost.items())
@@ -174,4 +179,5 @@ _REMEDIES = {
     "failed": "see cache and disk above: events could not be written",
     "removed": "somebody deleted files that waited",
     "unclear": "see ignored above: a .patternignore could not be applied",
+    "unreadable": "a client was killed as it called a hook, or a file is no text: see sessions",
 }

@@ -1,0 +1,67 @@
+"""Capture from a transcript the calls whose hook was over its time."""
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from lib.capture import event
+from lib.capture.named_file import Refused, lies_in
+from lib.capture.payload import capture
+from lib.ledger.event_ids import is_recorded
+from lib.ledger.store import Ledger
+from lib.spool import destination, inbox, tally
+from lib.system import bundle
+from lib.system.moment import boot_id, uptime_ns
+from lib.system.settings import Settings
+
+# Why a hook captured nothing: the client did not wait for it any longer.
+OVERTIME = "overtime"
+
+
+class Recovery:
+    """Puts into the spool at `directory` what hooks did not, as they would have."""
+
+    def __init__(self, directory: str, settings: Settings) -> None:
+        self._directory = directory
+        self._settings = settings
+
+    def take(self, payloads: Iterable[dict[str, Any]], ledger: Ledger, keeps: bool) -> None:
+        """Capture what is not recorded yet. `keeps`: prompts of the session may be kept.
+
+        Raises OSError, sqlite3.Error.
+        """
+        for payload in payloads:
+            captured_ns = _ns(payload.get("timestamp"))
+            try:
+                made: dict[str, Any] = capture(payload, captured_ns)
+            except (Refused, ValueError, RecursionError):
+                continue
+            path = str(made["event_data"]["file_path"])
+            if lies_in(path, self._settings.config_dir):
+                continue
+            if not is_recorded(ledger.connection, made["event_id"]):
+                self._commit(made, captured_ns, keeps)
+
+    def _commit(self, made: dict[str, Any], captured_ns: int, keeps: bool) -> None:
+        if not self._settings.keep_content:
+            event.forget_content(made)
+        if not keeps or not self._settings.keep_prompts:
+            made["prompts"] = False
+        url = destination.decide(self._settings.service_url, bundle.root())
+        if url is not None:
+            made["service_url"] = url
+        up = uptime_ns() - (time.time_ns() - captured_ns)
+        moment = (boot_id(), up) if up > 0 else ("", 0)
+        key = inbox.commit(self._directory, made, captured_ns, moment=moment)
+        if key:
+            tally.add(self._directory, "captured", key)
+            tally.add(self._directory, OVERTIME, "")
+
+
+def _ns(timestamp: object) -> int:
+    """Return an instant in ns since 1970, now where that is none."""
+    try:
+        return int(datetime.fromisoformat(str(timestamp)).timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError):
+        return time.time_ns()
