@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lib.commands import cli
+from lib.ledger import replay
 from lib.ledger.history import History
 from lib.ledger.steps import steps_of
 from lib.spool import outbox
@@ -17,7 +18,7 @@ from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 
 # Words that stand nowhere else. Long lines, so that zlib stores what it cannot shorten as it is.
-ONE, TWO, THREE = ("kwyjibo1", "kwyjibo2", "kwyjibo3")
+ONE, TWO, THREE, FOUR = ("kwyjibo1", "kwyjibo2", "kwyjibo3", "kwyjibo4")
 FIRST, SECOND, THIRD = "session-a", "session-b", "session-c"
 PATH = "/p/a.py"
 
@@ -100,13 +101,13 @@ def test_a_session_is_forgotten_with_the_code_of_its_own(told: Outpost) -> None:
     forget("--session", "session-b")
     found = kept(told)
     assert (found["prompts"], found["titles"]) == (["0", "2"], ["0", "2"])
-    # What it left is what the next step began with: that step still tells it.
-    assert found["code"] == [STATES[0], None, STATES[2]]
+    # Nor does the next step tell what it found.
+    assert (found["code"], found["snapshots"]) == ([STATES[0], None, STATES[2]], 2)
     assert b"wish1" not in bytes_of(told)
     assert b"title1" not in bytes_of(told)
+    # What the file was left with stays: it stands on the disk.
     forget("--session", THIRD)
     assert kept(told)["code"] == [STATES[0], None, STATES[2]]
-    assert kept(told)["snapshots"] == 2
 
 
 def test_a_file_is_forgotten_and_recorded_further(told: Outpost) -> None:
@@ -119,6 +120,28 @@ def test_a_file_is_forgotten_and_recorded_further(told: Outpost) -> None:
     assert kept(told)["code"][-1] == code("base")
     assert cli.main(["lineage", PATH, "--diff"]) == 0
     assert cli.main(["doctor"]) in (0, 1)
+
+
+def test_what_is_forgotten_stays_so_when_steps_are_made_again(told: Outpost) -> None:
+    comment = f"# {FOUR}\n"
+    told.write(PATH, STATES[2] + comment, STATES[2], session_id="session-d")
+    told.write(PATH, STATES[2], STATES[2] + comment, session_id=THIRD)
+    told.write("/p/b.py", comment, "", session_id=THIRD)
+    assert told.flush()
+    forget("--session", SECOND)
+    before = kept(told)
+    with closing(History(f"{told.directory}/ledger.db")) as history:
+        steps = [(step.pattern_id, step.actor) for step in steps_of(history, PATH)]
+        replay.replay(history.connection)
+        assert [(step.pattern_id, step.actor) for step in steps_of(history, PATH)] == steps
+    assert kept(told) == before
+    assert before["code"][3] == STATES[2] + comment
+    forget("--session", "session-d")
+    assert [code for code in kept(told)["code"] if code and FOUR in code] == []
+    with closing(History(f"{told.directory}/ledger.db")) as history:
+        replay.replay(history.connection)
+        assert history.snapshot(steps_of(history, "/p/b.py")[0].snapshot) == comment
+    assert [code for code in kept(told)["code"] if code and FOUR in code] == []
 
 
 def test_what_was_before_is_forgotten_and_the_last_code_stays(told: Outpost) -> None:
@@ -170,7 +193,7 @@ def test_it_waits_for_a_flusher(
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--session", "zzz"), "no session zzz"),
+        (("--session", "zzz"), "no session begins with zzz"),
         (("--prompt", "zzz"), "no prompt begins with zzz"),
         (("--prompt", "prompt"), "several prompts begin"),
         (("--file", "/nowhere.py"), "was never recorded"),

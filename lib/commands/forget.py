@@ -14,18 +14,21 @@ from lib.commands.common import (
     spool_directory,
 )
 from lib.commands.reading import has_ledger, read_ledger
-from lib.commands.sessions import session_of
 from lib.commands.when import instant
 from lib.ledger import search_index
 from lib.ledger.forgetting import Chosen, Forgotten, forget
 from lib.ledger.history import History
 from lib.ledger.salvage import ASIDE
 from lib.ledger.store import FILE_NAME
+from lib.ledger.text import storable
 from lib.spool import outbox
 from lib.system.lock import patient_lock
 
 # How long another flusher is waited for, in seconds.
 PATIENCE = 30.0
+# All that a session may have left: also one that changed comments alone.
+_KNOWN = "SELECT session_id FROM {} WHERE substr(session_id, 1, length(?1)) = ?1"
+_WITH_SESSIONS = ("events", "revisions", "prompts", "sessions")
 NOUNS = {
     "prompts": ("prompt", "prompts"),
     "titles": ("title", "titles"),
@@ -71,9 +74,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _chosen(history: History, options: argparse.Namespace) -> Chosen:
     if options.session:
-        return Chosen(session_id=session_of(history, options.session))
+        query = " UNION ".join(_KNOWN.format(table) for table in _WITH_SESSIONS)
+        return Chosen(session_id=_one(history, query, options.session, "session"))
     if options.prompt:
-        return Chosen(prompt_id=_prompt(history, options.prompt))
+        query = "SELECT prompt_id FROM prompts WHERE substr(prompt_id, 1, length(?1)) = ?1 LIMIT 2"
+        return Chosen(prompt_id=_one(history, query, options.prompt, "prompt"))
     if options.before:
         return Chosen(before=instant(options.before))
     names = [options.file, *names_of(options.file)]
@@ -83,11 +88,11 @@ def _chosen(history: History, options: argparse.Namespace) -> Chosen:
     raise CommandError(f"{printable(options.file)} was never recorded")
 
 
-def _prompt(history: History, prefix: str) -> str:
-    query = "SELECT prompt_id FROM prompts WHERE substr(prompt_id, 1, length(?1)) = ?1 LIMIT 2"
-    found = [row[0] for row in history.rows(query, (prefix,))]
+def _one(history: History, query: str, prefix: str, noun: str) -> str:
+    """Return the one id that begins with `prefix`. Raises CommandError."""
+    found = [row[0] for row in history.rows(query, (storable(prefix),))]
     if len(found) != 1:
-        many = "several prompts begin" if found else "no prompt begins"
+        many = f"several {noun}s begin" if found else f"no {noun} begins"
         raise CommandError(f"{many} with {printable(prefix)}")
     return str(found[0])
 

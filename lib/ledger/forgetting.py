@@ -7,11 +7,14 @@ a later step holds too stays with that step: a line that was never removed stand
 import sqlite3
 from typing import NamedTuple
 
-from lib.ledger import snapshots
+from lib.ledger import snapshots, unplaced
 from lib.ledger.text import storable
 
-# The columns that refer to a snapshot.
-_HOLDERS = (("events", "snapshot"), ("events", "before_snapshot"), ("revisions", "snapshot"))
+# The columns that refer to a snapshot; those of HOLDERS keep it. What was found before a step is
+# what another one left.
+_HOLDERS = (("events", "snapshot"), ("revisions", "snapshot"))
+_REFERRERS = (*_HOLDERS, ("events", "before_snapshot"), ("patterns", "snapshot"))
+_LAST = "revision_id IN (SELECT revision FROM files WHERE revision NOT NULL)"
 
 
 class Chosen(NamedTuple):
@@ -63,16 +66,18 @@ def _forget(db: sqlite3.Connection, chosen: Chosen) -> Forgotten:
     told = [_emptied(db, *statement) for statement in _sayings(chosen)]
     db.execute("CREATE TEMP TABLE doomed (digest TEXT PRIMARY KEY)")
     try:
-        for table, column, where, values in _holders(chosen):
+        for table, column, where, values in _conditions(chosen):
             query = f"INSERT OR IGNORE INTO doomed SELECT {column} FROM {table} WHERE {where}"
             db.execute(f"{query} AND {column} NOT NULL", values)
-            db.execute(f"UPDATE {table} SET {column} = NULL WHERE {where}", values)
-        for table, column in _HOLDERS:
-            query = f"SELECT {column} FROM {table} WHERE {column} NOT NULL"
-            db.execute(f"DELETE FROM doomed WHERE digest IN ({query})")
-        query = "UPDATE patterns SET snapshot = NULL WHERE snapshot IN (SELECT digest FROM doomed)"
-        db.execute(query)
+        unplaced.doom(db, chosen.session_id, chosen.path, chosen.before)
+        for table, column, where, values in _conditions(chosen):
+            kept = f"SELECT {column} FROM {table} WHERE {column} NOT NULL AND NOT ({where})"
+            db.execute(f"DELETE FROM doomed WHERE digest IN ({kept})", values)
         digests = [digest for (digest,) in db.execute("SELECT digest FROM doomed")]
+        for table, column in _REFERRERS if digests else ():
+            here = f"{column} IN (SELECT digest FROM doomed)"
+            db.execute(f"UPDATE {table} SET {column} = NULL WHERE {here}")
+        unplaced.lose(db, set(digests))
         code = snapshots.delete(db, digests)
     finally:
         db.execute("DROP TABLE doomed")
@@ -98,18 +103,16 @@ def _sayings(chosen: Chosen) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _holders(chosen: Chosen) -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """List the columns that refer to the code to be forgotten: table, column, condition, values."""
-    found: list[tuple[str, str, str, tuple[str, ...]]] = []
-    last = "revision_id NOT IN (SELECT revision FROM files WHERE revision NOT NULL)"
+def _conditions(chosen: Chosen) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """Write which rows of those that keep code are chosen: table, column, condition, values."""
     of_file = "file_id IN (SELECT file_id FROM files WHERE path = ?)"
     for value, events, revisions in (
-        (chosen.session_id, "session_id = ?", f"session_id = ? AND {last}"),
-        (chosen.path, "file_path = ?", of_file),
-        (chosen.before, "timestamp < ?", f"timestamp < ? AND {last}"),
+        (chosen.session_id, "session_id IS ?", f"session_id IS ? AND NOT {_LAST}"),
+        (chosen.path, "file_path IS ?", of_file),
+        (chosen.before, "timestamp < ?", f"timestamp < ? AND NOT {_LAST}"),
     ):
         if value:
-            values = (storable(value),)
-            found += [(table, column, events if table == "events" else revisions, values)
-                      for table, column in _HOLDERS]  # fmt: skip
-    return found
+            where = {"events": events, "revisions": revisions}
+            return [(table, column, where[table], (storable(value),))
+                    for table, column in _HOLDERS]  # fmt: skip
+    return []

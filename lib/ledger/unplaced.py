@@ -95,3 +95,39 @@ def has_twin(db: sqlite3.Connection, event: Event) -> bool:
     words = data.get("file_path"), data["pattern_data"].get("session_id")
     ids = event.get("tool_use_id"), event.get("content_pattern_id")
     return db.execute(query, tuple(map(storable, (*words, *ids)))).fetchone() is not None
+
+
+def doom(db: sqlite3.Connection, session_id: str, path: str, before: str) -> None:
+    """Add the code of what is kept of a session, of a file or from before a time to `doomed`.
+
+    The code of all else that is kept is taken out of that table. "" chooses nothing.
+    """
+    kept: set[str] = set()
+    for text, when in db.execute("SELECT event, timestamp FROM unplaced").fetchall():
+        event = event_in(text)
+        data = event["event_data"]
+        details = data.get("pattern_data")
+        told = details if isinstance(details, dict) else {}
+        code = told.get("code")
+        is_of_file = path != "" and data.get("file_path") == path
+        is_of_session = session_id != "" and told.get("session_id") == session_id
+        if not isinstance(code, Kept):
+            continue
+        if is_of_file or is_of_session or when < before:
+            db.execute("INSERT OR IGNORE INTO doomed VALUES (?)", (str(code),))
+        else:
+            kept.add(str(code))
+    db.executemany("DELETE FROM doomed WHERE digest = ?", [(digest,) for digest in kept])
+
+
+def lose(db: sqlite3.Connection, digests: set[str]) -> None:
+    """Take the code with these digests out of what is kept."""
+    for event_id, text in db.execute("SELECT event_id, event FROM unplaced").fetchall():
+        told = json.loads(text)
+        holders = [told["event_data"].get("pattern_data"), *told["parents"]]
+        lost = [one for one in holders if isinstance(one, dict) and one.get("code") in digests]
+        for one in lost:
+            one["code"] = None
+        if lost:
+            values = (json.dumps(told, separators=(",", ":")), event_id)
+            db.execute("UPDATE unplaced SET event = ? WHERE event_id = ?", values)
