@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lib.commands import cli
-from lib.ledger import replay
+from lib.ledger import replay, snapshots, unplaced
 from lib.ledger.history import History
 from lib.ledger.steps import steps_of
 from lib.spool import outbox
@@ -141,7 +141,22 @@ def test_what_is_forgotten_stays_so_when_steps_are_made_again(told: Outpost) -> 
     with closing(History(f"{told.directory}/ledger.db")) as history:
         replay.replay(history.connection)
         assert history.snapshot(steps_of(history, "/p/b.py")[0].snapshot) == comment
+        kept_beside = history.rows("SELECT event FROM unplaced", ())
+        gone = snapshots.digest_of(STATES[2] + comment)
+        assert [text for (text,) in kept_beside if gone in text] == []
     assert [code for code in kept(told)["code"] if code and FOUR in code] == []
+
+
+def test_what_waits_for_its_place_keeps_its_code(told: Outpost) -> None:
+    """An event that came late is in no chain yet."""
+    name = told.write("/p/late.py", STATES[1], session_id="session-d")
+    event = outbox.read(str(told.directory), name)
+    (told.directory / name).unlink()
+    with closing(History(f"{told.directory}/ledger.db")) as history:
+        unplaced.keep(history.connection, event, (None, None))
+        forget("--session", SECOND)
+        assert history.snapshot(snapshots.digest_of(STATES[1])) == STATES[1]
+    assert kept(told)["code"] == STATES
 
 
 def test_what_was_before_is_forgotten_and_the_last_code_stays(told: Outpost) -> None:
