@@ -1,5 +1,6 @@
 """Two clients change one file, and the hook of the first is late: contents tell the order."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import permutations
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.bundle import Bundle, write_payload
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, write_payload
+from tests.support.messages_api import Call
 from tests.support.outpost import Outpost
 
 STATES = [f"def area(a, b):\n    return a * b * {n}\n" for n in range(4)]
@@ -57,3 +59,45 @@ def test_what_somebody_undid_comes_after_what_was_undone(tmp_path: Path) -> None
         rows = ledger.rows("SELECT session_id, actor FROM revisions ORDER BY revision_id", ())
     sessions = [session or actor for session, actor in rows]
     assert sessions == ["one", "outside", "two", "outside", "three", "three"]
+
+
+@pytest.mark.client
+@pytest.mark.long
+@pytest.mark.usefixtures("client")
+def test_ten_clients_at_once_lose_nothing(installed_home: Path, tmp_path: Path) -> None:
+    """Each changes a file of its own and one that is everybody's, also by the shell."""
+    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
+    bundle.spool = tmp_path / "spool"
+    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
+    work = tmp_path / "work"
+    (work / ".git").mkdir(parents=True)
+    shared = work / "shared.py"
+    shared.write_text("".join(f"slot_{n} = 0\n" for n in range(10)))
+    own = [work / f"own_{n}.py" for n in range(10)]
+
+    def run(number: int) -> int:
+        given = {"file_path": str(shared), "old_string": f"slot_{number} = 0",
+                 "new_string": f"slot_{number} = 1"}  # fmt: skip
+        read: list[Call] = [("Read", {"file_path": str(shared)})]
+        # Another client may have been there since it was read: then the edit fails.
+        tries = [step for _ in range(4) for step in (read, [("Edit", given)])]
+        write: list[Call] = [("Write", {"file_path": str(own[number]), "content": "own = 0\n"})]
+        sed = {"command": f"sed -i s/0/{number}/ {own[number].name}", "description": "x"}
+        turns: list[list[Call]] = [write, *tries, [("Bash", sed)]]
+        newest = number % 2 and NEWEST_CLIENT.exists()
+        done = bundle.claude(turns, work, client=NEWEST_CLIENT if newest else CLIENT)
+        return int(done.returncode)
+
+    with ThreadPoolExecutor(10) as pool:
+        assert set(pool.map(run, range(10))) == {0}
+    bundle.wait_delivered()
+    for number, file in enumerate(own):
+        told = [step["actor"] for step in bundle.json("lineage", str(file))["steps"]]
+        # Whose call it was, a look cannot tell from another client's at the same moment.
+        assert told == (["shell", "agent"] if number else ["agent"])
+    found = bundle.json("lineage", str(shared))
+    told = [(step["actor"], step["session_id"]) for step in found["steps"][::-1]]
+    # Two that read the same may both write, and one of them over the other.
+    assert told[0] == ("outside", None)
+    agents = {session for actor, session in told if actor == "agent"}
+    assert len(agents) >= shared.read_text().count("= 1")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from lib.ledger import backfill, sums
+from lib.ledger.moments import DERIVED
 
 INDEXES = (
     "CREATE INDEX IF NOT EXISTS events_by_content ON events (content_id) "
@@ -126,8 +127,11 @@ def _portion(db: sqlite3.Connection, version: int) -> float:
 
 
 def _edits(db: sqlite3.Connection, after: int, end: int) -> list[sums.Edit]:
+    columns = {row[1] for row in db.execute("PRAGMA table_info(events)")}
+    # What others did before an event is no edit of its own; an earlier version did not tell it so.
+    own = f"AND told IS NOT '{DERIVED}'" if "told" in columns else ""
     query = (
         "SELECT seq, timestamp, event_type, coalesce(language, ''), coalesce(file_path, ''), "
-        "content_id FROM events WHERE implied = 0 AND seq > ? AND seq <= ? ORDER BY seq"
+        f"content_id FROM events WHERE implied = 0 {own} AND seq > ? AND seq <= ? ORDER BY seq"
     )
     return [sums.Edit(*row) for row in db.execute(query, (after, end))]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from lib.capture.identity import normalise
 from lib.ledger import projects
 from lib.ledger.history import History
+from lib.ledger.moments import DERIVED
 from lib.ledger.revisions import is_nothing
 from lib.ledger.sums import EDITS, PATTERNS, SINCE
 from lib.ledger.text import storable
@@ -116,7 +117,8 @@ class Stats(History):
             "SELECT coalesce(session_id, ''), count(*), count(DISTINCT file_path), max(timestamp) "
             "FROM events INDEXED BY events_by_file "
             "WHERE file_path >= ? AND file_path < ? AND substr(timestamp, 1, 13) >= ? "
-            "AND implied = 0 AND timestamp >= ? GROUP BY 1 ORDER BY max(seq) DESC"
+            "AND implied = 0 AND timestamp >= ? AND actor IS NOT 'outside' "
+            "GROUP BY 1 ORDER BY max(seq) DESC"
         )
         sessions = self._db.execute(query, (*below, today[:13], today))
         several = [Session(*row) for row in sessions.fetchall()]
@@ -175,6 +177,7 @@ class Stats(History):
             "coalesce(language, '') AS language, coalesce(file_id, 0) AS file, count(*) AS count "
             "FROM events INDEXED BY events_by_hour LEFT JOIN files ON path = file_path "
             "WHERE substr(timestamp, 1, 13) >= ? AND timestamp >= ? AND implied = 0 "
+            f"AND told IS NOT '{DERIVED}' "
             "GROUP BY 1, 2, 3, 4",
             (begin[:13], begin),
         )
