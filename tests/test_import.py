@@ -308,18 +308,19 @@ def test_an_agents_calls_are_told_by_those_before(home: Home) -> None:
 
 @pytest.mark.parametrize("is_first", [True, False])
 def test_what_was_guessed_gives_way_to_what_was_captured(home: Home, is_first: bool) -> None:
-    """Of a file that a shell may have changed an agent's transcript does not tell what it held."""
+    """What a formatter made of a file before an agent's edit its transcript does not tell."""
     first = home.write("a.py", CODES[0])
-    home.call("Bash", {"command": "sed -i s/0/7/ a.py"}, {"stdout": ""})
+    path = first["tool_input"]["file_path"]
     writer = Writer(home.projects / "s-1" / "subagents", "agent-x")
     writer.session_id = "s-1"
     writer.fields = {"agentId": "x", "timestamp": when(5), "isSidechain": True, "promptId": "p-1"}
-    given = {"file_path": first["tool_input"]["file_path"], "content": CODES[2]}
-    writer.use("agent1", "Write", **given)
+    given = {"file_path": path, "old_string": "b * 0", "new_string": "b * 9"}
+    writer.use("agent1", "Edit", **given)
     writer.result("agent1")
-    answer = {"type": "update", "originalFile": CODES[1]}
-    told = {"tool_input": given, "tool_response": answer, "tool_use_id": "agent1", "agent_id": "x"}
-    home.payloads = [first, *[{**first, **told, "prompt_id": "p-1"}] * 5]
+    answer = {"originalFile": CODES[4], "oldString": "b * 0", "newString": "b * 9"}
+    told = {"tool_name": "Edit", "tool_input": given, "tool_response": answer, "prompt_id": "p-1"}
+    second = {**first, **told, "tool_use_id": "agent1", "agent_id": "x"}
+    home.payloads = [first, *[second] * 5]
     if is_first:
         home.read()
     home.capture(0)
@@ -327,9 +328,8 @@ def test_what_was_guessed_gives_way_to_what_was_captured(home: Home, is_first: b
     home.flush()
     if not is_first:
         home.read()
-    assert home.codes() == [CODES[0], CODES[1], CODES[2]]
-    actors = [row["actor"] for row in home.contents()["revisions"]]
-    assert actors == ["agent", "outside", "agent"]
+    assert home.codes() == [CODES[0], CODES[4], CODES[4].replace("b * 0", "b * 9")]
+    assert home.read().counts["events"] == 0
 
 
 def test_what_a_shell_did_is_told_by_the_clients_diff(home: Home) -> None:
@@ -446,14 +446,17 @@ def test_the_real_clients_transcripts_make_the_ledger_that_its_hooks_made(
     assert untimed(bundle.spool) == live
 
 
+# When it was captured, and how it is known what it changed.
+_NOT_TOLD = ("timestamp", "first_seen", "told")
+
+
 def untimed(spool: Path) -> dict[str, list[Made]]:
     """What a ledger says without times: a transcript has those of the results."""
     found = contents(spool / "ledger.db")
     found["sums"] = [row for row in found["sums"] if row["name"] != "since"]
     return {
         table: [
-            {name: value for name, value in row.items() if name not in ("timestamp", "first_seen")}
-            for row in rows
+            {name: value for name, value in row.items() if name not in _NOT_TOLD} for row in rows
         ]
         for table, rows in found.items()
     }

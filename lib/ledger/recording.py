@@ -54,7 +54,8 @@ class Recording:
         self._moment, self._place = found or placed(db, event, self._path, self._chain.head)
         self._is_late = self._place.is_late
         self._before_snapshot: str | None = None
-        self._told = event["before"] if event.get("before") in (UNKNOWN, UNTOLD) else None
+        guessed = unplaced.GUESSED if unplaced.is_guessed(event) else None
+        self._told = event["before"] if event.get("before") in (UNKNOWN, UNTOLD) else guessed
         self._is_whole = False
 
     def record(self) -> str:
@@ -74,7 +75,7 @@ class Recording:
         return outcome
 
     def _record(self) -> str:
-        if self._told:
+        if self._told in (UNKNOWN, UNTOLD):
             self._resolve_before()
         if self._is_late and self._type in (FILE_DELETED, FILE_UNCHANGED):
             return UNCHANGED
@@ -189,8 +190,7 @@ class Recording:
         # A row tells all of the event, with that of its file's revision.
         self._is_whole = not self._path
         if self._path and not self._is_late:
-            added = self._content_id, self._snapshot, self._code(), seq
-            self._is_whole = self._chain.add(*added)
+            self._is_whole = self._chain.add(self._content_id, self._snapshot, self._code(), seq)
 
     def _before(self) -> str | None:
         """Return what the file held before, which its id does not tell to the letter."""

@@ -138,7 +138,10 @@ def _event(row: sqlite3.Row) -> Event:
         return unplaced.event_in(row["kept"])
     is_unknown = row["told"] in (UNKNOWN, UNTOLD)
     kind = row["event_type"]
-    if row["told"] == CREATED or (is_unknown and row["pattern_id"] == row["content_id"]):
+    is_guessed = row["told"] == unplaced.GUESSED
+    is_plain = row["pattern_id"] == row["content_id"]
+    is_copy = is_guessed and kind == "pattern_applied" and not row["parent_pattern_ids"]
+    if row["told"] == CREATED or (is_plain and (is_unknown or is_copy)):
         kind = "pattern_created"
     parents = [] if is_unknown else row["parent_pattern_ids"].split()
     event: dict[str, Any] = {
@@ -162,6 +165,7 @@ def _event(row: sqlite3.Row) -> Event:
         "before": row["told"] if is_unknown else None,
         "actor": row["actor"],
         **{name: row[name] for name in _CONTEXT},
+        **({unplaced.GUESSED: True} if is_guessed else {}),
     }
     if row["earlier"]:
         event["earlier_ids"] = {row["parent_pattern_ids"]: row["earlier"]}

@@ -81,20 +81,24 @@ def is_known(db: sqlite3.Connection, event: Event) -> bool:
     return has_twin(db, event)
 
 
+def is_guessed(event: Event) -> bool:
+    """Check whether a transcript did not tell what an event changed."""
+    return event.get(GUESSED) is True
+
+
 def has_twin(db: sqlite3.Connection, event: Event) -> bool:
     """Check whether a call that was guessed at is recorded as it was captured."""
-    if event.get(GUESSED) is not True:
+    if not is_guessed(event):
         return False
     query = (
         "SELECT 1 FROM files JOIN revisions r USING (file_id) LEFT JOIN events e ON e.seq = r.seq "
         "LEFT JOIN unplaced u ON u.event_id = r.event_id WHERE path = ? AND r.session_id = ? "
-        "AND tool_use_id = ? AND r.pattern_id = ? "
-        f"AND iif(r.seq IS NULL, u.boot, e.boot) IS NOT {READ}"
+        f"AND tool_use_id = ? AND iif(r.seq IS NULL, u.boot, e.boot) IS NOT {READ}"
     )
     data = event["event_data"]
-    words = data.get("file_path"), data["pattern_data"].get("session_id")
-    ids = event.get("tool_use_id"), event.get("content_pattern_id")
-    return db.execute(query, tuple(map(storable, (*words, *ids)))).fetchone() is not None
+    session_id = data["pattern_data"].get("session_id")
+    words = data.get("file_path"), session_id, event.get("tool_use_id")
+    return db.execute(query, tuple(map(storable, words))).fetchone() is not None
 
 
 def doom(db: sqlite3.Connection, session_id: str, path: str, before: str) -> None:
