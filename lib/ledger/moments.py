@@ -7,6 +7,7 @@ file was claimed by another process, missed while a directory was read, or was i
 import sqlite3
 from typing import NamedTuple
 
+from lib.capture.event import FILE_DELETED
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 
@@ -43,6 +44,10 @@ def moment_of(db: sqlite3.Connection, event: Event, path: str) -> tuple[Moment, 
     That is by the clock of the boot; beside what was read in a transcript by the wall clock.
     """
     moment, is_out = _moment(db, event.get("captured"))
+    if event["event_type"] == FILE_DELETED and not is_out:
+        # Of one call what ended comes first: where a file went to is told by that.
+        newest = "SELECT boot, up FROM events ORDER BY seq DESC LIMIT 1"
+        is_out = moment[1] is not None and tuple(db.execute(newest).fetchone() or ()) == moment
     when = storable(event["timestamp"])
     values = (*moment, READ, when, path, NEWEST + when, NEWEST + "~")
     is_late, is_read = db.execute(_IS_LATE, values).fetchone()
