@@ -150,7 +150,7 @@ def made_by(run: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("keeps_code", [True, False])
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_import_before_after_twice_or_in_the_middle_makes_the_same(
     keeps_code: bool, data: st.DataObject
@@ -180,11 +180,20 @@ def test_import_before_after_twice_or_in_the_middle_makes_the_same(
     assert made_by(run) == expected(captured)
 
 
-@settings(max_examples=40)
+@settings(max_examples=50)
 @given(stories(), st.randoms())
 def test_what_comes_late_comes_to_its_place(story: Story, chance: random.Random) -> None:
-    captured = list(story.captured)
-    chance.shuffle(captured)
+    # Of several clients the contents may tell another order than the clock, see `adjacent`.
+    for made in story.captured:
+        made["event_data"]["pattern_data"]["session_id"] = "s"
+        made.pop("agent_id", None)
+    # The files of one call come together.
+    calls: dict[str, list[Made]] = {}
+    for made in story.captured:
+        calls.setdefault(made["timestamp"], []).append(made)
+    several = list(calls.values())
+    chance.shuffle(several)
+    captured = [made for call in several for made in call]
 
     def run(ledger: Ledger) -> None:
         for made in captured:

@@ -51,7 +51,7 @@ def keep(db: sqlite3.Connection, event: Event, moment: Moment) -> bool:
     query = (
         # After which event it came, for where there is no boot.
         "INSERT INTO unplaced SELECT ?, ?, ?, ?, coalesce(max(seq), 0), ?, ? FROM events "
-        "WHERE true ON CONFLICT DO UPDATE SET timestamp = excluded.timestamp, "
+        "WHERE true ON CONFLICT (event_id) DO UPDATE SET timestamp = excluded.timestamp, "
         f"boot = excluded.boot, up = excluded.up, seq = excluded.seq WHERE boot = {READ}"
     )
     return db.execute(query, (*values, _kind(event), text)).rowcount > 0
