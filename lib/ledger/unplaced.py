@@ -33,7 +33,8 @@ def keep(db: sqlite3.Connection, event: Event, moment: Moment) -> bool:
     told: dict[str, Any] = {name: value for name, value in event.items() if name not in _OVER}
     told["event_data"] = data = dict(event["event_data"])
     parents = event.get("parents")
-    told["parents"] = [dict(one) for one in parents] if isinstance(parents, list) else []
+    several = parents if isinstance(parents, list) else []
+    told["parents"] = [dict(one) for one in several if isinstance(one, dict)]
     before: object = None
     for parent in told["parents"]:
         before = parent.get("code")
