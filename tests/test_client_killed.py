@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -36,6 +37,8 @@ def test_doctor_and_import_find_the_last_edit_of_a_killed_client(
     bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
     bundle.spool = tmp_path / "spool"
     bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
+    # What sessions of other tests left untold there, is told by its newest alone.
+    shutil.rmtree(installed_home / ".claude" / "projects", ignore_errors=True)
     work = tmp_path / "work"
     work.mkdir()
     first: Any = ("Write", {"file_path": str(work / "first.py"), "content": "first = 1\n"})

@@ -125,6 +125,8 @@ def test_installing_upgrading_and_uninstalling(installed_home: Path) -> None:
     would = f"{path} would lead to {command}"
     assert would in run_install(installed_home, "--dry-run").stdout.splitlines()
     assert not path.is_symlink()
+    # Past sessions, of other tests here, would be offered last.
+    shutil.rmtree(installed_home / ".claude" / "projects", ignore_errors=True)
     on_path: Any = {"PATH": f"{PATH}:{path.parent}"}
     lines = run_install(installed_home, **on_path).stdout.splitlines()
     assert lines[-1] == "  pattern-tracker status"
