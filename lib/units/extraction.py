@@ -1,5 +1,6 @@
 """Find the functions, methods and classes in code, with their names and places."""
 
+import string
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -8,12 +9,17 @@ from lib.system import packages
 from lib.units.grammars import Grammar, grammar
 from lib.units.names import named
 
-# Code that is larger, or that takes longer to parse (seconds of processor time), has no units;
-# what lies deeper in others than that is none.
-MOST_BYTES = 2 * 1024 * 1024
-MOST_SECONDS = 2.0
+# Code that is larger, or that takes longer to parse (in seconds of processor time; usual code takes
+# a tenth of them), has no units; what lies in more others is none.
+MOST_BYTES = 1024 * 1024
+LEAST_SECONDS, SECONDS_A_BYTE = 0.1, 2e-6
 MOST_DEPTH = 64
-_PORTION = 64 * 1024
+MOST_STEPS = 10**8
+# Generic types in one another, which some grammars try in all ways before they can be interrupted.
+_NESTED_TYPES = b"<" * 64
+_BETWEEN_TYPES = string.printable.translate(dict.fromkeys(map(ord, "<>(){}"))).encode()
+# A node's text is read in such portions too.
+_PORTION = 1024
 # So many bytes may stand between two nodes that belong together.
 _MOST_BETWEEN = 200
 _ORDER = ("outer", "before", "scope", "class", "holder", "function", "method")
@@ -61,14 +67,17 @@ def extract(code: str, language: str) -> list[Unit]:
     whose package is not installed, and of code that is too large or takes too long.
     """
     data = code.encode("utf-8", "surrogatepass")
-    known = grammar(language) if len(data) <= MOST_BYTES else None
+    is_usual = len(data) <= MOST_BYTES and _NESTED_TYPES not in data.translate(None, _BETWEEN_TYPES)
+    known = grammar(language) if is_usual else None
     tree = _parse(data, known) if known else None
-    return list(_units(data, known, tree)) if known and tree else []
+    return (
+        list(_units(data, known, tree)) if known and tree and _is_searchable(tree.root_node) else []
+    )
 
 
 def _parse(data: bytes, known: Grammar) -> Any:
     """Return the tree of code, None if it takes too long."""
-    deadline = time.thread_time() + MOST_SECONDS
+    deadline = time.thread_time() + LEAST_SECONDS + SECONDS_A_BYTE * len(data)
     parser = packages.load("tree_sitter").Parser(known.language)
     try:
         return parser.parse(
@@ -77,6 +86,23 @@ def _parse(data: bytes, known: Grammar) -> Any:
         )
     except ValueError:
         return None
+
+
+def _is_searchable(root: Any) -> bool:
+    """Check that a search of a tree takes no longer than usual.
+
+    It grows by the square of what an error has directly in it, and nothing can interrupt it.
+    """
+    left, steps = [root], 0
+    while left:
+        node = left.pop()
+        if node.is_error:
+            steps += node.child_count**2
+        if steps > MOST_STEPS:
+            return False
+        if node.has_error:
+            left += node.children
+    return True
 
 
 def _units(data: bytes, known: Grammar, tree: Any) -> Iterator[Unit]:
