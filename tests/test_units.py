@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lib.system import packages
-from lib.units import grammars
+from lib.units import extraction, grammars
 from lib.units.extraction import MOST_BYTES, Unit, extract
 from lib.units.grammars import LANGUAGES, language_at
 from tests.support.bundle import ROOT
@@ -139,6 +139,14 @@ def test_what_takes_too_long_has_no_units() -> None:
     """A tree that is 100,000 deep is parsed at once, and would take 7 s to search."""
     assert extract("def f(): pass\n" + "[" * 100_000, "python") == []
     assert extract("def f(): pass\n" + "[" * 100, "python") != []
+
+
+def test_the_parser_is_stopped_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "def f(): pass\n" * 1000
+    assert len(extract(code, "python")) == 1000
+    monkeypatch.setattr(extraction, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(extraction, "SECONDS_A_BYTE", 0)
+    assert extract(code, "python") == []
 
 
 @pytest.mark.parametrize("language", ["csharp", "java"])
