@@ -13,8 +13,8 @@ from tests.support.bundle import ROOT
 # From the top down: a module imports from its own room and from those below.
 ROOMS = (
     "hooks", "lib.pattern_tracker", "lib.resilience", "lib.commands", "lib.flusher",
-    "lib.registration", "lib.delivery", "lib.transcripts", "lib.ledger", "lib.privacy",
-    "lib.capture", "lib.spool", "lib.system",
+    "lib.registration", "lib.delivery", "lib.units", "lib.transcripts", "lib.ledger",
+    "lib.privacy", "lib.capture", "lib.spool", "lib.system",
 )  # fmt: skip
 MOST_ROOMS = 14
 MOST_LINES = 250

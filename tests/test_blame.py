@@ -115,6 +115,22 @@ def parsed(lines: list[str]) -> list[tuple[str, int, dict[str, str], str]]:
     return found
 
 
+@pytest.mark.usefixtures("repository")
+def test_of_a_name_only_its_lines_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the numbers that they have in the file."""
+    whole = told(capsys)
+    assert told(capsys, "a.py:f") == whole[4:6]
+    assert told(capsys, "a.py:10") == whole[9:]
+    lines = run(capsys, "a.py:g")
+    assert [line.partition("│")[0].split()[-1] for line in lines] == ["9", "10"]
+    for name, first in (("a.py:f", 5), ("a.py:g", 9)):
+        found = run(capsys, name, "--porcelain")
+        heads = [line.split() for line in found if re.match("[0-9a-f]{40} ", line)]
+        assert [int(head[2]) for head in heads] == [first, first + 1]
+        texts = [line[1:] for line in found if line.startswith("\t")]
+        assert texts == [one["text"] for one in whole[first - 1 : first + 1]]
+
+
 def test_the_porcelain_is_that_of_git(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from lib.system import environment, packages
 from lib.system.environment import BuildError
+from lib.units import grammars
 from tests.support.bundle import INTERPRETER, ROOT, seed
 from tests.support.forms import few
 
@@ -19,8 +21,10 @@ LOCK = str(ROOT / "requirements.lock")
 
 
 def test_the_packages_are_those_that_are_asked_for() -> None:
-    asked = (ROOT / "requirements.txt").read_text().splitlines()
-    assert [line.partition(">")[0] for line in asked] == list(packages.NAMES)
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    asked = [line.partition(">")[0].replace("-", "_") for line in lines]
+    assert [name for name in asked if "sitter" not in name] == list(packages.NAMES)
+    assert {name for name in asked if "sitter" in name} == {"tree_sitter", *grammars.MODULES}
     assert packages.missing() == []
 
 
@@ -137,10 +141,10 @@ def test_no_variable_makes_pip_install_something_else(
     assert "PIP_CONFIG_FILE" not in lines[0]
 
 
-def wheels(directory: Path) -> str:
+def wheels(directory: Path, more: tuple[str, ...] = ()) -> str:
     """Make a wheel of an empty module for each of our packages; the path of a lock of them."""
     lines = []
-    for name in packages.NAMES:
+    for name in (*packages.NAMES, *more):
         path = directory / f"{name}-1.0-py3-none-any.whl"
         with zipfile.ZipFile(path, "w") as wheel:
             files = {
@@ -188,3 +192,26 @@ def test_of_a_configuration_of_pip_only_the_index_counts(
     assert environment.works(str(made))
     assert not (tmp_path / "elsewhere").exists()
     assert not (tmp_path / "home" / ".local").exists()
+
+
+def test_a_grammar_that_has_no_wheel_here_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is built of sources: who installs may have no compiler."""
+    lock = Path(wheels(tmp_path, ("tree_sitter_one", "tree_sitter_two")))
+    text = lock.read_text().replace("tree_sitter_", "tree-sitter-")
+    lock.write_text(text + f"tree-sitter-three==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
+    with tarfile.open(tmp_path / "tree_sitter_three-1.0.tar.gz", "w:gz"):
+        pass
+    monkeypatch.setenv("PIP_NO_INDEX", "true")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    made = tmp_path / "made"
+    environment.build(str(made), str(lock), INTERPRETER)
+    assert environment.works(str(made))
+    there = {path.stem for path in Path(packages.place(str(made))).rglob("tree_sitter_*.py")}
+    assert there == {"tree_sitter_one", "tree_sitter_two"}
+    assert environment.is_complete(str(made), str(lock))
+    assert not list(made.glob("*.lock"))
+    (tmp_path / "regex-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(BuildError, match="regex"):
+        environment.build(str(tmp_path / "other"), str(lock), INTERPRETER)

@@ -91,6 +91,50 @@ def test_of_ids_that_begin_alike_the_candidates_are_named(
     assert capsys.readouterr().err == "pattern-tracker: nothing is known of abc\n"
 
 
+CLASSES = """\
+class A:
+    @property
+    def m(self):
+        return 1
+
+    def only(self):
+        return 2
+
+
+class B:
+    def m(self):
+        return 3
+"""
+
+
+def test_a_part_of_a_file_is_shown_by_its_name(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shown(capsys, "a.py:f") == "def f(a, b):\n    return a + b + 1\n"
+    written = next(e for e in events(capsys) if e["session_id"] == "session-one")["timestamp"]
+    assert shown(capsys, "a.py:f", "--at", written) == "def f(a, b):\n    return a+b\n"
+    repository.write("b.py", CLASSES, None, "p4")
+    os.unlink("b.py")
+    assert shown(capsys, "b.py:A.m") == "    @property\n    def m(self):\n        return 1\n"
+    found = json.loads(shown(capsys, "b.py:only", "--json"))
+    assert (found["qualified_name"], found["start_line"], found["end_line"]) == ("A.only", 6, 7)
+    assert shown(capsys, "b.py:B").startswith("class B:\n")
+
+
+@pytest.mark.parametrize("verb", ["show", "why", "blame"])
+def test_of_a_name_that_is_not_unique_the_candidates_are_named(
+    verb: str, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.write("b.py", CLASSES, None, "p4")
+    assert cli.main([verb, "b.py:m"]) == 1
+    line = "m may be any of these in b.py: A.m (line 2), B.m (line 11)"
+    assert capsys.readouterr().err == f"pattern-tracker: {line}\n"
+    many = "".join(f"class A{n}:\n    def m(self): pass\n" for n in range(11))
+    repository.write("c.py", many, None, "p5")
+    assert cli.main([verb, "c.py:m"]) == 1
+    assert capsys.readouterr().err.endswith("A7.m (line 16) and 3 more\n")
+
+
 @pytest.mark.usefixtures("repository")
 @pytest.mark.parametrize(
     ("arguments", "line"),
@@ -98,6 +142,7 @@ def test_of_ids_that_begin_alike_the_candidates_are_named(
         (["no.py"], "nothing is known of no.py"),
         (["no.py:f"], "nothing is known of no.py"),
         (["a.py:no"], "nothing in a.py is known by the name no: ask for a line, such as a.py:1"),
+        (["a.py:g", "--at", "2020-01-01"], "a.py was not recorded before that"),
         (["\x1b[2J"], "nothing is known of \\x1b[2J"),
         (["abcdef", "--at", "1h"], "--at goes with a recorded file, and abcdef is none"),
         (["a.py", "--at", "x"], "x is no time: write 2h, 3d or 2026-01-31T12:00"),

@@ -110,6 +110,14 @@ def test_a_name_that_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, f"a.py:{name}")["name"] == name
 
 
+@pytest.mark.usefixtures("repository")
+def test_a_name_is_told_by_the_prompts_of_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert prompts(told(capsys, "a.py:g")) == ["p3"]
+    found = told(capsys, "a.py:f")
+    assert prompts(found) == ["p2", "outside", "p1"]
+    assert (found["name"], found["line"]) == ("f", None)
+
+
 def test_a_file_that_has_a_colon_in_its_name(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,8 @@ from lib.commands.common import (
     repository,
     say_nothing,
 )
-from lib.commands.present import Present, present
+from lib.commands.part import part
+from lib.commands.present import Present
 from lib.commands.terminal import Cell, columns, cropped, padded, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.attribution import Line, Place, attribute
@@ -38,7 +39,8 @@ NO_COMMIT, NOT_YET = "0" * 40, "Not recorded yet"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Return what may follow the verb."""
-    parser.add_argument("file", metavar="FILE", help="a recorded file")
+    text = "a recorded file, one of its lines, or a name in it"
+    parser.add_argument("file", metavar="FILE[:LINE|:NAME]", help=text)
     parser.add_argument(
         "--porcelain", action="store_true", help="as git's blame writes it for programs"
     )
@@ -51,14 +53,17 @@ def run(options: argparse.Namespace) -> int:
         return say_nothing(options.json or options.porcelain, NOTHING)
     if options.json and options.porcelain:
         raise CommandError("--json and --porcelain are two ways to print")
-    found, reasons = present(history, options.file), Reasons(history)
+    asked, reasons = part(history, options.file), Reasons(history)
+    found = asked.file
     lines = attribute(history, found.known_as, found.text)
+    first, end = asked.span or (0, len(lines))
+    lines = lines[first:end]
     if options.json:
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(lines, first + 1):
             print_json(told(number, line, reasons.of(line.place.step)))
     elif options.porcelain:
         screen()
-        for text in _porcelain(found, lines, reasons):
+        for text in _porcelain(found, lines, reasons, first):
             print(text)
     else:
         others = sum(line.place.step is None for line in lines)
@@ -66,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         note = f"{relative(printable(found.path))}: {more}" if others else ""
         if found.note or note:
             print_line(screen(), [(found.note or note, "yellow")])
-        _show(lines, reasons)
+        _show(lines, reasons, first)
     return 0
 
 
@@ -89,13 +94,12 @@ def told(number: int, line: Line, reason: Reason) -> dict[str, object]:
     }
 
 
-def _show(lines: Sequence[Line], reasons: Reasons) -> None:
-    """Print the lines with a margin that tells of each block once."""
+def _show(lines: Sequence[Line], reasons: Reasons, number: int) -> None:
+    """Print the lines, `number` of the file's before them, with a margin once for each block."""
     out = screen()
     _, words, form = next((one for one in WIDTHS if out.width >= one[0]), NARROW)
-    digits = len(str(len(lines)))
+    digits = len(str(number + len(lines)))
     styles: dict[str, str] = {}
-    number = 0
     for step, block in groupby(lines, lambda line: line.place.step):
         cells = _margin(step, reasons.of(step), (words, form), styles)
         blank: list[Cell] = [(" " * sum(columns(text) for text, _ in cells), "")]
@@ -136,7 +140,9 @@ def summary(step: Step | None, reason: Reason) -> str:
     return first_line(reason.text) or NOT_KEPT
 
 
-def _porcelain(found: Present, lines: Sequence[Line], reasons: Reasons) -> Iterator[str]:
+def _porcelain(
+    found: Present, lines: Sequence[Line], reasons: Reasons, first: int
+) -> Iterator[str]:
     """Write the lines as `git blame --porcelain` does (https://git-scm.com/docs/git-blame)."""
     root = repository()
     said: set[str] = set()
@@ -144,7 +150,7 @@ def _porcelain(found: Present, lines: Sequence[Line], reasons: Reasons) -> Itera
         place = line.place
         commit = _commit(place)
         size = "" if number > 1 and _goes_on(lines, number - 1) else f" {_run(lines, number)}"
-        yield f"{commit} {place.number} {number}{size}"
+        yield f"{commit} {place.number} {first + number}{size}"
         if commit not in said:
             said.add(commit)
             yield from _header(place, reasons.of(place.step))

@@ -10,6 +10,11 @@ from lib.ledger.attribution import contents
 from lib.ledger.history import History
 from lib.ledger.line_history import Span
 from lib.ledger.text import storable
+from lib.units.extraction import Unit, extract
+from lib.units.grammars import language_at
+
+# So many candidates are named where a name may mean several things.
+MOST_TOLD = 8
 
 
 class Part(NamedTuple):
@@ -36,8 +41,29 @@ def part(history: History, target: str) -> Part:
         if not 1 <= number <= last:
             raise CommandError(f"{shown} has {last} line{'s' * (last != 1)}, and no line {rest}")
         return Part(file, (number - 1, number), line=number)
+    unit = unit_in(_last(history, file).decode("utf-8", "surrogatepass"), file.path, rest)
+    if unit:
+        return Part(file, (unit.start_line - 1, unit.end_line), name=unit.qualified_name)
     check_name(history, file.known_as, rest)
     return Part(file, None, name=rest)
+
+
+def unit_in(code: str, path: str, name: str) -> Unit | None:
+    """Return the function, method or class of a file that `name` means, None if none does.
+
+    Its whole name goes before how it ends. Raises CommandError where several are meant.
+    """
+    units = extract(code, language_at(path))
+    found = [unit for unit in units if unit.qualified_name == name]
+    found = found or [unit for unit in units if unit.qualified_name.endswith(f".{name}")]
+    if len(found) > 1:
+        told = [f"{unit.qualified_name} (line {unit.start_line})" for unit in found[:MOST_TOLD]]
+        more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
+        shown = relative(printable(path))
+        raise CommandError(
+            f"{printable(name)} may be any of these in {shown}: {printable(', '.join(told))}{more}"
+        )
+    return found[0] if found else None
 
 
 def check_name(history: History, path: str, name: str) -> None:
@@ -64,8 +90,15 @@ def _names(history: History, path: str) -> set[str]:
 
 def _length(history: History, file: Present) -> int:
     """Count the lines of a file as it is now."""
-    last = b"" if file.text is None else file.text.encode("utf-8", "surrogatepass")
-    if file.text is None:
-        for _, _, code in contents(history, file.known_as, None):
-            last = code
+    last = _last(history, file)
     return last.count(b"\n") + (not last.endswith(b"\n") and bool(last))
+
+
+def _last(history: History, file: Present) -> bytes:
+    """Return what a file holds now, or held last."""
+    if file.text is not None:
+        return file.text.encode("utf-8", "surrogatepass")
+    last = b""
+    for _, _, code in contents(history, file.known_as, None):
+        last = code
+    return last

@@ -5,7 +5,7 @@ import sys
 from typing import NamedTuple
 
 from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
-from lib.commands.part import check_name, is_file
+from lib.commands.part import check_name, is_file, unit_in
 from lib.commands.present import recorded
 from lib.commands.short_ids import known_by
 from lib.commands.terminal import relative, screen
@@ -25,6 +25,9 @@ class Shown(NamedTuple):
     event_id: str | None
     timestamp: str | None
     actor: str | None
+    qualified_name: str | None = None
+    start_line: int | None = None
+    end_line: int | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +66,7 @@ def _found(history: History, target: str, at: str) -> Shown:
         _, path = recorded(history, name)
         if not path:
             raise CommandError(f"nothing is known of {printable(name)}")
-        check_name(history, path, unit)
-        return _file(history, path, at)
+        return _part(history, _file(history, path, at), unit)
     _, path = ("", "") if history.knows(target) else recorded(history, target)
     if path:
         return _file(history, path, at)
@@ -72,6 +74,19 @@ def _found(history: History, target: str, at: str) -> Shown:
         raise CommandError(f"--at goes with a recorded file, and {printable(target)} is none")
     known = known_by(history, target)
     return _event(history, known.full) if known.is_event else _pattern(history, known.full)
+
+
+def _part(history: History, shown: Shown, name: str) -> Shown:
+    """Return of a file's code the lines of what is called `name`."""
+    unit = unit_in(shown.code or "", shown.file_path or "", name)
+    if unit is None:
+        check_name(history, shown.file_path or "", name)
+        return shown
+    lines = (shown.code or "").split("\n")[unit.start_line - 1 : unit.end_line]
+    return shown._replace(
+        code="".join(f"{line}\n" for line in lines), qualified_name=unit.qualified_name,
+        start_line=unit.start_line, end_line=unit.end_line,
+    )  # fmt: skip
 
 
 def _file(history: History, path: str, at: str) -> Shown:

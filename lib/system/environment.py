@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from lib.system import files, packages
+from lib.system import files, packages, pins
 
 # In an environment that is whole: which Python and which lock it was made for.
 MARK = ".complete"
@@ -22,8 +22,6 @@ VARIABLES = frozenset(
     "PIP_INDEX_URL PIP_NO_CACHE_DIR PIP_NO_INDEX PIP_PROXY PIP_RETRIES PIP_TIMEOUT "
     "PIP_TRUSTED_HOST UV_CACHE_DIR UV_DEFAULT_INDEX UV_INDEX_URL UV_NATIVE_TLS".split()
 )
-_OFFLINE = ("Failed to establish a new connection", "NewConnectionError", "NameResolutionError",
-            "ConnectTimeoutError", "Connection refused", "ProxyError")  # fmt: skip
 _PROBE = f"import {', '.join(packages.NAMES)}; print(True)"
 
 
@@ -154,13 +152,17 @@ def _make(environment: str, lock: str, interpreter: str, say: Callable[[str], No
     say(f"making an environment with Python {sys.version.split()[0]}")
     install = _prepare(environment, interpreter)
     say("installing the packages")
-    failed = _run(
-        [*install, "--require-hashes", "-r", lock],
-        lambda line: say(f"installing the packages: {_name(line)}") if _name(line) else None,
-        {} if "--no-config" in install else _configured(install[: install.index("pip") + 1]),
-    )
-    if failed:
-        raise BuildError(_pip_said(failed))
+    said = {} if "--no-config" in install else _configured(install[: install.index("pip") + 1])
+
+    def run(options: list[str]) -> list[str]:
+        return _run(
+            [*install, *options],
+            lambda line: say(f"installing the packages: {_name(line)}") if _name(line) else None,
+            said,
+        )
+
+    if failed := pins.install(lock, f"{environment}/part.lock", run):
+        raise BuildError(pins.explained(failed))
     if not works(environment):
         raise BuildError(f"the packages were installed and {interpreter} cannot import them")
 
@@ -240,10 +242,3 @@ def _name(line: str) -> str:
     """Return the package named by a line of pip's "Collecting ..." output, "" for other lines."""
     words = line.split()
     return words[1].partition("==")[0] if words[0] == "Collecting" and len(words) > 1 else ""
-
-
-def _pip_said(lines: list[str]) -> str:
-    if any(sign in line for sign in _OFFLINE for line in lines):
-        return "no package index can be reached: is there a network?"
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
-    return f"pip could not install the packages: {(errors or lines)[-1]}"

@@ -1,0 +1,1 @@
+"""Functions, methods and classes in code, by the grammars of its languages."""

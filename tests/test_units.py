@@ -1,0 +1,200 @@
+"""Units are found in each language with their names and lines, against what else knows them."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lib.system import packages
+from lib.units import extraction, grammars
+from lib.units.extraction import MOST_BYTES, Unit, extract
+from lib.units.grammars import LANGUAGES, language_at
+from tests.support.bundle import ROOT
+from tests.support.unit_cases import CASES, ENDINGS, HALVES
+
+STANDARD = Path(sysconfig.get_paths()["stdlib"])
+CTAGS = shutil.which("ctags")
+# What ctags calls a function, method or class, in these languages.
+TAGS = {
+    "go": "func struct interface", "java": "method class interface enum annotation",
+    "c": "function struct union enum", "php": "function class interface trait enum",
+    "csharp": "method class struct interface enum", "shell": "function",
+    "ruby": "method singletonMethod class module",
+}  # fmt: skip
+
+
+def told(unit: Unit) -> str:
+    return f"{unit.kind} {unit.qualified_name} {unit.start_line}-{unit.end_line}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_language_has(language: str) -> None:
+    code, expected = CASES[language]
+    found = extract(code, language)
+    assert [told(unit) for unit in found] == expected.split("\n")[1:-1]
+    lines = code.encode().split(b"\n")
+    for unit in found:
+        text = code.encode()[unit.start : unit.end]
+        assert text == text.strip()
+        assert unit.start_line == code.encode()[: unit.start].count(b"\n") + 1
+        assert lines[unit.start_line - 1].lstrip()
+    assert language_at(f"a.{ENDINGS[language]}") == language
+
+
+@pytest.mark.parametrize(("language", "code", "expected"), HALVES)
+def test_half_written_code_keeps_what_is_whole(language: str, code: str, expected: str) -> None:
+    names = {unit.qualified_name for unit in extract(code, language)}
+    assert set(expected.split()) <= names
+
+
+def known_to_python(tree: ast.AST) -> Iterator[tuple[str, str, int, int]]:
+    def walk(
+        node: ast.AST, names: tuple[str, ...], around: str
+    ) -> Iterator[tuple[str, str, int, int]]:
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                yield from walk(child, names, around)
+                continue
+            is_class = isinstance(child, ast.ClassDef)
+            kind = "class" if is_class else "method" if around == "class" else "function"
+            inner = (*names, child.name)
+            first = min(node.lineno for node in (child, *child.decorator_list))
+            yield kind, ".".join(inner), first, child.end_lineno or 0
+            yield from walk(child, inner, kind)
+
+    return walk(tree, (), "")
+
+
+def compare_with_python(paths: list[Path]) -> int:
+    """See that the units of files are those of `ast`; how many they are."""
+    count = 0
+    for path in paths:
+        try:
+            code = path.read_text("utf-8")
+            expected = sorted(known_to_python(ast.parse(code)))
+        except (SyntaxError, ValueError):  # the library's tests have some that are meant to be bad
+            continue
+        found = sorted(unit[:4] for unit in extract(code, "python"))
+        assert [one[:3] for one in found] == [one[:3] for one in expected], path
+        lines = code.split("\n")
+        for (*_, end), (*_, least) in zip(found, expected, strict=True):
+            # Comments at the end of a body are of it.
+            assert all(line.strip()[:1] in ("", "#") for line in lines[least:end]), path
+            assert end >= least, path
+        count += len(found)
+    return count
+
+
+def test_all_that_python_knows_is_found() -> None:
+    assert compare_with_python(sorted((ROOT / "lib").rglob("*.py"))) > 1500
+    assert compare_with_python(sorted(STANDARD.glob("[a-s]*.py"))) > 4000
+
+
+@pytest.mark.long
+def test_all_of_the_standard_library_is_found() -> None:
+    paths = [path for path in STANDARD.rglob("*.py") if "site-packages" not in path.parts]
+    assert compare_with_python(sorted(paths)) > 50_000
+
+
+@pytest.mark.skipif(not CTAGS, reason="universal-ctags is not installed")
+@pytest.mark.parametrize("language", TAGS)
+def test_all_that_ctags_knows_is_found(language: str, tmp_path: Path) -> None:
+    code, _ = CASES[language]
+    path = tmp_path / f"a.{ENDINGS[language]}"
+    path.write_text(code)
+    command = [str(CTAGS), "--output-format=json", "--fields=+nK", "-f", "-", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or '"name"' not in done.stdout:
+        pytest.skip("this ctags writes no JSON")
+    tags = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = TAGS[language].split()
+    known = {(tag["name"], tag["line"]) for tag in tags
+             if tag["kind"] in kinds and not tag["name"].startswith("__anon")}  # fmt: skip
+    units = extract(code, language)
+    assert known
+    missing = {
+        (name, line) for name, line in known
+        if not any(unit.qualified_name.endswith(name) and unit.start_line <= line <= unit.end_line
+                   for unit in units)
+    }  # fmt: skip
+    assert missing == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_hostile_code_is_bounded(language: str) -> None:
+    head = "<?php " if language == "php" else ""
+    assert extract(head + "x = " + "1 + " * (2 * 1024 * 1024), language) == []
+    assert extract(head + "[" * 100_000, language) == []
+    assert isinstance(extract(bytes(range(256)).decode("latin-1") * 400, language), list)
+    assert extract("", language) == []
+
+
+def test_what_takes_too_long_has_no_units() -> None:
+    """A tree that is 100,000 deep is parsed at once, and would take 7 s to search."""
+    assert extract("def f(): pass\n" + "[" * 100_000, "python") == []
+    assert extract("def f(): pass\n" + "[" * 100, "python") != []
+
+
+def test_the_parser_is_stopped_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "def f(): pass\n" * 1000
+    assert len(extract(code, "python")) == 1000
+    monkeypatch.setattr(extraction, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(extraction, "SECONDS_A_BYTE", 0)
+    assert extract(code, "python") == []
+
+
+@pytest.mark.parametrize("language", ["csharp", "java"])
+def test_types_in_types_are_not_tried_in_all_ways(language: str) -> None:
+    """The parser would not stop for its deadline: 15 s and more."""
+    assert extract("a<" * 100_000, language) == []
+    assert extract("a <b,\nc? <" * 100_000, language) == []
+    assert extract("class A { }\n" + "a<" * 60, language) != []
+
+
+def test_many_and_deep_units() -> None:
+    assert len(extract("def f(): pass\n" * 50_000, "python")) == 50_000
+    deep = "".join(f"{' ' * depth}def f():\n" for depth in range(90))
+    assert len(extract(deep + " " * 90 + "pass\n", "python")) == 64
+    assert extract("def f(): pass\n" + " " * MOST_BYTES, "python") == []
+    assert extract("def f(): pass\n" + f"def {'n' * 900}(): pass\n", "python")[1:] == []
+
+
+def test_without_packages_there_are_no_units(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from lib.units.extraction import extract\n"
+        "print(extract('def f(): pass', 'python'), [n for n in sys.modules if 'sitter' in n])"
+    )
+
+    shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "tree_sitter.py").write_text("raise ImportError('of another system')\n")
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(tmp_path)],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout == "[] []\n"
+
+
+def test_only_what_is_needed_is_loaded() -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from lib.units.extraction import extract\n"
+        "assert not [n for n in sys.modules if 'sitter' in n]\n"
+        "assert extract('def f(): pass', 'python')\n"
+        "print(*sorted(n for n in sys.modules if n.startswith('tree_sitter_') and '.' not in n))"
+    )
+    command = [sys.executable, "-I", "-c", program, str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "tree_sitter_python\n"
+
+
+def test_an_unknown_language_has_no_units() -> None:
+    assert extract("def f(): pass\n", "cobol") == []
+    assert language_at("a.fish") == ""
+    assert language_at("notes.txt") == ""
+    assert grammars.grammar("cobol") is None
+    assert packages.missing() == []
