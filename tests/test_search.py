@@ -2,14 +2,19 @@
 
 import json
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lib.capture.payload import Change, event_of
 from lib.commands import cli
 from lib.ledger import search_index
+from lib.ledger.revisions import SHELL
+from lib.spool import inbox
+from tests.support.bundle import write_payload
 from tests.support.outpost import Outpost
 
 OLD = "def load_file(name):\n    return open(name).read()\n"
@@ -134,6 +139,19 @@ def test_a_session_is_told_prompt_by_prompt(
     at, to = lines.index("Write a loader"), next(n for n, x in enumerate(lines) if "close" in x)
     assert "+2 -0" in lines[at + 1]
     assert "+2 -1" in lines[to + 1]
+
+
+def test_what_a_shell_changed_is_counted_against_what_was_there(
+    told: Outpost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the client's diff nobody says what a file held before a call of the shell."""
+    made = write_payload("/p/loader.py", "", "use-9")
+    change = Change("/p/loader.py", NEW + "x = 1\n", None, before_known=False)
+    event = event_of(change, {**made, "session_id": "aaaa-1", "tool_name": "Bash"}, time.time_ns())
+    inbox.commit(str(told.directory), {**event, "actor": SHELL}, time.time_ns())
+    assert told.flush()
+    (found,) = [one for one in ask(capsys, "sessions") if one["session_id"] == "aaaa-1"]
+    assert [(one["added"], one["removed"]) for one in found["changes"]] == [(2, 0), (2, 1), (1, 0)]
 
 
 def test_a_session_that_is_none_is_a_clear_line(

@@ -9,8 +9,9 @@ from lib.ledger.steps import changed_lines
 from lib.ledger.text import storable
 
 _CHANGES = (
-    "SELECT e.timestamp, e.file_path, r.prompt_id, e.before_snapshot, e.snapshot, e.tool_name "
-    "FROM events e LEFT JOIN revisions r ON r.seq = e.seq "
+    "SELECT e.timestamp, e.file_path, r.prompt_id, coalesce(p.snapshot, e.before_snapshot), "
+    "e.snapshot FROM events e LEFT JOIN revisions r ON r.seq = e.seq "
+    "LEFT JOIN revisions p ON p.revision_id = r.parent "
     "WHERE e.session_id = ? AND e.implied = 0 ORDER BY e.seq"
 )
 
@@ -85,7 +86,7 @@ def summary(history: History, session_id: str) -> Summary:
     """Read all that is known of a session that changed code. Raises sqlite3.Error."""
     changes = [
         Change(when, path or "", prompt_id, *_lines(history, before, code))
-        for when, path, prompt_id, before, code, _ in history.rows(_CHANGES, (session_id,))
+        for when, path, prompt_id, before, code in history.rows(_CHANGES, (session_id,))
     ]
     query = "SELECT DISTINCT model FROM calls WHERE session_id = ? AND model NOT NULL ORDER BY 1"
     models = [row[0] for row in history.rows(query, (session_id,))]
