@@ -161,6 +161,21 @@ def test_a_session_that_is_none_is_a_clear_line(
     assert "no session zzzz" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("columns", ["120", ""])
+def test_the_log_tells_what_was_asked_for_and_how_much_that_changed(
+    told: Outpost, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    (first, *_) = [one["event_id"] for one in ask(capsys, "log")]
+    assert cli.main(["log"]) == 0
+    one, two, last = capsys.readouterr().out.splitlines()
+    assert (one.startswith(first[:8]), "+2 -0" in one, "Write a" in one) == (True, True, True)
+    assert ("+2 -1" in two, "close the" in two) == (True, True)
+    assert ("+2 -0" in last, "python-code-" in last) == (True, True)
+    assert cli.main(["log", "--all"]) == 0
+    assert "+2" not in capsys.readouterr().out
+
+
 def test_the_steps_of_a_file_tell_what_was_asked_for(
     told: Outpost, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import groupby
+from typing import NamedTuple
 
 from lib.commands.common import (
     NOTHING,
@@ -22,7 +23,9 @@ from lib.commands.terminal import UNBOUNDED, cropped_left, padded, print_line, r
 from lib.commands.when import instant, local
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
+from lib.ledger.prompts import asked_for, first_line
 from lib.ledger.revisions import OUTSIDE, SHELL
+from lib.ledger.steps import changed_lines
 from lib.ledger.worktrees import Worktrees
 
 POLL_SECONDS = 0.3
@@ -35,6 +38,17 @@ WHO = {SHELL: "cyan", OUTSIDE: "magenta"}
 WIDE, NARROW = 100, 80
 # So many events of one call of a shell are told one by one.
 MANY = 8
+ID_DIGITS = 8
+
+
+class Detail(NamedTuple):
+    """What an event changed, as "+12 -3", and what was asked for; "" where that is not known."""
+
+    size: str
+    asked: str
+
+
+NO_DETAIL = Detail("", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,11 +70,13 @@ def run(options: argparse.Namespace) -> int:
     """Print the events. Raises CommandError."""
     directory = spool_directory()
     chosen = chosen_by(options)
-    show = _print_json if options.json else _printer()
+    # What takes reading code is told of as many as anybody looks at.
+    details: dict[int, Detail] | None = None if options.json or options.all else {}
+    show = _print_json if options.json else _printer(details)
     newest = options.n if options.n is not None else FOLLOWED if options.follow else SHOWN
     newest = -1 if options.all else newest
     count = 0
-    rows = _events(directory, chosen, newest, options.follow)
+    rows = _events(directory, chosen, newest, options.follow, details)
     is_whole = options.json or options.follow
     for batch in ([row] for row in rows) if is_whole else _calls(rows):
         count += len(batch)
@@ -110,7 +126,13 @@ def _files(path: str) -> tuple[str, ...]:
     return (*names_of(path), *([] if os.path.exists(path) else [path]))
 
 
-def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterator[Event]:
+def _events(
+    directory: str,
+    chosen: Filter,
+    newest: int,
+    follow: bool,
+    details: dict[int, Detail] | None,
+) -> Iterator[Event]:
     """Yield the `newest` events, and with `follow` every one that is recorded from then on.
 
     The ledger is opened anew each time, for a damaged one may have been replaced since.
@@ -128,6 +150,8 @@ def _events(directory: str, chosen: Filter, newest: int, follow: bool) -> Iterat
                     seen = last
                     for event in history.stream(chosen._replace(after_seq=after), newest):
                         seen = max(seen, event.seq)
+                        if details is not None:
+                            details[event.seq] = _detail(history, event)
                         yield event
         except sqlite3.OperationalError:
             if not seen:
@@ -163,14 +187,29 @@ def _summary(batch: list[Event]) -> Event:
     return batch[-1]._replace(file_path=place, pattern_name=f"{len(batch)} files", pattern_id="")
 
 
+def _detail(history: History, event: Event) -> Detail:
+    query = (
+        "SELECT coalesce(p.snapshot, ?2), r.prompt_id, r.tool_use_id FROM revisions r "
+        "LEFT JOIN revisions p ON p.revision_id = r.parent WHERE r.seq = ?1"
+    )
+    found = history.rows(query, (event.seq, event.before_snapshot))
+    before, prompt_id, use = found[0] if found else (event.before_snapshot, None, None)
+    after = history.snapshot(event.snapshot)
+    size = None if after is None else changed_lines(history.snapshot(before) or "", after)
+    asked = first_line(asked_for(history, event.session_id, use, prompt_id))
+    return Detail(f"+{size[0]} -{size[1]}" if size else "", asked)
+
+
 def _print_json(event: Event) -> None:
     print_json(event.public())
 
 
-def _printer() -> Callable[[Event], None]:
+def _printer(details: dict[int, Detail] | None) -> Callable[[Event], None]:
     out = screen()
     width = out.width
-    path_width = 0 if width >= UNBOUNDED else max(22, min(48, width - 76 - 9 * (width >= NARROW)))
+    is_wide, is_bounded = width >= WIDE, width < UNBOUNDED
+    beside = 110 if is_wide else 85 if width >= NARROW else 76
+    path_width = max(22, min(48, width - beside)) if is_bounded else 0
 
     def show(event: Event) -> None:
         kind = event.event_type.removeprefix("pattern_")
@@ -178,14 +217,21 @@ def _printer() -> Callable[[Event], None]:
         when = local(event.timestamp, "%m-%d %H:%M:%S" if path_width else "%Y-%m-%d %H:%M:%S")
         name = event.pattern_name or "-"
         cells = [
+            (f"{event.event_id[:ID_DIGITS]}  " if is_wide else "", "dim"),
             (f"{when}  ", "dim"),
             (f"{kind:<8}  ", STYLES.get(kind, "")),
             (f"{event.who:<7}  " if width >= NARROW else "", WHO.get(event.who, "dim")),
             (f"{padded(cropped_left(path, path_width), path_width)}  ", ""),
-            (f"{padded(name, 14)}  " if width >= WIDE else name, "bold"),
+            (f"{padded(name, 14)}  " if is_wide else name, "bold"),
         ]
-        if width >= WIDE:
-            cells.append((event.pattern_id, "dim"))
+        if is_wide:
+            found = (details or {}).pop(event.seq, NO_DETAIL)
+            # Of many that are told as one neither size nor prompt is that of all.
+            size, asked = found if event.pattern_id else NO_DETAIL
+            cells.append((f"{size:<7}  ", ""))
+            if not (is_bounded and asked):
+                cells.append((f"{event.pattern_id}  ", "dim"))
+            cells.append((asked, "yellow"))
         print_line(out, cells)
 
     return show
