@@ -83,6 +83,9 @@ def test_comments_do_not_count_in_any_language(language: str) -> None:
         ("swift", 'func f() -> String { return "one" + "two" }'),
         ("shell", "f() { echo 'one' \"two\"; }"),
         ("python", "def f():\n    return 'one' + f\"two{x}\"\n"),
+        # What is beside an escape has no node.
+        ("python", "def f():\n    return 'one\\t' + 'a\\ttwo'\n"),
+        ("shell", "f() { cat <<EOF\none $x two\nEOF\n}\n"),
     ],
 )
 def test_a_strings_text_counts(language: str, code: str) -> None:
