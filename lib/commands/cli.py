@@ -25,6 +25,7 @@ VERBS = {
     "show": "the code of an event, a pattern or a file, as it was recorded last or at a time",
     "sessions": "what was asked for in each session, and what that changed",
     "search": "prompts, names and code, the best matches first",
+    "reuse": "functions and classes that stand more than once in a project",
     "stats": "patterns, reuse, and edits by language and file over time",
     "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",
@@ -37,8 +38,8 @@ VERBS = {
 }
 # Those whose output may be longer than a screen.
 LONG = (
-    "log", "lineage", "blame", "why", "show", "sessions", "search", "stats", "export", "doctor",
-    "quarantine",
+    "log", "lineage", "blame", "why", "show", "sessions", "search", "reuse", "stats", "export",
+    "doctor", "quarantine",
 )  # fmt: skip
 
 

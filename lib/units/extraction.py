@@ -60,19 +60,32 @@ class _Open(NamedTuple):
     name: str
 
 
+class Parsed(NamedTuple):
+    """Code in UTF-8 with its tree and the grammar that made it."""
+
+    data: bytes
+    known: Grammar
+    tree: Any
+
+
 def extract(code: str, language: str) -> list[Unit]:
     """List the units of code in a language (a name of `grammars.LANGUAGES`), as they begin.
 
     Of code that is not whole, the units that can be told. None of a language that is not known or
     whose package is not installed, and of code that is too large or takes too long.
     """
+    found = parsed(code, language)
+    return list(units_of(found)) if found else []
+
+
+def parsed(code: str, language: str) -> Parsed | None:
+    """Parse code for `units_of`; None where `extract` finds nothing."""
     data = code.encode("utf-8", "surrogatepass")
     is_usual = len(data) <= MOST_BYTES and _NESTED_TYPES not in data.translate(None, _BETWEEN_TYPES)
     known = grammar(language) if is_usual else None
     tree = _parse(data, known) if known else None
-    return (
-        list(_units(data, known, tree)) if known and tree and _is_searchable(tree.root_node) else []
-    )
+    is_found = known and tree and _is_searchable(tree.root_node)
+    return Parsed(data, known, tree) if known and is_found else None
 
 
 def _parse(data: bytes, known: Grammar) -> Any:
@@ -105,7 +118,9 @@ def _is_searchable(root: Any) -> bool:
     return True
 
 
-def _units(data: bytes, known: Grammar, tree: Any) -> Iterator[Unit]:
+def units_of(found: Parsed) -> Iterator[Unit]:
+    """Yield the units of code, as they begin."""
+    data, known, tree = found
     before = around = _NOWHERE
     inside: list[_Open] = []
     for node, role in _nodes(known, tree):
