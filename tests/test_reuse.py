@@ -54,6 +54,8 @@ def test_copies_are_told_with_how_they_are_the_same(
     assert told(capsys, "b.py") == [larger]
     assert cli.main(["reuse"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    repository.rows("UPDATE files SET gone = 1 WHERE path LIKE '%/d.py'")
+    assert told(capsys) == [found]
     assert lines[0] == f"3 times the same but for names, {larger['tokens']} tokens"
     assert lines[1] == "  b.py:2-7  total"
 
