@@ -51,7 +51,7 @@ def alone(test: Callable[..., None]) -> Callable[..., None]:
             test(*arguments, **named)
             return
         name = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
-        options = ["-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:randomly"]
+        options = ["-q", "-m", "", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:randomly"]
         done = subprocess.run(
             [*ALONE, sys.executable, "-m", "pytest", *options, name],
             env={**os.environ, _INSIDE: "1"}, capture_output=True, text=True, check=False,
