@@ -38,7 +38,7 @@ def not_worth_comparing(
 
     lacking = {line for line in lacking if not count(line)}
     nowhere = [*compress(range(len(part)), map(lacking.__contains__, part))]
-    return _out(part, nowhere, lambda line: count(line) >= many)
+    return _out(part, nowhere, lambda line: totals.get(line, 0) >= many and count(line) >= many)
 
 
 def _out(

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import compress
 from typing import NamedTuple, cast
 
 from lib.ledger.candidate_lines import not_worth_comparing
@@ -84,14 +83,13 @@ class Lines:
         while tail < min(end, new_end) - head and old[end - tail - 1] == new[new_end - tail - 1]:
             tail += 1
         left, right = old[head : end - tail], new[head : new_end - tail]
-        gone, come = list(range(len(left))), list(range(len(right)))
+        gone: Sequence[int] = range(len(left))
+        come: Sequence[int] = range(len(right))
         if left and right:
             out = not_worth_comparing(left, end, (new, new_totals, new_end), right)
             new_out = not_worth_comparing(right, new_end, (old, totals, end), left)
-            kept, new_kept = _without(gone, out), _without(come, new_out)
             off, on = differing(_without(left, out), _without(right, new_out))
-            gone = sorted(out + [kept[n] for n in off])
-            come = sorted(new_out + [new_kept[n] for n in on])
+            gone, come = _among_all(off, out), _among_all(on, new_out)
         groups, new_groups = groups_of(gone, head), groups_of(come, head)
         slide(groups, new_groups, old, end, self._indents.__getitem__)
         slide(new_groups, groups, new, new_end, self._indents.__getitem__)
@@ -109,14 +107,25 @@ class Lines:
         return cast(list[int], found)
 
 
-def _without(items: list[int], out: list[int]) -> list[int]:
-    """Leave out those of `items` that stand at the places `out`."""
-    if not out:
-        return items
-    flags = bytearray(b"\1" * len(items))
+def _without(lines: list[int], out: list[int]) -> list[int]:
+    """Leave the places `out`, in ascending order, out of `lines`."""
+    kept: list[int] = []
+    at = 0
     for place in out:
-        flags[place] = 0
-    return list(compress(items, flags))
+        kept += lines[at:place]
+        at = place + 1
+    return kept + lines[at:]
+
+
+def _among_all(places: list[int], out: list[int]) -> list[int]:
+    """Add the places `out` to `places` among what is left without them, all in ascending order."""
+    found = []
+    before = 0
+    for place in places:
+        while before < len(out) and out[before] <= place + before:
+            before += 1
+        found.append(place + before)
+    return sorted([*out, *found])
 
 
 def _listed(groups: Groups, new_groups: Groups) -> list[Change]:
