@@ -66,6 +66,7 @@ class Recording:
         """
         if is_recorded(self._db, storable(self._event["event_id"])):
             moments.adopt(self._db, self._event, self._moment)
+            unplaced.adopt(self._db, self._event, self._moment)
             return KNOWN
         outcome = self._record()
         if not self._is_whole:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from lib.capture.event import FILE_DELETED
 from lib.ledger import snapshots
 from lib.ledger.event_ids import is_recorded
-from lib.ledger.moments import READ, Moment
+from lib.ledger.moments import READ, Moment, note_disorder
 from lib.ledger.revisions import FORMAT, OUTSIDE, is_layout
 from lib.ledger.snapshots import Kept
 from lib.ledger.text import storable
@@ -53,9 +53,18 @@ def keep(db: sqlite3.Connection, event: Event, moment: Moment) -> bool:
         # After which event it came, for where there is no boot.
         "INSERT INTO unplaced SELECT ?, ?, ?, ?, coalesce(max(seq), 0), ?, ? FROM events "
         "WHERE true ON CONFLICT (event_id) DO UPDATE SET timestamp = excluded.timestamp, "
-        f"boot = excluded.boot, up = excluded.up, seq = excluded.seq WHERE boot = {READ}"
+        "boot = excluded.boot, up = excluded.up, seq = excluded.seq, event = excluded.event "
+        f"WHERE boot = {READ}"
     )
     return db.execute(query, (*values, _kind(event), text)).rowcount > 0
+
+
+def adopt(db: sqlite3.Connection, event: Event, moment: Moment) -> None:
+    """Let what is kept of a transcript have the time of its capture."""
+    query = f"SELECT 1 FROM unplaced WHERE event_id = ? AND boot = {READ}"
+    if moment[0] != READ and db.execute(query, (storable(event["event_id"]),)).fetchone():
+        keep(db, event, moment)
+        note_disorder(db)
 
 
 def _kind(event: Event) -> int:
