@@ -31,6 +31,10 @@ _KEPT = (
     # What is told of the patterns that were met as parents alone.
     "CREATE TEMP TABLE implied AS SELECT pattern_id, pattern_name, snapshot, "
     "parent_pattern_ids AS earlier FROM events WHERE implied",
+    # Nothing else tells the name of what others left where no code is kept.
+    "INSERT INTO implied SELECT pattern_id, pattern_name, snapshot, '' FROM events "
+    f"WHERE told IS '{DERIVED}' AND snapshot IS NULL "
+    "AND pattern_id NOT IN (SELECT pattern_id FROM implied) GROUP BY pattern_id",
     "CREATE INDEX temp.implied_by_id ON implied (pattern_id)",
     f"CREATE TEMP TABLE inputs AS SELECT {_OF_EVENT}, {_OF_REVISION}, p.pattern_type, "
     f"iif(e.actor = '{OUTSIDE}', {unplaced.FIRST}, {unplaced.LAST}) AS kind, NULL AS kept "
