@@ -19,6 +19,8 @@ from lib.capture import payload as payloads
 from lib.commands import cli
 from lib.flusher.importing import Chosen, Importer
 from lib.flusher.process import Flusher
+from lib.ledger.forgetting import Chosen as Forget
+from lib.ledger.forgetting import forget
 from lib.ledger.history import History
 from lib.spool import inbox
 from lib.system.settings import Settings
@@ -460,3 +462,46 @@ def untimed(spool: Path) -> dict[str, list[Made]]:
         ]
         for table, rows in found.items()
     }
+
+
+@pytest.mark.parametrize("place", ["project", "user"])
+def test_what_settings_turn_down_is_not_imported(home: Home, place: str) -> None:
+    """Its hooks were told so by their environment; an import asks the settings."""
+    directory = {"project": home.work, "user": home.home}[place] / ".claude"
+    directory.mkdir(parents=True, exist_ok=True)
+
+    def turn_down(**variables: str) -> None:
+        (directory / "settings.json").write_text(json.dumps({"env": variables}))
+
+    home.write("a.py", f"secret = {CODES[0]!r}\n")
+    turn_down(PATTERN_TRACKING_ENABLED="false")
+    counts = home.read().counts
+    assert (counts["events"], counts["excluded"]) == (0, 1)
+    turn_down(PATTERN_TRACKING_CONTENT="none", PATTERN_TRACKING_PROMPTS="none")
+    assert home.read().counts["events"] == 1
+    assert [code for code in home.codes() if code] == []
+    with closing(History(str(home.spool / "ledger.db"))) as history:
+        assert history.rows("SELECT text FROM prompts WHERE text NOT NULL", ()) == []
+
+
+def test_what_cannot_be_understood_turns_down_what_it_names(home: Home) -> None:
+    (home.work / ".claude").mkdir()
+    (home.work / ".claude" / "settings.local.json").write_text(
+        '{"env": {"PATTERN_TRACKING_CONTENT"'
+    )
+    home.write("a.py", CODES[0])
+    assert home.read().counts["events"] == 1
+    assert [code for code in home.codes() if code] == []
+
+
+def test_what_was_forgotten_is_not_brought_back(home: Home) -> None:
+    home.write("a.py", CODES[0])
+    home.read()
+    with closing(History(str(home.spool / "ledger.db"))) as history:
+        found = forget(history.connection, Forget(path=str(home.work / "a.py")))
+        assert found.code == 1
+        assert forget(history.connection, Forget(session_id="s-1")).prompts == 1
+    assert home.read().counts["events"] == 0
+    assert [code for code in home.codes() if code] == []
+    with closing(History(str(home.spool / "ledger.db"))) as history:
+        assert history.rows("SELECT text FROM prompts WHERE text NOT NULL", ()) == []

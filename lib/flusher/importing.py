@@ -15,10 +15,12 @@ from lib.capture.named_file import Refused
 from lib.flusher.intake import Held, Intake
 from lib.flusher.process import NEVER, Flusher
 from lib.flusher.retold import Retelling
+from lib.flusher.turned_down import ENABLED, PROMPTS
 from lib.ledger import joining, moments, replay, salvage, unplaced
 from lib.ledger.joining import Found, Use
 from lib.ledger.prompts import Prompt, Session
 from lib.ledger.store import FILE_NAME, Ledger
+from lib.ledger.transactions import transaction
 from lib.spool.spooled import Event
 from lib.transcripts.lines import ToolUse
 from lib.transcripts.past import Call, Past, Reading
@@ -30,6 +32,8 @@ OUTCOMES = (NEW, KNOWN, EXCLUDED, UNREADABLE)
 # Causes of what is no event, and that nobody misses: a call that changed no file.
 _NOTHING = ("other", "staged")
 _OWN = ("secret", "client", "ignored")
+# Where one of these is turned down, what was said in a session is not kept.
+_QUIET = {ENABLED, PROMPTS}
 # What is kept in one transaction, in events and in characters of code.
 _PORTION, _CHARACTERS = 500, 4 * 1024 * 1024
 
@@ -144,8 +148,8 @@ class _Session:
         if isinstance(told, Prompt):
             self._prompts.append(told)
         elif isinstance(told, ToolUse):
-            use = Use(told.session_id, told.tool_use_id, told.prompt_id, told.model)
-            self._uses.append(use)
+            use = told.session_id, told.tool_use_id, told.prompt_id, told.model, told.timestamp
+            self._uses.append(Use(*use))
         elif self._is_chosen(told):
             self._take_call(told)
         if len(self._events) >= _PORTION or self._characters >= _CHARACTERS:
@@ -201,19 +205,13 @@ class _Session:
         if self._is_dry or self._db is None or not self._has_events:
             return
         found = self._said(reading)
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db) as db:
             if self._events:
-                moments.note_disorder(self._db)
+                moments.note_disorder(db)
             for event, place in self._events:
-                unplaced.keep(self._db, event, (moments.READ, place))
+                unplaced.keep(db, event, (moments.READ, place))
             if found:
-                joining.write(self._db, found)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+                joining.write(db, found)
         self._events, self._characters, self._prompts, self._uses = [], 0, [], []
 
     def _said(self, reading: Reading) -> Found | None:
@@ -228,6 +226,7 @@ class _Session:
             self._is_known = found is not None
         if self._is_known:
             session = Session(session.session_id)
-        keeps = self._importer.settings.keep_prompts and not is_excluded
+        is_off = any(_QUIET & self._retelling.turned_down(one) for one in reading.lines.places)
+        keeps = self._importer.settings.keep_prompts and not (is_excluded or is_off)
         said = Found(self._prompts, self._uses, session)
         return said.cleaned(self._intake.cleaned, keeps)

@@ -8,10 +8,10 @@ from typing import Any
 from lib.capture import event
 from lib.capture.named_file import Refused, lies_in
 from lib.capture.payload import capture
+from lib.flusher.turned_down import CONTENT, ENABLED, PROMPTS, TurnedDown
 from lib.ledger.event_ids import is_recorded
 from lib.ledger.store import Ledger
-from lib.spool import destination, inbox, tally
-from lib.system import bundle
+from lib.spool import inbox, tally
 from lib.system.moment import boot_id, uptime_ns
 from lib.system.settings import Settings
 
@@ -25,6 +25,7 @@ class Recovery:
     def __init__(self, directory: str, settings: Settings) -> None:
         self._directory = directory
         self._settings = settings
+        self._turned_down = TurnedDown(settings.config_dir)
 
     def take(self, payloads: Iterable[dict[str, Any]], ledger: Ledger, keeps: bool) -> None:
         """Capture what is not recorded yet. `keeps`: prompts of the session may be kept.
@@ -32,6 +33,9 @@ class Recovery:
         Raises OSError, sqlite3.Error.
         """
         for payload in payloads:
+            down = self._turned_down.where(payload.get("cwd"))
+            if ENABLED in down:
+                continue
             captured_ns = _ns(payload.get("timestamp"))
             try:
                 made: dict[str, Any] = capture(payload, captured_ns)
@@ -41,16 +45,15 @@ class Recovery:
             if lies_in(path, self._settings.config_dir):
                 continue
             if not is_recorded(ledger.connection, made["event_id"]):
-                self._commit(made, captured_ns, keeps)
+                if not self._settings.keep_content or CONTENT in down:
+                    event.forget_content(made)
+                if not keeps or not self._settings.keep_prompts or PROMPTS in down:
+                    made["prompts"] = False
+                self._commit(made, captured_ns)
 
-    def _commit(self, made: dict[str, Any], captured_ns: int, keeps: bool) -> None:
-        if not self._settings.keep_content:
-            event.forget_content(made)
-        if not keeps or not self._settings.keep_prompts:
-            made["prompts"] = False
-        url = destination.decide(self._settings.service_url, bundle.root())
-        if url is not None:
-            made["service_url"] = url
+    def _commit(self, made: dict[str, Any], captured_ns: int) -> None:
+        # Which service the session had only its hook knew: this process may be another session's.
+        made["service_url"] = ""
         up = uptime_ns() - (time.time_ns() - captured_ns)
         moment = (boot_id(), up) if up > 0 else ("", 0)
         key = inbox.commit(self._directory, made, captured_ns, moment=moment)

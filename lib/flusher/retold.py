@@ -15,6 +15,7 @@ from lib.flusher import look
 from lib.flusher.guessing import Held, patched, written
 from lib.flusher.intake import Held as Away
 from lib.flusher.intake import Ignored, Intake
+from lib.flusher.turned_down import CONTENT, ENABLED, TurnedDown
 from lib.flusher.unfolding import TOOL, Unfolding
 from lib.ledger import earlier_identity, unplaced
 from lib.ledger.revisions import plain
@@ -38,6 +39,7 @@ class Retelling:
         self._intake = intake
         self._settings = settings
         self._notes_earlier = notes_earlier
+        self._turned_down = TurnedDown(settings.config_dir)
         self._held = Held()
         self._paths: dict[str, str] = {}
         self._verdicts: dict[tuple[str, str], str] = {}
@@ -48,6 +50,8 @@ class Retelling:
         """Make the events of a call, with their secrets. Raises Refused where there are none."""
         if not call.ended_ns:
             raise Refused("unreadable")
+        if ENABLED in self.turned_down(call.payload.get("cwd")):
+            raise Refused("ignored")
         if call.payload["tool_name"] == TOOL:
             return self._of_shell(call)
         given, told = call.payload["tool_input"], dict(call.payload)
@@ -140,8 +144,12 @@ class Retelling:
             raise Refused("client")
         return path
 
+    def turned_down(self, directory: object) -> frozenset[str]:
+        """Return what is turned down for sessions in a directory, see `TurnedDown`."""
+        return self._turned_down.where(directory)
+
     def _finished(self, made: dict[str, Any]) -> Event:
-        if not self._settings.keep_content:
+        if not self._settings.keep_content or CONTENT in self.turned_down(made.get("cwd")):
             event.forget_content(made)
         if self._notes_earlier:
             earlier_identity.note(cast(Event, made))

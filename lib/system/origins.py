@@ -20,7 +20,7 @@ MANAGED = (
 MAX_BYTES = 1 << 20
 # A hook is the client's child, or that of a shell in between.
 _GENERATIONS = 2
-_SETTINGS = (".claude/settings.json", ".claude/settings.local.json")
+SETTINGS = (".claude/settings.json", ".claude/settings.local.json")
 PLACES = ("HOME", "CLAUDE_CONFIG_DIR")
 # What turns tracking down: a project may say so, whatever the user said.
 DOWN = {
@@ -56,7 +56,7 @@ def chosen_by_project(environ: "Mapping[str, str]", config_dir: str) -> "set[str
     found: set[str] = set()
     for directory in dict.fromkeys(_projects(environ)):
         # Most have none, and one question costs less than two that fail.
-        for name in _SETTINGS if _is_there(f"{directory}/.claude") else ():
+        for name in SETTINGS if _is_there(f"{directory}/.claude") else ():
             data, identity = _read(f"{directory}/{name}")
             if data:
                 named = _named_in(data, environ)
@@ -95,6 +95,18 @@ def is_down_above(name: str) -> bool:
             break
         pid = int(fields[1])
     return False
+
+
+def turned_down_in(path: str) -> "set[str]":
+    """Find the variables by which the settings at `path` turn tracking down.
+
+    Where they are not understood, all that they may mean.
+    """
+    data, _ = _read(path)
+    found = _variables(data)
+    if found is None:
+        return _named_in(data, dict.fromkeys(DOWN, ""))
+    return {name for name, value in found.items() if name in DOWN and is_harmless(name, value)}
 
 
 def _contents(path: str) -> bytes:
