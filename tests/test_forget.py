@@ -208,9 +208,9 @@ def test_it_waits_for_a_flusher(
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--session", "zzz"), "no session begins with zzz"),
-        (("--prompt", "zzz"), "no prompt begins with zzz"),
-        (("--prompt", "prompt"), "several prompts begin"),
+        (("--session", "zzz"), "nothing is known of zzz"),
+        (("--prompt", "zzz"), "nothing is known of zzz"),
+        (("--prompt", "prompt"), "prompt may be any of: prompt-0, prompt-1, prompt-2"),
         (("--file", "/nowhere.py"), "was never recorded"),
         (("--before", "soon"), "is no time"),
     ],

@@ -195,3 +195,11 @@ def test_a_ledger_without_prompts_gets_their_tables(project: Project) -> None:
         (file,) = upgraded.rows("SELECT path, project FROM files", ())
         (revision,) = upgraded.rows("SELECT actor, agent_type FROM revisions", ())
         assert (tuple(file), tuple(revision)) == (("/p/a.py", None), ("agent", None))
+
+
+def test_the_reason_of_a_change_is_none_of_what_was_there_before(ledger: History) -> None:
+    made = write_payload("/p/a.py", "x = 2\n", "use-1", "x = 1\n")
+    made["tool_response"]["userModified"] = True
+    ledger.record_all([capture(made, 1)])  # type: ignore[list-item]
+    rows = ledger.rows("SELECT implied, reason FROM events ORDER BY seq", ())
+    assert [tuple(row) for row in rows] == [(1, None), (0, "amended")]

@@ -17,6 +17,7 @@ from lib.ledger import moments, replay, unplaced
 from lib.ledger.moments import READ
 from lib.ledger.revisions import OUTSIDE, SHELL
 from lib.ledger.store import Ledger
+from lib.ledger.transactions import transaction
 from tests.support.contents import contents
 
 BEGAN = 1_770_000_000 * 10**9
@@ -122,7 +123,7 @@ def live(ledger: Ledger, captured: list[Made]) -> None:
 
 def read(ledger: Ledger, captured: list[Made], places: list[int]) -> None:
     """Do as an import does with events out of transcripts."""
-    with ledger._transaction() as db:
+    with transaction(ledger.connection) as db:
         moments.note_disorder(db)
         for one, place in zip(captured, places, strict=True):
             made: Any = copy.deepcopy(one)

@@ -158,7 +158,7 @@ def test_a_session_that_is_none_is_a_clear_line(
     told: Outpost, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["sessions", "zzzz"]) == 1
-    assert "no session zzzz" in capsys.readouterr().err
+    assert "nothing is known of zzzz" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("columns", ["120", ""])

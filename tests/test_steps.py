@@ -19,7 +19,7 @@ from lib.capture import shell
 from lib.commands import cli
 from lib.flusher.process import Flusher
 from lib.flusher.sightings import KEPT_SECONDS, PREFIX, Sightings
-from lib.ledger import sums
+from lib.ledger import revisions
 from lib.ledger.history import History
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
 from lib.spool import inbox
@@ -354,7 +354,7 @@ def counted(project: Project) -> dict[str, int]:
 def counted_anew(project: Project) -> dict[str, int]:
     """How many steps are whose, by the steps themselves."""
     with closing(History(f"{project.spool}/ledger.db")) as history:
-        sums.count_steps(history.connection)
+        revisions.count_steps(history.connection)
         return history.steps()
 
 

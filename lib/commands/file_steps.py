@@ -7,7 +7,7 @@ from lib.commands.common import printable
 from lib.commands.terminal import Cell, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.history import History
-from lib.ledger.prompts import asked_for, first_line
+from lib.ledger.reasons import Reasons, first_line
 from lib.ledger.revisions import AGENT, SHELL
 from lib.ledger.steps import Step, changed_lines, size_of, steps_of
 from lib.ledger.text import storable
@@ -20,12 +20,13 @@ STYLES = {AGENT: "green", SHELL: "cyan"}
 
 def told(history: History, path: str) -> list[dict[str, Any]]:
     """List the steps of the file at `path` for `--json`, newest first."""
-    return [_entry(history, path, step) for step in steps_of(history, path)]
+    reasons = Reasons(history)
+    return [_entry(history, reasons, path, step) for step in steps_of(history, path)]
 
 
-def _entry(history: History, path: str, step: Step) -> dict[str, Any]:
+def _entry(history: History, reasons: Reasons, path: str, step: Step) -> dict[str, Any]:
     added, removed = size_of(history, step) or (None, None)
-    prompt = asked_for(history, step.session_id, step.tool_use_id, step.prompt_id)
+    reason = reasons.of(step)
     entry = {
         "change": [step.change, *([step.reason] if step.reason else [])],
         "actor": step.actor,
@@ -38,8 +39,9 @@ def _entry(history: History, path: str, step: Step) -> dict[str, Any]:
         "session_id": step.session_id,
         "tool_name": step.tool_name,
         "program": step.program,
-        "prompt_id": prompt.prompt_id if prompt else step.prompt_id,
-        "prompt": prompt and prompt.text,
+        "prompt_id": reason.prompt_id,
+        "prompt": reason.text,
+        "model": reason.model,
         "agent_id": step.agent_id,
         "added": added,
         "removed": removed,
@@ -68,19 +70,18 @@ def moved_to(history: History, path: str) -> str:
 
 def show(history: History, path: str, newest: int = -1) -> None:
     """Print the steps of the file at `path`, newest first, a line each."""
-    out = screen()
+    out, reasons = screen(), Reasons(history)
     for step in steps_of(history, path, newest):
-        print_line(out, _cells(history, step, out.width >= WIDE))
+        asked = first_line(reasons.of(step).text)
+        print_line(out, _cells(history, step, asked, out.width >= WIDE))
 
 
-def _cells(history: History, step: Step, is_wide: bool) -> list[Cell]:
+def _cells(history: History, step: Step, asked: str, is_wide: bool) -> list[Cell]:
     size = size_of(history, step)
     much = f"+{size[0]} -{size[1]}" if size else ""
     who = f"{step.actor} {step.program}" if step.program else step.actor
     how = " ".join(filter(None, (step.change, step.reason)))
     origin = f"  from {relative(printable(step.origin))}" if step.origin else ""
-    prompt = asked_for(history, step.session_id, step.tool_use_id, step.prompt_id)
-    asked = first_line(prompt)
     return [
         (f"{(step.event_id or '-')[:ID_DIGITS]:<{ID_DIGITS}}", "dim"),
         (f"  {local(step.timestamp, '%m-%d %H:%M:%S' if is_wide else '%m-%d %H:%M')}", "dim"),

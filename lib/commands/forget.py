@@ -14,6 +14,7 @@ from lib.commands.common import (
     spool_directory,
 )
 from lib.commands.reading import has_ledger, read_ledger
+from lib.commands.short_ids import only
 from lib.commands.when import instant
 from lib.ledger import search_index
 from lib.ledger.forgetting import Chosen, Forgotten, forget
@@ -75,10 +76,10 @@ def run(options: argparse.Namespace) -> int:
 def _chosen(history: History, options: argparse.Namespace) -> Chosen:
     if options.session:
         query = " UNION ".join(_KNOWN.format(table) for table in _WITH_SESSIONS)
-        return Chosen(session_id=_one(history, query, options.session, "session"))
+        return Chosen(session_id=_one(history, query, options.session))
     if options.prompt:
-        query = "SELECT prompt_id FROM prompts WHERE substr(prompt_id, 1, length(?1)) = ?1 LIMIT 2"
-        return Chosen(prompt_id=_one(history, query, options.prompt, "prompt"))
+        query = "SELECT prompt_id FROM prompts WHERE substr(prompt_id, 1, length(?1)) = ?1 LIMIT 10"
+        return Chosen(prompt_id=_one(history, query, options.prompt))
     if options.before:
         return Chosen(before=instant(options.before))
     names = [options.file, *names_of(options.file)]
@@ -88,13 +89,9 @@ def _chosen(history: History, options: argparse.Namespace) -> Chosen:
     raise CommandError(f"{printable(options.file)} was never recorded")
 
 
-def _one(history: History, query: str, prefix: str, noun: str) -> str:
+def _one(history: History, query: str, prefix: str) -> str:
     """Return the one id that begins with `prefix`. Raises CommandError."""
-    found = [row[0] for row in history.rows(query, (storable(prefix),))]
-    if len(found) != 1:
-        many = f"several {noun}s begin" if found else f"no {noun} begins"
-        raise CommandError(f"{many} with {printable(prefix)}")
-    return str(found[0])
+    return only([row[0] for row in history.rows(query, (storable(prefix),))], prefix)
 
 
 def _worded(found: Forgotten, is_done: bool) -> str:

@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 
+from lib.commands.bars import bar
 from lib.commands.common import CommandError, print_json, printable, spool_directory
 from lib.commands.when import instant
 from lib.delivery.approval import Refused
@@ -23,6 +23,7 @@ from lib.transcripts.past import sessions
 
 # How often the bar moves, in seconds.
 _BEAT = 0.1
+BAR = ("{task.description}", "BarColumn", "TaskProgressColumn")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     if not options.dry_run:
         files.make_private_directory(directory)
     importer = Importer(directory, settings, make_lock=patient_lock)
-    with _progress(shown=sys.stderr.isatty() and not options.json) as tell:
+    with bar(sys.stderr.isatty() and not options.json, *BAR) as move:
+        tell = _now_and_then(move)
         try:
             if options.dry_run:
                 importer.count_past(past, chosen, tell)
@@ -96,22 +98,13 @@ def _say(
     print(f"{', '.join(words)}; {sessions_told} of {past} sessions changed files")
 
 
-@contextmanager
-def _progress(shown: bool) -> Iterator[Callable[[str, float], None]]:
-    """Make the function that hears of the progress: it draws a bar if `shown`."""
-    if not shown:
-        yield lambda step, part: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+def _now_and_then(move: Callable[..., None]) -> Callable[[str, float], None]:
+    """Make what tells a bar which step it is and how far, as often as anybody can see."""
+    moved = [0.0]
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task, drawn = bar.add_task("", total=1.0), [0.0]
+    def tell(step: str, part: float) -> None:
+        if time.monotonic() - moved[0] >= _BEAT:
+            moved[0] = time.monotonic()
+            move(description=step, completed=part, total=1.0)
 
-        def tell(step: str, part: float) -> None:
-            if time.monotonic() - drawn[0] >= _BEAT:
-                drawn[0] = time.monotonic()
-                bar.update(task, description=step, completed=part)
-
-        yield tell
+    return tell

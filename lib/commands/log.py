@@ -23,7 +23,7 @@ from lib.commands.terminal import UNBOUNDED, cropped_left, padded, print_line, r
 from lib.commands.when import instant, local
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
-from lib.ledger.prompts import asked_for, first_line
+from lib.ledger.reasons import Reasons, first_line
 from lib.ledger.revisions import OUTSIDE, SHELL
 from lib.ledger.steps import changed_lines
 from lib.ledger.worktrees import Worktrees
@@ -142,6 +142,7 @@ def _events(
         try:
             if has_ledger(directory):
                 with closing(read_ledger(History, directory)) as history:
+                    reasons = Reasons(history)
                     last = history.last_seq()
                     if seen == 0:
                         chosen = _in_worktrees(history, chosen)
@@ -151,7 +152,7 @@ def _events(
                     for event in history.stream(chosen._replace(after_seq=after), newest):
                         seen = max(seen, event.seq)
                         if details is not None:
-                            details[event.seq] = _detail(history, event)
+                            details[event.seq] = _detail(history, reasons, event)
                         yield event
         except sqlite3.OperationalError:
             if not seen:
@@ -187,7 +188,7 @@ def _summary(batch: list[Event]) -> Event:
     return batch[-1]._replace(file_path=place, pattern_name=f"{len(batch)} files", pattern_id="")
 
 
-def _detail(history: History, event: Event) -> Detail:
+def _detail(history: History, reasons: Reasons, event: Event) -> Detail:
     query = (
         "SELECT coalesce(p.snapshot, ?2), r.prompt_id, r.tool_use_id FROM revisions r "
         "LEFT JOIN revisions p ON p.revision_id = r.parent WHERE r.seq = ?1"
@@ -196,8 +197,8 @@ def _detail(history: History, event: Event) -> Detail:
     before, prompt_id, use = found[0] if found else (event.before_snapshot, None, None)
     after = history.snapshot(event.snapshot)
     size = None if after is None else changed_lines(history.snapshot(before) or "", after)
-    asked = first_line(asked_for(history, event.session_id, use, prompt_id))
-    return Detail(f"+{size[0]} -{size[1]}" if size else "", asked)
+    asked = reasons.of_call(event.session_id, use, prompt_id).text
+    return Detail(f"+{size[0]} -{size[1]}" if size else "", first_line(asked))
 
 
 def _print_json(event: Event) -> None:

@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import NamedTuple
 
+from lib.commands.bars import bar
 from lib.commands.common import opened, print_json, printable, say_nothing, spool_directory
 from lib.commands.log import number_of
 from lib.commands.terminal import Cell, print_line, relative, screen
@@ -22,6 +22,7 @@ STYLES = {PROMPT: "yellow", FILE: "green"}
 ID_DIGITS = 8
 # Fewer documents are indexed before anybody could read how far that is.
 MANY = 2000
+BAR = ("indexing", "BarColumn", "MofNCompleteColumn")
 
 
 class Place(NamedTuple):
@@ -47,8 +48,10 @@ def run(options: argparse.Namespace) -> int:
     text = " ".join(options.text)
     shown = sys.stderr.isatty() and not options.json
     path = f"{spool_directory()}/{FILE_NAME}"
-    with closing(history), search_index.opened(path) as index, _progress(shown) as progress:
-        index.update(history, progress)
+    with closing(history), search_index.opened(path) as index, bar(shown, *BAR) as move:
+        index.update(
+            history, lambda done, count: move(completed=done, total=count, visible=count >= MANY)
+        )
         found = [(one, _place(history, one)) for one in index.find(text, options.n)]
     for one, place in found:
         if options.json:
@@ -81,22 +84,3 @@ def _cells(found: Found, place: Place) -> list[Cell]:
         (where, "bold"),
         (f"  {line}", ""),
     ]
-
-
-@contextmanager
-def _progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """Make what draws a bar while much is indexed, if `shown`."""
-    if not shown:
-        yield lambda done, count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress
-
-    columns = ("indexing", BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", visible=False)
-
-        def tell(done: int, count: int) -> None:
-            bar.update(task, completed=done, total=count, visible=count >= MANY)
-
-        yield tell

@@ -4,13 +4,14 @@ import argparse
 from contextlib import closing
 from itertools import groupby
 
-from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
+from lib.commands.common import opened, print_json, say_nothing
 from lib.commands.log import WIDE, number_of
+from lib.commands.short_ids import only
 from lib.commands.terminal import Cell, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger import session_figures
 from lib.ledger.history import History
-from lib.ledger.prompts import first_line
+from lib.ledger.reasons import first_line
 from lib.ledger.session_figures import Change, Summary
 
 SHOWN = 10
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     out = screen()
     with closing(history):
         if options.id:
-            one = session_figures.summary(history, session_of(history, options.id))
+            asked = only(session_figures.beginning(history, options.id), options.id)
+            one = session_figures.summary(history, asked)
             print_json(_public(one)) if options.json else _show(one)
             return 0
         for session_id in session_figures.newest(history, options.n):
@@ -43,15 +45,6 @@ def run(options: argparse.Namespace) -> int:
                 out, _cells(found, out.width)
             )
     return 0
-
-
-def session_of(history: History, prefix: str) -> str:
-    """Return the id of the one session that begins with `prefix`. Raises CommandError."""
-    found = session_figures.beginning(history, prefix)
-    if len(found) == 1 or prefix in found:
-        return prefix if prefix in found else found[0]
-    told = f"several sessions begin with {printable(prefix)}: {', '.join(map(printable, found))}"
-    raise CommandError(told if found else f"no session {printable(prefix)} changed code")
 
 
 def _public(found: Summary) -> dict[str, object]:
@@ -96,9 +89,9 @@ def _show(found: Summary) -> None:
     about = found.about
     where = ", ".join(filter(None, (relative(about.cwd or ""), about.branch, about.client)))
     print_line(out, [(f"  {where}", "dim")])
-    prompts = {prompt.prompt_id: prompt for prompt in found.prompts}
+    texts = {prompt.prompt_id: prompt.text for prompt in found.prompts}
     for prompt_id, changes in groupby(found.changes, key=lambda change: change.prompt_id or ""):
-        asked = first_line(prompts.get(prompt_id))
+        asked = first_line(texts.get(prompt_id))
         print_line(out, [])
         print_line(out, [(asked or UNKNOWN, "yellow" if asked else "dim")])
         for change in changes:

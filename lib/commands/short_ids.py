@@ -1,5 +1,6 @@
 """Find what an id, or how one begins, may mean: an event or a pattern."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lib.commands.common import CommandError, printable
@@ -27,15 +28,22 @@ def known_by(history: History, prefix: str) -> Known:
     """
     if history.knows(prefix):
         return Known(prefix, False)
-    found = [Known(name, False) for name in history.ids_beginning(prefix, ALTERNATIVES)]
-    found += [Known(name, True) for name in _events_beginning(history, prefix)]
-    exact = [one for one in found if one.full == prefix]
-    if not found:
+    patterns = history.ids_beginning(prefix, ALTERNATIVES)
+    found = only([*patterns, *_events_beginning(history, prefix)], prefix)
+    return Known(found, found not in patterns)
+
+
+def only(ids: Sequence[str], prefix: str) -> str:
+    """Return the one of `ids`, all of which begin with `prefix`, that is meant by it.
+
+    Raises CommandError, which names the candidates, where there are several, or none.
+    """
+    if prefix in ids or len(ids) == 1:
+        return prefix if prefix in ids else ids[0]
+    if not ids:
         raise CommandError(f"nothing is known of {printable(prefix)}")
-    if len(found) > 1 and not exact:
-        names = ", ".join(printable(one.full) for one in found[:ALTERNATIVES])
-        raise CommandError(f"{printable(prefix)} may be any of: {names}")
-    return (exact or found)[0]
+    names = ", ".join(map(printable, ids[:ALTERNATIVES]))
+    raise CommandError(f"{printable(prefix)} may be any of: {names}")
 
 
 def pattern_known_by(history: History, prefix: str) -> str:

@@ -3,9 +3,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
+from lib.commands.bars import bar
 from lib.commands.common import CommandError, print_json, printable, spool_directory
 from lib.commands.facts import gather
 from lib.commands.when import instant
@@ -16,6 +15,8 @@ from lib.privacy.user_rules import Unusable
 from lib.system import files
 from lib.system.lock import patient_lock
 from lib.system.settings import Settings
+
+BAR = ("delivering", "BarColumn", "MofNCompleteColumn", "TimeRemainingColumn")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +34,12 @@ def run(options: argparse.Namespace) -> int:
     since = instant(options.since) if options.since else ""
     directory = spool_directory()
     files.make_private_directory(directory)
-    with _progress(shown=sys.stderr.isatty() and not options.json) as progress:
-        flusher = Resender(
-            directory, Settings(os.environ), progress=progress, make_lock=patient_lock
-        )
+    with bar(sys.stderr.isatty() and not options.json, *BAR) as move:
+
+        def tell(done: int, left: int) -> None:
+            move(completed=done, total=done + left)
+
+        flusher = Resender(directory, Settings(os.environ), progress=tell, make_lock=patient_lock)
         try:
             resent = not options.resend or flusher.resend(DEADLINE_SECONDS, since)
             complete = flusher.run_once(DEADLINE_SECONDS) and resent
@@ -76,18 +79,3 @@ def _worded(flusher: Resender) -> str:
     if flusher.goes_on:
         parts.append(f"the others by: pattern-tracker sync --resend --since {flusher.goes_on}")
     return ", ".join(parts)
-
-
-@contextmanager
-def _progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """Make the function that the flusher calls with its progress: it draws a bar if `shown`."""
-    if not shown:
-        yield lambda done, left: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = ("delivering", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, left: bar.update(task, completed=done, total=done + left)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lib.ledger import snapshots, unplaced
 from lib.ledger.text import storable
+from lib.ledger.transactions import transaction
 
 # The columns that refer to a snapshot; those of HOLDERS keep it. What was found before a step is
 # what another one left.
@@ -44,14 +45,10 @@ def forget(db: sqlite3.Connection, chosen: Chosen, is_real: bool = True) -> Forg
     Unless `is_real`, only count it. Raises sqlite3.Error, also where the disk has no room for a
     second ledger; what was forgotten may then be found in the file's unused pages.
     """
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         found = _forget(db, chosen)
-        db.execute("COMMIT" if is_real else "ROLLBACK")
-    except BaseException:
-        if db.in_transaction:
+        if not is_real:
             db.execute("ROLLBACK")
-        raise
     if is_real:
         db.execute("VACUUM")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from lib.ledger.prompts import Prompt, Session
+from lib.ledger.transactions import transaction
 from lib.ledger.wanted import (
     ANYTHING,
     CALL,
@@ -146,18 +147,9 @@ class Joining:
         told = {PROMPT + prompt.prompt_id for prompt in found.prompts}
         told |= {CALL + use.tool_use_id for use in found.calls} | {ANYTHING}
         # What is lost with the power is read again.
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db, durable=False):
             write(self._db, found)
             self._note(left, told)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-        finally:
-            self._db.execute("PRAGMA synchronous = FULL")
 
     def _note(self, left: Followed, told: set[str]) -> None:
         self._db.execute(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from lib.ledger.candidate_lines import not_worth_comparing
+from lib.ledger.common_ends import common_end, common_start
 from lib.ledger.myers import differing
 from lib.ledger.sliding import BLANK, Groups, groups_of, slide
 
@@ -136,30 +137,6 @@ def _listed(groups: Groups, new_groups: Groups) -> list[Change]:
         changes.append(Change(gap + before, size, gap + new_before, new_size))
         before, new_before = before + size, new_before + new_size
     return changes
-
-
-def common_start(one: bytes, other: bytes) -> int:
-    """Count the first bytes that both have in common."""
-    low, limit = 0, min(len(one), len(other))
-    while low < limit:
-        middle = (low + limit + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            limit = middle - 1
-    return low
-
-
-def common_end(one: bytes, other: bytes) -> int:
-    """Count the last bytes that both have in common."""
-    low, limit = 0, min(len(one), len(other))
-    while low < limit:
-        middle = (low + limit + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
-            low = middle
-        else:
-            limit = middle - 1
-    return low
 
 
 def _line_start(data: bytes, place: int) -> int:

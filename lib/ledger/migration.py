@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from lib.ledger import backfill, sums
 from lib.ledger.moments import DERIVED
+from lib.ledger.transactions import transaction
 
 INDEXES = (
     "CREATE INDEX IF NOT EXISTS events_by_content ON events (content_id) "
@@ -82,15 +83,8 @@ def count_rows(db: sqlite3.Connection, version: int, progress: Callable[[float],
 
 def _step(db: sqlite3.Connection, version: int) -> float:
     """Do the next portion in a transaction of its own; return how much is done by then."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        part = _portion(db, version)
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-    return part
+    with transaction(db):
+        return _portion(db, version)
 
 
 def _portion(db: sqlite3.Connection, version: int) -> float:

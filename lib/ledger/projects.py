@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterable
 
+from lib.ledger.revisions import is_nothing
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 from lib.system import places
@@ -11,6 +12,11 @@ from lib.system.places import Checkout
 
 # `files.project` of a file that is in no repository.
 NONE = 0
+# The events whose code has the id that is the first parameter; each half has an index.
+_OF_CONTENT = (
+    "((pattern_id = ?1 AND content_id = pattern_id) OR "
+    "(content_id = ?1 AND content_id != pattern_id))"
+)
 # What a row of files tells, joined with that of its project; see `told`.
 COLUMNS = "project, root, repository"
 
@@ -49,6 +55,15 @@ class Projects:
         """Return a name for the file at `path` that is the same in all worktrees."""
         found = self._found.get(os.path.dirname(path))
         return found.name(path) if found else self._stored_name(path)
+
+    def hold(self, pattern_id: str, path: str) -> bool:
+        """Check that another file than `path`, in any worktree, holds code with this id."""
+        if is_nothing(pattern_id):
+            return False
+        others = "SELECT DISTINCT file_path FROM events WHERE implied = 0 AND file_path != ?2"
+        found = self._db.execute(f"{others} AND {_OF_CONTENT}", (pattern_id, path))
+        here = self.name(path)
+        return any(self.name(other) != here for (other,) in found)
 
     def _stored_name(self, path: str) -> str:
         query = f"SELECT {COLUMNS} FROM files LEFT JOIN projects ON project_id = project"

@@ -64,19 +64,3 @@ def session(history: History, session_id: str) -> Session:
     query = "SELECT session_id, title, cwd, branch, client FROM sessions WHERE session_id = ?"
     found = history.rows(query, (session_id,))
     return Session(*found[0]) if found else Session(session_id)
-
-
-def asked_for(
-    history: History, session_id: str | None, tool_use_id: str | None, prompt_id: str | None
-) -> Prompt | None:
-    """Return the prompt that a call was made for, None where it is not known (yet).
-
-    Raises sqlite3.Error.
-    """
-    found = prompt_id or call_of(history, session_id, tool_use_id, None).prompt_id
-    return prompts(history, [found]).get(found) if found else None
-
-
-def first_line(prompt: Prompt | None) -> str:
-    """Return the first line of a prompt, "" where its text is not known."""
-    return (prompt.text or "").strip().split("\n", 1)[0] if prompt else ""

@@ -36,12 +36,20 @@ class Reasons:
 
     def of(self, step: Step | None) -> Reason:
         """Return the reason of a step; None is what was not recorded yet."""
-        if step is None or step.session_id is None:
+        if step is None:
             return NO_REASON
-        key = step.session_id, step.tool_use_id, step.prompt_id
+        return self.of_call(step.session_id, step.tool_use_id, step.prompt_id)
+
+    def of_call(
+        self, session_id: str | None, tool_use_id: str | None, prompt_id: str | None
+    ) -> Reason:
+        """Return the reason of a call of a tool, as far as it is told which one that is."""
+        if session_id is None:
+            return NO_REASON
+        key = session_id, tool_use_id, prompt_id
         if key not in self._known:
             call = call_of(self._history, *key)
-            prompt_id = call.prompt_id or step.prompt_id
+            prompt_id = call.prompt_id or prompt_id
             found = prompts(self._history, [prompt_id] if prompt_id else [])
             prompt = found.get(prompt_id) if prompt_id else None
             self._known[key] = Reason(prompt_id or None, prompt, call.model)

@@ -12,16 +12,11 @@ from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_i
 from lib.ledger.moments import CREATED, DERIVED, Moment
 from lib.ledger.nodes import Nodes
 from lib.ledger.projects import Projects
-from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, is_nothing
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 
 RECORDED, UNCHANGED, KNOWN, DELETED = "recorded", "unchanged", "known", "deleted"
-# The events whose code has the id that is the first parameter; each half has an index.
-OF_CONTENT = (
-    "((pattern_id = ?1 AND content_id = pattern_id) OR "
-    "(content_id = ?1 AND content_id != pattern_id))"
-)
 
 
 class Recording:
@@ -50,8 +45,8 @@ class Recording:
         self._snapshot: str | None = None
         self._chain = Chain(db, event)
         self._nodes = Nodes(db, event)
-        found = moment and (moment, moments.IN_ORDER)
-        self._moment, self._place = found or placed(db, event, self._path, self._chain.head)
+        self._is_known = is_recorded(db, storable(event["event_id"]))
+        self._moment, self._place = self._placed(moment)
         self._is_late = self._place.is_late
         self._before_snapshot: str | None = None
         guessed = unplaced.GUESSED if unplaced.is_guessed(event) else None
@@ -64,7 +59,7 @@ class Recording:
         Returns RECORDED, or why there was no event to record: KNOWN for one that was recorded
         before, UNCHANGED for a modification that changed no code, DELETED for the end of a file.
         """
-        if is_recorded(self._db, storable(self._event["event_id"])):
+        if self._is_known:
             moments.adopt(self._db, self._event, self._moment)
             unplaced.adopt(self._db, self._event, self._moment)
             return KNOWN
@@ -74,6 +69,14 @@ class Recording:
         if self._place.is_out:
             moments.note_disorder(self._db)
         return outcome
+
+    def _placed(self, moment: Moment | None) -> tuple[Moment, moments.Place]:
+        """Return when the event was captured, and its place among those that are recorded."""
+        if moment:
+            return moment, moments.IN_ORDER
+        if self._is_known:  # others have their places by it already
+            return moments.moment_of(self._db, self._event, self._path)
+        return placed(self._db, self._event, self._path, self._chain.head)
 
     def _record(self) -> str:
         if self._told in (UNKNOWN, UNTOLD):
@@ -90,7 +93,7 @@ class Recording:
             snapshot = snapshots.add(self._db, self._code())
             self._chain.add(self._content_id, snapshot, self._code(), None)
             return bridged or UNCHANGED
-        if self._type == "pattern_created" and self._stands_elsewhere():
+        if self._type == "pattern_created" and self._projects.hold(self._subject, self._path):
             self._type, self._told = "pattern_applied", self._told or CREATED
         if self._type == "pattern_created" and not self._parents:
             self._parents, self._edge = self._nodes.earlier(self._content_id), "derived_from"
@@ -135,16 +138,6 @@ class Recording:
         if head and not head.gone and self._type == "pattern_created":
             self._type, self._parents = "pattern_modified", [head.pattern_id]
             self._edge = "modified_from"
-
-    def _stands_elsewhere(self) -> bool:
-        """Check that another file, not this one in another worktree, holds the same code."""
-        if is_nothing(self._subject):
-            return False
-        others = "SELECT DISTINCT file_path FROM events WHERE implied = 0 AND file_path != ?2"
-        query = f"{others} AND {OF_CONTENT}"
-        here, name = self._projects.name(self._path), self._projects.name
-        found = self._db.execute(query, (self._subject, self._path))
-        return any(name(path) != here for (path,) in found)
 
     def _imply_parents(self) -> None:
         told = self._event.get("parents")
@@ -210,7 +203,8 @@ class Recording:
         snapshot: str | None,
         implied: int = 0,
     ) -> int:
-        reason = storable(self._data.get("reason"))
+        # Why this was changed is no reason of what was there before.
+        reason = "" if implied else storable(self._data.get("reason"))
         if not implied and not reason and self._chain.is_layout(self._code()):
             reason = FORMAT
         return self._insert(
@@ -237,7 +231,8 @@ class Recording:
         values["language"] = storable(self._data.get("language"))
         values["file_path"] = self._path or None
         values["boot"], values["up"] = self._moment
-        sums.count_reason(self._db, values["reason"])
+        if values["reason"] == FORMAT:
+            sums.add(self._db, f"{sums.STEPS}{FORMAT}", 1)
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         query = f"INSERT INTO events ({names}) VALUES ({marks})"
         return self._db.execute(query, tuple(values.values())).lastrowid or 0

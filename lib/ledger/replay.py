@@ -16,6 +16,7 @@ from lib.ledger.projects import Projects
 from lib.ledger.recording import Recording
 from lib.ledger.revisions import DELETED, OUTSIDE
 from lib.ledger.snapshots import Kept
+from lib.ledger.transactions import transaction
 from lib.spool.spooled import Event
 
 # So often `progress` hears of it, in events.
@@ -40,12 +41,14 @@ _KEPT = (
     f"iif(e.actor = '{OUTSIDE}', {unplaced.FIRST}, {unplaced.LAST}) AS kind, NULL AS kept "
     "FROM events e LEFT JOIN revisions r ON r.seq = e.seq "
     "LEFT JOIN patterns p ON p.pattern_id = e.content_id "
+    # What is kept beside an event tells more than its row; a capture goes before a transcript.
     f"WHERE NOT e.implied AND e.told IS NOT '{DERIVED}' AND NOT EXISTS "
-    f"(SELECT 1 FROM unplaced u WHERE u.event_id = e.event_id AND u.boot IS NOT {moments.READ})",
+    "(SELECT 1 FROM unplaced u WHERE u.event_id = e.event_id "
+    f"AND (u.boot IS NOT {moments.READ} OR e.boot IS {moments.READ}))",
     "INSERT INTO inputs (event_id, timestamp, boot, up, seq, kind, kept) "
     "SELECT event_id, timestamp, boot, up, seq, kind, event "
-    f"FROM unplaced u WHERE boot IS NOT {moments.READ} "
-    "OR NOT EXISTS (SELECT 1 FROM events e WHERE e.event_id = u.event_id)",
+    f"FROM unplaced u WHERE boot IS NOT {moments.READ} OR NOT EXISTS (SELECT 1 FROM events e "
+    f"WHERE e.event_id = u.event_id AND e.boot IS NOT {moments.READ})",
     # Those of an earlier version have no event of their own, and are nowhere else.
     f"INSERT INTO inputs SELECT r.event_id, r.timestamp, e.boot, e.up, coalesce(e.seq, 0), "
     f"iif(r.change = '{DELETED}', '{FILE_DELETED}', '{FILE_UNCHANGED}'), r.pattern_id, '', "
@@ -102,8 +105,7 @@ def replay(db: sqlite3.Connection, progress: Callable[[float], None] = lambda pa
     """
     projects, read = Projects(db), _read(db)
     projects.learn(read)
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         for statement in (*_KEPT, *_EMPTIED):
             db.execute(statement)
         (number,) = db.execute("SELECT count(*) FROM inputs").fetchone()
@@ -119,11 +121,6 @@ def replay(db: sqlite3.Connection, progress: Callable[[float], None] = lambda pa
         for statement in _FINISHED:
             db.execute(statement)
         moments.note_newest(db)
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
     progress(1.0)
 
 

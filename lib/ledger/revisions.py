@@ -104,6 +104,16 @@ def add(db: sqlite3.Connection, path: str, head: Head | None, new: Revision) -> 
     return Head(added or 0, file_id or 0, new.pattern_id, new.snapshot, change)
 
 
+def count_steps(db: sqlite3.Connection) -> None:
+    """Count the steps anew that are kept as sums, within the caller's transaction."""
+    db.execute("DELETE FROM sums WHERE name >= ? AND name < 'steps;'", (sums.STEPS,))
+    for each in (
+        f"actor, count(*) FROM revisions WHERE change != '{BEFORE}'",
+        f"reason, count(*) FROM events WHERE reason = '{FORMAT}'",
+    ):
+        db.execute(f"INSERT INTO sums SELECT ? || {each} GROUP BY 1", (sums.STEPS,))
+
+
 def _elsewhere(
     db: sqlite3.Connection, snapshot: str | None, file_id: int | None, timestamp: str
 ) -> Head | None:

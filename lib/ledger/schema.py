@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Callable
 
-from lib.ledger import migration, sums
+from lib.ledger import migration, revisions
+from lib.ledger.transactions import transaction
 
 VERSION = 9
 # What a ledger has whose rows of before are still to be counted, and when they are.
@@ -125,21 +126,16 @@ def _in_transaction(
     db: sqlite3.Connection, version: int, work: Callable[[sqlite3.Connection, int], None]
 ) -> None:
     """Call `work` with the version that the ledger has, if it is below `version` still."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         # Asked again: another process may have been here before the transaction began.
         before = _version(db)
         if before < version:
             work(db, before)
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
 
 
 def _finish(db: sqlite3.Connection, before: int) -> None:
     _add_missing(db, before)
-    sums.count_steps(db)
+    revisions.count_steps(db)
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

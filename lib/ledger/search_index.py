@@ -15,6 +15,7 @@ from lib.ledger.connecting import connect
 from lib.ledger.history import History
 from lib.ledger.opening import refuse_links
 from lib.ledger.text import storable
+from lib.ledger.transactions import transaction
 
 SUFFIX = ".search"
 PROMPT, SESSION, FILE = "prompt", "session", "file"
@@ -73,16 +74,14 @@ class SearchIndex:
         stale, new = self._differences(history)
         done, count = 0, len(stale) + len(new)
         for start in range(0, len(stale), PORTION):
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
+            with transaction(self._db):
                 for number in stale[start : start + PORTION]:
                     self._db.execute("DELETE FROM docs WHERE id = ?", (number,))
                     self._db.execute("DELETE FROM texts WHERE rowid = ?", (number,))
                     done += 1
             progress(done, count)
         for start in range(0, len(new), PORTION):
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
+            with transaction(self._db):
                 for kind, key, mark in new[start : start + PORTION]:
                     self._add(kind, key, mark, *_text(history, kind, key))
                     done += 1

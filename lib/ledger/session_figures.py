@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from lib.ledger.filters import after
 from lib.ledger.history import PORTION, History
-from lib.ledger.prompts import Prompt, Session, first_line, session
+from lib.ledger.prompts import Prompt, Session, session
+from lib.ledger.reasons import first_line
 from lib.ledger.steps import changed_lines
 from lib.ledger.text import storable
 
@@ -50,7 +51,7 @@ class Summary(NamedTuple):
     @property
     def asked(self) -> str:
         """What tells it from others: its title, else its first prompt's first line, else ""."""
-        first = next((prompt for prompt in self.prompts if prompt.text), None)
+        first = next((prompt.text for prompt in self.prompts if prompt.text), "")
         return self.about.title or first_line(first)
 
 

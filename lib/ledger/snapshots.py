@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable
 from functools import lru_cache
 
+from lib.ledger.common_ends import common_end, common_start
 from lib.system.digest import hex_digest
 
 # Half of a SHA-256; earlier versions stored all 64 digits.
@@ -120,9 +121,8 @@ def _encoded(code: str) -> bytes:
 
 def _change(old: bytes, new: bytes) -> bytes:
     """Write what makes `new` of `old`."""
-    limit = min(len(old), len(new))
-    start = _common(old, new, limit)
-    end = _common(old[::-1], new[::-1], limit - start)
+    start = common_start(old, new)
+    end = common_end(old, new, min(len(old), len(new)) - start)
     middle = new[start : len(new) - end]
     # Its usual memory costs more to set up than a few lines to compress.
     memory = 1 if len(middle) < _FEW else zlib.DEF_MEM_LEVEL
@@ -141,18 +141,6 @@ def _changed(old: bytes, change: bytes) -> bytes:
 def _dictionary(old: bytes, start: int, end: int) -> bytes:
     """Choose the part of the old text that zlib may refer to; it is never empty."""
     return old[max(0, start - _AROUND) : len(old) - end + _AROUND] or b"\n"
-
-
-def _common(one: bytes, other: bytes, limit: int) -> int:
-    """Count the first bytes that both have in common, at most `limit`."""
-    low = 0
-    while low < limit:
-        middle = (low + limit + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            limit = middle - 1
-    return low
 
 
 def delete(db: sqlite3.Connection, digests: Iterable[str]) -> int:

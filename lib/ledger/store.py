@@ -6,8 +6,7 @@ place of it: a file, or one day a function or class by its qualified name ("": t
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from lib.ledger import opening, snapshots
@@ -18,6 +17,7 @@ from lib.ledger.projects import Projects
 from lib.ledger.recording import RECORDED, Recording
 from lib.ledger.rows import Origin, Resolved, Taken
 from lib.ledger.schema import EARLIER_IDS, prepare
+from lib.ledger.transactions import transaction
 from lib.ledger.wanted import follow
 from lib.spool.destination import counters, mark_in, of_event
 from lib.spool.spooled import Event
@@ -71,29 +71,11 @@ class Ledger:
         """Close the database file."""
         self._db.close()
 
-    @contextmanager
-    def _transaction(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """Run the block in a transaction, flushed to the disk at its end only if `durable`."""
-        if not durable:
-            self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-            self._db.execute("COMMIT")
-        except BaseException:
-            # A full disk has rolled it back already, and is the error to be told.
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-        finally:
-            if not durable:
-                self._db.execute("PRAGMA synchronous = FULL")
-
     def record_all(self, events: Iterable[Event]) -> None:
         """Record `events` in one transaction."""
         events = list(events)
         self._projects.learn(events)
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             for event in events:
                 Recording(db, event, self._projects).record()
             self._projects.note(events)
@@ -109,7 +91,7 @@ class Ledger:
         rows, names, events = [], set(), []
         counts: Counter[str] = Counter()
         urls: set[tuple[str]] = set()
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             for file in files:
                 if (before := self._taken(file.name)) and before[0] in ("", file.key):
                     names |= {file.name} if before[1] else set()
@@ -150,7 +132,7 @@ class Ledger:
         """Count files as delivered before they are unlinked; note which patterns a service has."""
         # If power fails before this is on the disk, a file that is gone is counted as removed, and
         # a pattern is told of once more.
-        with self._transaction(durable=False) as db:
+        with transaction(self._db, durable=False) as db:
             query = "UPDATE taken SET waits = 0 WHERE name = ? AND waits"
             counts: Counter[str] = Counter()
             for name in names:
@@ -162,7 +144,7 @@ class Ledger:
 
     def forget(self, names: Iterable[str]) -> None:
         """Forget taken files that are gone from the spool."""
-        with self._transaction(durable=False) as db:
+        with transaction(self._db, durable=False) as db:
             db.executemany("DELETE FROM taken WHERE name = ?", [(name,) for name in names])
 
     def resolved(self, event_id: str, nested: bool = True) -> Resolved | None:
@@ -208,22 +190,22 @@ class Ledger:
     def forget_known(self, service: str, pattern_ids: Iterable[str]) -> None:
         """Note that the service at a URL does not have these patterns after all."""
         query = "DELETE FROM known_at WHERE service = ? AND pattern_id = ?"
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.executemany(query, [(service, pattern_id) for pattern_id in pattern_ids])
 
     def forget_service(self, service: str) -> None:
         """Note that nothing is known of what the service at a URL has."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("DELETE FROM known_at WHERE service = ?", (service,))
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Add `counts` to the counters of these names."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             add_counts(db, counts)
 
     def fold(self, counts: Mapping[str, int], mark: str) -> None:
         """Add `counts` to the counters, and set the counter `mark`, which shows that it is done."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("DELETE FROM counters WHERE name LIKE 'folded:%'")
             add_counts(db, {**counts, mark: 1})
 

@@ -79,22 +79,6 @@ def add_edits(db: sqlite3.Connection, edits: Iterable[Edit]) -> None:
     )
 
 
-def count_reason(db: sqlite3.Connection, reason: object) -> None:
-    """Count a new event of that reason, if those are counted, within the caller's transaction."""
-    if reason == "format":
-        add(db, f"{STEPS}{reason}", 1)
-
-
-def count_steps(db: sqlite3.Connection) -> None:
-    """Count the steps anew that are kept as sums, within the caller's transaction."""
-    db.execute("DELETE FROM sums WHERE name >= ? AND name < 'steps;'", (STEPS,))
-    for each in (
-        "actor, count(*) FROM revisions WHERE change != 'before'",
-        "reason, count(*) FROM events WHERE reason = 'format'",
-    ):
-        db.execute(f"INSERT INTO sums SELECT ? || {each} GROUP BY 1", (STEPS,))
-
-
 def add(db: sqlite3.Connection, name: str, number: int) -> None:
     """Add `number` to a sum, within the caller's transaction."""
     db.execute(

@@ -10,7 +10,7 @@ from lib.capture.identity import normalise
 from lib.ledger import projects
 from lib.ledger.history import History
 from lib.ledger.moments import DERIVED
-from lib.ledger.revisions import is_nothing
+from lib.ledger.revisions import OUTSIDE, is_nothing
 from lib.ledger.sums import EDITS, PATTERNS, SINCE
 from lib.ledger.text import storable
 from lib.system.places import is_gone
@@ -117,8 +117,8 @@ class Stats(History):
             "SELECT coalesce(session_id, ''), count(*), count(DISTINCT file_path), max(timestamp) "
             "FROM events INDEXED BY events_by_file "
             "WHERE file_path >= ? AND file_path < ? AND substr(timestamp, 1, 13) >= ? "
-            "AND implied = 0 AND timestamp >= ? AND actor IS NOT 'outside' "
-            "GROUP BY 1 ORDER BY max(seq) DESC"
+            "AND implied = 0 AND timestamp >= ? "
+            f"AND actor IS NOT '{OUTSIDE}' GROUP BY 1 ORDER BY max(seq) DESC"
         )
         sessions = self._db.execute(query, (*below, today[:13], today))
         several = [Session(*row) for row in sessions.fetchall()]
