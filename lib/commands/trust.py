@@ -4,7 +4,8 @@ import argparse
 import os
 
 from lib.commands.common import CommandError, print_json, printable
-from lib.delivery.approval import Approvals, Refused
+from lib.delivery.approval import PROMPTS, Approvals, Refused
+from lib.system.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,17 +34,32 @@ def run(options: argparse.Namespace) -> int:
         token_file = os.path.abspath(options.token_file) if options.token_file else ""
         if token_file and options.token_command:
             raise CommandError("the token comes from a file or from a command, not from both")
-        origin = approvals.approve(
-            options.url, token_file, options.use, options.token_command or ""
-        )
+        prompts = Settings(os.environ).send_prompts
+        credential = token_file, options.use, options.token_command or ""
+        origin = approvals.approve(options.url, *credential, prompts)
     except Refused as refused:
         raise CommandError(f"{printable(options.url or 'the approvals')}: {refused}") from None
     if options.json:
-        print_json({"trusted": origin, "used": options.use, "kept_in": approvals.path})
+        told = {"trusted": origin, "used": options.use, "kept_in": approvals.path}
+        print_json({**told, "prompts": prompts})
     else:
-        used = " and will get the events" if options.use else ""
+        used = f" and {_receives(prompts)}" if options.use else ""
         print(f"{origin} is trusted{used}; kept in {approvals.path}")
     return 0
+
+
+def use(approvals: Approvals, url: str) -> str:
+    """Approve a service that gets the events from now on; return a line that says so.
+
+    Raises Refused, OSError.
+    """
+    prompts = Settings(os.environ).send_prompts
+    origin = approvals.approve(url, use=True, prompts=prompts)
+    return f"{origin} {_receives(prompts)}; kept in {approvals.path}"
+
+
+def _receives(prompts: bool) -> str:
+    return "will get the events and their prompts" if prompts else "will get the events"
 
 
 def _list(approvals: Approvals, as_json: bool) -> int:
@@ -52,7 +68,7 @@ def _list(approvals: Approvals, as_json: bool) -> int:
         print_json({"trusted": sorted(hosts), "service_url": used or None})
         return 0
     for origin in sorted(hosts):
-        print(printable(origin))
+        print(printable(origin) + (", with prompts" if PROMPTS in hosts[origin] else ""))
     print(f"delivering to: {printable(used) or 'the embedded ledger only'}")
     return 0
 

@@ -16,14 +16,19 @@ __all__ = ["Approvals", "Destination", "Refused", "is_loopback", "origin_of", "v
 
 SUFFIX = bundle.APPROVALS
 MAX_BYTES = 64 * 1024
+PROMPTS = "prompts"
 
 
 class Destination(NamedTuple):
-    """A service that may be used: its URL without a slash at the end, and its token or command."""
+    """A service that may be used: its URL without a slash at the end, and its token or command.
+
+    `gets_prompts` says that prompts may be sent to it too.
+    """
 
     url: str
     token: str = ""
     command: Command | None = None
+    gets_prompts: bool = False
 
     def bearer(self) -> str:
         """Return the bearer token, "" for none; may wait for a command. Raises Refused."""
@@ -94,15 +99,22 @@ class Approvals:
         if host is None and not is_loopback(url):
             raise Refused(f"{origin} was not approved: pattern-tracker trust {origin}")
         vet(url)
-        return Destination(url.rstrip("/"), *_credential(host if isinstance(host, dict) else {}))
+        host = host if isinstance(host, dict) else {}
+        return Destination(url.rstrip("/"), *_credential(host), host.get(PROMPTS) is True)
 
     def approve(
-        self, url: str, token_file: str = "", use: bool = False, token_command: str = ""
+        self,
+        url: str,
+        token_file: str = "",
+        use: bool = False,
+        token_command: str = "",
+        prompts: bool = False,
     ) -> str:
         """Approve the host of `url`, and with `use` deliver to it; return its origin.
 
         `token_file`: an absolute path; `token_command`: a shell's words that print the token
-        instead. Each is tried. Raises Refused, or OSError where it cannot be stored.
+        instead. Each is tried. With `prompts` it gets the prompts of events too. Raises Refused, or
+        OSError where it cannot be stored.
         """
         origin = vet(url)
         host: dict[str, Any] = {}
@@ -113,6 +125,7 @@ class Approvals:
             command = credentials.command_of(token_command)
             credentials.ask(command)
             host = {"token_command": list(command.words), "environment": command.environ}
+        host |= {PROMPTS: True} if prompts else {}
         kept = self._read()
         hosts = kept.get("hosts")
         hosts = dict(hosts) if isinstance(hosts, dict) else {}
@@ -139,7 +152,7 @@ class Approvals:
         return True
 
     def listed(self) -> dict[str, Any]:
-        """Return the approved origins, each with its token_file if it has one. Raises Refused."""
+        """Return the approved origins, each with what was said of it. Raises Refused."""
         hosts = self._read().get("hosts")
         return dict(hosts) if isinstance(hosts, dict) else {}
 

@@ -51,9 +51,9 @@ class Dispatch:
         forced: a person asked: neither back-off nor circuit nor budget holds the run back.
         approvals: which services may be used.
 
-    `open`: whether events may be sent, not before `begin`, nor after the first failure. `problem`
-    says why not. `skipped`: an event of this pass over the spool was left to the next one, and so
-    must be those behind it.
+    `destination`: the service, None where it may not be used. `open`: whether events may be sent,
+    not before `begin`, nor after the first failure. `problem` says why not. `skipped`: an event of
+    this pass over the spool was left to the next one, and so must be those behind it.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Dispatch:
         self._stored = state.section(SECTION)
         self._backoff = Backoff(dict(self._stored), clock)
         self._gate = Gate(self._backoff, shared_breaker(settings, state, clock), clock, forced)
-        self._destination = self._find(approvals)
+        self.destination = self._find(approvals)
         # One event may be what it fails on; and what is sent again may be there already.
         doubtful = Verdict.BROKEN.value, Verdict.UNKNOWN.value
         failed = self._backoff.state.get("verdict") in doubtful
@@ -117,7 +117,7 @@ class Dispatch:
 
     def hold_off(self) -> float:
         """Return seconds in which a run without new events would deliver nothing."""
-        if self._destination is None or not self._backoff.has_credit():
+        if self.destination is None or not self._backoff.has_credit():
             return IDLE_SECONDS
         if self._backoff.state.get("verdict") == INCOMPLETE:
             return INCOMPLETE_SECONDS
@@ -137,7 +137,7 @@ class Dispatch:
     def begin(self, events: int) -> None:
         """Let the budget grow for new events, and decide whether the service may be asked."""
         self._backoff.earn(-(-events // BATCH) if self._is_batched() else events)
-        self.open = self._destination is not None and not self._stopped and self._gate.is_open()
+        self.open = self.destination is not None and not self._stopped and self._gate.is_open()
 
     def send(self, parcels: Iterable[Parcel]) -> None:
         """Queue recorded events, while the service may be asked."""
@@ -210,11 +210,11 @@ class Dispatch:
 
     def _ask(self, request: Request) -> None:
         if self._sender is None:
-            assert self._destination is not None
+            assert self.destination is not None
             packages.find()
             from lib.delivery.sender import Sender
 
-            self._sender = Sender(self._destination, self, self._results)
+            self._sender = Sender(self.destination, self, self._results)
         self._sender.ask(request)
 
     def _told(self, outcome: Outcome) -> None:

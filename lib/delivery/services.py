@@ -113,6 +113,12 @@ class Services:
             made.begin(self._new.pop(destination.mark(url), 0))
         return made
 
+    def get_prompts(self, urls: Iterable[str]) -> bool:
+        """Check whether the user sends prompts to one of these services."""
+        return any(
+            url and (found := self.to(url).destination) and found.gets_prompts for url in urls
+        )
+
     def is_of_use(self, name: str) -> bool:
         """Check whether a recorded file that waits for a service may be sent, or settled, now.
 

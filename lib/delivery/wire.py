@@ -4,6 +4,7 @@ The limits and the allowed values are the service's; see docs/service.md. Text t
 cannot hold is escaped, see `lib.delivery.escaping`.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from lib.capture.event import PATTERN_VERSION
@@ -39,6 +40,7 @@ TRANSFORMATION_TYPES = frozenset(
 )
 # In pattern_data: the fields whose text was escaped, by their path in the body.
 ESCAPED = "escaped"
+NOTHING: Mapping[str, str] = {}
 
 
 class Body(TypedDict):
@@ -60,15 +62,16 @@ class Body(TypedDict):
     pattern_data: dict[str, Any]
 
 
-def bodies(event: Event, resolved: "Resolved") -> list[Body]:
+def bodies(event: Event, resolved: "Resolved", asked: Mapping[str, str] = NOTHING) -> list[Body]:
     """Convert `event` to bodies, in the order of sending.
 
-    `resolved` is what the ledger made of the event, see `Ledger.resolved`. One body as a rule; a
+    `resolved` is what the ledger made of the event, see `Ledger.resolved`, and `asked` what may be
+    told of the prompt that it was made for, see `reasons.told_to_services`. One body as a rule; a
     file that applies a pattern by its marker has a content of its own too, and that comes from
     what it was before and from the pattern.
     """
     first = [_outside(event, found)] if (found := resolved["outside"]) else []
-    return first + (_own(_base(event, resolved), resolved) if resolved["event_type"] else [])
+    return first + (_own(_base(event, resolved, asked), resolved) if resolved["event_type"] else [])
 
 
 def _own(base: Body, resolved: "Resolved") -> list[Body]:
@@ -141,10 +144,10 @@ def without_code(body: Body) -> Body:
     return {**body, "pattern_data": {**kept, "implied": True}, "file_path": None, "reason": None}
 
 
-def _base(event: Event, resolved: "Resolved") -> Body:
+def _base(event: Event, resolved: "Resolved", asked: Mapping[str, str]) -> Body:
     given = event["event_data"]
     details = given.get("pattern_data")
-    data = dict(details) if isinstance(details, dict) else {"value": details}
+    data = {**(details if isinstance(details, dict) else {"value": details}), **asked}
     data["event_id"] = event["event_id"]
     data.setdefault("captured_at", event["timestamp"])
     # The service keeps these of a pattern's first event, but of others what is in here alone.
@@ -160,6 +163,9 @@ def _base(event: Event, resolved: "Resolved") -> Body:
             "pattern_id": resolved["pattern_id"],
             "parent_pattern_ids": parents,
             "edge_type": resolved["edge_type"] if parents else None,
+            "reason": given.get("reason")
+            or asked.get("prompt", "").strip().partition("\n")[0]
+            or None,
             "pattern_data": data,
         }
     )

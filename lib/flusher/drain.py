@@ -32,6 +32,7 @@ class Drain:
         is_late: tells whether to stop.
         progress: called with the numbers of events done and still waiting after each batch.
         sightings: watches the files that are recorded.
+        join: looks for the prompts of what was recorded, see `Following.join`.
 
     `met_bytes` is the size of the new files; `complete` says that every file was looked at.
     """
@@ -44,6 +45,7 @@ class Drain:
         is_late: Callable[[], bool],
         progress: Callable[[int, int], None],
         sightings: Sightings,
+        join: Callable[[], None],
     ) -> None:
         self.met_bytes = 0
         self.complete = False
@@ -53,6 +55,7 @@ class Drain:
         self._is_late = is_late
         self._progress = progress
         self._sightings = sightings
+        self._join = join
 
     def run(self) -> None:
         """Drain until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
@@ -124,6 +127,8 @@ class Drain:
         urls = {file.name: services.url_of(file.name, event) for file, event in found}
         passage.take(Taken(f.name, f.key, event, bool(urls[f.name])) for f, event in found)
         self._sightings.watch(event for _, event in found)
+        if services.get_prompts({*urls.values()}):
+            self._join()
         kept = {n for n, url in urls.items() if url and passage.stage(n) is Stage.RECORDED}
         passage.acknowledge(name for name in urls if name not in kept)
         for url in dict.fromkeys(urls[name] for name in urls if name in kept):
@@ -134,4 +139,5 @@ class Drain:
             mine = [(f, event) for f, event in found if f.name in kept and urls[f.name] == url]
             passage.hold(file.name for file, _ in mine)
             if made.open:
-                made.send(passage.parcel(f.name, event, f.size) for f, event in mine)
+                asked = services.get_prompts([url])
+                made.send(passage.parcel(f.name, event, f.size, asked) for f, event in mine)

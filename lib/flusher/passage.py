@@ -19,6 +19,7 @@ from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Held, Ignored, Intake
 from lib.flusher.sightings import Sightings
 from lib.flusher.unfolding import Unfolding
+from lib.ledger.reasons import told_to_services
 from lib.ledger.rows import Taken
 from lib.ledger.store import Ledger
 from lib.ledger.tracked import Tracked
@@ -168,10 +169,13 @@ class Passage:
         for name in names:
             self._table[name] = Step(Stage.WAITS)
 
-    def parcel(self, name: str, event: Event, size: int = 0) -> Parcel:
-        """Make the parcel of a recorded `event` for a service."""
-        resolved = self.ledger.resolved(event["event_id"])
-        return Parcel(name, wire.bodies(event, resolved) if resolved else [], size)
+    def parcel(self, name: str, event: Event, size: int = 0, prompts: bool = False) -> Parcel:
+        """Make the parcel of a recorded `event` for a service, which may get `prompts` too."""
+        event_id = event["event_id"]
+        resolved = self.ledger.resolved(event_id)
+        asked = told_to_services(self.ledger, event_id) if prompts else wire.NOTHING
+        size += len(asked.get("prompt", ""))
+        return Parcel(name, wire.bodies(event, resolved, asked) if resolved else [], size)
 
     def settle(self, outcome: Outcome, service: str) -> None:
         """Acknowledge or quarantine the files in the table by the outcome at the service."""

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lib.delivery.approval import Approvals
@@ -103,8 +104,7 @@ class Flusher:
         self.directory, self.settings = directory, settings
         self.state = StateFile(f"{directory}/{STATE_FILE}")
         self.delivered, self.problem = 0, ""
-        self._approvals = approvals or Approvals()
-        self._progress = progress
+        self._approvals, self._progress = approvals or Approvals(), progress
         self._lock = make_lock(f"{directory}/{outbox.LOCK_FILE}")
         self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._failed, self._forced = "", False
@@ -114,10 +114,7 @@ class Flusher:
         self._upkeep = Upkeep(directory, settings)
 
     def run_detached(self, upkeep: Callable[[], None]) -> None:
-        """Drain until nothing new waits for a moment, then call `upkeep`, under the lock.
-
-        Raises OSError.
-        """
+        """Drain until nothing new waits, then call `upkeep`, under the lock. Raises OSError."""
 
         def work() -> None:
             self._drain_and_linger()
@@ -223,17 +220,18 @@ class Flusher:
         intake = Intake(self.directory, ledger.has_earlier_ids())
         self._sightings.clean = intake.clean
         passage = Passage(self.directory, ledger, intake)
-        self._deliver_all(passage)
-        self._following.join(ledger, intake)
+        join = partial(self._following.join, ledger, intake)
+        self._deliver_all(passage, join)
+        join()
         self._upkeep.tidy(passage.accounts, ledger, self._forced)
         self._sightings.sweep()
         obstacles.note(self.state, intake.obstacles)
 
-    def _deliver_all(self, passage: Passage) -> None:
+    def _deliver_all(self, passage: Passage, join: Callable[[], None]) -> None:
         services = Services(
             self.settings, self.state, passage.ledger, passage.settle, self._forced, self._approvals
         )
-        told = self._is_late, self._progress, self._sightings
+        told = self._is_late, self._progress, self._sightings, join
         drain = Drain(self.directory, passage, services, *told)
         whole = False
         try:

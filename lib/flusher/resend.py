@@ -6,7 +6,7 @@ were when it was recorded.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import lru_cache
 from itertools import islice
@@ -21,12 +21,14 @@ from lib.flusher.process import Flusher
 from lib.ledger import history
 from lib.ledger.filters import Filter
 from lib.ledger.history import History
+from lib.ledger.reasons import told_to_services
 from lib.ledger.rows import Origin
 from lib.ledger.store import FILE_NAME
 from lib.privacy import ignore
 from lib.spool import inbox
 from lib.spool.spooled import Event
 from lib.system import json_codec
+from lib.system.settings import Settings
 
 PAGE = 500
 _NAME = len(inbox.PREFIX) + 32
@@ -71,7 +73,7 @@ class Resender(Flusher):
             self.refused.update(outcome.refused)
             ledger.settle((), service, outcome.told)
 
-        sendable = Sendable(self.directory, ledger, self.settings.keep_content)
+        sendable = Sendable(self.directory, ledger, self.settings)
         services = Services(self.settings, self.state, sendable, settle, True, self._approvals)
         if not services.default:
             raise Refused(NO_SERVICE)
@@ -79,6 +81,7 @@ class Resender(Flusher):
         if not dispatch.open:
             raise Refused(dispatch.problem)
         ledger.forget_service(dispatch.url)
+        sendable.tells_prompts &= services.get_prompts([dispatch.url])
         # Without the marks of their services.
         last, waiting = 0, {name[:_NAME] for name in ledger.waiting()}
         for page in _pages(ledger, since):
@@ -102,14 +105,18 @@ class Resender(Flusher):
 
 
 class Sendable:
-    """The ledger as a service may know it now: the events in it, and the engine's memory."""
+    """The ledger as a service may know it now: the events in it, and the engine's memory.
 
-    def __init__(self, directory: str, ledger: History, keep_content: bool) -> None:
+    `tells_prompts`: whether prompts go with the events.
+    """
+
+    def __init__(self, directory: str, ledger: History, settings: Settings) -> None:
+        self.tells_prompts = settings.keep_prompts
         self.known_at = ledger.known_at
         self.forget_known = ledger.forget_known
         self._directory = directory
         self._ledger = ledger
-        self._keep_content = keep_content
+        self._keep_content = settings.keep_content
         self._intake = Intake(directory)
         self._is_excluded = lru_cache(10_000)(self._excludes)
 
@@ -122,8 +129,12 @@ class Sendable:
     def _parcel(self, row: history.Event) -> Parcel:
         event = self._intake.clean(self._event(row))
         resolved = self._ledger.resolved(row.event_id)
-        size = len(json_codec.dumps(event))
-        return Parcel(row.event_id, wire.bodies(event, resolved) if resolved else [], size)
+        asked: Mapping[str, str] = wire.NOTHING
+        if self.tells_prompts:
+            found = told_to_services(self._ledger, row.event_id)
+            asked = {name: self._intake.cleaned(text) for name, text in found.items()}
+        size = len(json_codec.dumps(event)) + len(asked.get("prompt", ""))
+        return Parcel(row.event_id, wire.bodies(event, resolved, asked) if resolved else [], size)
 
     def _event(self, row: history.Event) -> Event:
         _, pattern_type = self._ledger.words_of(row.content_id)

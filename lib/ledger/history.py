@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lib.ledger import snapshots
 from lib.ledger.filters import ALL, Filter, after, escaped
@@ -108,10 +108,6 @@ class History(Ledger):
         found = array("q", (row[0] for row in self._db.execute(query, (*values, newest))))
         found.reverse()
         return found
-
-    def rows(self, query: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
-        """Return what a query of a module of this room finds."""
-        return self._db.execute(query, tuple(values)).fetchall()
 
     def last_seq(self) -> int:
         """Return the sequence number of the newest event, 0 before the first."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from lib.ledger.history import History
+from lib.ledger.store import Ledger
 
 
 class Prompt(NamedTuple):
@@ -35,7 +35,7 @@ class Session(NamedTuple):
     client: str | None = None
 
 
-def prompts(history: History, prompt_ids: Iterable[str]) -> dict[str, Prompt]:
+def prompts(history: Ledger, prompt_ids: Iterable[str]) -> dict[str, Prompt]:
     """Read the prompts with these ids, those that are known, by id. Raises sqlite3.Error."""
     query = "SELECT prompt_id, session_id, timestamp, text FROM prompts WHERE prompt_id = ?"
     rows = (row for one in set(prompt_ids) for row in history.rows(query, (one,)))
@@ -43,7 +43,7 @@ def prompts(history: History, prompt_ids: Iterable[str]) -> dict[str, Prompt]:
 
 
 def call_of(
-    history: History, session_id: str | None, tool_use_id: str | None, prompt_id: str | None
+    history: Ledger, session_id: str | None, tool_use_id: str | None, prompt_id: str | None
 ) -> Call:
     """Find the call with this id; clients of before 2.1 do not tell its prompt.
 
@@ -59,7 +59,7 @@ def call_of(
     return Call(*found[0]) if found else Call(prompt_id or "", None)
 
 
-def session(history: History, session_id: str) -> Session:
+def session(history: Ledger, session_id: str) -> Session:
     """Read what is known of a session. Raises sqlite3.Error."""
     query = "SELECT session_id, title, cwd, branch, client FROM sessions WHERE session_id = ?"
     found = history.rows(query, (session_id,))

@@ -2,13 +2,15 @@
 
 from typing import NamedTuple
 
-from lib.ledger.history import History
 from lib.ledger.prompts import Prompt, call_of, prompts
 from lib.ledger.revisions import BEFORE, OUTSIDE
 from lib.ledger.steps import Step
+from lib.ledger.store import Ledger
 
 # Who a step is by that nobody saw: the file was like that before anything was recorded.
 BEFORE_RECORDING = "before recording"
+# What is sent of a prompt at most, in characters.
+MOST_SENT = 16 * 1024
 
 
 class Reason(NamedTuple):
@@ -30,7 +32,7 @@ NO_REASON = Reason()
 class Reasons:
     """Looks up the reasons of steps; each call of a tool once. Raises sqlite3.Error."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: Ledger) -> None:
         self._history = history
         self._known: dict[tuple[str | None, ...], Reason] = {}
 
@@ -54,6 +56,18 @@ class Reasons:
             prompt = found.get(prompt_id) if prompt_id else None
             self._known[key] = Reason(prompt_id or None, prompt, call.model)
         return self._known[key]
+
+
+def told_to_services(ledger: Ledger, event_id: str) -> dict[str, str]:
+    """Return what a service may be told of an event's reason: `prompt_id`, `prompt`, `model`."""
+    query = (
+        "SELECT e.session_id, r.tool_use_id, r.prompt_id FROM events e "
+        "LEFT JOIN revisions r USING (seq) WHERE e.event_id = ?"
+    )
+    found = ledger.rows(query, (event_id,))
+    reason = Reasons(ledger).of_call(*found[0]) if found else NO_REASON
+    told = {"prompt_id": reason.prompt_id, "prompt": reason.text, "model": reason.model}
+    return {name: value[:MOST_SENT] for name, value in told.items() if value}
 
 
 def who(step: Step | None) -> str:

@@ -63,6 +63,10 @@ class Ledger:
         """The database, to look at it as a file."""
         return self._db
 
+    def rows(self, query: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
+        """Return what a query of a module of this room finds."""
+        return self._db.execute(query, tuple(values)).fetchall()
+
     def is_in_place(self) -> bool:
         """Check that this is the ledger still: a damaged one is put aside, and another made."""
         return opening.identity(self._path) == self._file

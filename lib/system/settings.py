@@ -30,6 +30,8 @@ class Settings:
         max_age_days, max_size_mb: retention of undelivered events.
         keep_content: False keeps ids and metadata only (PATTERN_TRACKING_CONTENT=none).
         keep_prompts: False keeps no prompts (PATTERN_TRACKING_PROMPTS=none).
+        send_prompts: a service that is approved now gets prompts too
+            (PATTERN_TRACKING_SEND_PROMPTS).
         service_url: the traceability service, "" for the embedded ledger only.
         failure_threshold: consecutive failures that open the circuit (a count).
         breaker_timeout, health_interval, health_timeout: seconds.
@@ -46,6 +48,7 @@ class Settings:
         self.enabled = self._flag("PATTERN_TRACKING_ENABLED", True)
         self.keep_content = self._choice("PATTERN_TRACKING_CONTENT", ("full", "none")) == "full"
         self.keep_prompts = self._choice("PATTERN_TRACKING_PROMPTS", ("full", "none")) == "full"
+        self.send_prompts = self._flag("PATTERN_TRACKING_SEND_PROMPTS", False)
         default = self.config_dir and self.config_dir + "/hooks/.cache/patterns"
         self.cache_dir = self._spool("PATTERN_CACHE_DIR", default)
         self.max_age_days = self._number("PATTERN_CACHE_MAX_AGE_DAYS", 7.0)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lib import __version__
-from lib.commands import streams
+from lib.commands import streams, trust
 from lib.commands.common import CommandError, printable
 from lib.commands.setup import beforehand, link, staging
 from lib.commands.setup.plan import Plan, refuse_long
@@ -108,8 +108,7 @@ def _install(plan: Plan) -> None:
         )
         unlinked = link.put(plan.root)
     if url:
-        approvals = Approvals(plan.root + SUFFIX)
-        print(f"{approvals.approve(url, use=True)} will get the events; kept in {approvals.path}")
+        print(trust.use(Approvals(plan.root + SUFFIX), url))
     print(f"It is on. Ask it any time:\n  {link.typed(plan.root)} status\n{unlinked}", end="")
     sys.stdout.flush()
     beforehand.finish(plan)
