@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import compress
 
 from lib.ledger.myers import root
 
@@ -15,18 +14,13 @@ _AROUND, _RARE = 100, 4
 Other = tuple[list[int], dict[int, int], int]
 
 
-def not_worth_comparing(
-    part: list[int], total: int, other: Other, other_part: list[int]
-) -> list[int]:
+def not_worth_comparing(part: list[int], places: list[int], total: int, other: Other) -> list[int]:
     """Choose the places in `part` that a search need not look at, in ascending order.
 
-    Those of lines that the `other` content lacks, and those of lines that it is full of where they
-    stand among many that it lacks. `part` is of a content of `total` lines, and is to be compared
-    with `other_part` of the other.
+    Those of lines that the `other` content lacks, which are among `places`, and those of lines
+    that it is full of where they stand among many that it lacks. `part` is of a content of `total`
+    lines.
     """
-    lacking = {*part}.difference(other_part)
-    if not lacking:
-        return []
     lines, totals, end = other
     tail = lines[end:]
     many = min(root(total), _MOST_LIKE)
@@ -36,8 +30,7 @@ def not_worth_comparing(
         found = totals.get(line, 0)
         return found and found - tail.count(line)
 
-    lacking = {line for line in lacking if not count(line)}
-    nowhere = [*compress(range(len(part)), map(lacking.__contains__, part))]
+    nowhere = [place for place in places if not count(part[place])]
     return _out(part, nowhere, lambda line: totals.get(line, 0) >= many and count(line) >= many)
 
 

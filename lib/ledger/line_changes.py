@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 
 from lib.ledger.candidate_lines import not_worth_comparing
 from lib.ledger.common_ends import common_end, common_start
+from lib.ledger.common_runs import Run, common_runs
 from lib.ledger.myers import differing
 from lib.ledger.sliding import BLANK, Groups, groups_of, slide
 
@@ -57,27 +58,54 @@ class Lines:
         rest = _lines_after(before, data, min(ending, min(len(before), len(data)) - start))
         head = data.count(b"\n", 0, start)
         tail = _count(data, len(data) - rest)
-        added = self._numbered(_split(data[start : len(data) - rest]))
-        removed = old[head : len(old) - tail]
-        new = old[:head] + added + old[len(old) - tail :]
+        new, gone, come = self._followed(data, (start, head), rest, tail)
+        removed = [line for part in gone for line in old[part.start : part.stop]]
+        added = [line for part in come for line in new[part.start : part.stop]]
         after = _totals(totals, removed, added, new)
         self.data, self._lines, self._totals = data, new, after
         cut = _count(data, len(data) - _whole_blocks(data, ending))
-        return self._changes((old, totals), (new, after), head, tail, cut)
+        if cut > tail:  # what is the same may be among those
+            gone, come = [range(len(old))], [range(len(new))]
+        return self._changes((old, totals, gone), (new, after, come), head, tail, cut)
+
+    def _followed(
+        self, data: bytes, begin: tuple[int, int], rest: int, tail: int
+    ) -> tuple[list[int], list[range], list[range]]:
+        """Return the numbers of the lines of `data`, and which of either are in no common run.
+
+        The first byte and line to look at are `begin`; the last `rest` bytes, `tail` lines, are
+        the same.
+        """
+        before, old = self.data, self._lines
+        (at, line), place = begin, begin[0]
+        new, gone, come = old[:line], [], []
+        ends = len(before) - rest, len(data) - rest
+        for run in [*common_runs(before, data, at, *ends), Run(*ends, 0)]:
+            removed = before.count(b"\n", at, run.one) if run.size else len(old) - tail - line
+            gone.append(range(line, line + removed))
+            come_from = len(new)
+            new += self._numbered(_split(data[place : run.other]))
+            come.append(range(come_from, len(new)))
+            line += removed
+            same = before.count(b"\n", run.one, run.one + run.size)
+            new += old[line : line + same]
+            at, place, line = run.one + run.size, run.other + run.size, line + same
+        return new + old[len(old) - tail :], gone, come
 
     def _changes(
         self,
-        old_side: tuple[list[int], dict[int, int]],
-        new_side: tuple[list[int], dict[int, int]],
+        old_side: tuple[list[int], dict[int, int], list[range]],
+        new_side: tuple[list[int], dict[int, int], list[range]],
         head: int,
         tail: int,
         cut: int,
     ) -> list[Change]:
         """Compare two contents without their last `cut` lines.
 
-        The first `head` and the last `tail` lines are known to be the same.
+        The first `head` and the last `tail` lines are known to be the same, and so is each line
+        outside the ranges of its side in the other.
         """
-        (old, totals), (new, new_totals) = old_side, new_side
+        (old, totals, changed), (new, new_totals, new_changed) = old_side, new_side
         end, new_end = len(old) - cut, len(new) - cut
         head = min(head, end, new_end)
         tail = max(0, min(tail - cut, end - head, new_end - head))
@@ -87,8 +115,9 @@ class Lines:
         gone: Sequence[int] = range(len(left))
         come: Sequence[int] = range(len(right))
         if left and right:
-            out = not_worth_comparing(left, end, (new, new_totals, new_end), right)
-            new_out = not_worth_comparing(right, new_end, (old, totals, end), left)
+            places, new_places = _within(changed, head, left), _within(new_changed, head, right)
+            out = not_worth_comparing(left, places, end, (new, new_totals, new_end))
+            new_out = not_worth_comparing(right, new_places, new_end, (old, totals, end))
             off, on = differing(_without(left, out), _without(right, new_out))
             gone, come = _among_all(off, out), _among_all(on, new_out)
         groups, new_groups = groups_of(gone, head), groups_of(come, head)
@@ -106,6 +135,13 @@ class Lines:
                 self._texts.append(lines[at])
                 self._indents.append(_indent(lines[at]))
         return cast(list[int], found)
+
+
+def _within(ranges: list[range], start: int, lines: list[int]) -> list[int]:
+    """List the places in `lines`, which begin at `start`, that lie in one of the ranges."""
+    end = start + len(lines)
+    clipped = (range(max(part.start, start), min(part.stop, end)) for part in ranges)
+    return [place - start for part in clipped for place in part]
 
 
 def _without(lines: list[int], out: list[int]) -> list[int]:
