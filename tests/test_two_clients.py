@@ -11,6 +11,7 @@ import pytest
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, write_payload
 from tests.support.messages_api import Call
 from tests.support.outpost import Outpost
+from tests.test_replay import Story, expected, in_order, live, made_by
 
 STATES = [f"def area(a, b):\n    return a * b * {n}\n" for n in range(4)]
 PATH = "/p/a.py"
@@ -62,6 +63,18 @@ def test_what_somebody_undid_comes_after_what_was_undone(tmp_path: Path) -> None
 
 
 @pytest.mark.client
+def test_a_deletion_leaves_no_empty_file_for_another_to_find(tmp_path: Path) -> None:
+    story = Story()
+    story._held[PATH] = ""
+    story.write(PATH, STATES[0], True)
+    story.remove(PATH, "", True)
+    story.shell(PATH, STATES[1], False)
+    first, late, last = story.captured
+    assert made_by(
+        lambda ledger: [live(ledger, [first, last]), live(ledger, [late]), in_order(ledger)]
+    ) == expected(story.captured)
+
+
 @pytest.mark.long
 @pytest.mark.usefixtures("client")
 def test_ten_clients_at_once_lose_nothing(installed_home: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ that work beside each other.
 
 import sqlite3
 
+from lib.capture.event import FILE_DELETED
 from lib.ledger import moments, snapshots
 from lib.ledger.moments import DERIVED, Moment, Place
 from lib.ledger.revisions import Head, plain
@@ -62,7 +63,8 @@ def _moment_before(
         return None
     parent = parents[0] if isinstance(parents, list) and parents else None
     before = parent.get("code") if isinstance(parent, dict) else None
-    if event.get("before"):
+    # A deletion leaves nothing that could be found.
+    if event.get("before") or event["event_type"] == FILE_DELETED:
         return None
     follows = isinstance(before, str) and snapshots.digest_of(before) == head.snapshot
     values = (
