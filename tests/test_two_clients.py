@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lib.ledger.store import Ledger
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, write_payload
 from tests.support.messages_api import Call
 from tests.support.outpost import Outpost
@@ -70,9 +71,13 @@ def test_a_deletion_leaves_no_empty_file_for_another_to_find(tmp_path: Path) -> 
     story.remove(PATH, "", True)
     story.shell(PATH, STATES[1], False)
     first, late, last = story.captured
-    assert made_by(
-        lambda ledger: [live(ledger, [first, last]), live(ledger, [late]), in_order(ledger)]
-    ) == expected(story.captured)
+
+    def run(ledger: Ledger) -> None:
+        live(ledger, [first, last])
+        live(ledger, [late])
+        in_order(ledger)
+
+    assert made_by(run) == expected(story.captured)
 
 
 @pytest.mark.long
