@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, settings
 
 from lib.capture import shell
 from lib.spool import wake
-from tests.support.bundle import CLIENT, ROOT, Bundle, seed, wait_for
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, brought, seed, wait_for
 from tests.support.outpost import Outpost
+from tests.support.repository import Repository
 from tests.support.service_double import ServiceDouble
 
 # For one test of the long form, in seconds; the others have what pyproject.toml gives them.
@@ -81,10 +82,34 @@ def installed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def installed(installed_home: Path, tmp_path: Path) -> Bundle:
+    """The shared installation, with a spool of this test's own."""
+    made = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
+    made.spool = tmp_path / "spool"
+    made.environ["PATTERN_CACHE_DIR"] = str(made.spool)
+    return made
+
+
+@pytest.fixture(params=[CLIENT, NEWEST_CLIENT], ids=["npm's", "newest"])
+def each_client(request: pytest.FixtureRequest) -> Path:
+    """Each real client in turn, or a skipped test where it is not there."""
+    return brought(request.param)
+
+
+@pytest.fixture
 def client() -> None:
     """The real client, or a skipped test where npm could not bring it."""
     if not CLIENT.exists():
         pytest.skip("the real client is not there: tests/run installs it with npm")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A repository with a spool, in which the commands of this process are run."""
+    made = Repository(tmp_path)
+    monkeypatch.setenv("PATTERN_CACHE_DIR", str(made.spool))
+    monkeypatch.chdir(made.root)
+    return made
 
 
 @pytest.fixture

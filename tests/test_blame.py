@@ -16,14 +16,6 @@ from tests.support.repository import BY_HAND, CHANGED, LAST, WRITTEN, Repository
 BEFORE = "before recording"
 
 
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    made = Repository(tmp_path)
-    monkeypatch.setenv("PATTERN_CACHE_DIR", str(made.spool))
-    monkeypatch.chdir(made.root)
-    return made
-
-
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
     capsys.readouterr()
     assert cli.main(["blame", *arguments]) == 0

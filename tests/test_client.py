@@ -18,16 +18,9 @@ pytestmark = [
 CODE = 'def foo(a):\n    x = 1\n    y = 2\n    return a\n\n\ndef bar():\n    return "it\u2019s"\n'
 
 
-@pytest.fixture
-def home(installed_home: Path, tmp_path: Path) -> Bundle:
-    """The shared installation, with a spool of this test's own."""
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
-    return bundle
-
-
-def test_every_write_and_edit_is_recorded_with_its_lineage(home: Bundle, tmp_path: Path) -> None:
+def test_every_write_and_edit_is_recorded_with_its_lineage(
+    installed: Bundle, tmp_path: Path
+) -> None:
     work = tmp_path / "work"
     work.mkdir()
     file = work / "a.py"
@@ -36,7 +29,7 @@ def test_every_write_and_edit_is_recorded_with_its_lineage(home: Bundle, tmp_pat
         given = {"file_path": str(file), "old_string": old, "new_string": new, **more}
         return [("Edit", given)]
 
-    done = home.claude(
+    done = installed.claude(
         [
             [("Write", {"file_path": str(file), "content": CODE})],
             edit("    x = 1", ""),
@@ -60,18 +53,18 @@ def test_every_write_and_edit_is_recorded_with_its_lineage(home: Bundle, tmp_pat
         work,
     )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")
-    home.wait_delivered()
-    events = home.log()
+    installed.wait_delivered()
+    events = installed.log()
     assert [e["event_type"].removeprefix("pattern_") for e in events] == (
         ["created"] + ["modified"] * 4 + ["applied"] + ["created"] * 4
     )
     on_disk = identity.pattern_id(identity.normalise(file.read_text(), "python"), "python", "code")
-    found = home.json("lineage", str(file))
+    found = installed.json("lineage", str(file))
     assert found["pattern_id"] == on_disk
     assert found["ancestors"] == [e["pattern_id"] for e in reversed(events[:4])]
-    status = home.json("status")
+    status = installed.json("status")
     assert (status["captured"], status["pending"], status["skipped"]) == (10, 0, {"secret": 1})
-    assert not any(b"hunter2" in p.read_bytes() for p in home.spool.iterdir() if p.is_file())
+    assert not any(b"hunter2" in p.read_bytes() for p in installed.spool.iterdir() if p.is_file())
 
 
 def test_writes_succeed_in_silence_as_the_installation_is_deleted(tmp_path: Path) -> None:
@@ -94,15 +87,15 @@ def test_writes_succeed_in_silence_as_the_installation_is_deleted(tmp_path: Path
     wait_for(lambda: not wake.is_running(str(bundle.spool)))
 
 
-def test_plugin_and_settings_together_make_one_event(home: Bundle, tmp_path: Path) -> None:
+def test_plugin_and_settings_together_make_one_event(installed: Bundle, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     call = ("Write", {"file_path": str(work / "a.py"), "content": CODE})
-    done = home.claude([[call]], work, "--plugin-dir", str(ROOT))
+    done = installed.claude([[call]], work, "--plugin-dir", str(ROOT))
     assert done.returncode == 0
-    home.wait_delivered()
-    assert [e["event_type"] for e in home.log()] == ["pattern_created"]
-    status = home.json("status")
+    installed.wait_delivered()
+    assert [e["event_type"] for e in installed.log()] == ["pattern_created"]
+    status = installed.json("status")
     again = {**status["dropped"], **status["skipped"]}
     assert (status["delivered"], sum(again.values())) == (1, 1)
     assert set(again) <= {"known", "duplicate"}

@@ -6,27 +6,20 @@ from typing import Any
 import pytest
 
 from lib.ledger.history import History
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
+from tests.support.bundle import NEWEST_CLIENT, Bundle
 
 pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
 
 
-@pytest.fixture(params=["npm's", "newest"])
-def claude(request: pytest.FixtureRequest, installed_home: Path, tmp_path: Path) -> Any:
+@pytest.fixture
+def claude(installed: Bundle, each_client: Path, tmp_path: Path) -> Any:
     """The client with an installation, a spool of this test's own and a directory to work in."""
-    client = CLIENT if request.param == "npm's" else NEWEST_CLIENT
-    if not client.exists():
-        name = client.relative_to(ROOT).parts[1]
-        pytest.skip(
-            f"npm install --prefix .cache/{name} @anthropic-ai/claude-code@latest brings it"
-        )
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
     work = tmp_path / "work"
     work.mkdir()
-    is_newest = client == NEWEST_CLIENT
-    return bundle, work, lambda turns: bundle.claude(turns, work, client=client), is_newest
+    is_newest = each_client == NEWEST_CLIENT
+    return (
+        installed, work, lambda turns: installed.claude(turns, work, client=each_client), is_newest,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])

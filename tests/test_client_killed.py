@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from lib.transcripts.past import QUIET_SECONDS
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, wait_for
+from tests.support.bundle import Bundle, wait_for
 from tests.support.messages_api import scripted
 
-pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
+pytestmark = pytest.mark.client
 
 
 def checks(bundle: Bundle, where: Path) -> dict[str, dict[str, str]]:
@@ -27,23 +27,16 @@ def checks(bundle: Bundle, where: Path) -> dict[str, dict[str, str]]:
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 
-@pytest.mark.parametrize("client", [CLIENT, NEWEST_CLIENT], ids=["npm's", "newest"])
 def test_doctor_and_import_find_the_last_edit_of_a_killed_client(
-    installed_home: Path, tmp_path: Path, client: Path
+    installed: Bundle, installed_home: Path, tmp_path: Path, each_client: Path
 ) -> None:
-    if not client.exists():
-        name = client.relative_to(ROOT).parts[1]
-        pytest.skip(f"npm install --prefix .cache/{name} @anthropic-ai/claude-code brings it")
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
     # What sessions of other tests left untold there, is told by its newest alone.
     shutil.rmtree(installed_home / ".claude" / "projects", ignore_errors=True)
     work = tmp_path / "work"
     work.mkdir()
     first: Any = ("Write", {"file_path": str(work / "first.py"), "content": "first = 1\n"})
-    assert bundle.claude([[first]], work, client=client).returncode == 0
-    bundle.wait_delivered()
+    assert installed.claude([[first]], work, client=each_client).returncode == 0
+    installed.wait_delivered()
     transcripts = set(installed_home.glob(".claude/projects/*/*.jsonl"))
     file = work / "last.py"
     content = "last = 1\n"
@@ -52,10 +45,10 @@ def test_doctor_and_import_find_the_last_edit_of_a_killed_client(
     turns: Any = [[("Write", {"file_path": str(file), "content": content})]]
     with scripted([*turns, [("Bash", {"command": "sleep 60", "description": "x"})]]) as url:
         process = subprocess.Popen(
-            [str(client), "-p", "go", "--dangerously-skip-permissions", "--settings", settings],
+            [str(each_client), "-p", "go", "--dangerously-skip-permissions", "--settings", settings],
             cwd=work, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
-            env={**bundle.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "dummy",
+            env={**installed.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "dummy",
                  "DISABLE_AUTOUPDATER": "1", "IS_SANDBOX": "1",
                  "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
         )  # fmt: skip
@@ -74,13 +67,13 @@ def test_doctor_and_import_find_the_last_edit_of_a_killed_client(
     ago = time.time() - QUIET_SECONDS - 1
     os.utime(transcript, (ago, ago))
     # What was captured first was not later than this.
-    with closing(sqlite3.connect(bundle.spool / "ledger.db")) as db, db:
+    with closing(sqlite3.connect(installed.spool / "ledger.db")) as db, db:
         db.execute("UPDATE events SET timestamp = '2026-01-01T00:00:00.000000+00:00'")
-    assert f"{transcript.stem[:8]} (1)" in checks(bundle, work)["sessions"]["text"]
-    assert bundle.command("import").returncode == 0
-    (step,) = bundle.json("lineage", str(file))["steps"]
+    assert f"{transcript.stem[:8]} (1)" in checks(installed, work)["sessions"]["text"]
+    assert installed.command("import").returncode == 0
+    (step,) = installed.json("lineage", str(file))["steps"]
     assert (step["actor"], step["session_id"]) == ("agent", transcript.stem)
-    assert checks(bundle, work)["sessions"]["level"] == "ok"
+    assert checks(installed, work)["sessions"]["level"] == "ok"
 
 
 def test_half_a_payload_is_told(bundle: Bundle) -> None:

@@ -7,24 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
+from tests.support.bundle import Bundle
 
-pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
+pytestmark = pytest.mark.client
 CODES = [f"def area(a, b):\n    return a * b * {n}\n" for n in range(4)]
 
 
-@pytest.mark.parametrize("client", [CLIENT, NEWEST_CLIENT], ids=["npm's", "newest"])
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_what_a_late_hook_missed_is_recorded_in_its_place(
-    installed_home: Path, tmp_path: Path, client: Path, is_ours: bool
+    installed: Bundle, installed_home: Path, tmp_path: Path, each_client: Path, is_ours: bool
 ) -> None:
     """The hook that is late is ours, or somebody else's."""
-    if not client.exists():
-        name = client.relative_to(ROOT).parts[1]
-        pytest.skip(f"npm install --prefix .cache/{name} @anthropic-ai/claude-code brings it")
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
     work = tmp_path / "work"
     work.mkdir()
     file = work / "a.py"
@@ -49,19 +42,19 @@ def test_what_a_late_hook_missed_is_recorded_in_its_place(
         edit(0), edit(1), edit(2),
     ]  # fmt: skip
     options = ("--setting-sources", "project", "--settings", json.dumps(settings))
-    done = bundle.claude(turns, work, *options, client=client)
+    done = installed.claude(turns, work, *options, client=each_client)
     assert done.returncode == 0, done.stdout
-    bundle.wait_delivered()
-    steps = bundle.json("lineage", str(file))["steps"][::-1]
+    installed.wait_delivered()
+    steps = installed.json("lineage", str(file))["steps"][::-1]
     assert [(s["actor"], s["change"][0]) for s in steps] == [
         ("agent", "created"), *[("agent", "modified")] * 3,
     ]  # fmt: skip
     assert len({step["session_id"] for step in steps}) == 1
-    kinds = [event["event_type"].removeprefix("pattern_") for event in bundle.log()]
+    kinds = [event["event_type"].removeprefix("pattern_") for event in installed.log()]
     assert kinds == ["created", *["modified"] * 3]
-    status = bundle.json("status")
+    status = installed.json("status")
     assert status["skipped"] == ({"overtime": 1} if is_ours else {})
     assert status["captured"] == status["delivered"] == 4
-    doctor = json.loads(bundle.command("doctor", "--json").stdout)
+    doctor = json.loads(installed.command("doctor", "--json").stdout)
     (dropped,) = (check for check in doctor["checks"] if check["name"] == "dropped")
     assert dropped["text"].startswith("nothing was lost: 1 hook" if is_ours else "nothing was lost")

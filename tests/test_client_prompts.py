@@ -10,32 +10,24 @@ import pytest
 
 from lib.ledger import prompts
 from lib.ledger.history import History
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
+from tests.support.bundle import Bundle
 from tests.support.messages_api import Call
 
 pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
 SECRET = "ghp_" + "a8Xk2Lq9" * 4 + "Zt7w"
 
 
-@pytest.fixture(params=[CLIENT, NEWEST_CLIENT], ids=["npm's", "newest"])
-def claude(request: pytest.FixtureRequest, installed_home: Path, tmp_path: Path) -> Any:
+@pytest.fixture
+def claude(installed: Bundle, each_client: Path, tmp_path: Path) -> Any:
     """The client with an installation and a directory to work in."""
-    if not request.param.exists():
-        name = request.param.relative_to(ROOT).parts[1]
-        pytest.skip(
-            f"npm install --prefix .cache/{name} @anthropic-ai/claude-code@latest brings it"
-        )
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
     work = tmp_path / "work"
     work.mkdir()
 
     def run(turns: list[list[Call]], *options: str, **more: Any) -> None:
-        done = bundle.claude(turns, work, *options, client=request.param, **more)
+        done = installed.claude(turns, work, *options, client=each_client, **more)
         assert done.returncode == 0, done.stdout
 
-    return bundle, work, run
+    return installed, work, run
 
 
 def joined(bundle: Bundle) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, brought
 
 pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
 CODE = "def area(a, b):\n    return a * b\n\n\ndef edge(a, b):\n    return a + b\n"
@@ -19,17 +19,9 @@ def bash(command: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.fixture(params=["npm's", "newest", "newest with diffs"])
-def claude(request: pytest.FixtureRequest, installed_home: Path, tmp_path: Path) -> Any:
+def claude(request: pytest.FixtureRequest, installed: Bundle, tmp_path: Path) -> Any:
     """The client with an installation, and a project with a formatter that runs after each edit."""
-    client = CLIENT if request.param == "npm's" else NEWEST_CLIENT
-    if not client.exists():
-        name = client.relative_to(ROOT).parts[1]
-        pytest.skip(
-            f"npm install --prefix .cache/{name} @anthropic-ai/claude-code@latest brings it"
-        )
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
+    client = brought(CLIENT if request.param == "npm's" else NEWEST_CLIENT)
     work = tmp_path / "work"
     work.mkdir()
     git(work, "init", "-q")
@@ -39,7 +31,7 @@ def claude(request: pytest.FixtureRequest, installed_home: Path, tmp_path: Path)
         "bashEditDiffEnabled": request.param == "newest with diffs",
     }
     options = ("--settings", json.dumps(settings))
-    return bundle, work, lambda turns: bundle.claude(turns, work, *options, client=client)
+    return installed, work, lambda turns: installed.claude(turns, work, *options, client=client)
 
 
 def git(where: Path, *arguments: str) -> None:

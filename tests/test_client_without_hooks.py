@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
+from tests.support.bundle import Bundle
 
-pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
+pytestmark = pytest.mark.client
 WAYS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "safe mode": ({"CLAUDE_CODE_SAFE_MODE": "1"}, ()),
     "project's settings alone": ({}, ("--setting-sources", "project")),
@@ -17,47 +17,40 @@ WAYS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("client", [CLIENT, NEWEST_CLIENT], ids=["npm's", "newest"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_session_without_hooks_is_named(
-    installed_home: Path, tmp_path: Path, client: Path, way: str
+    installed: Bundle, installed_home: Path, tmp_path: Path, each_client: Path, way: str
 ) -> None:
-    if not client.exists():
-        name = client.relative_to(ROOT).parts[1]
-        pytest.skip(f"npm install --prefix .cache/{name} @anthropic-ai/claude-code brings it")
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
     work = tmp_path / "work"
     work.mkdir()
 
     def write(name: str, *options: str) -> None:
         call: Any = ("Write", {"file_path": str(work / name), "content": f"name = '{name}'\n"})
-        done = bundle.claude([[call]], work, *options, client=client)
+        done = installed.claude([[call]], work, *options, client=each_client)
         assert (done.returncode, (work / name).exists()) == (0, True), done.stdout
 
     def sessions() -> dict[str, str]:
         done = subprocess.run(
-            [str(bundle.root / "bin" / "pattern-tracker"), "doctor", "--json"],
-            env=bundle.environ, cwd=work, capture_output=True, text=True, check=False,
+            [str(installed.root / "bin" / "pattern-tracker"), "doctor", "--json"],
+            env=installed.environ, cwd=work, capture_output=True, text=True, check=False,
         )  # fmt: skip
         found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
         told: dict[str, str] = found["sessions"]
         return told
 
     write("a.py")
-    bundle.wait_delivered()
+    installed.wait_delivered()
     assert sessions()["level"] == "ok"
     environ, options = WAYS[way]
-    bundle.environ |= environ
+    installed.environ |= environ
     write("b.py", *options)
     for name in environ:
-        del bundle.environ[name]
+        del installed.environ[name]
     past = installed_home.glob(".claude/projects/*/*.jsonl")
     newest = max(past, key=lambda path: path.stat().st_mtime_ns)
     finding = sessions()
     assert finding["level"] == "warning"
     assert f"{newest.stem[:8]} (1)" in finding["text"]
-    assert bundle.command("import").returncode == 0
-    assert bundle.json("lineage", str(work / "b.py"))["file"]["state"] == "same"
+    assert installed.command("import").returncode == 0
+    assert installed.json("lineage", str(work / "b.py"))["file"]["state"] == "same"
     assert sessions()["level"] == "ok"

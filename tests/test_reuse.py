@@ -20,14 +20,6 @@ RENAMED = TOTAL.replace("total", "sum_up").replace("item", "row").replace("tax",
 SMALL = "def one(a, b):\n    c = a + b\n    return c * c, [a, b]\n"
 
 
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    made = Repository(tmp_path)
-    monkeypatch.setenv("PATTERN_CACHE_DIR", str(made.spool))
-    monkeypatch.chdir(made.root)
-    return made
-
-
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     capsys.readouterr()
     assert cli.main(["reuse", "--json", *arguments]) == 0

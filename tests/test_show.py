@@ -2,21 +2,12 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lib.commands import cli
 from tests.support.repository import CHANGED, FIRST, LAST, WRITTEN, Repository
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    made = Repository(tmp_path)
-    monkeypatch.setenv("PATTERN_CACHE_DIR", str(made.spool))
-    monkeypatch.chdir(made.root)
-    return made
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -82,11 +82,8 @@ def test_a_deletion_leaves_no_empty_file_for_another_to_find(tmp_path: Path) -> 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("client")
-def test_ten_clients_at_once_lose_nothing(installed_home: Path, tmp_path: Path) -> None:
+def test_ten_clients_at_once_lose_nothing(installed: Bundle, tmp_path: Path) -> None:
     """Each changes a file of its own and one that is everybody's, also by the shell."""
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
     work = tmp_path / "work"
     (work / ".git").mkdir(parents=True)
     shared = work / "shared.py"
@@ -103,17 +100,17 @@ def test_ten_clients_at_once_lose_nothing(installed_home: Path, tmp_path: Path) 
         sed = {"command": f"sed -i s/0/{number}/ {own[number].name}", "description": "x"}
         turns: list[list[Call]] = [write, *tries, [("Bash", sed)]]
         newest = number % 2 and NEWEST_CLIENT.exists()
-        done = bundle.claude(turns, work, client=NEWEST_CLIENT if newest else CLIENT)
+        done = installed.claude(turns, work, client=NEWEST_CLIENT if newest else CLIENT)
         return int(done.returncode)
 
     with ThreadPoolExecutor(10) as pool:
         assert set(pool.map(run, range(10))) == {0}
-    bundle.wait_delivered()
+    installed.wait_delivered()
     for number, file in enumerate(own):
-        told = [step["actor"] for step in bundle.json("lineage", str(file))["steps"]]
+        told = [step["actor"] for step in installed.json("lineage", str(file))["steps"]]
         # Whose call it was, a look cannot tell from another client's at the same moment.
         assert told == (["shell", "agent"] if number else ["agent"])
-    found = bundle.json("lineage", str(shared))
+    found = installed.json("lineage", str(shared))
     told = [(step["actor"], step["session_id"]) for step in found["steps"][::-1]]
     # Two that read the same may both write, and one of them over the other.
     assert told[0] == ("outside", None)

@@ -1,7 +1,6 @@
 """`pattern-tracker why`: the prompts that made a file or a line of it, and what each changed."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +8,6 @@ from rich.cells import cell_len
 
 from lib.commands import cli
 from tests.support.repository import LAST, Repository
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    made = Repository(tmp_path)
-    monkeypatch.setenv("PATTERN_CACHE_DIR", str(made.spool))
-    monkeypatch.chdir(made.root)
-    return made
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:

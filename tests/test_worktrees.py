@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, write_payload
+from tests.support.bundle import Bundle, write_payload
 
 BEFORE = "def area(width, height):\n    return width * height\n"
 AFTER = BEFORE.replace("width * height", "height * width + 1")
@@ -68,25 +68,18 @@ def check_merged(bundle: Bundle, work: Path) -> None:
 
 @pytest.mark.client
 @pytest.mark.usefixtures("client")
-@pytest.mark.parametrize("client", [CLIENT, NEWEST_CLIENT], ids=["npm's", "newest"])
 def test_what_the_client_did_in_a_worktree_is_found_after_the_merge(
-    installed_home: Path, tmp_path: Path, work: Path, client: Path
+    installed: Bundle, tmp_path: Path, work: Path, each_client: Path
 ) -> None:
-    if not client.exists():
-        name = client.relative_to(ROOT).parts[1]
-        pytest.skip(f"npm install --prefix .cache/{name} @anthropic-ai/claude-code brings it")
-    bundle = Bundle(installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker")
-    bundle.spool = tmp_path / "spool"
-    bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
     worktree = work / ".claude" / "worktrees" / "one"
     path = str(worktree / "a.py")
     edit = {"file_path": path, "old_string": "width * height", "new_string": "height * width + 1"}
     turns: list[Any] = [[("Read", {"file_path": path})], [("Edit", edit)]]
-    done = bundle.claude(turns, work, "--worktree", "one", client=client)
+    done = installed.claude(turns, work, "--worktree", "one", client=each_client)
     assert done.returncode == 0, done.stdout
-    bundle.wait_delivered()
+    installed.wait_delivered()
     merged(work, worktree)
-    check_merged(bundle, work)
+    check_merged(installed, work)
 
 
 @pytest.mark.parametrize("is_early", [False, True])

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from filelock import FileLock
 
 from lib.commands.setup.staging import PARTS
@@ -56,6 +57,16 @@ def seed(root: Path) -> None:
             shutil.rmtree(made, ignore_errors=True)
             environment.build(str(made), lock, INTERPRETER)
     environment.copy(str(made), str(root / ".venv"))
+
+
+def brought(client: Path) -> Path:
+    """Return the real client at that path; skip the test where it is not there."""
+    if not client.exists():
+        place = client.relative_to(ROOT).parts[1]
+        pytest.skip(
+            f"npm install --prefix .cache/{place} @anthropic-ai/claude-code@latest brings it"
+        )
+    return client
 
 
 def other_version(source: Path, name: str = "CHANGELOG.md", addition: str = "") -> Path:
