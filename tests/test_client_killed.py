@@ -43,9 +43,10 @@ def test_doctor_and_import_find_the_last_edit_of_a_killed_client(
     # The hook of the killed client is not to run, however late it is killed.
     settings = json.dumps({"disableAllHooks": True})
     turns: Any = [[("Write", {"file_path": str(file), "content": content})]]
+    options = ("--dangerously-skip-permissions", "--settings", settings)
     with scripted([*turns, [("Bash", {"command": "sleep 60", "description": "x"})]]) as url:
         process = subprocess.Popen(
-            [str(each_client), "-p", "go", "--dangerously-skip-permissions", "--settings", settings],
+            [str(each_client), "-p", "go", *options],
             cwd=work, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
             env={**installed.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "dummy",
