@@ -3,15 +3,18 @@
 import asyncio
 import json
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lib.commands.facts import gather
-from lib.delivery import http
+from lib.delivery import http, sender
 from lib.delivery.service_state import migrate, state_of, urls
+from lib.flusher import drain
 from lib.flusher.process import Flusher
 from lib.resilience.client import ResilientAPIClient
 from lib.spool import books
@@ -97,6 +100,28 @@ def test_a_slow_service_holds_up_neither_another_one_nor_the_ledger(
     assert run.is_alive()
     run.join(20)
     assert not run.is_alive()
+
+
+@pytest.mark.parametrize("seconds", [0.3, 60.0], ids=["within a run", "at the end of one"])
+def test_a_name_that_nobody_looks_up_is_a_failure_too(
+    spool: Outpost, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Neither the system's resolver nor httpx keeps a time for that."""
+    named = "http://localhost:9"
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **more: over.wait())
+    monkeypatch.setattr(sender, "LATE_SECONDS", seconds)
+    monkeypatch.setattr(drain, "LAST_SECONDS", 0.3)
+    fill(spool, 2, named)
+    flusher = Flusher(str(spool.directory), Settings(spool.environ))
+    flusher._deadline = time.monotonic() + 0.5
+    flusher._hold(5.0, flusher._drain)
+    over.set()
+    assert flusher.problem == sender.LATE
+    assert spool.section("delivery", named)["failures"] == 1
+    assert spool.section("breaker", named)["failure_count"] == 1
+    assert sender.LATE in (spool.directory / "flusher.log").read_text()
+    assert spool.recorded() == len(spool.pending()) == 2
 
 
 def test_each_service_has_a_circuit_of_its_own(
