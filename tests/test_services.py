@@ -102,21 +102,22 @@ def test_a_slow_service_holds_up_neither_another_one_nor_the_ledger(
     assert not run.is_alive()
 
 
-@pytest.mark.parametrize("seconds", [0.3, 60.0], ids=["within a run", "at the end of one"])
+@pytest.mark.parametrize("late", [True, False], ids=["within a run", "at the end of one"])
 def test_a_name_that_nobody_looks_up_is_a_failure_too(
-    spool: Outpost, monkeypatch: pytest.MonkeyPatch, seconds: float
+    spool: Outpost, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     """Neither the system's resolver nor httpx keeps a time for that."""
     named = "http://localhost:9"
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **more: over.wait())
-    monkeypatch.setattr(sender, "LATE_SECONDS", seconds)
+    monkeypatch.setattr(sender, "LATE_SECONDS", 0.3 if late else 60.0)
     monkeypatch.setattr(drain, "LAST_SECONDS", 0.3)
     fill(spool, 2, named)
     flusher = Flusher(str(spool.directory), Settings(spool.environ))
-    flusher._deadline = time.monotonic() + 0.5
+    flusher._deadline = time.monotonic() + (60.0 if late else 0.5)
     flusher._hold(5.0, flusher._drain)
     over.set()
+    assert flusher._is_late() is not late
     assert flusher.problem == sender.LATE
     assert spool.section("delivery", named)["failures"] == 1
     assert spool.section("breaker", named)["failure_count"] == 1
