@@ -281,9 +281,7 @@ LIMITS = {"PATTERN_CACHE_MAX_SIZE_MB": "0.0000001", "PATTERN_CACHE_MAX_AGE_DAYS"
     ("name", "told"),
     [*((name, {}) for name in LIMITS), ("PATTERN_CACHE_MAX_SIZE_MB", {"CLAUDE_PROJECT_DIR": ""})],
 )
-def test_limits_of_a_project_drop_nobodys_events(
-    session: Session, name: str, told: Any
-) -> None:
+def test_limits_of_a_project_drop_nobodys_events(session: Session, name: str, told: Any) -> None:
     """Whether or not the client tells which project it is."""
     session.settings(user={"INTELLIGENCE_SERVICE_URL": nowhere()})
     session.edit()

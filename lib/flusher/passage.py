@@ -171,7 +171,9 @@ class Passage:
     def parcel(self, name: str, event: Event, size: int = 0) -> Parcel:
         """Make the parcel of a recorded `event` for a service."""
         resolved = self.ledger.resolved(event["event_id"])
-        return Parcel(name, wire.bodies(event, resolved) if resolved else [], size)
+        if not resolved:
+            return Parcel(name, [], size)
+        return Parcel(name, wire.bodies(event, resolved), size, wire.told_by(event, resolved))
 
     def settle(self, outcome: Outcome, service: str) -> None:
         """Acknowledge or quarantine the files in the table by the outcome at the service."""
