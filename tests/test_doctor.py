@@ -77,7 +77,7 @@ def levels(checks: dict[str, dict[str, str]]) -> dict[str, str]:
 def test_all_is_well(well: Bundle) -> None:
     code, checks = examine(well)
     assert (code, levels(checks)) == (0, {})
-    assert len(checks) == 21
+    assert len(checks) == 22
 
 
 def test_nothing_is_green_before_anything_was_observed(bundle: Bundle) -> None:
@@ -205,6 +205,21 @@ DEFECTS: dict[str, tuple[Callable[[Bundle], object], str, str, str]] = {
     "quarantine": (put_aside, "quarantine", WARNING, "1 file could not be delivered"),
     "future": (put_into_future, "clock", WARNING, "1 waiting events are from the future"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", ["[z-a]", "(a+)+b", "x" * 501])
+def test_a_pattern_of_ones_own_that_cannot_be_applied_is_found(well: Bundle, wrong: str) -> None:
+    path = well.home / "pattern-tracker.redact.txt"
+    root = well.home / "pattern-tracker"
+    root.symlink_to(ROOT)
+    configure(well, registered(root))
+    assert examine(well)[1]["redaction"]["text"] == "none of your own"
+    path.write_text(f"CORP-[0-9]+\n{wrong}\n")
+    found = examine(well)[1]["redaction"]
+    assert (found["level"], "line 2" in found["text"]) == (SERIOUS, True)
+    assert f"correct {path}" in found["fix"]
+    path.write_text("\ufeffCORP-[0-9]+\n")
+    assert examine(well)[1]["redaction"]["text"] == "1 of your own"
 
 
 @pytest.mark.parametrize("defect", DEFECTS.values(), ids=DEFECTS.keys())

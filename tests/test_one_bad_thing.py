@@ -215,6 +215,20 @@ def test_a_rule_that_cannot_be_applied_loses_nothing(ground: Ground, name: str) 
     ground.assert_arrived(*PROJECTS)
 
 
+def test_an_event_that_a_rule_is_slow_on_wherever_it_looks(ground: Ground) -> None:
+    (ground.top / "redact.txt").write_text("([a-z]+ ?)+!#\n")
+    ground.edit()
+    path = ground.place("first", 0)
+    slow = [f"{'a' * 2000}?!#{number}" for number in range(user_rules.MAX_TIMEOUTS + 1)]
+    changed(*DETAILS, "notes", value=slow)(path)
+    ground.edit()
+    ground.flush()
+    ground.assert_arrived(*PROJECTS)
+    (name,) = ground.spool.quarantined()
+    reason = ground.spool.directory / "quarantine" / f"{name}.reason"
+    assert "the pattern in line 1 is too slow on it" in reason.read_text()
+
+
 @pytest.mark.parametrize("fault", some_of(FAULTS))
 def test_a_bad_answer(ground: Ground, fault: str) -> None:
     kind, options = FAULTS[fault]

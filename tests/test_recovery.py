@@ -115,6 +115,30 @@ def test_status_and_doctor_tell_that_a_backlog_waits_and_why(bundle: Bundle) -> 
         assert told(bundle)["backlog"] is None
 
 
+def test_a_backlog_of_another_service_than_this_shells_is_told(bundle: Bundle) -> None:
+    """Who asks may have no service, one that is away, or another one for which events wait."""
+    bundle.spool.mkdir(parents=True, mode=0o700)
+    with ServiceDouble(rate_limit=None) as server, ServiceDouble(rate_limit=None) as other:
+        outpost = Outpost(bundle.spool, server)
+        for number in range(202):
+            outpost.write(f"/p/{number}.py", f"x = {number}\n", service_url=server.url)
+        outpost.write("/p/unapproved.py", "x = 1\n", service_url="https://patterns.example.com")
+        fail_once(outpost, server)
+        outpost.write("/p/new.py", "x = 1\n", service_url=server.url)
+        outpost.run()
+        for own in ("", "http://127.0.0.1:9", other.url):
+            bundle.environ["INTELLIGENCE_SERVICE_URL"] = own
+            shown = bundle.command("status").stdout
+            assert "103 wait" in shown
+            assert "it works again after an outage" in shown
+            checks = json.loads(bundle.command("doctor", "--json").stdout)["checks"]
+            (check,) = [check for check in checks if check["name"] == "service"]
+            assert check["level"] == "serious"
+            assert f"{server.url} is well, and 103 events wait" in check["text"]
+            assert "pattern-tracker trust" in check["fix"]
+            assert "pattern-tracker sync sends them now" in check["fix"]
+
+
 def test_what_a_run_left_at_a_service_that_is_well_is_told(
     outpost: Outpost, server: ServiceDouble
 ) -> None:

@@ -1,11 +1,12 @@
 """The connection to the service: nothing in the environment steers it."""
 
+import asyncio
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from lib.delivery import http
 from lib.delivery.answers import Answer, Verdict
+from lib.delivery.async_http import AsyncService
 from lib.delivery.http import Service
 from tests.support.service_double import Fault, ServiceDouble
 
@@ -116,6 +118,22 @@ def test_an_answer_without_end_is_read_to_a_bound(announced: bool) -> None:
     assert "too long" in answer.reason
 
 
+async def sent_by_the_library(url: str) -> list[Answer]:
+    async with AsyncService(url, "", None, http.TOTAL) as service:
+        return await service.send([BODY], batch=False)
+
+
+def sent_by_the_flusher(url: str) -> list[Answer]:
+    sender = Service(url)
+    try:
+        return sender.send([BODY], batch=False)
+    finally:
+        sender.close()
+
+
+@pytest.mark.parametrize(
+    "send", [sent_by_the_flusher, lambda url: asyncio.run(sent_by_the_library(url))]
+)
 @pytest.mark.parametrize(
     ("first", "piece"),
     [
@@ -126,7 +144,10 @@ def test_an_answer_without_end_is_read_to_a_bound(announced: bool) -> None:
     ids=["interim", "headers", "body"],
 )
 def test_a_request_ends_on_the_clock_however_slowly_it_is_answered(
-    first: bytes, piece: bytes, monkeypatch: pytest.MonkeyPatch
+    first: bytes,
+    piece: bytes,
+    send: Callable[[str], list[Answer]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No step of it takes long enough for a time-out of httpx."""
     monkeypatch.setattr(http, "TOTAL", 0.5)
@@ -142,9 +163,8 @@ def test_a_request_ends_on_the_clock_however_slowly_it_is_answered(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=drip)
         thread.start()
-        sender = Service(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        (answer,) = sender.send([BODY], batch=False)
+        (answer,) = send(f"http://127.0.0.1:{listener.getsockname()[1]}")
         over.set()
-        sender.close()
         thread.join()
-    assert answer == Answer(Verdict.UNKNOWN, "TimeoutError: the answer takes too long")
+    assert answer.verdict is Verdict.UNKNOWN
+    assert answer.reason.startswith("TimeoutError")

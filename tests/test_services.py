@@ -3,15 +3,19 @@
 import asyncio
 import json
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lib.capture.event import forget_content
 from lib.commands.facts import gather
-from lib.delivery import http
+from lib.delivery import http, sender
 from lib.delivery.service_state import migrate, state_of, urls
+from lib.flusher import drain
 from lib.flusher.process import Flusher
 from lib.resilience.client import ResilientAPIClient
 from lib.spool import books
@@ -21,6 +25,7 @@ from tests.support.books import balance
 from tests.support.bundle import Bundle, wait_for
 from tests.support.outpost import Outpost
 from tests.support.service_double import Fault, ServiceDouble
+from tests.test_destination import bodies
 
 UNAPPROVED = "https://patterns.example.com"
 
@@ -47,8 +52,7 @@ def fill(spool: Outpost, number: int, *destinations: str) -> None:
 
 def order_at(server: ServiceDouble) -> list[str]:
     """The files of the events, in the order in which the service got them."""
-    found = [r.body for r in server.requests if isinstance(r.body, dict)]
-    return [b["file_path"] for body in found for b in body.get("events", [body])]
+    return [body["file_path"] for body in bodies(server)]
 
 
 @pytest.mark.parametrize("fault", ["503", "401", "refuse", "reset", "HTML"])
@@ -99,6 +103,29 @@ def test_a_slow_service_holds_up_neither_another_one_nor_the_ledger(
     assert not run.is_alive()
 
 
+@pytest.mark.parametrize("late", [True, False], ids=["within a run", "at the end of one"])
+def test_a_name_that_nobody_looks_up_is_a_failure_too(
+    spool: Outpost, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """Neither the system's resolver nor httpx keeps a time for that."""
+    named = "http://localhost:9"
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **more: over.wait())
+    monkeypatch.setattr(sender, "LATE_SECONDS", 0.3 if late else 60.0)
+    monkeypatch.setattr(drain, "LAST_SECONDS", 0.3)
+    fill(spool, 2, named)
+    flusher = Flusher(str(spool.directory), Settings(spool.environ))
+    flusher._deadline = time.monotonic() + (60.0 if late else 0.5)
+    flusher._hold(5.0, flusher._drain)
+    over.set()
+    assert flusher._is_late() is not late
+    assert flusher.problem == sender.LATE
+    assert spool.section("delivery", named)["failures"] == 1
+    assert spool.section("breaker", named)["failure_count"] == 1
+    assert sender.LATE in (spool.directory / "flusher.log").read_text()
+    assert spool.recorded() == len(spool.pending()) == 2
+
+
 def test_each_service_has_a_circuit_of_its_own(
     spool: Outpost, server: ServiceDouble, other: ServiceDouble
 ) -> None:
@@ -129,6 +156,39 @@ def test_the_flushers_own_settings_say_nothing_of_others_events(
     assert order_at(other) == ["/p/old.py"], name
     found = balance(spool.directory)["books"]
     assert (found["ledger"]["delivered"], found["undecided"]["delivered"]) == (2, 1)
+
+
+def test_a_service_gets_the_code_of_its_own_events_only(
+    spool: Outpost, server: ServiceDouble, other: ServiceDouble
+) -> None:
+    """What an event presupposes is in the ledger as another project wrote it, with its comments."""
+    before, after = "x = 1\ny = 2\n", "x = 1\ny = 3\n"
+    for number, url in enumerate(("", UNAPPROVED, "")):
+        spool.write(f"/secret/plan{number}.py", f"# a secret\n{before}", service_url=url)
+        spool.write(f"/secret/plan{number}.py", f"# a secret\n{after}", before, service_url=url)
+    # One copied what another project changed; of one's code nothing is kept.
+    spool.write("/p/copy.py", before, service_url=server.url)
+    spool.write("/p/changed.py", after, before, service_url=server.url)
+    for name in (
+        spool.write("/q/copy.py", after, service_url=other.url),
+        spool.write("/q/changed.py", "x = 4\n", before, service_url=other.url),
+        spool.write("/q/marked.py", f"# pattern-id: one\n{before}", service_url=other.url),
+    ):
+        forget(spool.directory / name)
+    spool.flush()
+    assert len(server.commits) >= 3
+    assert len(other.commits) >= 5
+    assert not any(b"secret" in record.request.body for record in server.requests)
+    assert not any(b"x = " in record.request.body for record in other.requests)
+    assert {body["pattern_data"].get("code") for body in bodies(server)} == {before, after}
+
+
+def forget(path: Path) -> None:
+    """Take the code out of a spooled event, as a hook does that is told to keep none."""
+    event, then = json.loads(path.read_text()), path.stat().st_mtime_ns
+    forget_content(event)
+    path.write_text(json.dumps(event, separators=(",", ":")))
+    os.utime(path, ns=(then, then))
 
 
 def test_events_of_an_earlier_version_may_be_for_the_same_service(

@@ -67,8 +67,13 @@ class Project:
             made["tool_response"] = {"type": "update", "originalFile": before}
         self._commit(payloads.capture({**made, "cwd": str(self.root)}, time.time_ns()))
 
-    def shell(self, command: str, changes: dict[str, str | None], tells: bool) -> None:
-        """Let a shell change files to `changes` (None: gone); the client `tells` which, or not."""
+    def shell(
+        self, command: str, changes: dict[str, str | None], tells: bool, keeps: bool = True
+    ) -> None:
+        """Let a shell change files to `changes` (None: gone); the client `tells` which, or not.
+
+        `keeps`: the session keeps code.
+        """
         began_ns = self._tick()
         before = {name: self.held(name) for name in changes}
         for name, code in changes.items():
@@ -89,7 +94,7 @@ class Project:
             tool_response=response, tool_use_id=f"use{self._uses}",
             duration_ms=(ended_ns - began_ns) / 1e6,
         )  # fmt: skip
-        self._commit(shell.capture(made, ended_ns, "", True))
+        self._commit(shell.capture(made, ended_ns, "", keeps))
         self._tick()
 
     def _told(self, before: dict[str, str | None], changed: dict[str, str | None]) -> Any:
@@ -228,6 +233,19 @@ def test_what_a_formatter_left_before_a_shell_came_is_seen(project: Project) -> 
     project.flush()
     assert told(project, "a.py")[1:] == [
         (OUTSIDE, "modified", CODES[4]), (SHELL, "modified", NEW)]  # fmt: skip
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_session_that_keeps_no_code_keeps_none_of_what_others_did(
+    project: Project, tells: bool
+) -> None:
+    project.agent("a.py", OLD)
+    project.flush()
+    project.write("a.py", CODES[4])
+    project.see()
+    project.shell("sed -i s/0/1/ a.py", {"a.py": NEW}, tells, keeps=False)
+    project.flush()
+    assert told(project, "a.py")[1:] == [(OUTSIDE, "modified", None), (SHELL, "modified", None)]
 
 
 def test_what_was_seen_before_the_agent_wrote_is_over(project: Project) -> None:

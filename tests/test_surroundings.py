@@ -8,10 +8,17 @@ from typing import Any
 
 import pytest
 
+from lib.commands import cli
 from tests.support.bundle import ROOT, Bundle, write_payload
 
 COMMAND = ROOT / "bin" / "pattern-tracker"
-VERBS = ("status", "log", "stats", "lineage /p/a.py", "export", "doctor", "quarantine", "sync")
+# One of each; more where it matters.
+LINES = (
+    "", "home", "status", "status --json", "log", "log --json", "lineage /p/a.py", "blame /p/a.py",
+    "why /p/a.py", "show /p/a.py", "sessions", "search x", "reuse", "stats", "export", "sync",
+    "import --dry-run", "doctor", "quarantine", "trust", "forget --file /p/a.py",
+    "completion bash",
+)  # fmt: skip
 NOT_UTF8 = b"/p/\xff\xfe.py"
 
 
@@ -31,14 +38,16 @@ def shell(bundle: Bundle, line: str, cwd: Path | None = None, **environ: str) ->
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "log --json", "status --json"])
-def test_a_closed_output_is_said_to_be(edited: Bundle, verb: str) -> None:
-    edited.post(write_payload("/p/b.py", "x = 2\n", "2"))
-    edited.wait_delivered()
-    done = shell(edited, f'"$c" {verb} >&-')
-    assert (done.returncode, done.stderr) == (
-        1, "pattern-tracker: standard output is closed\n",
-    )  # fmt: skip
+def test_no_verb_is_left_out() -> None:
+    assert {line.partition(" ")[0] for line in LINES} - {""} == set(cli.VERBS)
+
+
+def test_a_closed_output_is_said_to_be(edited: Bundle) -> None:
+    for line in LINES:
+        done = shell(edited, f'"$c" {line} >&-')
+        assert (done.returncode, done.stderr) == (
+            1, "pattern-tracker: standard output is closed\n",
+        ), line  # fmt: skip
 
 
 def test_what_was_asked_for_is_done_without_an_output(bundle: Bundle) -> None:
@@ -60,16 +69,16 @@ def test_a_full_output_is_one_line(edited: Bundle) -> None:
     assert "No space left" in done.stderr
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_working_directory_that_is_gone(edited: Bundle, verb: str, tmp_path: Path) -> None:
-    (tmp_path / "gone").mkdir()
-    done = shell(edited, f'rmdir ../gone; "$c" {verb}', cwd=tmp_path / "gone")
-    # Some shells have a word to say about it when they start.
-    assert [line for line in done.stderr.splitlines() if "getcwd" not in line] == []
-    # Nothing is registered in this home, which is serious.
-    assert done.returncode == (verb == "doctor")
-    assert done.stdout
-    assert "Errno" not in done.stdout
+def test_a_working_directory_that_is_gone(edited: Bundle, tmp_path: Path) -> None:
+    for line in LINES:
+        (tmp_path / "gone").mkdir()
+        done = shell(edited, f'rmdir ../gone; "$c" {line}', cwd=tmp_path / "gone")
+        # Some shells have a word to say about it when they start.
+        assert [told for told in done.stderr.splitlines() if "getcwd" not in told] == [], line
+        # Nothing is registered in this home, which is serious.
+        assert done.returncode == (line == "doctor"), line
+        assert done.stdout, line
+        assert "Errno" not in done.stdout, line
 
 
 def test_what_needs_a_directory_says_which(edited: Bundle, tmp_path: Path) -> None:
@@ -102,29 +111,35 @@ def test_a_hook_in_a_directory_that_is_gone(bundle: Bundle, tmp_path: Path) -> N
     assert len(bundle.log()) == 1
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["lineage", NOT_UTF8],
-        ["lineage", b"\xff"],
-        ["log", "--file", NOT_UTF8],
-        ["log", "--session", b"\xff"],
-        ["log", "--since", b"\xff"],
-        ["export", "--format", "agent-trace", "--root", NOT_UTF8],
-        ["quarantine", "show", b"\xff"],
-        ["trust", b"https://\xff.org"],
-        ["trust", "--remove", b"https://\xff.org"],
-    ],
-    ids=str,
-)
-def test_an_argument_that_is_no_text(edited: Bundle, arguments: list[str | bytes]) -> None:
-    done = subprocess.run(
-        [COMMAND, *arguments], env=edited.environ, capture_output=True, check=False
-    )
-    assert b"Traceback" not in done.stderr
-    assert b"codec" not in done.stderr
-    assert (done.stdout + done.stderr).count(b"\n") == 1
-    (done.stdout + done.stderr).decode()
+NO_TEXT: list[list[str | bytes]] = [
+    ["lineage", NOT_UTF8],
+    ["lineage", b"\xff"],
+    ["log", "--file", NOT_UTF8],
+    ["log", "--session", b"\xff"],
+    ["log", "--since", b"\xff"],
+    ["export", "--format", "agent-trace", "--root", NOT_UTF8],
+    ["quarantine", "show", b"\xff"],
+    ["trust", b"https://\xff.org"],
+    ["trust", "--remove", b"https://\xff.org"],
+    *([verb, NOT_UTF8] for verb in ("blame", "why", "show", "reuse", "search")),
+    ["blame", b"/p/a.py:\xff"],
+    ["forget", "--file", NOT_UTF8],
+    ["forget", "--session", b"\xff"],
+    ["forget", "--before", b"\xff"],
+    ["import", "--dry-run", "--project", NOT_UTF8],
+    ["import", "--dry-run", "--since", b"\xff"],
+]
+
+
+def test_an_argument_that_is_no_text(edited: Bundle) -> None:
+    for arguments in NO_TEXT:
+        done = subprocess.run(
+            [COMMAND, *arguments], env=edited.environ, capture_output=True, check=False
+        )
+        assert b"Traceback" not in done.stderr, arguments
+        assert b"codec" not in done.stderr, arguments
+        assert (done.stdout + done.stderr).count(b"\n") == 1, arguments
+        (done.stdout + done.stderr).decode()
 
 
 def test_a_file_whose_name_is_no_text_is_found(bundle: Bundle) -> None:

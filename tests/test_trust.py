@@ -67,7 +67,7 @@ class Session:
         done = subprocess.run(
             [INTERPRETER, "-I", "-S", str(self.bundle.root / "hooks" / "post_tool_use.py")],
             input=json.dumps(data).encode(), cwd=cwd or self.project, capture_output=True,
-            env={**self.bundle.environ, **merged, "CLAUDE_PROJECT_DIR": str(self.project)},
+            env={**self.bundle.environ, "CLAUDE_PROJECT_DIR": str(self.project), **merged},
             check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -277,13 +277,17 @@ def test_a_lock_that_is_a_link(tmp_path: Path) -> None:
 LIMITS = {"PATTERN_CACHE_MAX_SIZE_MB": "0.0000001", "PATTERN_CACHE_MAX_AGE_DAYS": "0.0000001"}
 
 
-@pytest.mark.parametrize("name", LIMITS)
-def test_limits_of_a_project_drop_nobodys_events(session: Session, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [*((name, {}) for name in LIMITS), ("PATTERN_CACHE_MAX_SIZE_MB", {"CLAUDE_PROJECT_DIR": ""})],
+)
+def test_limits_of_a_project_drop_nobodys_events(session: Session, name: str, told: Any) -> None:
+    """Whether or not the client tells which project it is."""
     session.settings(user={"INTELLIGENCE_SERVICE_URL": nowhere()})
     session.edit()
     session.bundle.wait_flushed()
     session.settings(project={name: float(LIMITS[name])})
-    session.edit()
+    session.edit(**told)
     session.bundle.wait_flushed()
     assert len(session.bundle.pending()) == 2
     # The user's own are kept, by the same flusher.

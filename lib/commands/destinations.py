@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TypedDict, cast
 
+from lib.commands.when import since
 from lib.delivery.approval import Approvals, Refused
 from lib.delivery.backoff import RECOVERING, SECTION, Backoff
 from lib.delivery.breaker import shared_breaker
@@ -12,23 +13,22 @@ from lib.spool import destination, outbox
 from lib.spool.outbox import Waiting
 from lib.system.settings import Settings
 from lib.system.state import StateFile
+from lib.system.timestamps import timestamp
 
 # The names of what are no services, in the books.
 LEDGER, UNDECIDED = "ledger", "undecided"
 
 
-class Told(TypedDict):
-    """A service; `problem` is None while there is none, `next_attempt_in` is in seconds."""
+class Service(TypedDict):
+    """A service; `problem` is None while there is none, `next_attempt_in` is in seconds.
+
+    `backlog` says why events wait though there is no problem, None if none do.
+    """
 
     url: str | None
     last_delivery: str | None
     problem: str | None
     next_attempt_in: float
-
-
-class Service(Told):
-    """A service; `backlog` says why events wait though there is no problem."""
-
     backlog: str | None
 
 
@@ -39,7 +39,7 @@ class Circuit(TypedDict):
     available_in: float
 
 
-class Known(Told):
+class Known(Service):
     """A service with the states of its circuit and health; `recovering`: from an outage."""
 
     recovering: bool
@@ -67,6 +67,7 @@ def known(state: StateFile, settings: Settings, url: str) -> Known:
         "last_delivery": kept.get("last_delivery"),
         "problem": f"{verdict}: {kept.get('reason')}" if verdict else None,
         "next_attempt_in": round(Backoff(kept).wait(), 1),
+        "backlog": None,
         "recovering": Backoff(kept).phase == RECOVERING,
         "circuit_breaker": cast(Circuit, shared_breaker(settings, part).get_state()),
         "health": part.section("health"),
@@ -76,6 +77,28 @@ def known(state: StateFile, settings: Settings, url: str) -> Known:
 def services(state: StateFile, settings: Settings) -> dict[str, Known]:
     """Return what is known of every service, by its URL, the one that was asked last at the end."""
     return {url: known(state, settings, url) for url in urls(state)}
+
+
+def tell_backlogs(
+    main: Known, services: Iterable[Known], waiting: list[Waiting], last_run: object
+) -> None:
+    """Set the `backlog` of each service; what earlier versions captured waits for `main`."""
+    oldest: dict[str, int] = {}
+    for item in waiting:
+        oldest.setdefault(destination.mark_in(item.name), item.captured_ns)
+    for one in (main, *services):
+        marks = (destination.mark(one["url"]), *([""] if one is main else []))
+        mine = [oldest[mark] for mark in marks if mark in oldest]
+        if one["url"] and mine and not one["problem"]:
+            one["backlog"] = _backlog(one["recovering"], since(timestamp(min(mine))), last_run)
+
+
+def _backlog(is_recovering: bool, waited: float, last_run: object) -> str | None:
+    if is_recovering:
+        return "it works again after an outage, and what waited is sent in growing steps"
+    if since(last_run) < waited:
+        return "the last run left them, mostly for lack of time; the next one goes on"
+    return None
 
 
 def own(settings: Settings) -> str:
@@ -157,6 +180,12 @@ def main(own: str, services: dict[str, Known], books: dict[str, Book]) -> str:
     undecided = UNDECIDED in books and books[UNDECIDED]["pending"]
     waited = [url for url in services if undecided or (url in books and books[url]["pending"])]
     return own or (waited[-1] if waited else "")
+
+
+def pending(books: Mapping[str, Book], url: str, is_main: bool) -> int:
+    """Count the events that wait for the service at `url`, with the undecided for the main one."""
+    names = (url, UNDECIDED) if is_main else (url,)
+    return sum(books[name]["pending"] for name in names if name in books)
 
 
 def waited_for(books: Mapping[str, Book]) -> list[str]:

@@ -41,6 +41,7 @@ CHECKS: dict[str, Callable[[Site], Finding]] = {
     "capture": reachability.capture,
     "sessions": past_sessions.unrecorded,
     "ignored": exclusions.rules,
+    "redaction": exclusions.patterns,
     "mounts": obstructions.mounts,
     "packages": reachability.packages,
     "flusher": reachability.flusher,

@@ -15,9 +15,8 @@ from lib.flusher.obstacles import SECTION as MOUNTS
 from lib.ledger.history import STEP_KINDS, History
 from lib.ledger.recording import DELETED, KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED
-from lib.spool import destination, outbox, tally, wake
+from lib.spool import outbox, tally, wake
 from lib.spool.books import totals
-from lib.spool.outbox import Waiting
 from lib.system import bundle, packages
 from lib.system.settings import Settings
 from lib.system.state import FILE_NAME as STATE_FILE
@@ -104,6 +103,7 @@ def gather(directory: str) -> Facts:
     main = services.get(chosen) or destinations.known(state, settings, own)
     captures = [recorded, *(timestamp(item.captured_ns) for item in waiting[-1:])]
     run = state.section("flusher")
+    destinations.tell_backlogs(main, services.values(), waiting, run.get("last_run"))
     return {
         "enabled": settings.enabled,
         "pending": len(waiting),
@@ -125,7 +125,7 @@ def gather(directory: str) -> Facts:
             "last_delivery": main["last_delivery"],
             "problem": main["problem"],
             "next_attempt_in": main["next_attempt_in"],
-            "backlog": _backlog(main, waiting, run.get("last_run")),
+            "backlog": main["backlog"],
         },
         "services": services,
         "books": books,
@@ -160,19 +160,6 @@ def _is_running(directory: str) -> bool:
     except OSError:
         # Where its file cannot be opened to be locked, none can run.
         return False
-
-
-def _backlog(main: Known, waiting: list[Waiting], last_run: object) -> str | None:
-    """Say why events wait for a service that has no problem; None where it has, or none wait."""
-    marks = ("", destination.mark(main["url"]))
-    mine = [item for item in waiting if destination.mark_in(item.name) in marks]
-    if not mine or not main["url"] or main["problem"]:
-        return None
-    if main["recovering"]:
-        return "it works again after an outage, and what waited is sent in growing steps"
-    if since(last_run) < since(timestamp(mine[0].captured_ns)):
-        return "the last run left them, mostly for lack of time; the next one goes on"
-    return None
 
 
 def others(found: Facts) -> list[str]:

@@ -84,8 +84,8 @@ def _chosen(history: History, options: argparse.Namespace) -> Chosen:
         return Chosen(before=instant(options.before))
     names = [options.file, *names_of(options.file)]
     for name in names:
-        if history.rows("SELECT 1 FROM files WHERE path = ?", (name,)):
-            return Chosen(path=name)
+        if history.rows("SELECT 1 FROM files WHERE path = ?", (storable(name),)):
+            return Chosen(path=storable(name))
     raise CommandError(f"{printable(options.file)} was never recorded")
 
 

@@ -105,7 +105,8 @@ def _problems(known: Facts, now: float) -> list[str]:
 
 def _commands(known: Facts, project: Project, problems: list[str]) -> list[str]:
     """Return what to type for more of what is shown, the most urgent first."""
-    path = os.path.relpath(project.last_file) if project.last_file else ""
+    path = project.last_file or ""
+    path = os.path.relpath(path) if path and here() else path
     session = project.sessions[0].session_id[:ID_LENGTH] if project.sessions else ""
     told = {
         "doctor": problems or not path,

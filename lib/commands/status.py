@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from lib.commands import facts
+from lib.commands import destinations, facts
 from lib.commands.common import by_actor, print_json, spool_directory
 from lib.commands.destinations import Circuit
 from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts
@@ -129,15 +129,17 @@ def _service(found: Facts, now: float) -> list[tuple[str, Cell]]:
         again = f"; asked again in {age(wait)} at the earliest" if wait else ""
         rows.append(("problem", (f"{service['problem']}{again}", WORSE)))
     if service["backlog"]:
-        rows.append(("backlog", (f"{found['pending']} wait: {service['backlog']}", BAD)))
+        count = destinations.pending(found["books"], service["url"], True)
+        rows.append(("backlog", (f"{count} wait: {service['backlog']}", BAD)))
     return [*rows, ("circuit", _circuit(found["circuit_breaker"])), *others]
 
 
 def _other(url: str, found: Facts) -> Cell:
     """Tell of a service for which events of other sessions wait."""
-    problem = found["services"][url]["problem"] if url in found["services"] else None
+    known = found["services"].get(url)
+    why = known and (known["problem"] or known["backlog"])
     text = f"{url}: {found['books'][url]['pending']} waiting"
-    return f"{text}; {problem}" if problem else text, BAD
+    return f"{text}; {why}" if why else text, BAD
 
 
 def _circuit(breaker: Circuit) -> Cell:

@@ -9,8 +9,7 @@ from _queue import SimpleQueue
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from lib.delivery import answers
-from lib.delivery.answers import Failed, Verdict
+from lib.delivery.answers import Failed, Verdict, clip
 from lib.delivery.approval import Approvals, Destination, Refused
 from lib.delivery.backoff import RECOVERING, SECTION, Backoff
 from lib.delivery.breaker import shared_breaker
@@ -185,15 +184,20 @@ class Dispatch:
             self._backoff.drained()
         self._store()
 
+    def give_up(self, late: bool) -> None:
+        """Take a request that is under way, if need be only a `late` one, for unanswered."""
+        if self._steps and self._sender and (found := self._sender.unanswered(late)):
+            self.answer(found)
+
     def halt(self) -> None:
         """Send no further request; the answer to one under way still counts."""
         self._halted = self.open
         self.open = False
 
     def _begin(self, steps: Steps) -> None:
-        supervisor = supervised(self._engine, steps, self._gate, self._told)
-        self._steps = supervisor
-        self._advance(lambda: next(supervisor))
+        made = supervised(self._engine, steps, self._gate, lambda it: self._settle(it, self.url))
+        self._steps = made
+        self._advance(lambda: next(made))
 
     def _advance(self, resume: Callable[[], Request]) -> None:
         try:
@@ -217,9 +221,6 @@ class Dispatch:
             self._sender = Sender(self.destination, self, self._results)
         self._sender.ask(request)
 
-    def _told(self, outcome: Outcome) -> None:
-        self._settle(outcome, self.url)
-
     def _is_batched(self) -> bool:
         return self._clock.since(self._backoff.state.get("no_batch")) > ROUTE_MEMORY
 
@@ -227,7 +228,7 @@ class Dispatch:
         self._end_steps()
         self.open, self._stopped = False, True
         self._queue, self._queued_bytes = [], 0
-        self.problem = answers.clip(reason)
+        self.problem = clip(reason)
         self._store()
 
     def _end_steps(self) -> None:

@@ -15,7 +15,7 @@ from lib.delivery import wire
 from lib.delivery.answers import FAILURES, REFUSALS, Answer, Failed, Verdict
 from lib.delivery.parcels import Item, Memory, Outcome, Parcel, Request, Steps, event_id
 from lib.delivery.portions import portions, split
-from lib.delivery.wire import Body
+from lib.delivery.wire import Body, Told
 
 if TYPE_CHECKING:
     pass
@@ -110,7 +110,7 @@ class Engine:
         parcel.left = len(bodies)
         if not bodies:
             self._outcome.delivered.append(parcel.name)
-        return [Item(body, parcel, parcel.size) for body in bodies]
+        return [Item(body, parcel, parcel.size, told=parcel.told) for body in bodies]
 
     def _run(self, groups: list[list[Item]]) -> Steps:
         """Yield the requests of each group, and before the next one what must be sent again."""
@@ -184,33 +184,34 @@ class Engine:
             return []
         bare = wire.without_code(item.body)
         if bare != item.body:
-            return [Item(bare, None)]
+            return [item._replace(body=bare)]
         self._hopeless.add(bare["pattern_id"])
         return []
 
     def _with_creations(self, group: list[Item]) -> list[Item]:
         """Put before each of `group` the creations of parents that the service does not have."""
-        told: set[str] = set()
+        ids: set[str] = set()
         made: list[Item] = []
         for item in group:
-            made += self._creations(item.body, told)
+            made += self._creations(item.body, item.told, ids)
             made.append(item)
             # What was not taken a moment ago may not be taken now: the last time, rely on none.
             if item.heals < MAX_HEALS:
-                told.add(item.body["pattern_id"])
+                ids.add(item.body["pattern_id"])
         return made
 
-    def _creations(self, body: Body, told: set[str]) -> list[Item]:
-        """Make the creations that the service lacks for `body`, oldest first; note them in `told`.
+    def _creations(self, body: Body, told: Told | None, ids: set[str]) -> list[Item]:
+        """Make the creations that the service lacks for `body`, oldest first; note them in `ids`.
 
         The parents of a creation are looked for in the same way.
         """
-        wanted = set(wire.needs(body)) - told - self._seen - self._hopeless
+        wanted = set(wire.needs(body)) - ids - self._seen - self._hopeless
         missing = wanted - self._memory.known_at(self._url, wanted)
         made: list[Item] = []
         for need in wire.needs(body):
-            if need in missing and need not in told:
-                told.add(need)
-                creation = wire.creation(need, self._memory.creation_of(need))
-                made += [*self._creations(creation, told), Item(creation, None)]
+            if need in missing and need not in ids:
+                ids.add(need)
+                creation = wire.creation(need, self._memory.creation_of(need), told)
+                made += self._creations(creation, told, ids)
+                made.append(Item(creation, None, told=told))
         return made

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lib.delivery.answers import Answer
-from lib.delivery.wire import Body
+from lib.delivery.wire import Body, Told
 
 if TYPE_CHECKING:
     from lib.ledger.rows import Origin
@@ -36,14 +36,18 @@ class Memory(Protocol):
 class Parcel:
     """An event to deliver: a name for it, its bodies in order, its size in bytes.
 
+    `told`: what may be told of patterns that the service lacks; None: all that the ledger has.
     `left` counts the bodies that are still to be delivered; `problem` says why the last answer
     left it behind.
     """
 
-    def __init__(self, name: str, bodies: list[Body], size: int = 0) -> None:
+    def __init__(
+        self, name: str, bodies: list[Body], size: int = 0, told: Told | None = None
+    ) -> None:
         self.name = name
         self.bodies = bodies
         self.size = size
+        self.told = told
         self.left = len(bodies)
         self.problem = ""
 
@@ -51,13 +55,15 @@ class Parcel:
 class Item(NamedTuple):
     """One body to send; `parcel` is None for the creation of a parent of others.
 
-    `heals` counts how often it was sent again because the service lacked a parent.
+    `heals` counts how often it was sent again because the service lacked a parent; `told` is that
+    of its parcel, or of the one that it goes before.
     """
 
     body: Body
     parcel: Parcel | None
     size: int = 0
     heals: int = 0
+    told: Told | None = None
 
 
 class Outcome(NamedTuple):

@@ -1,10 +1,11 @@
 """Send the requests of one service from a thread of its own, so that a slow one holds up nobody."""
 
+import time
 from _queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from lib.delivery.answers import Answer
+from lib.delivery.answers import Answer, Verdict
 from lib.delivery.approval import Destination
 from lib.delivery.parcels import Request
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 # At the end of a run a thread without a request in flight is gone in a moment, in seconds.
 END_SECONDS = 1.0
+# A request has a deadline of its own, but not while a name is looked up, or a command asked for the
+# token. After so many seconds no answer is waited for.
+LATE_SECONDS = 24.0
+LATE = "no answer came in time"
 # What came of a request: an answer for each body, or why there is none.
 Found = list[Answer] | Exception
 
@@ -32,13 +37,21 @@ class Sender:
         self._results = results
         self._requests: SimpleQueue[Request | None] = SimpleQueue()
         self._service: Service | None = None
+        self._asked, self._size = 0.0, 0
         # A daemon: the process does not wait for an answer that nobody will read.
         self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def ask(self, request: Request) -> None:
         """Let `request` be sent."""
+        self._asked, self._size = time.monotonic(), len(request.bodies)
         self._requests.put(request)
+
+    def unanswered(self, late: bool) -> list[Answer]:
+        """Answer the last request in the place of the service; nothing for one not yet `late`."""
+        if late and time.monotonic() - self._asked < LATE_SECONDS:
+            return []
+        return [Answer(Verdict.UNKNOWN, LATE)] * self._size
 
     def end(self, wait: bool) -> None:
         """Close the connection, and with `wait` see that it is closed."""

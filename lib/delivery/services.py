@@ -159,10 +159,16 @@ class Services:
         try:
             made, found = self._results.get(seconds > 0, max(seconds, 0.0) or None)
         except Empty:
+            self._give_up(late=True)
             return False
-        made.answer(found)
+        if made.busy:  # else it was given up
+            made.answer(found)
         self._start()
         return True
+
+    def _give_up(self, late: bool) -> None:
+        for made in self._made.values():
+            made.give_up(late)
 
     def finish(self) -> bool:
         """Begin to send once more what was refused; return whether a request is under way."""
@@ -177,6 +183,7 @@ class Services:
             made.halt()
         while self.pump(until - time.monotonic()) and time.monotonic() < until:
             pass
+        self._give_up(late=False)
 
     def close(self, left: Iterable[str], complete: bool, whole: bool) -> float:
         """End the run; return seconds in which one without new events would deliver nothing.

@@ -43,6 +43,11 @@ ESCAPED = "escaped"
 NOTHING: Mapping[str, str] = {}
 
 
+# The name and the code of patterns, by their ids. The ledger may have those of another project, and
+# they are not for this event's service.
+Told = Mapping[str, tuple[str | None, str | None]]
+
+
 class Body(TypedDict):
     """One body for the service's lineage/track, within the service's limits."""
 
@@ -117,8 +122,26 @@ def needs(body: Body) -> list[str]:
     return list(body["parent_pattern_ids"])
 
 
-def creation(pattern_id: str, known: "Origin") -> Body:
-    """Build the creation of a pattern that the service lacks, from the ledger's fields of it."""
+def told_by(event: Event, resolved: "Resolved") -> Told:
+    """Collect what `event` itself tells of the patterns that it needs."""
+    given, parents = event["event_data"], event.get("parents")
+    details, name = given.get("pattern_data"), given.get("pattern_name")
+    code = details.get("code") if isinstance(details, dict) else None
+    found: dict[str, tuple[str | None, str | None]] = {}
+    for parent in parents if isinstance(parents, list) else ():
+        if isinstance(parent, dict):
+            found[str(parent.get("pattern_id"))] = parent.get("pattern_name"), parent.get("code")
+    return found | dict.fromkeys((resolved["pattern_id"], resolved["content_id"]), (name, code))
+
+
+def creation(pattern_id: str, known: "Origin", told: Told | None = None) -> Body:
+    """Build the creation of a pattern that the service lacks, from the ledger's fields of it.
+
+    With `told` its name and code are those that are told there, if any.
+    """
+    if told is not None:
+        name, code = told.get(pattern_id, (None, None))
+        known = {**known, "pattern_name": name, "code": code}
     data = {"event_id": known["event_id"], "captured_at": known.get("timestamp"), "implied": True}
     if known.get("code") is not None:
         data["code"] = known["code"]

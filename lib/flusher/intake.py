@@ -87,8 +87,16 @@ class Intake:
         outbox.quarantine(self._directory, name, reason)
 
     def clean(self, event: Event) -> Event:
-        """Redact `event`. Raises Unusable."""
-        return redact_event(event, self._rules)
+        """Redact `event`. Raises Unusable; Damaged where this event alone makes a pattern so."""
+        is_fresh = not any(rule.timeouts for rule in self._rules)
+        try:
+            return redact_event(event, self._rules)
+        except user_rules.Unusable as unusable:
+            if not is_fresh:  # by others; in the next run it may be the first
+                raise
+            for rule in self._rules:
+                rule.timeouts = 0
+            raise outbox.Damaged(f"of your own redaction patterns {unusable} on it") from None
 
     def cleaned(self, text: str) -> str:
         """Redact `text`. Raises Unusable."""

@@ -171,11 +171,13 @@ class Passage:
 
     def parcel(self, name: str, event: Event, size: int = 0, prompts: bool = False) -> Parcel:
         """Make the parcel of a recorded `event` for a service, which may get `prompts` too."""
-        event_id = event["event_id"]
-        resolved = self.ledger.resolved(event_id)
-        asked = told_to_services(self.ledger, event_id) if prompts else wire.NOTHING
+        resolved = self.ledger.resolved(event["event_id"])
+        if not resolved:
+            return Parcel(name, [], size)
+        asked = told_to_services(self.ledger, event["event_id"]) if prompts else wire.NOTHING
+        bodies = wire.bodies(event, resolved, asked)
         size += len(asked.get("prompt", ""))
-        return Parcel(name, wire.bodies(event, resolved, asked) if resolved else [], size)
+        return Parcel(name, bodies, size, wire.told_by(event, resolved))
 
     def settle(self, outcome: Outcome, service: str) -> None:
         """Acknowledge or quarantine the files in the table by the outcome at the service."""

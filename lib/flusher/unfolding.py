@@ -78,9 +78,15 @@ class Unfolding:
         paths = [str(one["event_data"]["file_path"]) for one in made if not one.get("parents")]
         seen = [self._sightings.before(path, self._began_ns) for path in paths]
         return [
-            self._for_whom(dict(one)) for one in seen
+            self._for_whom(self._kept(dict(one))) for one in seen
             if one and not self._known.holds(str(one["event_data"]["file_path"]), one)
         ]  # fmt: skip
+
+    def _kept(self, made: dict[str, Any]) -> dict[str, Any]:
+        """Take the code out of an event where the call's session keeps none."""
+        if self._data.get("keeps_content") is not True:
+            event.forget_content(made)
+        return made
 
     def _told(self, file: dict[str, Any]) -> Event | None:
         path, code = file["path"], file.get("code")
@@ -131,10 +137,7 @@ class Unfolding:
         return self._signed(made, actor)
 
     def _event(self, change: Change, actor: str) -> Event:
-        made = event_of(change, self._payload, self.ended_ns)
-        if self._data.get("keeps_content") is not True:
-            event.forget_content(made)
-        return self._signed(made, actor)
+        return self._signed(self._kept(event_of(change, self._payload, self.ended_ns)), actor)
 
     def _signed(self, made: dict[str, Any], actor: str) -> Event:
         made["actor"] = actor

@@ -30,20 +30,20 @@ class Unusable(Exception):
 
 
 class UserRule:
-    """A pattern of the user's, from line `number` of the file."""
+    """A pattern of the user's, from line `number` of the file; `timeouts` counts slow texts."""
 
     def __init__(self, compiled: Any, number: int) -> None:
         self._compiled = compiled
         self._number = number
-        self._timeouts = 0
+        self.timeouts = 0
 
     def finditer(self, text: str) -> Iterator[Any]:
         """Yield the matches in `text`. Raises TimeoutError, Unusable after too many of them."""
         try:
             yield from self._compiled.finditer(text, timeout=TIMEOUT)
         except TimeoutError:
-            self._timeouts += 1
-            if self._timeouts > MAX_TIMEOUTS:
+            self.timeouts += 1
+            if self.timeouts > MAX_TIMEOUTS:
                 raise Unusable(f"the pattern in line {self._number} is too slow") from None
             raise
 

@@ -135,7 +135,7 @@ class ResilientAPIClient:
                 made = intake.clean(made)
             except Ignored:
                 return _result(False, False, "its file is excluded")
-            except (Held, Unusable) as problem:
+            except (outbox.Damaged, Held, Unusable) as problem:
                 stored = await self._store(made)
                 return self._left(str(problem), stored, bool(stored))
             name = inbox.name_of(made)

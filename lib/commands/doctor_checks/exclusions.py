@@ -1,12 +1,14 @@
-"""Check that the `.patternignore` files mean what they were meant to."""
+"""Check that `.patternignore` files and the user's own patterns mean what they were meant to."""
 
 import os
 from contextlib import closing
 
-from lib.commands.doctor_checks.finding import OK, WARNING, Finding, Site
+from lib.commands.doctor_checks.finding import OK, SERIOUS, WARNING, Finding, Site
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
+from lib.privacy import user_rules
 from lib.privacy.excluded import Judge
+from lib.system import bundle
 from lib.system.aside import Away, near, shared
 from lib.system.places import here
 
@@ -36,6 +38,17 @@ def rules(site: Site) -> Finding:
     if faults:
         return Finding(WARNING, "; ".join(faults[:SHOWN]), "correct it; other rules count")
     return Finding(OK, "all understood")
+
+
+def patterns(site: Site) -> Finding:
+    """Check that the user's own redaction patterns can be applied."""
+    path = bundle.kept(user_rules.SUFFIX, site.bundle)
+    try:
+        count = len(user_rules.load(path))
+    except user_rules.Unusable as unusable:
+        fix = f"correct {path}, or remove it: what waits is recorded then"
+        return Finding(SERIOUS, f"no event is recorded or sent meanwhile: {unusable}", fix)
+    return Finding(OK, f"{count or 'none'} of your own")
 
 
 def _recent(directory: str) -> set[str]:

@@ -118,15 +118,17 @@ def _holder(path: str) -> str:
 def service(site: Site) -> Finding:
     """Check that each service that events wait for, or are for, is approved, answers and accepts.
 
-    Tells of the worst first.
+    Tells of all that are not well, the worst first.
     """
     own = site.settings.service_url.rstrip("/")
     waited = destinations.waited_for(site.status["books"]) if site.status else []
     told = [_service(site, url) for url in dict.fromkeys([own, *waited])]
     told.sort(key=lambda finding: LEVELS.index(finding.level))
-    worst = told[0]
-    text = "; ".join(finding.text for finding in told if finding.level == worst.level)
-    return worst._replace(text=text)
+    level = told[0].level
+    bad = [one for one in told if one.level in (SERIOUS, WARNING)]
+    shown = bad or [one for one in told if one.level == level]
+    fixes = dict.fromkeys(one.fix for one in shown if one.fix)
+    return Finding(level, "; ".join(one.text for one in shown), "; ".join(fixes))
 
 
 def _service(site: Site, url: str) -> Finding:
@@ -161,12 +163,22 @@ def _asked(site: Site, url: str, problem: str) -> Finding:
         return Finding(WARNING, f"{url} says that it is degraded", fix)
     if problem:
         return Finding(WARNING, f"{url} answers, but: {problem}", SYNC)
-    backlog = site.status and site.status["service"]["backlog"]
-    if site.status and backlog:
-        text = f"{url} is well, and {site.status['pending']} events wait: {backlog}"
-        running = site.status["flusher"]["running"]
-        return Finding(OK, text) if running else Finding(WARNING, text, f"{SYNC} sends them now")
-    return Finding(OK, f"{url} is well")
+    return _waiting(site.status, url) if site.status else Finding(OK, f"{url} is well")
+
+
+def _waiting(status: facts.Facts, url: str) -> Finding:
+    """Tell whether events wait for a service that is well."""
+    told = status["service"]
+    is_main = told["url"] == url
+    known = told if is_main else status["services"].get(url)
+    backlog = known and known["backlog"]
+    if not backlog:
+        return Finding(OK, f"{url} is well")
+    count = destinations.pending(status["books"], url, is_main)
+    text = f"{url} is well, and {count} event{'s' * (count != 1)} wait{'s' * (count == 1)}"
+    running = status["flusher"]["running"]
+    fix = "" if running else f"{SYNC} sends them now"
+    return Finding(OK if running else WARNING, f"{text}: {backlog}", fix)
 
 
 def _unreachable(site: Site, url: str, error: str) -> Finding:
