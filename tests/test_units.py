@@ -46,7 +46,28 @@ def test_what_a_language_has(language: str) -> None:
         assert text == text.strip()
         assert unit.start_line == code.encode()[: unit.start].count(b"\n") + 1
         assert lines[unit.start_line - 1].lstrip()
+        assert unit.start < unit.body <= unit.end
     assert language_at(f"a.{ENDINGS[language]}") == language
+
+
+HEADS = [
+    ("python", "@at\ndef f(a, b=(1,)) -> int:\n    return a", "return a"),
+    ("javascript", "const f = async ({ a }) => { go(a) }", "{ go(a) }"),
+    ("typescript", "abstract class A { abstract m(a: {}): void; n(): {} { return 1 } }",
+     "{ abstract m(a: {}): void; n(): {} { return 1 } }||{ return 1 }"),
+    ("go", "func (s *S) M(a struct{}) {}", "{}"),
+    ("java", "@A({1}) class A { abstract int m(); int n() { } }",
+     "{ abstract int m(); int n() { } }||{ }"),
+    ("csharp", "record R(int a);", ""),
+    ("kotlin", "class A { fun f(a: () -> Unit) = a() }", "{ fun f(a: () -> Unit) = a() }|= a()"),
+    ("swift", "protocol P { func q(a: Int) }", "{ func q(a: Int) }|"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "code", "expected"), HEADS)
+def test_where_the_body_begins(language: str, code: str, expected: str) -> None:
+    found = [code[unit.body : unit.end] for unit in extract(code, language)]
+    assert found == expected.split("|")
 
 
 @pytest.mark.parametrize(("language", "code", "expected"), HALVES)

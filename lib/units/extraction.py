@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lib.system import packages
 from lib.units.grammars import Grammar, grammar
-from lib.units.names import named
+from lib.units.names import body_start, named
 
 # Code that is larger, or that takes longer to parse (in seconds of processor time; usual code takes
 # a tenth of them), has no units; what lies in more others is none.
@@ -30,7 +30,7 @@ class Unit(NamedTuple):
 
     `qualified_name` has the names of what it lies in before its own: `Class.method`. Lines are
     counted from 1, the last one belongs to it, and decorators do; bytes are those of UTF-8, from
-    `start` up to `end`.
+    `start` up to `end`, and `body` is where what it does begins (`end` if nothing tells).
     """
 
     kind: str
@@ -39,6 +39,7 @@ class Unit(NamedTuple):
     end_line: int
     start: int
     end: int
+    body: int
 
 
 class _Reach(NamedTuple):
@@ -144,7 +145,9 @@ def units_of(found: Parsed) -> Iterator[Unit]:
             inside.append(_Open(here.end, kind, name))
             if kind in ("function", "method", "class"):
                 row, column = node.end_point
-                yield Unit(kind, name, reach.line + 1, row + (column > 0), reach.start, here.end)
+                body = body_start(node, role, known.fields)
+                last_line = row + (column > 0)
+                yield Unit(kind, name, reach.line + 1, last_line, reach.start, here.end, body)
 
 
 def _nodes(known: Grammar, tree: Any) -> Iterator[tuple[Any, str]]:

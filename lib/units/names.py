@@ -23,6 +23,8 @@ _FIXED = {
 _PALE = ("default", "exports", "module.exports")
 _BODIES = ("struct_specifier", "union_specifier", "enum_specifier", "class_specifier")
 _LISTS = ("expression_list",)
+# How the kinds of nodes end that are bodies where the grammar has no field for these.
+_BODY_ENDS = ("_body", "block", "_list", "_property", "_elem")
 
 
 class Named(NamedTuple):
@@ -50,6 +52,19 @@ def named(node: Any, role: str, fields: Mapping[str, tuple[str, str]]) -> Named 
         return _known(role, f"{owner}.{own}" if owner and own else own)
     name = _own_name(node)
     return _known("method" if role == "function" and "." in name else role, name)
+
+
+def body_start(node: Any, role: str, fields: Mapping[str, tuple[str, str]]) -> int:
+    """Return at which byte the body begins of what a node in a role declares, or where it ends."""
+    if role == "holder":
+        node = _only(node.child_by_field_name(fields[node.type][1]))
+    found = node.child_by_field_name("body")
+    if found is None and node.named_child_count:
+        last = node.named_child(node.named_child_count - 1)
+        is_body = last.type.endswith(_BODY_ENDS) and "parameter" not in last.type
+        found = last if is_body else None
+    start: int = node.end_byte if found is None else found.start_byte
+    return start
 
 
 def _known(kind: str, name: str) -> Named | None:
