@@ -1,0 +1,52 @@
+"""Measure how much of what units do is the same."""
+
+from collections import Counter
+from itertools import pairwise
+from zlib import crc32
+
+from lib.units.pieces import Piece
+
+# So many of the parts of a unit stand for it where many are compared.
+_SKETCH = 48
+# Below such a part of the smaller to the larger one nothing is alike.
+_LEAST_SHARE = 0.15
+_OWN = b"<name>"
+
+
+class Likeness:
+    """Compares pieces, and remembers what it counted of each."""
+
+    def __init__(self) -> None:
+        self._counted: dict[Piece, tuple[Counter[object], int]] = {}
+
+    def __call__(self, one: Piece, other: Piece) -> float:
+        """Return how alike the bodies of two pieces are, from 0 up to 1 (the same tokens).
+
+        It counts the tokens and pairs of neighbours that both have, twice, over those of each.
+        """
+        if one.code == other.code:
+            return 1.0 if one.code or one.signature == other.signature else 0.5
+        (few, size), (many, other_size) = self._of(one), self._of(other)
+        if min(size, other_size) < _LEAST_SHARE * (size + other_size):
+            return 0.0
+        if len(few) > len(many):
+            few, many = many, few
+        both = sum(min(times, many[part]) for part, times in few.items() if part in many)
+        return 2 * both / (size + other_size)
+
+    def _of(self, piece: Piece) -> tuple[Counter[object], int]:
+        found = self._counted.get(piece)
+        if found is None:
+            own = piece.name.encode()
+            code = [_OWN if token == own else token for token in piece.code]
+            parts: Counter[object] = Counter(code)
+            parts.update(pairwise(code))
+            found = self._counted[piece] = (parts, parts.total())
+        return found
+
+
+def sketch(piece: Piece) -> list[int]:
+    """Return numbers of which alike pieces have many in common: the least of its triples'."""
+    code = piece.code
+    triples = {crc32(b"\0".join(code[at : at + 3])) for at in range(max(1, len(code) - 2))}
+    return sorted(triples)[:_SKETCH]
