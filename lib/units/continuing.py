@@ -1,16 +1,19 @@
 """Decide which unit of files as they are now continues which one of before, and what changed."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from itertools import islice
 from typing import NamedTuple
 
 from lib.units.changes import DELETED, INTRODUCED, RESTORED, changes
 from lib.units.extraction import Unit, extract
 from lib.units.homes import Homes
 from lib.units.likeness import Likeness
+from lib.units.origins import Origins, carried, copies, parts
 from lib.units.pieces import Piece, pieces
-from lib.units.recent import Kept, Recent
-from lib.units.strays import join_strays
+from lib.units.recent import Recent
+from lib.units.returning import Late
+
+_MOST_SOURCES = 3
 
 
 class Place(NamedTuple):
@@ -21,12 +24,31 @@ class Place(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A file before (None: there was none) and after (None: it is gone); language "": none."""
+    """A file before (None: there was none) and after (None: it is gone); language "": none.
+
+    Who knows its units says them (those of `extraction.extract`), for else they are looked for.
+    """
 
     path: str
     language: str
     before: str | None
     after: str | None
+    units_before: Sequence[Unit] | None = None
+    units_after: Sequence[Unit] | None = None
+
+
+class Source(NamedTuple):
+    """A file that stands elsewhere, of which a new one may be a copy."""
+
+    path: str
+    language: str
+    text: str
+    units: Sequence[Unit] | None = None
+
+
+# Tells of a new file's path, and the names (without what they lie in) of its units, in which files
+# of the project that stand many of these are, best first.
+Known = Callable[[str, Set[str]], Iterable[Source]]
 
 
 class Step(NamedTuple):
@@ -48,26 +70,32 @@ class _File(NamedTuple):
     after: list[Piece]
 
 
-def follow(files: Sequence[Changed], recent: Recent, all_units: bool = False) -> list[Step]:
+def follow(
+    files: Sequence[Changed], recent: Recent, all_units: bool = False, known: Known | None = None
+) -> list[Step]:
     """List the steps of the units of files that change at once, of those alone that changed.
 
-    With `all_units`, those that did not change have steps without words.
+    With `all_units`, those that did not change have steps without words. What `known` tells is
+    looked at where units of a new file are from nowhere else.
     """
     recent.begin()
     read = [_read(file) for file in _once(files)]
     olds = [piece for file in read for piece in file.before]
     news = [piece for file in read for piece in file.after]
-    homes = Homes(Likeness())
-    homes.join_files(
-        [file.before for file in read if not file.after],
-        [file.after for file in read if not file.before],
-    )
+    likeness = Likeness()
+    homes = Homes(likeness)
+    gone = [file.before for file in read if not file.after]
+    come = [file.after for file in read if not file.before]
+    homes.join_files(gone, come)
     homes.join_classes(olds, news)
     homes.join_by_name(olds, news)
-    found = _Late(recent, olds, news)
+    found = Late(recent, olds, news)
+    origins: Origins = {}
     if found.is_wanted:
-        found.join(homes, read)
-    steps = list(_steps(olds, news, homes, found))
+        found.join(homes, likeness, gone, come)
+        origins = copies(olds, news, likeness) | parts(olds, news, likeness)
+        origins |= _copied_files(read, known, likeness)
+    steps = list(_steps(olds, news, homes, found, origins))
     if found.is_wanted:
         _remember(read, recent, found)
     return [step for step in steps if step.change or all_units]
@@ -83,94 +111,60 @@ def _once(files: Iterable[Changed]) -> list[Changed]:
 
 
 def _read(file: Changed) -> _File:
-    path, language, before, after = file
-    if before == after:
-        after = before
     return _File(
-        pieces(path, language, before, extract(before, language)) if before else [],
-        pieces(path, language, after, extract(after, language)) if after else [],
+        _pieces(file.path, file.language, file.before, file.units_before),
+        _pieces(file.path, file.language, file.after, file.units_after),
     )
 
 
-class _Late:
-    """What of earlier feeds continues in this one, or what of this one began in earlier ones."""
-
-    def __init__(self, recent: Recent, olds: list[Piece], news: list[Piece]) -> None:
-        self.recent, self.olds, self.news = recent, olds, news
-        self.of: dict[Piece, Kept] = {}
-        self.is_wanted = any(one.partner is None for one in (*olds, *news))
-
-    def join(self, homes: Homes, read: Sequence[_File]) -> None:
-        lost = self._earlier(is_lost=True)
-        likeness = Likeness()
-        come = [file.after for file in read if not file.before]
-        if lost and any(new.partner is None for new in self.news):
-            homes.join_files(self._whole(lost), come)
-            homes.join_classes(lost, self.news)
-            homes.join_by_name(lost, self.news)
-        join_strays([*self.olds, *lost], self.news, homes, likeness)
-        self._forget_the_dead()
-        gained = self._earlier(is_lost=False)
-        if gained and any(old.partner is None for old in self.olds):
-            gone = [file.before for file in read if not file.after]
-            homes.join_files(gone, self._whole(gained))
-            homes.join_classes(self.olds, gained)
-            homes.join_by_name(self.olds, gained)
-            join_strays(self.olds, gained, homes, likeness)
-
-    def _earlier(self, is_lost: bool) -> list[Piece]:
-        found = self.recent.pieces(is_lost)
-        self.of.update((piece, kept) for kept, piece in found)
-        return [piece for _, piece in found]
-
-    def _whole(self, found: Iterable[Piece]) -> list[list[Piece]]:
-        files = defaultdict(list)
-        for piece in found:
-            kept = self.of[piece]
-            if kept.is_whole:
-                files[kept.feed, kept.path].append(piece)
-        return list(files.values())
-
-    def _forget_the_dead(self) -> None:
-        """Forget what was gained at the places of units that are there no longer."""
-        left = {
-            (old.path, old.unit.qualified_name)
-            for old in self.olds
-            if old.partner is None or _place(old) != _place(old.partner)
-        }
-        for kept, _ in self.recent.pieces(is_lost=False):
-            if (kept.path, kept.unit.qualified_name) in left:
-                self.recent.drop(kept)
+def _pieces(
+    path: str, language: str, text: str | None, units: Iterable[Unit] | None
+) -> list[Piece]:
+    if not text or not language:
+        return []
+    return pieces(path, language, text, extract(text, language) if units is None else units)
 
 
-def _place(piece: Piece) -> tuple[str, str]:
-    return piece.path, piece.unit.qualified_name
+def _copied_files(read: Iterable[_File], known: Known | None, likeness: Likeness) -> Origins:
+    """Find files of which new ones are copies (or which were moved, and nobody saw it)."""
+    found: Origins = {}
+    for file in read:
+        if known and not file.before and any(new.partner is None for new in file.after):
+            path = file.after[0].path
+            told = known(path, {new.name for new in file.after})
+            sources = [_pieces(*one) for one in islice(told, _MOST_SOURCES) if one.path != path]
+            found |= carried(sources, file.after, likeness)
+    return found
 
 
-def _steps(olds: list[Piece], news: list[Piece], homes: Homes, found: _Late) -> Iterator[Step]:
+def _steps(
+    olds: list[Piece], news: list[Piece], homes: Homes, found: Late, origins: Origins
+) -> Iterator[Step]:
     for new in news:
         here = Place(new.path, new.unit)
         old = new.partner
         if old is None:
-            yield Step((INTRODUCED,), None, here)
+            origin, change = origins.get(new, (None, (INTRODUCED,)))
+            yield Step(change, Place(origin.path, origin.unit) if origin else None, here)
             continue
         words = changes(old, new, homes.is_carried(old, new))
         kept = found.of.get(old)
-        if kept and _place(old) == _place(new):
+        if kept and old.place == new.place:
             words.add(RESTORED)
         late = kept.feed if kept else None
         yield Step(tuple(sorted(words)), Place(old.path, old.unit), here, late)
     for old in olds:
         here = Place(old.path, old.unit)
         if old.partner is None:
-            yield Step((DELETED,), here, None)
+            there, change = origins.get(old, (None, (DELETED,)))
+            yield Step(change, here, Place(there.path, there.unit) if there else None)
         elif kept := found.of.get(old.partner):
             new = old.partner
             words = changes(old, new, homes.is_carried(old, new))
             yield Step(tuple(sorted(words)), here, Place(new.path, new.unit), kept.feed)
 
 
-def _remember(read: Sequence[_File], recent: Recent, found: _Late) -> None:
+def _remember(read: Sequence[_File], recent: Recent, found: Late) -> None:
     for kept in [found.of[piece] for piece in found.of if piece.partner is not None]:
         recent.drop(kept)
     for file in read:

@@ -49,9 +49,8 @@ class Homes:
     def join(self, old: Piece, new: Piece) -> None:
         """Let a new unit continue an old one, and what lies in it what lies in that."""
         old.partner, new.partner = new, old
-        here, there = (old.path, old.unit.qualified_name), (new.path, new.unit.qualified_name)
-        if here != there:
-            self.learn(here, there)
+        if old.place != new.place:
+            self.learn(old.place, new.place)
 
     def join_by_name(self, olds: Iterable[Piece], news: Iterable[Piece]) -> None:
         """Join units of the same name in the same home."""
@@ -108,17 +107,17 @@ class Homes:
         others = [new for new in news if new.is_class and new.partner is None]
         having = defaultdict(list)
         for j, new in enumerate(others):
-            for name in {*after[new.path, new.unit.qualified_name], f"class {new.name}"}:
+            for name in {*after[new.place], f"class {new.name}"}:
                 having[name].append(j)
         pairs = []
         for i, old in enumerate(classes):
-            own = before[old.path, old.unit.qualified_name]
+            own = before[old.place]
             seen = set()
             for name in {*own, f"class {old.name}"}:
                 seen.update(having[name][:_MOST_OF_A_NAME])
             for j in seen:
                 new = others[j]
-                score = self._alike(old, own, new, after[new.path, new.unit.qualified_name])
+                score = self._alike(old, own, new, after[new.place])
                 if score:
                     pairs.append((-score, i, j))
         for _, i, j in sorted(pairs):

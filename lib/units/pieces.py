@@ -35,6 +35,11 @@ class Piece:
         self.partner: Piece | None = None
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Its file and its qualified name."""
+        return self.path, self.unit.qualified_name
+
+    @property
     def plain(self) -> str:
         """Its name, one for all constructors that are called after their class."""
         is_constructor = self.name == self.box.rpartition(".")[2] and not self.is_class

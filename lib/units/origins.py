@@ -1,0 +1,112 @@
+"""Find what new units were made of that stays where it is, and in which ones others went on."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from copy import copy
+from typing import NamedTuple
+
+from lib.units.changes import COPIED, MERGED, SPLIT, changes
+from lib.units.homes import Homes
+from lib.units.likeness import Likeness, sketch
+from lib.units.pieces import Piece
+
+# Below so many tokens sameness says nothing. Changed copies are longer, and so much alike.
+_LEAST, _LEAST_CHANGED, _ALIKE = 20, 40, 0.8
+# So much of a part is in what the whole lost or won.
+_PART = 0.7
+_MOST_OF_A_PART, _MOST_FOR_ONE, _MOST_PARTS = 24, 6, 2000
+
+
+class Origin(NamedTuple):
+    """Where a unit's text is from or went to, and in what words."""
+
+    piece: Piece
+    change: tuple[str, ...]
+
+
+Origins = dict[Piece, Origin]
+
+
+def carried(
+    sources: Iterable[Sequence[Piece]], news: Sequence[Piece], likeness: Likeness
+) -> Origins:
+    """Find the units of a new file in other files that stand, by their files and classes."""
+    found: Origins = {}
+    for source in sources:
+        left = {copy(new): new for new in news if new.partner is None and new not in found}
+        homes = Homes(likeness)
+        homes.join_files([source], [list(left)])
+        homes.join_classes(source, list(left))
+        homes.join_by_name(source, list(left))
+        for twin, new in left.items():
+            if old := twin.partner:
+                is_carried = homes.is_carried(old, twin)
+                words = {*changes(old, twin, is_carried), COPIED}
+                found[new] = Origin(old, tuple(sorted(words)))
+    return found
+
+
+def parts(olds: Iterable[Piece], news: Iterable[Piece], likeness: Likeness) -> Origins:
+    """Find new units that were a part of others, and gone ones that are a part of others now."""
+    come = [new for new in news if new.partner is None and _is_telling(new, _LEAST)]
+    gone = [old for old in olds if old.partner is None and _is_telling(old, _LEAST)]
+    found: Origins = {}
+    if not come and not gone:
+        return found
+    changed = [old for old in olds if old.partner and not old.is_class]
+    changed = [old for old in changed if old.partner and old.code != old.partner.code]
+    for old in changed[: _MOST_PARTS // (len(come) + len(gone))]:
+        new = old.partner
+        if new is None:
+            continue
+        had, has = likeness.parts(old), likeness.parts(new)
+        for part in come:
+            if part not in found and _share(likeness.parts(part), had - has) >= _PART:
+                found[part] = Origin(old, (SPLIT,))
+        for part in gone:
+            if part not in found and _share(likeness.parts(part), has - had) >= _PART:
+                found[part] = Origin(new, (MERGED,))
+    return found
+
+
+def _share(part: Counter[object], whole: Counter[object]) -> float:
+    return (part & whole).total() / part.total()
+
+
+def copies(olds: Sequence[Piece], news: Iterable[Piece], likeness: Likeness) -> Origins:
+    """Find new units that are what old ones were, but for little."""
+    come = [new for new in news if new.partner is None and _is_telling(new, _LEAST)]
+    if not come:
+        return {}
+    exact: dict[object, Piece] = {}
+    having: dict[int, list[int]] = defaultdict(list)
+    for i, old in enumerate(olds):
+        exact.setdefault((old.language, old.code), old)
+        if _is_telling(old, _LEAST_CHANGED):
+            for number in sketch(old):
+                having[number].append(i)
+    found = {}
+    for new in come:
+        origin = exact.get((new.language, new.code)) or _nearest(new, olds, having, likeness)
+        if origin:
+            found[new] = Origin(origin, (COPIED,))
+    return found
+
+
+def _nearest(
+    new: Piece, olds: Sequence[Piece], having: dict[int, list[int]], likeness: Likeness
+) -> Piece | None:
+    if not _is_telling(new, _LEAST_CHANGED):
+        return None
+    shared: Counter[int] = Counter()
+    for number in sketch(new):
+        if len(having.get(number, ())) <= _MOST_OF_A_PART:
+            shared.update(having.get(number, ()))
+    best = sorted(shared, key=lambda i: (-shared[i], i))[:_MOST_FOR_ONE]
+    likest = max(best, key=lambda i: likeness(olds[i], new), default=None)
+    is_enough = likest is not None and likeness(olds[likest], new) >= _ALIKE
+    return olds[likest] if is_enough and likest is not None else None
+
+
+def _is_telling(piece: Piece, least: int) -> bool:
+    return not piece.is_class and len(piece.code) >= least

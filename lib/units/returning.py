@@ -1,0 +1,59 @@
+"""Join what a feed lost and gained with what earlier ones gained and lost."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from lib.units.homes import Homes
+from lib.units.likeness import Likeness
+from lib.units.pieces import Piece
+from lib.units.recent import Kept, Recent
+from lib.units.strays import join_strays
+
+Files = Sequence[Sequence[Piece]]
+
+
+class Late:
+    """What of earlier feeds continues in this one, or what of this one began in earlier ones."""
+
+    def __init__(self, recent: Recent, olds: list[Piece], news: list[Piece]) -> None:
+        self.recent, self.olds, self.news = recent, olds, news
+        self.of: dict[Piece, Kept] = {}
+        self.is_wanted = any(one.partner is None for one in (*olds, *news))
+
+    def join(self, homes: Homes, likeness: Likeness, gone: Files, come: Files) -> None:
+        """Join what is left, also within the feed, where what is known of files is of no help."""
+        lost = self._earlier(is_lost=True)
+        if lost and any(new.partner is None for new in self.news):
+            homes.join_files(self._whole(lost), come)
+            homes.join_classes(lost, self.news)
+            homes.join_by_name(lost, self.news)
+        join_strays([*self.olds, *lost], self.news, homes, likeness)
+        self._forget_the_dead()
+        gained = self._earlier(is_lost=False)
+        if gained and any(old.partner is None for old in self.olds):
+            homes.join_files(gone, self._whole(gained))
+            homes.join_classes(self.olds, gained)
+            homes.join_by_name(self.olds, gained)
+            join_strays(self.olds, gained, homes, likeness)
+
+    def _earlier(self, is_lost: bool) -> list[Piece]:
+        found = self.recent.pieces(is_lost)
+        self.of.update((piece, kept) for kept, piece in found)
+        return [piece for _, piece in found]
+
+    def _whole(self, found: Iterable[Piece]) -> list[list[Piece]]:
+        files = defaultdict(list)
+        for piece in found:
+            kept = self.of[piece]
+            if kept.is_whole:
+                files[kept.feed, kept.path].append(piece)
+        return list(files.values())
+
+    def _forget_the_dead(self) -> None:
+        """Forget what was gained at the places of units that are there no longer."""
+        left = {
+            old.place for old in self.olds if old.partner is None or old.place != old.partner.place
+        }
+        for kept, _ in self.recent.pieces(is_lost=False):
+            if (kept.path, kept.unit.qualified_name) in left:
+                self.recent.drop(kept)
