@@ -1,19 +1,17 @@
 """Decide which unit of files as they are now continues which one of before, and what changed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from lib.units.ancestry import Origins, carried, copies, parts
 from lib.units.changes import DELETED, INTRODUCED, RESTORED, changes
-from lib.units.extraction import Unit, extract
+from lib.units.extraction import Unit
 from lib.units.homes import Homes
 from lib.units.likeness import Likeness
-from lib.units.origins import Origins, carried, copies, parts
-from lib.units.pieces import Piece, pieces
+from lib.units.pieces import Piece
 from lib.units.recent import Recent
 from lib.units.returning import Late
-
-_MOST_SOURCES = 3
+from lib.units.sources import Known, pieces_of
 
 
 class Place(NamedTuple):
@@ -35,20 +33,6 @@ class Changed(NamedTuple):
     after: str | None
     units_before: Sequence[Unit] | None = None
     units_after: Sequence[Unit] | None = None
-
-
-class Source(NamedTuple):
-    """A file that stands elsewhere, of which a new one may be a copy."""
-
-    path: str
-    language: str
-    text: str
-    units: Sequence[Unit] | None = None
-
-
-# Tells of a new file's path, and the names (without what they lie in) of its units, in which files
-# of the project that stand many of these are, best first.
-Known = Callable[[str, Set[str]], Iterable[Source]]
 
 
 class Step(NamedTuple):
@@ -92,9 +76,9 @@ def follow(
     found = Late(recent, olds, news)
     origins: Origins = {}
     if found.is_wanted:
-        found.join(homes, likeness, gone, come)
+        found.join(homes, likeness, gone, come, known)
         origins = copies(olds, news, likeness) | parts(olds, news, likeness)
-        origins |= _copied_files(read, known, likeness)
+        origins |= carried(found.standing, news, likeness)
     steps = list(_steps(olds, news, homes, found, origins))
     if found.is_wanted:
         _remember(read, recent, found)
@@ -106,35 +90,15 @@ def _once(files: Iterable[Changed]) -> list[Changed]:
     told: dict[str, Changed] = {}
     for file in files:
         first = told.get(file.path, file)
-        told[file.path] = file._replace(before=first.before)
+        told[file.path] = file._replace(before=first.before, units_before=first.units_before)
     return list(told.values())
 
 
 def _read(file: Changed) -> _File:
     return _File(
-        _pieces(file.path, file.language, file.before, file.units_before),
-        _pieces(file.path, file.language, file.after, file.units_after),
+        pieces_of(file.path, file.language, file.before, file.units_before),
+        pieces_of(file.path, file.language, file.after, file.units_after),
     )
-
-
-def _pieces(
-    path: str, language: str, text: str | None, units: Iterable[Unit] | None
-) -> list[Piece]:
-    if not text or not language:
-        return []
-    return pieces(path, language, text, extract(text, language) if units is None else units)
-
-
-def _copied_files(read: Iterable[_File], known: Known | None, likeness: Likeness) -> Origins:
-    """Find files of which new ones are copies (or which were moved, and nobody saw it)."""
-    found: Origins = {}
-    for file in read:
-        if known and not file.before and any(new.partner is None for new in file.after):
-            path = file.after[0].path
-            told = known(path, {new.name for new in file.after})
-            sources = [_pieces(*one) for one in islice(told, _MOST_SOURCES) if one.path != path]
-            found |= carried(sources, file.after, likeness)
-    return found
 
 
 def _steps(
@@ -148,25 +112,23 @@ def _steps(
             yield Step(change, Place(origin.path, origin.unit) if origin else None, here)
             continue
         words = changes(old, new, homes.is_carried(old, new))
-        kept = found.of.get(old)
-        if kept and old.place == new.place:
+        late = found.feeds.get(old)
+        if late is not None and old.place == new.place:
             words.add(RESTORED)
-        late = kept.feed if kept else None
         yield Step(tuple(sorted(words)), Place(old.path, old.unit), here, late)
     for old in olds:
         here = Place(old.path, old.unit)
         if old.partner is None:
             there, change = origins.get(old, (None, (DELETED,)))
             yield Step(change, here, Place(there.path, there.unit) if there else None)
-        elif kept := found.of.get(old.partner):
+        elif (late := found.feeds.get(old.partner)) is not None:
             new = old.partner
             words = changes(old, new, homes.is_carried(old, new))
-            yield Step(tuple(sorted(words)), here, Place(new.path, new.unit), kept.feed)
+            yield Step(tuple(sorted(words)), here, Place(new.path, new.unit), late)
 
 
 def _remember(read: Sequence[_File], recent: Recent, found: Late) -> None:
-    for kept in [found.of[piece] for piece in found.of if piece.partner is not None]:
-        recent.drop(kept)
+    found.forget_the_found()
     for file in read:
         for piece in file.before:
             if piece.partner is None:

@@ -7,6 +7,7 @@ from lib.units.homes import Homes
 from lib.units.likeness import Likeness
 from lib.units.pieces import Piece
 from lib.units.recent import Kept, Recent
+from lib.units.sources import Known, sources_of
 from lib.units.strays import join_strays
 
 Files = Sequence[Sequence[Piece]]
@@ -18,27 +19,46 @@ class Late:
     def __init__(self, recent: Recent, olds: list[Piece], news: list[Piece]) -> None:
         self.recent, self.olds, self.news = recent, olds, news
         self.of: dict[Piece, Kept] = {}
+        # The feeds in which pieces were told as begun, or ended; and files that new ones may be
+        # copies of.
+        self.feeds: dict[Piece, int] = {}
+        self.standing: list[list[Piece]] = []
         self.is_wanted = any(one.partner is None for one in (*olds, *news))
 
-    def join(self, homes: Homes, likeness: Likeness, gone: Files, come: Files) -> None:
+    def join(
+        self, homes: Homes, likeness: Likeness, gone: Files, come: Files, known: Known | None
+    ) -> None:
         """Join what is left, also within the feed, where what is known of files is of no help."""
         lost = self._earlier(is_lost=True)
         if lost and any(new.partner is None for new in self.news):
             homes.join_files(self._whole(lost), come)
             homes.join_classes(lost, self.news)
             homes.join_by_name(lost, self.news)
-        join_strays([*self.olds, *lost], self.news, homes, likeness)
+        for file in come:
+            self._join_sources(file, homes, known)
+        join_strays([*self.olds, *lost], self.news, homes, likeness, self.feeds)
         self._forget_the_dead()
         gained = self._earlier(is_lost=False)
         if gained and any(old.partner is None for old in self.olds):
             homes.join_files(gone, self._whole(gained))
             homes.join_classes(self.olds, gained)
             homes.join_by_name(self.olds, gained)
-            join_strays(self.olds, gained, homes, likeness)
+            join_strays(self.olds, gained, homes, likeness, self.feeds)
+
+    def _join_sources(self, file: Sequence[Piece], homes: Homes, known: Known | None) -> None:
+        for found, feed in sources_of(file, known):
+            if feed is None:
+                self.standing.append(found)
+            else:
+                self.feeds.update(dict.fromkeys(found, feed))
+                homes.join_files([found], [file])
+                homes.join_classes(found, file)
+                homes.join_by_name(found, file)
 
     def _earlier(self, is_lost: bool) -> list[Piece]:
         found = self.recent.pieces(is_lost)
         self.of.update((piece, kept) for kept, piece in found)
+        self.feeds.update((piece, kept.feed) for kept, piece in found)
         return [piece for _, piece in found]
 
     def _whole(self, found: Iterable[Piece]) -> list[list[Piece]]:
@@ -48,6 +68,17 @@ class Late:
             if kept.is_whole:
                 files[kept.feed, kept.path].append(piece)
         return list(files.values())
+
+    def forget_the_found(self) -> None:
+        """Forget what was lost or gained earlier and is joined now."""
+        found = {
+            (feed, piece.path, piece.unit.start)
+            for piece, feed in self.feeds.items()
+            if piece.partner is not None
+        }
+        for kept in self.of.values() if found else ():
+            if (kept.feed, kept.path, kept.unit.start) in found:
+                self.recent.drop(kept)
 
     def _forget_the_dead(self) -> None:
         """Forget what was gained at the places of units that are there no longer."""

@@ -1,7 +1,7 @@
 """Join units one by one that have other names now, or are in other places."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from lib.units.homes import Homes
@@ -10,8 +10,10 @@ from lib.units.pieces import Piece
 
 # Bodies below so many tokens say little.
 _SMALL, _LEAST = 12, 4
-# How alike bodies must be: in one file or what became of it, and elsewhere; of one name, or not.
+# How alike bodies must be: in one file or what became of it, and elsewhere; of one name, or not;
+# and elsewhere in another feed, where what is more alike may still come.
 _NEAR_SAME, _NEAR_RENAMED, _FAR_SAME, _FAR_RENAMED = 0.35, 0.6, 0.5, 0.75
+_LATE_SAME, _LATE_RENAMED = 0.75, 0.85
 _NEAR_SMALL = 0.95
 _NEVER = 2.0
 # At most so many are compared, of one name, and of those that have a part of a sketch in common;
@@ -26,9 +28,16 @@ class _Match(NamedTuple):
 
 
 def join_strays(
-    olds: Sequence[Piece], news: Sequence[Piece], homes: Homes, likeness: Likeness
+    olds: Sequence[Piece],
+    news: Sequence[Piece],
+    homes: Homes,
+    likeness: Likeness,
+    earlier: Container[Piece] = (),
 ) -> None:
-    """Join old units to new ones, the best evidence first, each at most once."""
+    """Join old units to new ones, the best evidence first, each at most once.
+
+    Those in `earlier` are of another feed than the rest.
+    """
     olds = [old for old in olds if old.partner is None]
     news = [new for new in news if new.partner is None]
     if not olds or not news:
@@ -37,7 +46,8 @@ def join_strays(
     for count, (i, j) in enumerate(_candidates(olds, news)):
         if count > _MOST:
             break
-        if rank := _rank(olds[i], news[j], homes, likeness):
+        is_late = olds[i] in earlier or news[j] in earlier
+        if rank := _rank(olds[i], news[j], homes, likeness, is_late):
             matches.append(_Match(-rank, i, j))
     for _, i, j in sorted(matches):
         old, new = olds[i], news[j]
@@ -66,7 +76,7 @@ def _candidates(olds: Sequence[Piece], news: Sequence[Piece]) -> Iterator[tuple[
         yield from ((i, j) for j in {*best, *named[old.plain][:_MOST_OF_A_NAME]})
 
 
-def _rank(old: Piece, new: Piece, homes: Homes, likeness: Likeness) -> float:
+def _rank(old: Piece, new: Piece, homes: Homes, likeness: Likeness, is_late: bool) -> float:
     """Return how much speaks for a new unit being the old one; 0.0 if not enough."""
     if old.is_class != new.is_class or old.language != new.language:
         return 0.0
@@ -81,6 +91,8 @@ def _rank(old: Piece, new: Piece, homes: Homes, likeness: Likeness) -> float:
     elif is_small:
         is_told = is_named and is_declared and len(old.code) > _LEAST
         need = 1.0 if is_told else _NEVER
+    elif is_late and not (is_named and is_boxed and old.box):
+        need = _LATE_SAME if is_named else _LATE_RENAMED
     else:
         need = _FAR_SAME if is_named else _FAR_RENAMED
     if alike < need:
