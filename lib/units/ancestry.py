@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 from lib.units.changes import COPIED, MERGED, SPLIT, changes
 from lib.units.homes import Homes
-from lib.units.likeness import Likeness, sketch
+from lib.units.likeness import Likeness
 from lib.units.pieces import Piece
 
 # Below so many tokens sameness says nothing. Changed copies are longer, and so much alike.
 _LEAST, _LEAST_CHANGED, _ALIKE = 20, 40, 0.8
 # So much of a part is in what the whole lost or won.
 _PART = 0.7
-_MOST_OF_A_PART, _MOST_FOR_ONE, _MOST_PARTS = 24, 6, 2000
+_LEAST_LINE = 6
+_MOST_OF_A_LINE, _MOST_FOR_ONE, _MOST_PARTS, _MOST_COPIES = 24, 4, 2000, 5000
 
 
 class Origin(NamedTuple):
@@ -53,11 +54,10 @@ def parts(olds: Iterable[Piece], news: Iterable[Piece], likeness: Likeness) -> O
     found: Origins = {}
     if not come and not gone:
         return found
-    changed = [old for old in olds if old.partner and not old.is_class]
-    changed = [old for old in changed if old.partner and old.code != old.partner.code]
+    changed = [old for old in olds if old.partner and old.body != old.partner.body]
     for old in changed[: _MOST_PARTS // (len(come) + len(gone))]:
         new = old.partner
-        if new is None:
+        if new is None or old.is_class or old.code == new.code:
             continue
         had, has = likeness.parts(old), likeness.parts(new)
         for part in come:
@@ -74,38 +74,31 @@ def _share(part: Counter[object], whole: Counter[object]) -> float:
 
 
 def copies(olds: Sequence[Piece], news: Iterable[Piece], likeness: Likeness) -> Origins:
-    """Find new units that are what old ones were, but for little."""
+    """Find new units that are what old ones were, but for little: they have lines in common."""
     come = [new for new in news if new.partner is None and _is_telling(new, _LEAST)]
-    if not come:
+    if not come or not olds:
         return {}
-    exact: dict[object, Piece] = {}
-    having: dict[int, list[int]] = defaultdict(list)
+    having: dict[bytes, list[int]] = defaultdict(list)
     for i, old in enumerate(olds):
-        exact.setdefault((old.language, old.code), old)
-        if _is_telling(old, _LEAST_CHANGED):
-            for number in sketch(old):
-                having[number].append(i)
+        for line in _lines(old):
+            having[line].append(i)
     found = {}
-    for new in come:
-        origin = exact.get((new.language, new.code)) or _nearest(new, olds, having, likeness)
-        if origin:
-            found[new] = Origin(origin, (COPIED,))
+    for new in come[:_MOST_COPIES]:
+        shared: Counter[int] = Counter()
+        for line in _lines(new):
+            others = having.get(line, ())
+            shared.update(others if len(others) <= _MOST_OF_A_LINE else ())
+        best = sorted(shared, key=lambda i: (-shared[i], i))[:_MOST_FOR_ONE]
+        likest = max(best, key=lambda i: likeness(olds[i], new), default=None)
+        if likest is not None:
+            least = _ALIKE if _is_telling(new, _LEAST_CHANGED) else 1.0
+            if not olds[likest].is_class and likeness(olds[likest], new) >= least:
+                found[new] = Origin(olds[likest], (COPIED,))
     return found
 
 
-def _nearest(
-    new: Piece, olds: Sequence[Piece], having: dict[int, list[int]], likeness: Likeness
-) -> Piece | None:
-    if not _is_telling(new, _LEAST_CHANGED):
-        return None
-    shared: Counter[int] = Counter()
-    for number in sketch(new):
-        if len(having.get(number, ())) <= _MOST_OF_A_PART:
-            shared.update(having.get(number, ()))
-    best = sorted(shared, key=lambda i: (-shared[i], i))[:_MOST_FOR_ONE]
-    likest = max(best, key=lambda i: likeness(olds[i], new), default=None)
-    is_enough = likest is not None and likeness(olds[likest], new) >= _ALIKE
-    return olds[likest] if is_enough and likest is not None else None
+def _lines(piece: Piece) -> set[bytes]:
+    return {line for line in map(bytes.strip, piece.body.split(b"\n")) if len(line) >= _LEAST_LINE}
 
 
 def _is_telling(piece: Piece, least: int) -> bool:

@@ -68,7 +68,7 @@ class Homes:
             self._join_namesakes(before, after)
 
     def _join_namesakes(self, olds: list[Piece], news: list[Piece]) -> None:
-        if len(olds) == len(news) == 1 and olds[0].language not in _OVERLOADING:
+        if len(olds) == len(news) == 1:
             self.join(olds[0], news[0])
             return
         for same in (_text, _signature):
@@ -157,9 +157,6 @@ class Homes:
                     pairs.append((-share - 0.5 * is_same, i, j))
         for _, i, j in sorted(pairs):
             self.learn((olds[i][0].path, ""), (news[j][0].path, ""))
-
-
-_OVERLOADING = frozenset({"java", "cpp", "csharp", "kotlin", "swift"})
 
 
 def _text(piece: Piece) -> object:

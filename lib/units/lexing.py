@@ -28,6 +28,7 @@ _SPECIAL = {
     "shell": (r"(?:(?<=[\s;&|(])|\A)" + _HASH, r'"(?:\\(?s:.)|[^"\\])*"?', r"'[^']*'?"),
 }
 _COMMENTS = (b"//", b"/*", b"=b")
+_SIGNS = (*_COMMENTS, b"#")
 
 
 class Lexed(NamedTuple):
@@ -40,9 +41,10 @@ class Lexed(NamedTuple):
 def lex(data: bytes, language: str) -> Lexed:
     """Split code. It takes time in proportion to its size, whatever it is."""
     found: list[bytes] = _pattern(language).findall(data)
-    comments = [token for token in found if _is_comment(token)]
-    code = [token for token in found if not _is_comment(token)] if comments else found
-    return Lexed(tuple(code), tuple(comments))
+    if not any(sign in data for sign in _SIGNS):
+        return Lexed(tuple(found), ())
+    comments = tuple(token for token in found if _is_comment(token))
+    return Lexed(tuple(token for token in found if not _is_comment(token)), comments)
 
 
 @cache
