@@ -10,7 +10,8 @@ from lib.ledger.attribution import contents
 from lib.ledger.history import History
 from lib.ledger.line_history import Span
 from lib.ledger.text import storable
-from lib.units.extraction import Unit, extract
+from lib.units.bounded import read
+from lib.units.extraction import Unit
 from lib.units.grammars import language_at
 
 # So many candidates are named where a name may mean several things.
@@ -53,7 +54,7 @@ def unit_in(code: str, path: str, name: str) -> Unit | None:
 
     Its whole name goes before how it ends. Raises CommandError where several are meant.
     """
-    units = extract(code, language_at(path))
+    units = [one.unit for one in read(code, language_at(path)).units]
     found = [unit for unit in units if unit.qualified_name == name]
     found = found or [unit for unit in units if unit.qualified_name.endswith(f".{name}")]
     if len(found) > 1:

@@ -17,7 +17,8 @@ from lib.commands.log import number_of
 from lib.commands.terminal import print_line, relative, screen
 from lib.ledger.history import History
 from lib.ledger.text import storable
-from lib.units.fingerprint import Fingerprint, fingerprints
+from lib.units.bounded import read
+from lib.units.fingerprint import Fingerprint
 from lib.units.grammars import language_at
 from lib.units.repeated import Repeated, repeated
 
@@ -69,7 +70,7 @@ def _units(history: History, root: str) -> Iterator[tuple[str, Fingerprint]]:
             left -= len(code)
             if left < 0:
                 return
-            for one in fingerprints(code, language):
+            for one in read(code, language).units:
                 yield path, one
 
 

@@ -1,6 +1,5 @@
 """Find the functions, methods and classes in code, with their names and places."""
 
-import string
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -9,20 +8,19 @@ from lib.system import packages
 from lib.units.grammars import Grammar, grammar
 from lib.units.names import body_start, named
 
+# Why code has no units.
+TOO_LARGE, TOO_SLOW, NO_GRAMMAR = "too large", "too slow", "no grammar"
 # Code that is larger, or that takes longer to parse (in seconds of processor time; usual code takes
 # a tenth of them), has no units; what lies in more others is none.
 MOST_BYTES = 1024 * 1024
 LEAST_SECONDS, SECONDS_A_BYTE = 0.1, 2e-6
 MOST_DEPTH = 64
 MOST_STEPS = 10**8
-# Generic types in one another, which some grammars try in all ways before they can be interrupted.
-_NESTED_TYPES = b"<" * 64
-_BETWEEN_TYPES = string.printable.translate(dict.fromkeys(map(ord, "<>(){}"))).encode()
-# A node's text is read in such portions too.
-_PORTION = 1024
+_PORTION = 4096
 # So many bytes may stand between two nodes that belong together.
 _MOST_BETWEEN = 200
-_ORDER = ("outer", "before", "scope", "class", "holder", "function", "method")
+_AROUND = ("outer", "before")
+_ORDER = (*_AROUND, "scope", "class", "holder", "function", "method")
 
 
 class Unit(NamedTuple):
@@ -72,31 +70,34 @@ class Parsed(NamedTuple):
 def extract(code: str, language: str) -> list[Unit]:
     """List the units of code in a language (a name of `grammars.LANGUAGES`), as they begin.
 
-    Of code that is not whole, the units that can be told. None of a language that is not known or
-    whose package is not installed, and of code that is too large or takes too long.
+    Of code that is not whole, the units that can be told. None where `parsed` gives a reason.
     """
-    found = parsed(code, language)
-    return list(units_of(found)) if found else []
+    found = parsed(code.encode("utf-8", "surrogatepass"), language)
+    return [] if isinstance(found, str) else [unit for unit in units_of(found)]
 
 
-def parsed(code: str, language: str) -> Parsed | None:
-    """Parse code for `units_of`; None where `extract` finds nothing."""
-    data = code.encode("utf-8", "surrogatepass")
-    is_usual = len(data) <= MOST_BYTES and _NESTED_TYPES not in data.translate(None, _BETWEEN_TYPES)
-    known = grammar(language) if is_usual else None
-    tree = _parse(data, known) if known else None
-    is_found = known and tree and _is_searchable(tree.root_node)
-    return Parsed(data, known, tree) if known and is_found else None
+def parsed(data: bytes, language: str) -> Parsed | str:
+    """Parse code in UTF-8; where it has no units, the reason why, one of those above."""
+    if len(data) > MOST_BYTES:
+        return TOO_LARGE
+    known = grammar(language)
+    if known is None:
+        return NO_GRAMMAR
+    tree = _parse(data, known)
+    return Parsed(data, known, tree) if tree and _is_searchable(tree.root_node) else TOO_SLOW
 
 
 def _parse(data: bytes, known: Grammar) -> Any:
     """Return the tree of code, None if it takes too long."""
-    deadline = time.thread_time() + LEAST_SECONDS + SECONDS_A_BYTE * len(data)
+    seconds = LEAST_SECONDS + SECONDS_A_BYTE * len(data)
+    # The first clock is read without a call of the system.
+    clock, processor = time.perf_counter, time.thread_time
+    until, deadline = clock() + seconds, processor() + seconds
     parser = packages.load("tree_sitter").Parser(known.language)
     try:
         return parser.parse(
             lambda offset, _: data[offset : offset + _PORTION],
-            progress_callback=lambda *_: time.thread_time() > deadline,
+            progress_callback=lambda *_: clock() > until and processor() > deadline,
         )
     except ValueError:
         return None
@@ -121,50 +122,58 @@ def _is_searchable(root: Any) -> bool:
 
 def units_of(found: Parsed) -> Iterator[Unit]:
     """Yield the units of code, as they begin."""
-    data, known, tree = found
+    data, known, _ = found
     before = around = _NOWHERE
     inside: list[_Open] = []
-    for node, role in _nodes(known, tree):
-        here = _Reach(node.start_byte, node.start_point[0], node.end_byte)
-        while inside and inside[-1].end <= here.start:
+    line = counted = 0
+    for start, minus_end, order, _, node in _nodes(found):
+        while inside and inside[-1].end <= start:
             inside.pop()
-        reach = _led(data, before, here)
-        if around.start <= here.start < around.end and _is_blank(data, here.end, around.end):
-            reach = around._replace(end=here.end)
-        if role == "before":
-            before = reach
-        elif role == "outer":
-            around = reach
-        elif len(inside) < MOST_DEPTH and (told := named(node, role, known.fields)):
-            kind, name = told
-            around = _NOWHERE
-            last = inside[-1] if inside else _Open(0, "", "")
-            if kind == "function" and last.kind in ("class", "impl"):
-                kind = "method"
-            name = f"{last.name}.{name}" if last.name else name
-            inside.append(_Open(here.end, kind, name))
-            if kind in ("function", "method", "class"):
-                row, column = node.end_point
-                body = body_start(node, role, known.fields)
-                last_line = row + (column > 0)
-                yield Unit(kind, name, reach.line + 1, last_line, reach.start, here.end, body)
+        role = _ORDER[order]
+        told = None
+        if role not in _AROUND:
+            told = named(node, role, known.fields) if len(inside) < MOST_DEPTH else None
+            if told is None:
+                continue
+        end = -minus_end
+        line += data.count(b"\n", counted, start)
+        counted = start
+        reach = _Reach(start, line, end)
+        if before.end and _is_blank(data, before.end, start):
+            reach = _Reach(before.start, before.line, end)
+        if around.start <= start < around.end and _is_blank(data, end, around.end):
+            reach = _Reach(around.start, around.line, end)
+        if told is None:
+            before, around = (reach, around) if role == "before" else (before, reach)
+            continue
+        kind, name = told
+        around = _NOWHERE
+        last = inside[-1] if inside else _Open(0, "", "")
+        if kind == "function" and last.kind in ("class", "impl"):
+            kind = "method"
+        name = f"{last.name}.{name}" if last.name else name
+        inside.append(_Open(end, kind, name))
+        if kind in ("function", "method", "class"):
+            last_line = line + 1 + data.count(b"\n", start, end - 1)
+            body = body_start(node, role, known.fields)
+            yield Unit(kind, name, reach.line + 1, last_line, reach.start, end, body)
 
 
-def _nodes(known: Grammar, tree: Any) -> Iterator[tuple[Any, str]]:
-    """Yield the nodes that matter with their roles, each before those in it."""
-    cursor = packages.load("tree_sitter").QueryCursor(known.query)
-    found = []
-    for role, nodes in cursor.captures(tree.root_node).items():
+def _nodes(found: Parsed) -> list[tuple[int, int, int, int, Any]]:
+    """List the nodes that matter (start, minus end, order of the role, number, node) as they begin.
+
+    What lies in another one is after it.
+    """
+    cursor = packages.load("tree_sitter").QueryCursor(found.known.query)
+    nodes = []
+    for role, captured in cursor.captures(found.tree.root_node).items():
         order = _ORDER.index(role)
-        found += [(node.start_byte, -node.end_byte, order, node) for node in nodes]
-    for _, _, order, node in sorted(found, key=lambda one: one[:3]):
-        yield node, _ORDER[order]
-
-
-def _led(data: bytes, before: _Reach, here: _Reach) -> _Reach:
-    """Return how far something reaches with what leads to it."""
-    is_next = before.end and _is_blank(data, before.end, here.start)
-    return before._replace(end=here.end) if is_next else here
+        nodes += [
+            (node.start_byte, -node.end_byte, order, number, node)
+            for number, node in enumerate(captured)
+        ]
+    nodes.sort()
+    return nodes
 
 
 def _is_blank(data: bytes, start: int, end: int) -> bool:

@@ -1,21 +1,19 @@
 """Tell which units are the same but for layout and comments, or but for their names as well."""
 
 import hashlib
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
-from lib.units.extraction import Unit, parsed, units_of
-
-# A token: where it begins, its text, and whether it is a name, a number or part of a string.
-Token = tuple[int, bytes, bool]
+from lib.units.extraction import Parsed, Unit, parsed, units_of
+from lib.units.tokens import Tokenizer
 
 
 class Fingerprint(NamedTuple):
     """A unit by its tokens: how many, how many different ones, and digests of two readings.
 
     Units with the same `exact` differ in white space and comments at most; those with the same
-    `renamed` also in names, numbers and strings, where each is replaced throughout.
+    `renamed` also in names, numbers and strings, where each is replaced throughout. `content` is a
+    digest of the unit as it is written.
     """
 
     unit: Unit
@@ -23,48 +21,62 @@ class Fingerprint(NamedTuple):
     distinct: int
     exact: str
     renamed: str
+    content: str
 
 
 def fingerprints(code: str, language: str) -> list[Fingerprint]:
     """List the fingerprints of the units in code, where `extraction.extract` finds any."""
-    found = parsed(code, language)
-    if found is None:
-        return []
-    tokens = list(_tokens(found.tree.root_node, found.data))
-    starts = [start for start, _, _ in tokens]
-    return [
-        _fingerprint(unit, tokens[bisect_left(starts, unit.start) : bisect_left(starts, unit.end)])
+    found = parsed(code.encode("utf-8", "surrogatepass"), language)
+    return [] if isinstance(found, str) else fingerprints_of(found, language)
+
+
+def fingerprints_of(found: Parsed, language: str, known: Collection[str] = ()) -> list[Fingerprint]:
+    """List the fingerprints of the units in parsed code, as these begin.
+
+    Units whose `content` is one of the `known` have no tokens and empty digests but for that.
+    """
+    units = [
+        Fingerprint(unit, 0, 0, "", "", _digest(found.data[unit.start : unit.end]))
         for unit in units_of(found)
     ]
+    new = [place for place, unit in enumerate(units) if unit.content not in known]
+    if not new:
+        return units
+    start, end = units[new[0]].unit.start, max(units[place].unit.end for place in new)
+    tokenizer = Tokenizer(found, language, start, end)
+    for stops in _stretches([units[place].unit for place in new]):
+        tokenizer.take(sorted(stops))
+    names = tokenizer.names()
+    kept = {text: text for text in set(tokenizer.texts) - names}
+    numbers = [b"%d" % number for number in range(len(names))]
+    for place in new:
+        one = units[place].unit
+        texts = tokenizer.texts[tokenizer.before[one.start] : tokenizer.before[one.end]]
+        distinct = dict.fromkeys(texts)
+        renaming = kept.copy()
+        renaming.update(zip([text for text in distinct if text in names], numbers, strict=False))
+        exact, renamed = b"\0".join(texts), b"\0".join(map(renaming.__getitem__, texts))
+        units[place] = units[place]._replace(
+            tokens=len(texts),
+            distinct=len(distinct),
+            exact=_digest(exact),
+            renamed=_digest(renamed),
+        )
+    return units
 
 
-def _fingerprint(unit: Unit, tokens: Sequence[Token]) -> Fingerprint:
-    texts = [text for _, text, _ in tokens]
-    numbers: dict[bytes, int] = {}
-    renamed = [
-        b"%d" % numbers.setdefault(text, len(numbers)) if is_name else text
-        for _, text, is_name in tokens
-    ]
-    return Fingerprint(unit, len(texts), len(set(texts)), _digest(texts), _digest(renamed))
+def _stretches(units: Iterable[Unit]) -> Iterator[set[int]]:
+    """Yield where units begin and end, together what lies in one another."""
+    stops: set[int] = set()
+    last = 0
+    for unit in units:
+        if stops and unit.start >= last:
+            yield stops
+            stops = set()
+        stops |= {unit.start, unit.end}
+        last = max(last, unit.end)
+    yield stops
 
 
-def _digest(texts: Sequence[bytes]) -> str:
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:32]
-
-
-def _tokens(root: Any, data: bytes) -> Iterator[Token]:
-    """Yield the leaves of a tree in their order, and what text lies between them; no comments."""
-    cursor, end = root.walk(), 0
-    while True:
-        node = cursor.node
-        is_comment = "comment" in node.type
-        if is_comment or not cursor.goto_first_child():
-            if between := data[end : node.start_byte].strip():
-                yield end, between, True
-            text = data[node.start_byte : node.end_byte].strip()
-            if text and not is_comment:
-                yield node.start_byte, text, node.is_named
-            end = max(end, node.end_byte)
-            while not cursor.goto_next_sibling():
-                if not cursor.goto_parent():
-                    return
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]

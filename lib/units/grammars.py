@@ -33,7 +33,7 @@ _JAVASCRIPT = _Table(
     kind="class_declaration",
     holder="variable_declarator:name:value assignment_expression:left:right pair:key:value "
     "field_definition:property:value export_statement::value",
-    outer="export_statement lexical_declaration variable_declaration expression_statement",
+    outer="export_statement lexical_declaration variable_declaration",
     before="decorator",
 )
 _TYPESCRIPT = _JAVASCRIPT._replace(
@@ -106,7 +106,6 @@ _TABLES = {
         method="method_declaration",
         kind="class_declaration interface_declaration trait_declaration enum_declaration",
         holder="assignment_expression:left:right",
-        outer="expression_statement",
         entry="language_php",
     ),
     "kotlin": _Table(
