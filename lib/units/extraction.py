@@ -1,7 +1,8 @@
 """Find the functions, methods and classes in code, with their names and places."""
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from lib.system import packages
@@ -17,6 +18,7 @@ LEAST_SECONDS, SECONDS_A_BYTE = 0.1, 2e-6
 MOST_DEPTH = 64
 MOST_STEPS = 10**8
 _PORTION = 4096
+_LAST_LINE = re.compile(rb"^(?:[})]|end\b).*\n", re.MULTILINE)
 # So many bytes may stand between two nodes that belong together.
 _MOST_BETWEEN = 200
 _AROUND = ("outer", "before")
@@ -73,7 +75,7 @@ def extract(code: str, language: str) -> list[Unit]:
     Of code that is not whole, the units that can be told. None where `parsed` gives a reason.
     """
     found = parsed(code.encode("utf-8", "surrogatepass"), language)
-    return [] if isinstance(found, str) else [unit for unit in units_of(found)]
+    return [] if isinstance(found, str) else units_of(found)
 
 
 def parsed(data: bytes, language: str) -> Parsed | str:
@@ -83,21 +85,29 @@ def parsed(data: bytes, language: str) -> Parsed | str:
     known = grammar(language)
     if known is None:
         return NO_GRAMMAR
-    tree = _parse(data, known)
+    tree = _parse(data, known, _Late(len(data)))
     return Parsed(data, known, tree) if tree and _is_searchable(tree.root_node) else TOO_SLOW
 
 
-def _parse(data: bytes, known: Grammar) -> Any:
-    """Return the tree of code, None if it takes too long."""
-    seconds = LEAST_SECONDS + SECONDS_A_BYTE * len(data)
-    # The first clock is read without a call of the system.
-    clock, processor = time.perf_counter, time.thread_time
-    until, deadline = clock() + seconds, processor() + seconds
-    parser = packages.load("tree_sitter").Parser(known.language)
+class _Late:
+    """Tells when code of so many bytes has taken too long, from now on."""
+
+    def __init__(self, size: int) -> None:
+        seconds = LEAST_SECONDS + SECONDS_A_BYTE * size
+        self._until = time.perf_counter() + seconds
+        self._deadline = time.thread_time() + seconds
+
+    def __call__(self, *_: Any) -> bool:
+        # The first clock is read without a call of the system.
+        return time.perf_counter() > self._until and time.thread_time() > self._deadline
+
+
+def _parse(data: bytes, known: Grammar, is_late: _Late, ranges: list[Any] | None = None) -> Any:
+    """Return the tree of code, or of ranges of it; None if it takes too long."""
+    parser = packages.load("tree_sitter").Parser(known.language, included_ranges=ranges)
     try:
         return parser.parse(
-            lambda offset, _: data[offset : offset + _PORTION],
-            progress_callback=lambda *_: clock() > until and processor() > deadline,
+            lambda offset, _: data[offset : offset + _PORTION], progress_callback=is_late
         )
     except ValueError:
         return None
@@ -120,13 +130,35 @@ def _is_searchable(root: Any) -> bool:
     return True
 
 
-def units_of(found: Parsed) -> Iterator[Unit]:
-    """Yield the units of code, as they begin."""
+def units_of(found: Parsed) -> list[Unit]:
+    """List the units of code, as they begin."""
+    units = list(_units(found, [found.tree]))
+    if found.tree.root_node.type == "ERROR":
+        # What was not understood at all may be, declaration by declaration.
+        units = max(units, list(_units(found, _pieces(found))), key=len)
+    return units
+
+
+def _pieces(found: Parsed) -> Iterator[Any]:
+    """Yield the trees of stretches of code, each up to a line that seems to end a declaration."""
+    data, at, row = found.data, 0, 0
+    range_of = packages.load("tree_sitter").Range
+    late = _Late(len(data))
+    for end in [*(match.end() for match in _LAST_LINE.finditer(data)), len(data)]:
+        rows = data.count(b"\n", at, end)
+        tree = _parse(data, found.known, late, [range_of((row, 0), (row + rows, 0), at, end)])
+        if tree is None or not _is_searchable(tree.root_node):
+            return
+        yield tree
+        at, row = end, row + rows
+
+
+def _units(found: Parsed, trees: Iterable[Any]) -> Iterator[Unit]:
     data, known, _ = found
     before = around = _NOWHERE
     inside: list[_Open] = []
     line = counted = 0
-    for start, minus_end, order, _, node in _nodes(found):
+    for start, minus_end, order, _, node in _nodes(known, trees):
         while inside and inside[-1].end <= start:
             inside.pop()
         role = _ORDER[order]
@@ -159,19 +191,20 @@ def units_of(found: Parsed) -> Iterator[Unit]:
             yield Unit(kind, name, reach.line + 1, last_line, reach.start, end, body)
 
 
-def _nodes(found: Parsed) -> list[tuple[int, int, int, int, Any]]:
+def _nodes(known: Grammar, trees: Iterable[Any]) -> list[tuple[int, int, int, int, Any]]:
     """List the nodes that matter (start, minus end, order of the role, number, node) as they begin.
 
     What lies in another one is after it.
     """
-    cursor = packages.load("tree_sitter").QueryCursor(found.known.query)
+    cursor = packages.load("tree_sitter").QueryCursor(known.query)
     nodes = []
-    for role, captured in cursor.captures(found.tree.root_node).items():
-        order = _ORDER.index(role)
-        nodes += [
-            (node.start_byte, -node.end_byte, order, number, node)
-            for number, node in enumerate(captured)
-        ]
+    for tree in trees:
+        for role, captured in cursor.captures(tree.root_node).items():
+            order = _ORDER.index(role)
+            nodes += [
+                (node.start_byte, -node.end_byte, order, number, node)
+                for number, node in enumerate(captured, len(nodes))
+            ]
     nodes.sort()
     return nodes
 

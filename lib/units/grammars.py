@@ -65,7 +65,8 @@ _TABLES = {
         "tree_sitter_go",
         function="function_declaration",
         method="method_declaration",
-        holder="type_spec:name:type var_spec:name:value short_var_declaration:left:right",
+        holder="type_spec:name:type type_alias:name:type var_spec:name:value "
+        "short_var_declaration:left:right",
         outer="type_declaration var_declaration",
     ),
     "rust": _Table(
@@ -77,7 +78,8 @@ _TABLES = {
     ),
     "java": _Table(
         "tree_sitter_java",
-        method="method_declaration constructor_declaration compact_constructor_declaration",
+        method="method_declaration constructor_declaration compact_constructor_declaration "
+        "annotation_type_element_declaration",
         kind="class_declaration interface_declaration enum_declaration record_declaration "
         "annotation_type_declaration",
     ),

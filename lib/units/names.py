@@ -23,6 +23,8 @@ _FIXED = {
 _PALE = ("default", "exports", "module.exports")
 _BODIES = ("struct_specifier", "union_specifier", "enum_specifier", "class_specifier")
 _LISTS = ("expression_list",)
+# What a function seems to be called in C where a macro hides what is before it.
+_NO_NAMES = ("if", "for", "while", "switch", "return")
 # How the kinds of nodes end that are bodies where the grammar has no field for these.
 _BODY_ENDS = ("_body", "block", "_list", "_property", "_elem")
 
@@ -131,7 +133,8 @@ def _declared(node: Any) -> str:
         node = inner
     if node.type == "operator_cast":
         return f"operator {_text(node.child_by_field_name('type'))}"
-    return _text(node)
+    name = _text(node)
+    return "" if name in _NO_NAMES else name
 
 
 def _plain_type(node: Any) -> str:
