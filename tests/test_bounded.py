@@ -10,9 +10,9 @@ import pytest
 
 from lib.units import parsing_child
 from lib.units.bounded import Reading, read
-from lib.units.extraction import MOST_BYTES, NO_GRAMMAR, TOO_LARGE, TOO_SLOW
 from lib.units.grammars import LANGUAGES
 from lib.units.last_parsed import LastParsed
+from lib.units.parsing import MOST_BYTES, NO_GRAMMAR, TOO_LARGE, TOO_SLOW
 from lib.units.parsing_child import CRASHED
 from lib.units.suspicion import MOST_USUAL_BYTES, is_suspicious
 from tests.support.bundle import ROOT

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from lib.system import packages
-from lib.units import extraction, grammars
-from lib.units.extraction import MOST_BYTES, Unit, extract
+from lib.units import grammars, parsing
+from lib.units.extraction import Unit, extract
 from lib.units.grammars import LANGUAGES, language_at
+from lib.units.parsing import MOST_BYTES
 from tests.support.bundle import ROOT
-from tests.support.unit_cases import CASES, ENDINGS, HALVES
+from tests.support.unit_cases import CASES, DECLARATIONS, ENDINGS, HALVES
 
 STANDARD = Path(sysconfig.get_paths()["stdlib"])
 CTAGS = shutil.which("ctags")
@@ -74,6 +75,29 @@ def test_where_the_body_begins(language: str, code: str, expected: str) -> None:
 def test_half_written_code_keeps_what_is_whole(language: str, code: str, expected: str) -> None:
     names = {unit.qualified_name for unit in extract(code, language)}
     assert set(expected.split()) <= names
+
+
+@pytest.mark.parametrize("language", DECLARATIONS)
+def test_what_is_being_written_hides_nothing_around_it(language: str) -> None:
+    """Wherever somebody stopped in a declaration, those before and after it have their names."""
+    text = DECLARATIONS[language]
+    before, half, after = (text.replace("NAME", name) for name in ("one", "two", "three"))
+    head = "<?php\n" if language == "php" else ""
+    lost = [
+        half[:end]
+        for end in range(len(half))
+        if not {"one", "three"}
+        <= {
+            unit.qualified_name
+            for unit in extract(f"{head}{before}\n{half[:end]}\n\n{after}", language)
+        }
+    ]
+    # A few are read as something else altogether: `c`, in C#, as the type of a property.
+    assert len(lost) <= 4, lost
+    whole = extract(f"{head}{before}\n{half}\n{after}", language)
+    assert [unit.qualified_name for unit in whole if "." not in unit.qualified_name] == [
+        "one", "two", "three",
+    ]  # fmt: skip
 
 
 def known_to_python(tree: ast.AST) -> Iterator[tuple[str, str, int, int]]:
@@ -162,8 +186,8 @@ def test_what_takes_too_long_has_no_units() -> None:
 def test_the_parser_is_stopped_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "def f(): pass\n" * 1000
     assert len(extract(code, "python")) == 1000
-    monkeypatch.setattr(extraction, "LEAST_SECONDS", 0)
-    monkeypatch.setattr(extraction, "SECONDS_A_BYTE", 0)
+    monkeypatch.setattr(parsing, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(parsing, "SECONDS_A_BYTE", 0)
     assert extract(code, "python") == []
 
 

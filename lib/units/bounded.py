@@ -4,10 +4,10 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from lib.units import parsing_child
-from lib.units.extraction import MOST_BYTES, NO_GRAMMAR, TOO_LARGE, parsed
 from lib.units.fingerprint import Fingerprint, fingerprints_of
 from lib.units.grammars import LANGUAGES
 from lib.units.last_parsed import LastParsed
+from lib.units.parsing import MOST_BYTES, NO_GRAMMAR, TOO_LARGE, parsed
 from lib.units.suspicion import is_suspicious
 
 

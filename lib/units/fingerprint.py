@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from lib.units.extraction import Parsed, Unit, parsed, units_of
+from lib.units.extraction import Unit, units_of
+from lib.units.parsing import Parsed, parsed
 from lib.units.tokens import Tokenizer
 
 

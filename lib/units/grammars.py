@@ -13,6 +13,7 @@ class _Table(NamedTuple):
     `module` and `function` are where the grammar is. A `holder` gives its name to its value: as
     kind:name field:value field. An `outer` node is part of the unit that ends with it, `before`
     are nodes that belong to what follows them. A `scope` is no unit, and part of names.
+    `opener` is what code begins after.
     """
 
     module: str
@@ -24,6 +25,7 @@ class _Table(NamedTuple):
     before: str = ""
     scope: str = ""
     entry: str = "language"
+    opener: str = ""
 
 
 _JAVASCRIPT = _Table(
@@ -109,6 +111,7 @@ _TABLES = {
         kind="class_declaration interface_declaration trait_declaration enum_declaration",
         holder="assignment_expression:left:right",
         entry="language_php",
+        opener="<?php",
     ),
     "kotlin": _Table(
         "tree_sitter_kotlin",
@@ -146,11 +149,15 @@ VALUES = {
 
 
 class Grammar(NamedTuple):
-    """A language that can be parsed: its objects of tree-sitter, and the fields of its holders."""
+    """A language that can be parsed: its objects of tree-sitter, and the fields of its holders.
+
+    Code begins after the first `opener`.
+    """
 
     language: Any
     query: Any
     fields: dict[str, tuple[str, str]]
+    opener: bytes
 
 
 def language_at(path: str) -> str:
@@ -185,4 +192,5 @@ def grammar(language: str) -> Grammar | None:
     }
     parts = [f"({kind}) @{role}" for role, kinds in roles.items() for kind in kinds.split()]
     fields = {kind: (name, value) for kind, name, value in holders}
-    return Grammar(loaded, sitter.Query(loaded, "\n".join(parts)), fields)
+    query = sitter.Query(loaded, "\n".join(parts))
+    return Grammar(loaded, query, fields, table.opener.encode())

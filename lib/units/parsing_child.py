@@ -8,8 +8,9 @@ import sys
 from typing import Any
 
 from lib.system import bundle
-from lib.units.extraction import TOO_SLOW, Unit, parsed
+from lib.units.extraction import Unit
 from lib.units.fingerprint import Fingerprint, fingerprints_of
+from lib.units.parsing import TOO_SLOW, parsed
 
 CRASHED = "crashed"
 # Of processor time, and until the child ends itself; where that fails it is killed.

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from lib.system import packages
-from lib.units.extraction import Parsed
 from lib.units.grammars import grammar
+from lib.units.parsing import Parsed
 
 # Kinds of nodes: the text of a string, which is one token; what is no token.
 _TEXT = re.compile(

@@ -416,3 +416,24 @@ HALVES = [
     ("ruby", "def a\nend\nclass B\n  def c\n    x = (\n  end\nend\n", "a"),
     ("shell", "a() { echo; }\nb() { if [ 1\n", "a"),
 ]
+# A declaration by a name, of which part may be written.
+_CURLY = "int NAME(int x) {\n  if (x) {\n    return g(1, 2);\n  }\n  return g(x, 1);\n}\n"
+_TYPED = "export function NAME(x: number): number {\n  if (x) {\n    return g(1, [2]);\n  }\n  return 1;\n}\n"
+_IN_CLASS = "class NAME {\n  int m(int x) {\n    if (x > 1) {\n      return g(1, 2);\n    }\n    return 1;\n  }\n}\n"
+DECLARATIONS = {
+    "python": "def NAME(x):\n    if x:\n        return [1, 2]\n    return g(x, 1)\n",
+    "javascript": "function NAME(x) {\n  if (x) {\n    return g(1, [2]);\n  }\n  return 1;\n}\n",
+    "typescript": _TYPED,
+    "tsx": _TYPED,
+    "go": "func NAME(x int) int {\n\tif x > 1 {\n\t\treturn g(1, 2)\n\t}\n\treturn 1\n}\n",
+    "rust": "fn NAME(x: i32) -> i32 {\n    if x > 1 {\n        return g(1, 2);\n    }\n    g(x, 1)\n}\n",
+    "java": _IN_CLASS,
+    "c": _CURLY,
+    "cpp": _CURLY,
+    "csharp": _IN_CLASS,
+    "ruby": "def NAME(x)\n  if x\n    return [1, 2]\n  end\n  g(x, 1)\nend\n",
+    "php": "function NAME($x) {\n  if ($x) {\n    return g(1, [2]);\n  }\n  return 1;\n}\n",
+    "kotlin": "fun NAME(x: Int): Int {\n    if (x > 1) {\n        return g(1, 2)\n    }\n    return 1\n}\n",
+    "swift": "func NAME(x: Int) -> Int {\n    if x > 1 {\n        return g(1, 2)\n    }\n    return 1\n}\n",
+    "shell": 'NAME() {\n  if [ "$1" ]; then\n    echo $(g 1)\n  fi\n  g "$1"\n}\n',
+}

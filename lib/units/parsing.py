@@ -1,0 +1,77 @@
+"""Parse code by the grammar of its language, within a time."""
+
+import time
+from typing import Any, NamedTuple
+
+from lib.system import packages
+from lib.units.grammars import Grammar, grammar
+
+# Why code has no units.
+TOO_LARGE, TOO_SLOW, NO_GRAMMAR = "too large", "too slow", "no grammar"
+# Code that is larger, or that takes longer to parse (in seconds of processor time; usual code takes
+# a tenth of them), has no units.
+MOST_BYTES = 1024 * 1024
+LEAST_SECONDS, SECONDS_A_BYTE = 0.1, 2e-6
+MOST_STEPS = 10**8
+_PORTION = 4096
+
+
+class Parsed(NamedTuple):
+    """Code in UTF-8 with its tree and the grammar that made it."""
+
+    data: bytes
+    known: Grammar
+    tree: Any
+
+
+def parsed(data: bytes, language: str) -> Parsed | str:
+    """Parse code in UTF-8; where it has no units, the reason why, one of those above."""
+    if len(data) > MOST_BYTES:
+        return TOO_LARGE
+    known = grammar(language)
+    if known is None:
+        return NO_GRAMMAR
+    tree = parse(data, known, Late(len(data)))
+    return Parsed(data, known, tree) if tree and is_searchable(tree.root_node) else TOO_SLOW
+
+
+class Late:
+    """Tells when code of so many bytes has taken too long, from now on."""
+
+    def __init__(self, size: int) -> None:
+        seconds = LEAST_SECONDS + SECONDS_A_BYTE * size
+        self._until = time.perf_counter() + seconds
+        self._deadline = time.thread_time() + seconds
+
+    def __call__(self, *_: Any) -> bool:
+        """Check whether that is so now."""
+        # The first clock is read without a call of the system.
+        return time.perf_counter() > self._until and time.thread_time() > self._deadline
+
+
+def parse(data: bytes, known: Grammar, is_late: Late, ranges: list[Any] | None = None) -> Any:
+    """Return the tree of code, or of ranges of it; None if it takes too long."""
+    parser = packages.load("tree_sitter").Parser(known.language, included_ranges=ranges)
+    try:
+        return parser.parse(
+            lambda offset, _: data[offset : offset + _PORTION], progress_callback=is_late
+        )
+    except ValueError:
+        return None
+
+
+def is_searchable(root: Any) -> bool:
+    """Check that a search of a tree takes no longer than usual.
+
+    It grows by the square of what an error has directly in it, and nothing can interrupt it.
+    """
+    left, steps = [root], 0
+    while left:
+        node = left.pop()
+        if node.is_error:
+            steps += node.child_count**2
+        if steps > MOST_STEPS:
+            return False
+        if node.has_error:
+            left += node.children
+    return True
