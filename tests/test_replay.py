@@ -18,6 +18,7 @@ from lib.ledger.moments import READ
 from lib.ledger.revisions import OUTSIDE, SHELL
 from lib.ledger.store import Ledger
 from lib.ledger.transactions import transaction
+from lib.units import chronicle
 from tests.support.contents import contents
 
 BEGAN = 1_770_000_000 * 10**9
@@ -131,9 +132,16 @@ def read(ledger: Ledger, captured: list[Made], places: list[int]) -> None:
 
 
 def in_order(ledger: Ledger) -> None:
+    # Before and after: what was known of units is known after it too.
+    caught_up(ledger)
     if replay.is_due(ledger.connection):
         replay.replay(ledger.connection)
     assert not replay.is_due(ledger.connection)
+    caught_up(ledger)
+
+
+def caught_up(ledger: Ledger) -> None:
+    assert chronicle.catch_up(ledger.connection, 60.0) == (False, [])
 
 
 def expected(captured: list[Made]) -> dict[str, list[dict[str, Any]]]:
@@ -211,6 +219,8 @@ def test_in_its_order_a_ledger_stays_what_it_is(story: Story) -> None:
     def run(ledger: Ledger) -> None:
         live(ledger, story.captured)
         replay.replay(ledger.connection)
+        caught_up(ledger)
         replay.replay(ledger.connection)
+        caught_up(ledger)
 
     assert made_by(run) == expected(story.captured)

@@ -141,7 +141,7 @@ class Flusher:
     def has_more(self) -> bool:
         """Check whether a run that got on was ended by its deadline alone: another may go on."""
         left = self._resumes_at < NEVER or (self._is_late() and self._has_news())
-        return left and self.delivered > 0 and not self._failed
+        return (self._upkeep.is_behind or (left and self.delivered > 0)) and not self._failed
 
     def _hold(self, timeout: float, work: Callable[[], None]) -> bool:
         """Call `work` under the lock; False if it was not to be had within `timeout` seconds."""
@@ -177,14 +177,14 @@ class Flusher:
         until = time.monotonic() + LINGER_SECONDS
         while not self._failed and not self._is_late():
             is_over = self._resumes_at >= self._deadline and not shared.is_waiting()
-            if time.monotonic() >= until and is_over:
+            if time.monotonic() >= until and is_over and not self._upkeep.is_behind:
                 break
             time.sleep(POLL_SECONDS)
             self._sightings.look()
             if self._has_news() or time.monotonic() >= self._resumes_at:
                 self._drain()
                 until = time.monotonic() + LINGER_SECONDS
-            elif self._following.has_news():
+            elif self._upkeep.is_behind or self._following.has_news():
                 self._drain()
 
     def _drain_patiently(self) -> None:

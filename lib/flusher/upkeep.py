@@ -1,4 +1,7 @@
-"""Keep a spool in order between deliveries: its bounds, leftovers, and a tally that grows long."""
+"""Keep a spool in order between deliveries: its bounds, leftovers, and a tally that grows long.
+
+And its ledger: what was recorded late comes to its place, and units of files are caught up with.
+"""
 
 import time
 
@@ -8,21 +11,27 @@ from lib.spool import outbox, retention
 from lib.spool.books import Accounts
 from lib.system.logs import log
 from lib.system.settings import Settings
+from lib.units import chronicle
 
 # Keeping the bounds looks at every file that waits.
 TIDY_SECONDS = 5.0
 # So many events are put into their order in a few seconds.
 SMALL = 20_000
+# In seconds: after so many of them events that came meanwhile have their turn. Who asked for a run
+# waits so long, or for this part of the time that the processor had for it until then.
+SLICE_SECONDS, ASKED_SECONDS, ASKED_PART = 0.5, 2.0, 0.4
 
 
 class Upkeep:
     """The upkeep of the spool at `directory`, for the holder of the flusher's lock.
 
-    `room` is what the spool may grow by, in bytes, before its bounds are looked at again.
+    `room` is what the spool may grow by, in bytes, before its bounds are looked at again;
+    `is_behind` says that there are steps of files whose units are not known yet.
     """
 
     def __init__(self, directory: str, settings: Settings) -> None:
         self.room = 0.0
+        self.is_behind = False
         self._directory = directory
         self._bounds = settings.max_age_days, settings.max_size_mb
         self._tidy_at = 0.0
@@ -36,6 +45,7 @@ class Upkeep:
         db = ledger.connection
         if replay.is_due(db) and (is_asked or replay.size(db) < SMALL):
             replay.replay(db)
+        self._catch_up(ledger, is_asked)
         if self.room >= 0 and time.monotonic() < self._tidy_at:
             return
         self._tidy_at = time.monotonic() + TIDY_SECONDS
@@ -43,6 +53,14 @@ class Upkeep:
         outbox.sweep(self._directory)
         if accounts.is_foldable():
             accounts.fold(ledger, outbox.keys(self._directory))
+
+    def _catch_up(self, ledger: Ledger, is_asked: bool) -> None:
+        """Go on with the units of files."""
+        asked = max(ASKED_SECONDS, ASKED_PART * time.process_time())
+        seconds = asked if is_asked else SLICE_SECONDS
+        self.is_behind, skipped = chronicle.catch_up(ledger.connection, seconds)
+        for problem in skipped:
+            log(self._directory, f"the units of a file were not found: {problem}")
 
     def keep_bounds(self, accounts: Accounts | None = None) -> None:
         """Drop what is too old or too much, and log it."""

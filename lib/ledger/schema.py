@@ -6,7 +6,7 @@ from collections.abc import Callable
 from lib.ledger import migration, revisions
 from lib.ledger.transactions import transaction
 
-VERSION = 9
+VERSION = 10
 # What a ledger has whose rows of before are still to be counted, and when they are.
 UNCOUNTED, COUNTED = 6, 8
 # The fact that a ledger holds ids which were given by the rules of version 0.1.0.
@@ -93,6 +93,27 @@ CREATE TABLE IF NOT EXISTS edits (
     event_type TEXT NOT NULL, language TEXT NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (day, ahead, file_id, event_type, language)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS units (
+    unit_id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+    last_name TEXT NOT NULL, step INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
+    exact BLOB, renamed BLOB
+);
+CREATE INDEX IF NOT EXISTS units_by_file ON units (file_id);
+CREATE INDEX IF NOT EXISTS units_by_name ON units (last_name);
+CREATE INDEX IF NOT EXISTS units_by_exact ON units (exact) WHERE exact NOT NULL;
+CREATE INDEX IF NOT EXISTS units_by_renamed ON units (renamed) WHERE renamed NOT NULL;
+CREATE TABLE IF NOT EXISTS unit_steps (
+    step_id INTEGER PRIMARY KEY, unit_id INTEGER NOT NULL, revision_id INTEGER NOT NULL,
+    change TEXT NOT NULL, name TEXT NOT NULL, pattern_id TEXT NOT NULL, start INTEGER NOT NULL,
+    end INTEGER NOT NULL, origin INTEGER
+);
+CREATE INDEX IF NOT EXISTS unit_steps_by_unit ON unit_steps (unit_id);
+CREATE INDEX IF NOT EXISTS unit_steps_by_revision ON unit_steps (revision_id);
+CREATE INDEX IF NOT EXISTS unit_steps_by_pattern ON unit_steps (pattern_id);
+CREATE TABLE IF NOT EXISTS standing (
+    file_id INTEGER PRIMARY KEY, revision_id INTEGER NOT NULL, units TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS units_until (revision_id INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sums (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (
     name TEXT PRIMARY KEY, key TEXT NOT NULL, waits INTEGER NOT NULL

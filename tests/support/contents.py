@@ -23,6 +23,23 @@ _FILES = (
     "WHERE r.file_id = f.file_id) = revision AS is_last "
     "FROM files f LEFT JOIN events e ON e.seq = last_seq ORDER BY path"
 )
+_UNIT_STEPS = (
+    "SELECT f.path, (SELECT count(*) FROM revisions b WHERE b.file_id = r.file_id "
+    "AND b.revision_id <= r.revision_id) AS number, s.change, s.name, s.pattern_id, s.start, "
+    "s.end, f_o.path AS from_path, o.name AS from_name, u.name AS is_now, u.kind, "
+    "f_u.path AS is_in, u.gone, hex(exact), hex(renamed) "
+    "FROM unit_steps s JOIN revisions r USING (revision_id) JOIN files f USING (file_id) "
+    "JOIN units u USING (unit_id) JOIN files f_u ON f_u.file_id = u.file_id "
+    "LEFT JOIN unit_steps o ON o.step_id = s.origin "
+    "LEFT JOIN revisions r_o ON r_o.revision_id = o.revision_id "
+    "LEFT JOIN files f_o ON f_o.file_id = r_o.file_id ORDER BY 1, 2, s.start, s.name, s.change"
+)
+_STANDING = (
+    "SELECT files.path, u.name AS life, json_extract(one.value, '$[2]') AS name, "
+    "json_extract(one.value, '$[5]') AS start "
+    "FROM files JOIN standing s USING (file_id) JOIN json_each(s.units) one "
+    "LEFT JOIN units u ON unit_id = json_extract(one.value, '$[0]') ORDER BY 1, one.key"
+)
 _QUERIES = {
     "events": "SELECT * FROM events ORDER BY seq",
     "patterns": "SELECT * FROM patterns ORDER BY pattern_id",
@@ -32,6 +49,8 @@ _QUERIES = {
     "edits": "SELECT day, ahead, path, event_type, language, count FROM edits "
     "LEFT JOIN files USING (file_id) ORDER BY 1, 2, 3, 4, 5",
     "sums": "SELECT * FROM sums ORDER BY name",
+    "unit_steps": _UNIT_STEPS,
+    "standing": _STANDING,
 }
 
 
