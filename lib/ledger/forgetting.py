@@ -76,6 +76,8 @@ def _forget(db: sqlite3.Connection, chosen: Chosen) -> Forgotten:
             db.execute(f"UPDATE {table} SET {column} = NULL WHERE {here}")
         unplaced.lose(db, set(digests))
         code = snapshots.delete(db, digests)
+        if digests:  # it has some of the same code, and is soon made anew
+            db.execute("DELETE FROM remains")
     finally:
         db.execute("DROP TABLE doomed")
     prompts, titles = sum(told[:-1]), told[-1]

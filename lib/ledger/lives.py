@@ -13,14 +13,11 @@ from lib.ledger.text import storable
 
 # The words of a step, beside those that say what was changed. BEFORE: it was there already when
 # its file was recorded first.
-INTRODUCED, COPIED, SPLIT, BEFORE = "introduced", "copied", "split", "before"
-DELETED, MERGED = "deleted", "merged"
-# The steps with which a life begins that may prove to be another's, and those with which it ends.
-BEGUN, ENDED = (INTRODUCED, COPIED, SPLIT), (DELETED, MERGED)
+INTRODUCED, COPIED, BEFORE, DELETED = "introduced", "copied", "before", "deleted"
 
 
 class Standing(NamedTuple):
-    """A unit in a file: lines from 1, the last one belongs to it; bytes of UTF-8 up to `end`."""
+    """A unit in a file, as `lib.units.extraction.Unit` tells it, and its number."""
 
     unit_id: int
     kind: str
@@ -29,6 +26,7 @@ class Standing(NamedTuple):
     end_line: int
     start: int
     end: int
+    body: int
 
 
 class Body(NamedTuple):
@@ -116,14 +114,14 @@ class Lives:
             (place.file_id, unit.kind, name, last_part(name), step, *body[1:], unit.unit_id),
         )
 
-    def end(self, place: Place, unit: Standing, change: str) -> None:
+    def end(self, place: Place, unit: Standing) -> None:
         """Add the last step of a unit, which stood in the file of `place` until then."""
         query = (
             "INSERT INTO unit_steps (unit_id, revision_id, change, name, pattern_id, start, end) "
             "SELECT unit_id, ?, ?, s.name, pattern_id, ?, ? FROM units u "
             "JOIN unit_steps s USING (unit_id) WHERE unit_id = ? AND step_id = step"
         )
-        values = (place.revision_id, change, unit.start, unit.end, unit.unit_id)
+        values = (place.revision_id, DELETED, unit.start, unit.end, unit.unit_id)
         step = self._db.execute(query, values).lastrowid
         query = "UPDATE units SET step = ?, gone = 1 WHERE unit_id = ?"
         self._db.execute(query, (step, unit.unit_id))
@@ -133,7 +131,7 @@ class Lives:
 
         That is how it ended there, or how it began. A feed has the number of its first revision.
         """
-        words = ENDED if is_end else BEGUN
+        words = (DELETED,) * 2 if is_end else (INTRODUCED, COPIED)
         query = (
             "SELECT step_id, unit_id FROM unit_steps WHERE revision_id = "
             "(SELECT min(revision_id) FROM revisions JOIN files USING (file_id) WHERE path = ? "
@@ -177,8 +175,14 @@ class Lives:
 
     def last_step(self, unit_id: int) -> int:
         """Return the number of the last step after which a unit stood somewhere."""
-        query = f"SELECT max(step_id) FROM unit_steps WHERE unit_id = ? AND change NOT IN {ENDED}"
-        return int(self._db.execute(query, (unit_id,)).fetchone()[0])
+        query = "SELECT max(step_id) FROM unit_steps WHERE unit_id = ? AND change != ?"
+        return int(self._db.execute(query, (unit_id, DELETED)).fetchone()[0])
+
+    def digests(self, unit_id: int) -> tuple[bytes | None, bytes | None]:
+        """Return the digests of what a unit holds, as a `Body` has them."""
+        query = "SELECT exact, renamed FROM units WHERE unit_id = ?"
+        exact, renamed = self._db.execute(query, (unit_id,)).fetchone()
+        return exact, renamed
 
     def same(self, body: Body) -> int | None:
         """Return a step of the oldest unit that has the same tokens, or the same but for names.

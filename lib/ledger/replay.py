@@ -65,7 +65,7 @@ _EMPTIED = (
     "DELETE FROM edits", "DELETE FROM sums", "DELETE FROM unplaced",
     # They are behind then, and made again after this.
     "DELETE FROM units", "DELETE FROM unit_steps", "DELETE FROM standing",
-    "DELETE FROM units_until",
+    "DELETE FROM units_until", "DELETE FROM remains",
     "UPDATE files SET head = '', last_seq = 0, revision = NULL, gone = 0",
     # No number of a revision comes again: that of a file's last one tells whether it is another.
     "DELETE FROM revisions WHERE revision_id < (SELECT max(revision_id) FROM revisions)",

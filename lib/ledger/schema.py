@@ -113,6 +113,12 @@ CREATE INDEX IF NOT EXISTS unit_steps_by_pattern ON unit_steps (pattern_id);
 CREATE TABLE IF NOT EXISTS standing (
     file_id INTEGER PRIMARY KEY, revision_id INTEGER NOT NULL, units TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS remains (
+    project INTEGER NOT NULL, feed INTEGER NOT NULL, is_lost INTEGER NOT NULL,
+    is_whole INTEGER NOT NULL, path TEXT NOT NULL, language TEXT NOT NULL, unit TEXT NOT NULL,
+    before INTEGER NOT NULL, head INTEGER NOT NULL, texts BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS remains_by_feed ON remains (project, feed);
 CREATE TABLE IF NOT EXISTS units_until (revision_id INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sums (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (

@@ -5,20 +5,22 @@ the lives of units are the same whether a step was captured, imported or put int
 No event waits for it. Those files that one call of a shell changed are taken together.
 """
 
+import hashlib
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lib.ledger import snapshots
-from lib.ledger.lives import Lives, Place
+from lib.ledger.lives import Lives, Place, Standing
+from lib.ledger.remains import Remains, Remnant
 from lib.ledger.revisions import DELETED
 from lib.ledger.transactions import transaction
 from lib.system import packages
-from lib.units.extraction import Unit, extract
+from lib.units.extraction import Unit
 from lib.units.grammars import language_at
-from lib.units.recent import Recent
-from lib.units.recollection import recollected
+from lib.units.readings import read
+from lib.units.recent import Kept, Recent
 from lib.units.telling import File, Telling
 
 # Feeds that are written in one transaction, for so long at most.
@@ -26,7 +28,8 @@ PORTION, PORTION_SECONDS = 50, 0.2
 _NEXT = (
     "SELECT r.revision_id, r.file_id, path, r.change, r.snapshot, r.session_id, r.tool_use_id, "
     # What is neither made anew nor follows something that was told of was there already.
-    "iif(r.parent IS NULL, r.change IN ('before', 'modified'), p.change != 'deleted') AS is_met "
+    "iif(r.parent IS NULL, r.change IN ('before', 'modified'), p.change != 'deleted') AS is_met, "
+    "coalesce(project, 0) "
     "FROM revisions r JOIN files USING (file_id) "
     "LEFT JOIN revisions p ON p.revision_id = r.parent "
     "WHERE r.revision_id > ? ORDER BY r.revision_id LIMIT ?"
@@ -46,6 +49,7 @@ class Row(NamedTuple):
     session_id: str | None
     tool_use_id: str | None
     is_met: bool
+    project: int
 
 
 def is_behind(db: sqlite3.Connection) -> bool:
@@ -87,24 +91,33 @@ class Chronicle:
         self._db = db
         self._lives = Lives(db)
         self._reader = snapshots.Reader(db)
-        self._recent: Recent | None = None
+        # What the files of each project lost and gained lately.
+        self._recent: dict[int, Recent] = {}
 
     def go_on(self, deadline: float) -> bool:
-        """Go through revisions until none is left: True; or until `deadline` (monotonic)."""
-        feeds = self._feeds(self._lives.until())
+        """Go through revisions until none is left: True; or until `deadline` (monotonic).
+
+        Another process may be at it too.
+        """
+        until = -1
         while True:
-            until = min(deadline, time.monotonic() + PORTION_SECONDS)
             # What is lost with the power is gone through again.
             with transaction(self._db, durable=False):
-                for _ in range(PORTION):
-                    feed = next(feeds, None)
-                    if feed is None:
-                        return True
-                    self._take(feed)
-                    if time.monotonic() >= until:
-                        break
-            if time.monotonic() >= deadline:
-                return not is_behind(self._db)
+                found = self._lives.until()
+                if found != until:
+                    self._recent = {}
+                is_over = self._portion(found, min(deadline, time.monotonic() + PORTION_SECONDS))
+                until = self._lives.until()
+            if is_over or time.monotonic() >= deadline:
+                return is_over
+
+    def _portion(self, after: int, deadline: float) -> bool:
+        """Go through the next revisions within a transaction; return whether none is left."""
+        for number, feed in enumerate(self._feeds(after), 1):
+            if number > PORTION or (number > 1 and time.monotonic() >= deadline):
+                return False
+            self._take(feed)
+        return True
 
     def _take(self, feed: Sequence[Row]) -> None:
         """Write what a feed did, or nothing of it where that goes wrong."""
@@ -115,7 +128,7 @@ class Chronicle:
             raise
         except Exception as error:  # a fault of ours stops one step, and not all that follow
             self._db.execute("ROLLBACK TO feed")
-            self._recent = None
+            self._recent = {}
             names = ", ".join(row.path for row in feed)
             self.skipped.append(f"{names}: {type(error).__name__}: {error}")
         self._db.execute("RELEASE feed")
@@ -141,13 +154,17 @@ class Chronicle:
     def _tell(self, feed: Sequence[Row]) -> None:
         """Write what a feed did."""
         files = [file for file in map(self._file, feed) if file]
-        number = feed[0].revision_id
-        if self._recent is None and any(file.has_other_names for file in files):
-            self._recent = recollected(self._db, number)
-        recent = self._recent or Recent()
-        recent.feed = number - 1
-        if files:
-            Telling(self._lives, files).tell(recent)
+        if not files:
+            return
+        project = feed[0].project
+        remains = Remains(self._db, project)
+        if project not in self._recent:
+            self._recent[project] = Recent(0, _kept(remains))
+        recent = self._recent[project]
+        recent.feed = feed[0].revision_id - 1
+        Telling(self._lives, files).tell(recent)
+        remains.drop(map(_remnant, recent.dropped))
+        remains.add(map(_remnant, recent.added))
 
     def _file(self, row: Row) -> File | None:
         """Return what a revision made of a file; None where nothing can be told of that."""
@@ -156,16 +173,24 @@ class Chronicle:
         place = Place(row.file_id, row.revision_id)
         if not language or (row.change == DELETED and found is None):
             return None
-        before = self._code_of(found[0]) if found else None
-        stood = found[1] if found else []
+        revision_id, stood = found or (0, [])
+        before = self._code_of(revision_id) if found else None
         if row.change == DELETED:
-            return File(place, row.path, language, before or "", None, stood, [], False)
+            return File(place, row.path, language, before or "", None, stood, {}, [], False)
         code = self._read(row.snapshot)
-        units = None if code is None else units_in(code, language)
-        if units is None:
+        if code is None:
+            return None
+        known = _contents(before, stood)
+        units, reason = read(code, language, known)
+        if reason:
+            self._problem(row.path, reason)
             return None
         is_met = row.is_met if found is None else before is None
-        return File(place, row.path, language, before, code, stood, units, is_met)
+        data = code.encode("utf-8", "surrogatepass")
+        return File(place, row.path, language, before, code, stood, known, units, is_met, data)
+
+    def _problem(self, path: str, reason: str) -> None:
+        self.skipped.append(f"{path}: {reason}")
 
     def _code_of(self, revision_id: int) -> str | None:
         query = "SELECT snapshot FROM revisions WHERE revision_id = ?"
@@ -180,10 +205,26 @@ class Chronicle:
 def _is_together(feed: Sequence[Row], row: Row) -> bool:
     """Check whether a revision is of the same call as those before it, and of another file."""
     one = feed[-1]
-    is_same = (one.session_id, one.tool_use_id) == (row.session_id, row.tool_use_id)
-    return is_same and bool(row.tool_use_id) and all(row.file_id != r.file_id for r in feed)
+    is_same = one.project == row.project and one.session_id == row.session_id
+    is_call = bool(row.tool_use_id) and one.tool_use_id == row.tool_use_id
+    return is_same and is_call and all(row.file_id != other.file_id for other in feed)
 
 
-def units_in(code: str, language: str) -> list[Unit] | None:
-    """List the units of code; None where that cannot be told."""
-    return extract(code, language)
+def _kept(remains: Remains) -> Iterator[Kept]:
+    for one in remains.all():
+        yield Kept(*one[:5], Unit(*one.unit), *one[6:])
+
+
+def _remnant(kept: Kept) -> Remnant:
+    return Remnant(*kept)
+
+
+def _contents(code: str | None, units: Sequence[Standing]) -> dict[str, int]:
+    """Return the numbers of units by digests of what they contain."""
+    data = (code or "").encode("utf-8", "surrogatepass")
+    return {_content(data[one.start : one.end]): one.unit_id for one in units}
+
+
+def _content(data: bytes) -> str:
+    """Return the digest of a unit's text, as a `Fingerprint` has it."""
+    return hashlib.sha256(data).hexdigest()[:32]

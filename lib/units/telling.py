@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from lib.capture import identity
 from lib.capture.languages import language_of
-from lib.ledger.lives import BEFORE, COPIED, DELETED, INTRODUCED, Body, Lives, Place, Standing
-from lib.units import continuing
-from lib.units.continuing import Changed, Step
+from lib.ledger.lives import BEFORE, COPIED, INTRODUCED, Body, Lives, Place, Standing
+from lib.units.continuing import Changed, Step, follow
 from lib.units.extraction import Unit
-from lib.units.fingerprint import Fingerprint, fingerprints
+from lib.units.readings import Print as Fingerprint
 from lib.units.recent import Recent
 from lib.units.repeated import LEAST_DISTINCT, LEAST_RENAMED, LEAST_SAME
 
@@ -20,10 +19,11 @@ Key = tuple[str, int]
 
 
 class File(NamedTuple):
-    """A file in a feed: its code before and after, and its units; None where there is no file.
+    """A file in a feed: its code before and after, None where there is no file, and its units.
 
-    `stood` are its units before. `is_met`: what was there before is not known, for it was recorded
-    for the first time, so nothing in it is new.
+    `data` is the code after in UTF-8. `stood` are its units before, whose numbers are in `known` by
+    the digests of what they contain. `is_met`: what was there before is not known, for it was
+    recorded for the first time, so nothing in it is new.
     """
 
     place: Place
@@ -32,15 +32,10 @@ class File(NamedTuple):
     before: str | None
     after: str | None
     stood: list[Standing]
-    stands: list[Unit]
+    known: dict[str, int]
+    stands: list[Fingerprint]
     is_met: bool
-
-    @property
-    def has_other_names(self) -> bool:
-        """Whether it lost or gained a name."""
-        return sorted(one.name for one in self.stood) != sorted(
-            one.qualified_name for one in self.stands
-        )
+    data: bytes = b""
 
 
 class Telling:
@@ -50,19 +45,21 @@ class Telling:
         self._lives = lives
         self._files = {file.path: file for file in files}
         self._old = {(file.path, one.start): one for file in files for one in file.stood}
-        self._new = {(file.path, one.start): one for file in files for one in file.stands}
+        self._new = {(file.path, one.unit.start): one for file in files for one in file.stands}
         # The units that stand now, and those of before that are accounted for.
         self._ids: dict[Key, int] = {}
         self._met: set[Key] = set()
-        self._prints: dict[str, dict[int, Fingerprint]] = {}
 
     def tell(self, recent: Recent) -> None:
         """Write the steps of all units, and what stands in the files now."""
         several = [
-            Changed(file.path, file.language, file.before, file.after)
+            Changed(
+                file.path, file.language, file.before, file.after,
+                [Unit(*one[1:]) for one in file.stood], [one.unit for one in file.stands],
+            )
             for file in self._files.values() if not file.is_met
         ]  # fmt: skip
-        steps = continuing.follow(several, recent) if several else []
+        steps = follow(several, recent, all_units=True) if several else []
         # What goes on has its place before anything is a copy of it.
         for step in sorted(steps, key=_rank):
             self._late(step, step.late) if step.late is not None else self._tell(step)
@@ -71,20 +68,20 @@ class Telling:
             if file.after is None:
                 self._lives.clear(file.place.file_id)
             else:
-                here = (self._standing(self._ids[file.path, one.start], one) for one in file.stands)
+                units = (one.unit for one in file.stands)
+                here = [Standing(self._ids[file.path, one.start], *one) for one in units]
                 self._lives.let_stand(file.place, here)
 
     def _tell(self, step: Step) -> None:
-        words, old, new = set(step.change), step.old, step.new
+        old, new, change = step.old, step.new, " ".join(step.change)
         was = old and self._old.get((old.path, old.unit.start))
-        if words & continuing.BEGINNINGS and new:
-            origin = self._lives.last_step(was.unit_id) if was else None
-            self._begin((new.path, new.unit.start), " ".join(step.change), origin)
-        elif words & continuing.ENDINGS and old and was:
-            self._end((old.path, old.unit.start), " ".join(step.change))
+        if new and old is None:
+            self._begin((new.path, new.unit.start), change)
+        elif old and new is None:
+            self._end((old.path, old.unit.start))
         elif old and new and was:
             self._met.add((old.path, old.unit.start))
-            self._go_on((new.path, new.unit.start), was.unit_id, " ".join(step.change))
+            self._go_on((new.path, new.unit.start), was.unit_id, change)
 
     def _late(self, step: Step, feed: int) -> None:
         """Tell what takes the place of something that was told in an earlier feed."""
@@ -94,15 +91,9 @@ class Telling:
         ended = self._lives.told(old.path, feed, old.unit.qualified_name, old.unit.start, True)
         begun = self._lives.told(new.path, feed, new.unit.qualified_name, new.unit.start, False)
         was = self._old.get((old.path, old.unit.start))
-        is_beginning = bool(continuing.BEGINNINGS.intersection(step.change))
         if ended and (new.path, new.unit.start) in self._new:
-            if is_beginning:
-                self._begin((new.path, new.unit.start), change, ended.step_id)
-            else:
-                self._lives.retract(ended.step_id)
-                self._go_on((new.path, new.unit.start), ended.unit_id, change)
-        elif begun and was and is_beginning:
-            self._lives.rename(begun.step_id, change, self._lives.last_step(was.unit_id))
+            self._lives.retract(ended.step_id)
+            self._go_on((new.path, new.unit.start), ended.unit_id, change)
         elif begun and was and begun.unit_id != was.unit_id:
             self._met.add((old.path, old.unit.start))
             self._lives.absorb(was.unit_id, begun.unit_id, begun.step_id, change)
@@ -120,61 +111,57 @@ class Telling:
         olds, news = defaultdict(list), defaultdict(list)
         for one in (old for old in file.stood if (file.path, old.start) not in self._met):
             olds[one.name].append(self._old[file.path, one.start])
-        for unit in (new for new in file.stands if (file.path, new.start) not in self._ids):
-            news[unit.qualified_name].append(unit)
+        for unit in (one.unit for one in file.stands):
+            if (file.path, unit.start) not in self._ids:
+                news[unit.qualified_name].append(unit)
         for name in {**olds, **news}:
             for old, new in zip_longest(olds[name], news[name]):
                 if old is None:
-                    self._begin((file.path, new.start), BEFORE if file.is_met else INTRODUCED, None)
+                    self._begin((file.path, new.start), BEFORE if file.is_met else INTRODUCED)
                 elif new is None:
-                    self._end((file.path, old.start), DELETED)
+                    self._end((file.path, old.start))
                 else:
                     self._ids[file.path, new.start] = old.unit_id
 
-    def _begin(self, key: Key, change: str, origin: int | None) -> None:
+    def _begin(self, key: Key, change: str) -> None:
         body = self._body(key)
-        if origin is None and change == INTRODUCED:
-            origin = self._lives.same(body)
-            change = COPIED if origin else change
-        place, unit = self._files[key[0]].place, self._standing(0, self._new[key])
+        origin = self._lives.same(body) if change == INTRODUCED else None
+        change = COPIED if origin else change
+        place, unit = self._files[key[0]].place, Standing(0, *self._new[key].unit)
         self._ids[key] = self._lives.begin(place, unit, change, body, origin)
 
     def _go_on(self, key: Key, unit_id: int, change: str) -> None:
         self._ids[key] = unit_id
-        unit = self._standing(unit_id, self._new[key])
-        self._lives.go_on(self._files[key[0]].place, unit, change, self._body(key))
+        if change:
+            unit = Standing(unit_id, *self._new[key].unit)
+            self._lives.go_on(self._files[key[0]].place, unit, change, self._body(key))
 
-    def _end(self, key: Key, change: str) -> None:
+    def _end(self, key: Key) -> None:
         self._met.add(key)
-        self._lives.end(self._files[key[0]].place, self._old[key], change)
-
-    def _standing(self, unit_id: int, unit: Unit) -> Standing:
-        return Standing(unit_id, *unit)
+        self._lives.end(self._files[key[0]].place, self._old[key])
 
     def _body(self, key: Key) -> Body:
         """Return the id of what a unit holds, and the digests of its tokens."""
-        path, start = key
-        file, unit = self._files[path], self._new[key]
-        data = (file.after or "").encode("utf-8", "surrogatepass")[start : unit.end]
-        language = language_of(path)
+        file = self._files[key[0]]
+        unit, tokens, distinct, exact, renamed, content = self._new[key]
+        data = file.data[unit.start : unit.end]
+        language = language_of(file.path)
         code = identity.normalise(data.decode("utf-8", "surrogatepass"), language)
         pattern_id = identity.pattern_id(code, language, unit.kind)
-        if path not in self._prints:
-            found = fingerprints(file.after or "", file.language)
-            self._prints[path] = {one.unit.start: one for one in found}
-        return Body(pattern_id, *_digests(self._prints[path].get(start)))
+        if content in file.known:
+            return Body(pattern_id, *self._lives.digests(file.known[content]))
+        is_large = tokens >= LEAST_RENAMED and distinct >= LEAST_DISTINCT
+        return Body(
+            pattern_id,
+            _short(exact) if tokens >= LEAST_SAME else None,
+            _short(renamed) if is_large else None,
+        )
 
 
-def _digests(told: Fingerprint | None) -> tuple[bytes | None, bytes | None]:
-    """Return the digests of a unit's tokens, and without names; None where it is too small."""
-    if told is None or told.tokens < LEAST_SAME:
-        return None, None
-    is_large = told.tokens >= LEAST_RENAMED and told.distinct >= LEAST_DISTINCT
-    exact, renamed = bytes.fromhex(told.exact[:16]), bytes.fromhex(told.renamed[:16])
-    return exact, renamed if is_large else None
+def _short(digest: str) -> bytes:
+    return bytes.fromhex(digest[:16])
 
 
 def _rank(step: Step) -> int:
     """Tell which steps come first: what goes on, then what ends, then what begins."""
-    words = set(step.change)
-    return 2 if words & continuing.BEGINNINGS else 1 if words & continuing.ENDINGS else 0
+    return 2 if step.old is None else 1 if step.new is None else 0
