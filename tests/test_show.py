@@ -133,7 +133,7 @@ def test_of_a_name_that_is_not_unique_the_candidates_are_named(
         (["no.py"], "nothing is known of no.py"),
         (["no.py:f"], "nothing is known of no.py"),
         (["a.py:no"], "nothing in a.py is known by the name no: ask for a line, such as a.py:1"),
-        (["a.py:g", "--at", "2020-01-01"], "a.py was not recorded before that"),
+        (["a.py:g", "--at", "2020-01-01"], "g was not recorded before that"),
         (["\x1b[2J"], "nothing is known of \\x1b[2J"),
         (["abcdef", "--at", "1h"], "--at goes with a recorded file, and abcdef is none"),
         (["a.py", "--at", "x"], "x is no time: write 2h, 3d or 2026-01-31T12:00"),

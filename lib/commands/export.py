@@ -20,6 +20,7 @@ from lib.commands.present import clean
 from lib.commands.when import instant
 from lib.ledger.agent_trace import record
 from lib.ledger.attribution import attribute
+from lib.ledger.biography import done_by
 from lib.ledger.filters import Filter
 from lib.ledger.history import History
 from lib.ledger.reasons import Reasons
@@ -92,6 +93,7 @@ def _events(history: History, code: bool, since: str) -> Iterator[Line]:
             # The creation of a pattern that nobody saw made, told from its first change.
             "implied": bool(row.implied),
         }
+        event["units"] = [one.public() for one in done_by(history, row.seq)]
         if code:
             event["code"] = history.snapshot(row.snapshot)
         yield event

@@ -1,9 +1,9 @@
-"""Run `pattern-tracker lineage`: print a pattern's ancestors and descendants."""
+"""Run `pattern-tracker lineage`: print how a pattern, a file or a function came about."""
 
 import argparse
 from typing import NamedTuple
 
-from lib.commands import file_steps, on_disk
+from lib.commands import file_steps, on_disk, unit_lineage
 from lib.commands.common import (
     meant,
     names_of,
@@ -53,7 +53,8 @@ class File(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Return what may follow the verb."""
-    parser.add_argument("target", metavar="ID-OR-FILE", help="an id, how one begins, or a file")
+    text = "an id, how one begins, a file, a function in it, or one by its name alone"
+    parser.add_argument("target", metavar="ID|FILE[:NAME]|NAME", help=text)
     parser.add_argument("--diff", action="store_true", help="what each step changed")
     parser.add_argument("--graph", action="store_true", help="of a file too, its patterns' graph")
     parser.add_argument("-n", type=int, default=0, metavar="N", help="of a file, the last N steps")
@@ -65,6 +66,9 @@ def run(options: argparse.Namespace) -> int:
     history = opened(History)
     if history is None:
         return say_nothing(options.json, json_text="[]")
+    unit_lineage.catch_up(history)
+    if units := unit_lineage.meant(history, options.target):
+        return unit_lineage.run(history, options.target, units, options.json, options.n or -1)
     pattern_id, file = resolve(history, options.target)
     ancestors, descendants = history.ancestors(pattern_id), history.descendants(pattern_id)
     nodes = [pattern_id, *ancestors, *descendants]
@@ -74,7 +78,8 @@ def run(options: argparse.Namespace) -> int:
         events = [event.public() for event in history.events_of(nodes)]
         told = {"events": events, "edges": _told(history, edges, options.diff)}
         steps = file_steps.told(history, file.path) if file else []
-        print_json({**found, **told, "file": file and file._asdict(), "steps": steps})
+        held = unit_lineage.of_file(history, file.path) if file else []
+        print_json(found | told | {"file": file and file._asdict(), "steps": steps, "units": held})
         return 0
     if file is None or file.state == COPIED or options.graph or options.diff:
         Drawing(history, pattern_id, nodes, options.diff).show(edges, options.all)
@@ -82,8 +87,9 @@ def run(options: argparse.Namespace) -> int:
             _print_state(history, file)
     else:
         _print_state(history, file)
-        most = LINES - 2 if is_bounded() and not options.all else -1
+        most = LINES // 2 if is_bounded() and not options.all else -1
         file_steps.show(history, file.path, options.n or most)
+        unit_lineage.show_file(history, file.path, most)
         _print_other_files(history, pattern_id, file.path)
     return 0
 

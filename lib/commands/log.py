@@ -5,7 +5,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from lib.commands.common import (
 from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.terminal import UNBOUNDED, cropped_left, padded, print_line, relative, screen
 from lib.commands.when import instant, local
+from lib.ledger.biography import Done, done_by, summary
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
 from lib.ledger.reasons import Reasons, first_line
@@ -42,13 +43,17 @@ ID_DIGITS = 8
 
 
 class Detail(NamedTuple):
-    """What an event changed, as "+12 -3", and what was asked for; "" where that is not known."""
+    """What an event changed, as "+12 -3", and what was asked for; "" where that is not known.
 
-    size: str
-    asked: str
+    `units` are the functions that it changed.
+    """
+
+    size: str = ""
+    asked: str = ""
+    units: Sequence[Done] = ()
 
 
-NO_DETAIL = Detail("", "")
+NO_DETAIL = Detail()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,12 +76,13 @@ def run(options: argparse.Namespace) -> int:
     directory = spool_directory()
     chosen = chosen_by(options)
     # What takes reading code is told of as many as anybody looks at.
-    details: dict[int, Detail] | None = None if options.json or options.all else {}
-    show = _print_json if options.json else _printer(details)
+    is_brief = options.json or options.all
+    details: dict[int, Detail] = {}
+    show = _json_printer(details) if options.json else _printer(details)
     newest = options.n if options.n is not None else FOLLOWED if options.follow else SHOWN
     newest = -1 if options.all else newest
     count = 0
-    rows = _events(directory, chosen, newest, options.follow, details)
+    rows = _events(directory, chosen, newest, options.follow, details, is_brief)
     is_whole = options.json or options.follow
     for batch in ([row] for row in rows) if is_whole else _calls(rows):
         count += len(batch)
@@ -131,7 +137,8 @@ def _events(
     chosen: Filter,
     newest: int,
     follow: bool,
-    details: dict[int, Detail] | None,
+    details: dict[int, Detail],
+    is_brief: bool,
 ) -> Iterator[Event]:
     """Yield the `newest` events, and with `follow` every one that is recorded from then on.
 
@@ -151,8 +158,9 @@ def _events(
                     seen = last
                     for event in history.stream(chosen._replace(after_seq=after), newest):
                         seen = max(seen, event.seq)
-                        if details is not None:
-                            details[event.seq] = _detail(history, reasons, event)
+                        told = NO_DETAIL if is_brief else _detail(history, reasons, event)
+                        units = done_by(history, event.seq)
+                        details[event.seq] = told._replace(units=units)
                         yield event
         except sqlite3.OperationalError:
             if not seen:
@@ -201,11 +209,15 @@ def _detail(history: History, reasons: Reasons, event: Event) -> Detail:
     return Detail(f"+{size[0]} -{size[1]}" if size else "", first_line(asked))
 
 
-def _print_json(event: Event) -> None:
-    print_json(event.public())
+def _json_printer(details: dict[int, Detail]) -> Callable[[Event], None]:
+    def show(event: Event) -> None:
+        units = details.pop(event.seq, NO_DETAIL).units
+        print_json({**event.public(), "units": [unit.public() for unit in units]})
+
+    return show
 
 
-def _printer(details: dict[int, Detail] | None) -> Callable[[Event], None]:
+def _printer(details: dict[int, Detail]) -> Callable[[Event], None]:
     out = screen()
     width = out.width
     is_wide, is_bounded = width >= WIDE, width < UNBOUNDED
@@ -216,7 +228,10 @@ def _printer(details: dict[int, Detail] | None) -> Callable[[Event], None]:
         kind = event.event_type.removeprefix("pattern_")
         path = relative(printable(event.file_path) or "-")
         when = local(event.timestamp, "%m-%d %H:%M:%S" if path_width else "%Y-%m-%d %H:%M:%S")
-        name = event.pattern_name or "-"
+        # Of many that are told as one neither size nor prompt is that of all.
+        told = details.pop(event.seq, NO_DETAIL)
+        size, asked, units = told if event.pattern_id else NO_DETAIL
+        name = printable(summary(units) or event.pattern_name) or "-"
         cells = [
             (f"{event.event_id[:ID_DIGITS]}  " if is_wide else "", "dim"),
             (f"{when}  ", "dim"),
@@ -226,9 +241,6 @@ def _printer(details: dict[int, Detail] | None) -> Callable[[Event], None]:
             (f"{padded(name, 14)}  " if is_wide else name, "bold"),
         ]
         if is_wide:
-            found = (details or {}).pop(event.seq, NO_DETAIL)
-            # Of many that are told as one neither size nor prompt is that of all.
-            size, asked = found if event.pattern_id else NO_DETAIL
             cells.append((f"{size:<7}  ", ""))
             if not (is_bounded and asked):
                 cells.append((f"{event.pattern_id}  ", "dim"))

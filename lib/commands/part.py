@@ -1,6 +1,7 @@
 """Find what `FILE`, `FILE:LINE` or `FILE:NAME` means."""
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lib.commands.common import CommandError, names_of, printable
@@ -58,13 +59,16 @@ def unit_in(code: str, path: str, name: str) -> Unit | None:
     found = [unit for unit in units if unit.qualified_name == name]
     found = found or [unit for unit in units if unit.qualified_name.endswith(f".{name}")]
     if len(found) > 1:
-        told = [f"{unit.qualified_name} (line {unit.start_line})" for unit in found[:MOST_TOLD]]
-        more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
-        shown = relative(printable(path))
-        raise CommandError(
-            f"{printable(name)} may be any of these in {shown}: {printable(', '.join(told))}{more}"
-        )
+        places = [f"{unit.qualified_name} (line {unit.start_line})" for unit in found]
+        raise not_unique(f"{printable(name)} may be any of these in", places, path)
     return found[0] if found else None
+
+
+def not_unique(text: str, places: Sequence[str], path: str = "") -> CommandError:
+    """Make the error that names what may be meant."""
+    more = f" and {len(places) - MOST_TOLD} more" if len(places) > MOST_TOLD else ""
+    shown = f" {relative(printable(path))}" if path else ""
+    return CommandError(f"{text}{shown}: {printable(', '.join(places[:MOST_TOLD]))}{more}")
 
 
 def check_name(history: History, path: str, name: str) -> None:

@@ -4,12 +4,15 @@ import argparse
 import sys
 from typing import NamedTuple
 
+from lib.commands import unit_lineage
 from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
 from lib.commands.part import check_name, is_file, unit_in
 from lib.commands.present import recorded
 from lib.commands.short_ids import known_by
 from lib.commands.terminal import relative, screen
 from lib.commands.when import instant
+from lib.ledger import biography
+from lib.ledger.biography import Unit
 from lib.ledger.history import History
 from lib.ledger.reasons import who
 from lib.ledger.revisions import DELETED
@@ -61,6 +64,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _found(history: History, target: str, at: str) -> Shown:
+    units = unit_lineage.meant(history, target)
+    if units:
+        return _unit(history, unit_lineage.only(target, units), at)
     name, _, unit = target.rpartition(":")
     if name and unit and not is_file(history, target):
         _, path = recorded(history, name)
@@ -74,6 +80,21 @@ def _found(history: History, target: str, at: str) -> Shown:
         raise CommandError(f"--at goes with a recorded file, and {printable(target)} is none")
     known = known_by(history, target)
     return _event(history, known.full) if known.is_event else _pattern(history, known.full)
+
+
+def _unit(history: History, unit: Unit, at: str) -> Shown:
+    """Return what a function held last, or at a time, wherever it stood then."""
+    steps = [one for one in biography.steps_of(history, unit)
+             if DELETED not in one.change and (not at or one.step.timestamp <= at)]  # fmt: skip
+    if not steps:
+        raise CommandError(f"{printable(unit.name)} was not recorded before that")
+    one = steps[0]
+    line, code = biography.code_of(history, one) or (0, None)
+    told = one.pattern_id, one.path, one.step.event_id, one.step.timestamp, who(one.step)
+    if line and not at and not unit.gone:
+        line = unit.start_line
+    last = line + (code or "").count("\n") - 1
+    return Shown(code, *told, one.name, line or None, last if line else None)
 
 
 def _part(history: History, shown: Shown, name: str) -> Shown:

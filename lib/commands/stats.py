@@ -11,13 +11,18 @@ from lib.commands.common import (
     say_nothing,
 )
 from lib.commands.terminal import Cell, cropped_left, padded, print_line, relative, screen
+from lib.commands.unit_lineage import told
 from lib.commands.when import local
+from lib.ledger.biography import Unit
+from lib.ledger.biography import reused as reused_units
 from lib.ledger.revisions import UNCHANGED
 from lib.ledger.usage import Figures, Series, Stats, last_days
 
 DAYS, MOST_DAYS = 14, 366
 # Rows of a table, and cells of a sparkline at most.
 ROWS, CELLS = 5, 28
+# Functions that are told of, for machines.
+MOST_UNITS = 100
 BARS = "▁▂▃▄▅▆▇█"
 NONE = "·"
 # What stands beside the name: the count and the spaces between.
@@ -41,9 +46,11 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         series = {"languages": _told(found.languages), "paths": _told(found.paths)}
         reused = [one._asdict() for one in found.reused]
-        print_json({**found._asdict(), **series, "reused": reused})
+        units = [[told(unit) for unit in places] for places in reused_units(ledger, MOST_UNITS)]
+        print_json({**found._asdict(), **series, "reused": reused, "reused_units": units})
     else:
         Sheet(found).show()
+        show_units(reused_units(ledger, ROWS))
     return 0
 
 
@@ -114,6 +121,18 @@ class Sheet:
             name = f"  {len(one.files)}x  {one.pattern_id}  "
             where = f"  {relative(one.files[0])}"
             self._line([(name, ""), (one.pattern_name or "-", "bold"), (where, "dim")])
+
+
+def show_units(several: list[list[Unit]]) -> None:
+    """Print the functions that stand in the most places, each with where it came first."""
+    if several:
+        print_line(screen(), [])
+        print_line(screen(), [("the same functions", "bold")])
+    for places in several:
+        first = places[0]
+        where = f"  {relative(printable(first.path))}:{first.start_line}"
+        name = (f"{printable(first.name)}", "bold")
+        print_line(screen(), [(f"  {len(places)}x  ", ""), name, (where, "dim")])
 
 
 def sparkline(counts: list[int], cells: int) -> str:

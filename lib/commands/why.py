@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from lib.commands import unit_lineage
 from lib.commands.blame import NOT_KEPT
 from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
 from lib.commands.part import Part, is_file, part
@@ -70,6 +71,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _asked(history: History, target: str) -> tuple[Part, list[Touch]]:
     """Return what was asked for, and the steps that made it, newest first."""
+    unit_lineage.catch_up(history)
+    units = unit_lineage.meant(history, target)
+    if units and not target.rpartition(":")[2].isdecimal():
+        unit = unit_lineage.only(target, units)
+        file, made = unit_lineage.touches(history, unit)
+        return Part(file, None, name=unit.name), made
     is_id = not is_file(history, target) and not history.files_ending(target)
     if is_id and ":" not in target:
         event_id, path = event_known_by(history, target)

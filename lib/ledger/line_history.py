@@ -43,9 +43,16 @@ def touches(
 
     `path` and `present` as for `attribution.attribute`. Raises sqlite3.Error.
     """
+    return touched(contents(history, path, present), span)
+
+
+def touched(
+    several: Iterable[tuple[str, Step | None, bytes]], span: Span | None = None
+) -> list[Touch]:
+    """List the steps that changed lines, as `touches` does, of contents that follow each other."""
     lines = Lines()
     past = []
-    for where, step, code in contents(history, path, present):
+    for where, step, code in several:
         before = lines.numbers
         changes = lines.become(code)
         past.append((where, step, [_numbered(change, before, lines.numbers) for change in changes]))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from typing import NamedTuple
 
+from lib.ledger.biography import units_in
 from lib.ledger.connecting import connect
 from lib.ledger.history import History
 from lib.ledger.opening import refuse_links
@@ -30,7 +31,9 @@ CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(title, body);
 _STATES = {
     PROMPT: "SELECT prompt_id, '' FROM prompts WHERE text NOT NULL",
     SESSION: "SELECT session_id, title FROM sessions WHERE title NOT NULL",
-    FILE: "SELECT path, revision FROM files WHERE revision NOT NULL",
+    # The names in it are known a moment later.
+    FILE: "SELECT path, revision || iif(s.revision_id = revision, '+', '') FROM files "
+    "LEFT JOIN standing s USING (file_id) WHERE revision NOT NULL",
 }
 # What a word in a title counts, against one in a body.
 _WEIGHT = 4.0
@@ -170,6 +173,7 @@ def _text(history: History, kind: str, key: str) -> tuple[str, str]:
         return title or "", ""
     query = "SELECT DISTINCT pattern_name FROM events WHERE file_path = ?"
     names = [name for (name,) in history.rows(query, (key,)) if name]
+    names += [unit.name for unit in units_in(history, key)]
     return " ".join([key, *names]), _code(history, key)
 
 

@@ -8,7 +8,7 @@ from lib.ledger.text import storable
 from lib.system import packages
 from lib.system.digest import hex_digest
 
-_QUERY = (
+_SELECT = (
     "SELECT r.revision_id, r.change, r.actor, r.pattern_id, r.snapshot, p.snapshot AS before, "
     "r.timestamp, coalesce(e.event_id, r.event_id) AS event_id, r.session_id, r.program, "
     "r.prompt_id, r.tool_use_id, r.agent_id, e.event_type, e.tool_name, e.reason, "
@@ -17,9 +17,9 @@ _QUERY = (
     "LEFT JOIN revisions p ON p.revision_id = r.parent "
     "LEFT JOIN events e ON e.seq = r.seq "
     "LEFT JOIN revisions o ON o.revision_id = r.origin "
-    "LEFT JOIN files origin_file ON origin_file.file_id = o.file_id "
-    "WHERE f.path = ? ORDER BY r.revision_id DESC LIMIT ?"
+    "LEFT JOIN files origin_file ON origin_file.file_id = o.file_id"
 )
+_QUERY = f"{_SELECT} WHERE f.path = ? ORDER BY r.revision_id DESC LIMIT ?"
 
 
 class Step(NamedTuple):
@@ -53,6 +53,11 @@ class Step(NamedTuple):
 def steps_of(history: History, path: str, newest: int = -1) -> list[Step]:
     """List the `newest` steps (-1: all) of the file at `path`, newest first."""
     return [Step(*row) for row in history.rows(_QUERY, (storable(path), newest))]
+
+
+def step_of(history: History, revision_id: int) -> Step:
+    """Return the step of a file that made a revision."""
+    return Step(*history.rows(f"{_SELECT} WHERE r.revision_id = ?", (revision_id,))[0])
 
 
 def id_of(path: str, step: Step) -> str:

@@ -1,0 +1,383 @@
+"""Functions, methods and classes have lives in the ledger, whatever brought their steps there."""
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.capture import payload as payloads
+from lib.capture import shell
+from lib.commands import cli
+from lib.flusher.process import Flusher
+from lib.ledger import biography
+from lib.ledger.forgetting import Chosen, forget
+from lib.ledger.history import History
+from lib.ledger.schema import VERSION
+from lib.spool import inbox
+from lib.system import packages
+from lib.system.settings import Settings
+from lib.units import chronicle, continuing, telling
+from tests.support.contents import contents
+
+BEGAN = 1_770_000_000 * 10**9
+ADD = """def add_all(values, start):
+    total = start
+    for value in values:
+        total += value * len(values)
+    return total
+"""
+MEAN = """def mean(values):
+    if not values:
+        return 0.0
+    return sum(values) / len(values)
+"""
+LARGE = """def report(lines, width, out):
+    count = 0
+    for number, line in enumerate(lines, 1):
+        text = line.rstrip()[:width]
+        if not text or text.startswith("#"):
+            continue
+        out.write(f"{number:>6} {text}")
+        count += 1
+    return count
+"""
+Made = dict[str, Any]
+
+
+class Home:
+    """A spool, and files that are written in it."""
+
+    def __init__(self, where: Path) -> None:
+        self.work, self.spool = where / "work", where / "spool"
+        self.work.mkdir()
+        self.spool.mkdir(mode=0o700)
+        self.environ = {"HOME": str(where), "PATTERN_CACHE_DIR": str(self.spool)}
+        self.number = 0
+
+    @property
+    def ledger(self) -> Path:
+        return self.spool / "ledger.db"
+
+    def path(self, name: str) -> str:
+        return str(self.work / name)
+
+    def write(self, name: str, code: str, before: str | None = None) -> None:
+        """Do what a Write does, and its hook."""
+        path = Path(self.path(name))
+        if before is None and path.exists():
+            before = path.read_text()
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(code)
+        kind = "create" if before is None else "update"
+        answer = {"type": kind, "filePath": str(path), "content": code, "originalFile": before}
+        self._capture("Write", {"file_path": str(path), "content": code}, answer)
+
+    def remove(self, name: str) -> None:
+        """Do what `rm` in a shell does, and its hook."""
+        path = self.path(name)
+        os.unlink(path)
+        edit = {"filePath": path, "hunks": [], "deleted": True}
+        answer = {"stdout": "", "bashEditDiff": {"files": [edit], "changedFiles": 1}}
+        self._capture("Bash", {"command": f"rm {path}"}, answer)
+
+    def _capture(self, tool: str, given: Made, answer: Made) -> None:
+        self.number += 1
+        moment = BEGAN + self.number * 10**9
+        payload = {
+            "hook_event_name": "PostToolUse", "session_id": f"s{self.number}", "tool_name": tool,
+            "cwd": str(self.work), "tool_input": given, "tool_response": answer,
+            "tool_use_id": f"u{self.number}", "duration_ms": 5,
+        }  # fmt: skip
+        made: Any = (
+            shell.capture(payload, moment, str(self.spool), True)
+            if tool == "Bash" else payloads.capture(payload, moment)
+        )  # fmt: skip
+        inbox.commit(str(self.spool), made, moment, sync=False, moment=("boot", self.number))
+
+    def flush(self) -> None:
+        assert Flusher(str(self.spool), Settings(self.environ)).run_once(5.0)
+
+    def life(self, name: str, of: str) -> list[tuple[str, str, str]]:
+        """The steps of a unit, oldest first: words, its file and its name."""
+        with closing(History(str(self.ledger))) as history:
+            found = biography.units_in(history, self.path(name))
+            (unit,) = [one for one in found if one.name == of]
+            return self.steps(history, unit)
+
+    def steps(self, history: History, unit: biography.Unit) -> list[tuple[str, str, str]]:
+        steps = biography.steps_of(history, unit)[::-1]
+        return [(" ".join(s.change), os.path.basename(s.path), s.name) for s in steps]
+
+    def unknown(self) -> None:
+        """Let nothing be known of units."""
+        with closing(sqlite3.connect(self.ledger)) as db, db:
+            for table in ("units", "unit_steps", "standing", "remains", "units_until"):
+                db.execute(f"DELETE FROM {table}")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    made = Home(tmp_path)
+    monkeypatch.setattr(os, "environ", {**os.environ, **made.environ})
+    return made
+
+
+def story(home: Home) -> None:
+    """A function that is made, changed, called otherwise, moved elsewhere and taken away."""
+    home.write("a.py", ADD)
+    home.write("a.py", f"{ADD}\n\n{MEAN}")
+    home.write("a.py", f"{ADD.replace('value * len', 'value + len')}\n\n{MEAN}")
+    home.write(
+        "a.py",
+        f"{ADD.replace('value * len', 'value + len').replace('add_all', 'sum_up')}\n\n{MEAN}",
+    )
+    home.write("b.py", ADD.replace("value * len", "value + len").replace("add_all", "sum_up"))
+    home.write("a.py", MEAN)
+    home.write("b.py", "x = 1\n")
+
+
+MOVED = [
+    ("introduced", "a.py", "add_all"),
+    ("body", "a.py", "add_all"),
+    ("renamed", "a.py", "sum_up"),
+    ("moved", "b.py", "sum_up"),
+    ("deleted", "b.py", "sum_up"),
+]
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    capsys.readouterr()
+    assert cli.main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_function_is_followed_through_all_that_happens_to_it(home: Home) -> None:
+    story(home)
+    home.flush()
+    with closing(History(str(home.ledger))) as history:
+        (unit,) = biography.units_that_were_in(history, home.path("a.py"), "add_all")
+        assert home.steps(history, unit) == MOVED
+        assert unit.gone
+    assert home.life("a.py", "mean") == [("introduced", "a.py", "mean")]
+
+
+def test_units_are_the_same_in_slices_and_at_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story(home)
+    home.flush()
+    whole = contents(home.ledger)
+    home.unknown()
+    monkeypatch.setattr(chronicle, "PORTION", 1)
+    with closing(sqlite3.connect(home.ledger)) as one:
+        one.isolation_level = None
+        while chronicle.is_behind(one):
+            chronicle.catch_up(one, 0.0)
+    assert contents(home.ledger) == whole
+    assert whole["unit_steps"]
+
+
+def test_two_processes_may_be_at_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    story(home)
+    home.flush()
+    whole = contents(home.ledger)
+    home.unknown()
+    monkeypatch.setattr(chronicle, "PORTION", 1)
+    one, other = (sqlite3.connect(home.ledger, isolation_level=None) for _ in range(2))
+    with closing(one), closing(other):
+        several = [chronicle.Chronicle(db) for db in (one, other)]
+        while chronicle.is_behind(one):
+            for each in several:
+                each.go_on(0.0)
+    assert contents(home.ledger) == whole
+
+
+def test_without_packages_they_wait_and_are_caught_up_with_later(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = packages.load
+
+    def missing(name: str) -> Any:
+        if name.startswith("tree_sitter"):
+            raise packages.Missing(name)
+        return load(name)
+
+    story(home)
+    with monkeypatch.context() as context:
+        context.setattr(packages, "load", missing)
+        home.flush()
+        with closing(sqlite3.connect(home.ledger)) as db:
+            assert chronicle.is_behind(db)
+            assert db.execute("SELECT count(*) FROM units").fetchone() == (0,)
+    home.flush()
+    with closing(History(str(home.ledger))) as history:
+        (unit,) = biography.units_that_were_in(history, home.path("a.py"), "add_all")
+        assert home.steps(history, unit) == MOVED
+
+
+def test_a_ledger_of_before_is_caught_up_with(home: Home) -> None:
+    story(home)
+    home.flush()
+    whole = contents(home.ledger)
+    with closing(sqlite3.connect(home.ledger)) as db, db:
+        for table in ("units", "unit_steps", "standing", "remains", "units_until"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("PRAGMA user_version = 9")
+    home.flush()
+    with closing(sqlite3.connect(home.ledger)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    assert contents(home.ledger) == whole
+
+
+def test_a_fault_stops_one_step_and_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    follow = continuing.follow
+
+    def failing(files: Any, *rest: Any, **more: Any) -> Any:
+        if files[0].path.endswith("bad.py"):
+            raise ZeroDivisionError("for a test")
+        return follow(files, *rest, **more)
+
+    monkeypatch.setattr(telling, "follow", failing)
+    home.write("a.py", ADD)
+    home.write("bad.py", MEAN)
+    home.write("a.py", f"{ADD}\n\n{MEAN}")
+    home.flush()
+    assert home.life("a.py", "mean") == [("introduced", "a.py", "mean")]
+    with closing(sqlite3.connect(home.ledger)) as db:
+        assert not chronicle.is_behind(db)
+        assert db.execute("SELECT count(*) FROM events").fetchone() == (3,)
+    said = (home.spool / "flusher.log").read_text()
+    assert "bad.py: ZeroDivisionError: for a test" in said
+
+
+def test_what_was_there_before_recording_is_not_new(home: Home) -> None:
+    home.write("a.py", f"{ADD}\n\n{MEAN}", before=ADD)
+    home.flush()
+    assert home.life("a.py", "add_all") == [("before", "a.py", "add_all")]
+    assert home.life("a.py", "mean") == [("introduced", "a.py", "mean")]
+
+
+def test_a_copy_names_its_origin_unless_it_is_small(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.write("one.py", f"{LARGE}\n\n{ADD}\n\ndef tiny():\n    return 1\n")
+    other = LARGE.replace("report", "listing").replace("width", "most").replace("text", "line_")
+    home.write("two.py", f"{other}\n\ndef tiny():\n    return 1\n")
+    home.flush()
+    assert home.life("two.py", "listing") == [("copied", "two.py", "listing")]
+    assert home.life("two.py", "tiny") == [("introduced", "two.py", "tiny")]
+    (step,) = told(capsys, "lineage", f"{home.path('two.py')}:listing")["steps"]
+    assert step["from"] == f"{home.path('one.py')}:report"
+    (places,) = told(capsys, "stats")["reused_units"]
+    assert [one["qualified_name"] for one in places] == ["report", "listing"]
+
+
+def test_forgetting_takes_code_of_units_along(home: Home) -> None:
+    story(home)
+    home.flush()
+    with closing(History(str(home.ledger))) as history:
+        forget(history.connection, Chosen(path=home.path("a.py")))
+        (unit,) = biography.units_that_were_in(history, home.path("a.py"), "add_all")
+        assert home.steps(history, unit) == MOVED
+        first = biography.steps_of(history, unit)[-1]
+        assert biography.code_of(history, first) is None
+        assert history.rows("SELECT 1 FROM remains", ()) == []
+    # And it goes on from there.
+    home.write("a.py", f"{MEAN.replace('0.0', '1.0')}\n\n{ADD}")
+    home.flush()
+    assert home.life("a.py", "mean")[0] == ("introduced", "a.py", "mean")
+
+
+def test_lineage_tells_it_by_any_name(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    story(home)
+    home.write("c.py", f"class Sums:\n    def mean(self):\n        return 1\n\n\n{LARGE}")
+    home.flush()
+    by_old_name = told(capsys, "lineage", f"{home.path('a.py')}:add_all")
+    assert [step["change"] for step in by_old_name["steps"]] == [
+        ["deleted"], ["moved"], ["renamed"], ["body"], ["introduced"],
+    ]  # fmt: skip
+    assert by_old_name["steps"][1]["from"] == f"{home.path('a.py')}:sum_up"
+    assert by_old_name["unit"]["gone"]
+    step = by_old_name["steps"][-1]
+    assert step["pattern_id"].startswith("python-function-")
+    assert (step["session_id"], step["qualified_name"]) == ("s1", "add_all")
+    by_pattern = told(capsys, "lineage", step["pattern_id"])
+    assert by_pattern == by_old_name
+    assert told(capsys, "lineage", "Sums.mean") == told(capsys, "lineage", f"{home.path('c.py')}:2")
+    several = told(capsys, "lineage", "mean")
+    names = [one["unit"]["qualified_name"] for one in several["choices"]]
+    assert names == ["mean", "Sums.mean"]
+    assert cli.main(["lineage", "mean"]) == 1
+    assert "mean may be any of: " in capsys.readouterr().err
+    units = told(capsys, "lineage", home.path("c.py"))["units"]
+    assert [(one["qualified_name"], one["last"]["change"]) for one in units] == [
+        ("Sums", ["introduced"]), ("Sums.mean", ["introduced"]), ("report", ["introduced"]),
+    ]  # fmt: skip
+
+
+def test_why_and_show_follow_a_function_that_was_moved(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story(home)
+    home.flush()
+    name = f"{home.path('a.py')}:add_all"
+    found = told(capsys, "why", name)
+    events = [step for prompt in found["prompts"] for step in prompt["steps"]]
+    assert [os.path.basename(step["file_path"]) for step in events] == [
+        "b.py",
+        "a.py",
+        "a.py",
+        "a.py",
+    ]
+    assert "-def add_all" in events[1]["diff"]
+    assert told(capsys, "show", name)["code"].startswith("def sum_up(")
+    assert told(capsys, "show", name, "--at", "2026-02-02T02:40:02Z")["code"] == ADD
+
+
+def test_log_export_and_search_name_functions(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story(home)
+    home.flush()
+    capsys.readouterr()
+    for verb in ("log", "export"):
+        assert cli.main([verb, *(["--json"] if verb == "log" else [])]) == 0
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [one["qualified_name"] for one in rows[2]["units"]] == ["add_all"]
+        assert rows[2]["units"][0]["change"] == ["body"]
+    assert cli.main(["log", "--all"]) == 0
+    assert "sum_up" in capsys.readouterr().out
+    home.write("c.py", f"class Sums:\n    def mean_of_all(self):\n        return 1\n\n\n{LARGE}")
+    home.flush()
+    (found,) = (told(capsys, "search", "Sums.mean_of_all")["key"],)
+    assert found == home.path("c.py")
+
+
+def test_a_deleted_file_s_functions_turn_up_elsewhere(home: Home) -> None:
+    home.write("a.py", f"{ADD}\n\n{MEAN}")
+    home.remove("a.py")
+    home.write("sub/b.py", f"{MEAN}\n\n{ADD}")
+    home.flush()
+    assert [step[:2] for step in home.life("sub/b.py", "add_all")] == [
+        ("introduced", "a.py"), ("container", "b.py"),
+    ]  # fmt: skip
+
+
+def test_what_is_made_again_is_the_same(home: Home, tmp_path: Path) -> None:
+    story(home)
+    spool = tmp_path / "spool.copy"
+    shutil.copytree(home.spool, spool)
+    home.flush()
+    whole = contents(home.ledger)
+    # The same events, the last first.
+    shutil.rmtree(home.spool)
+    for name in sorted(os.listdir(spool), reverse=True):
+        home.spool.mkdir(mode=0o700, exist_ok=True)
+        shutil.copy2(spool / name, home.spool)
+        home.flush()
+    assert contents(home.ledger)["unit_steps"] == whole["unit_steps"]
