@@ -4,6 +4,7 @@ And its ledger: what was recorded late comes to its place, and units of files ar
 """
 
 import time
+from contextlib import closing
 
 from lib.ledger import replay
 from lib.ledger.store import Ledger
@@ -12,11 +13,14 @@ from lib.spool.books import Accounts
 from lib.system.logs import log
 from lib.system.settings import Settings
 from lib.units import chronicle
+from lib.units.last_parsed import LastParsed
 
 # Keeping the bounds looks at every file that waits.
 TIDY_SECONDS = 5.0
 # So many events are put into their order in a few seconds.
 SMALL = 20_000
+# What is parsed just now.
+LAST_PARSED = "flusher.parsing"
 # In seconds: after so many of them events that came meanwhile have their turn. Who asked for a run
 # waits so long, or for this part of the time that the processor had for it until then.
 SLICE_SECONDS, ASKED_SECONDS, ASKED_PART = 0.5, 2.0, 0.4
@@ -58,7 +62,8 @@ class Upkeep:
         """Go on with the units of files."""
         asked = max(ASKED_SECONDS, ASKED_PART * time.process_time())
         seconds = asked if is_asked else SLICE_SECONDS
-        self.is_behind, skipped = chronicle.catch_up(ledger.connection, seconds)
+        with closing(LastParsed(f"{self._directory}/{LAST_PARSED}")) as last:
+            self.is_behind, skipped = chronicle.catch_up(ledger.connection, seconds, last)
         for problem in skipped:
             log(self._directory, f"the units of a file were not found: {problem}")
 

@@ -17,9 +17,10 @@ from lib.ledger.remains import Remains, Remnant
 from lib.ledger.revisions import DELETED
 from lib.ledger.transactions import transaction
 from lib.system import packages
+from lib.units.bounded import read
 from lib.units.extraction import Unit
 from lib.units.grammars import language_at
-from lib.units.readings import read
+from lib.units.last_parsed import LastParsed
 from lib.units.recent import Kept, Recent
 from lib.units.telling import File, Telling
 
@@ -67,15 +68,17 @@ def is_possible() -> bool:
     return True
 
 
-def catch_up(db: sqlite3.Connection, seconds: float) -> tuple[bool, list[str]]:
-    """Go through revisions for so long.
+def catch_up(
+    db: sqlite3.Connection, seconds: float, last: LastParsed | None = None
+) -> tuple[bool, list[str]]:
+    """Go through revisions for so long; `last` as for `bounded.read`.
 
     Returns whether there is more to do, which is not so where it cannot be done, and what had to
     be left out. Raises sqlite3.Error.
     """
     if not is_behind(db) or not is_possible():
         return False, []
-    chronicle = Chronicle(db)
+    chronicle = Chronicle(db, last)
     is_left = not chronicle.go_on(time.monotonic() + seconds)
     return is_left, chronicle.skipped
 
@@ -86,7 +89,8 @@ class Chronicle:
     `skipped` tells which steps of files could not be understood, and why.
     """
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, last: LastParsed | None = None) -> None:
+        self._last = last
         self.skipped: list[str] = []
         self._db = db
         self._lives = Lives(db)
@@ -181,7 +185,7 @@ class Chronicle:
         if code is None:
             return None
         known = _contents(before, stood)
-        units, reason = read(code, language, known)
+        units, reason = read(code, language, known, self._last)
         if reason:
             self._problem(row.path, reason)
             return None

@@ -10,7 +10,7 @@ from lib.capture.languages import language_of
 from lib.ledger.lives import BEFORE, COPIED, INTRODUCED, Body, Lives, Place, Standing
 from lib.units.continuing import Changed, Step, follow
 from lib.units.extraction import Unit
-from lib.units.readings import Print as Fingerprint
+from lib.units.fingerprint import Fingerprint
 from lib.units.recent import Recent
 from lib.units.repeated import LEAST_DISTINCT, LEAST_RENAMED, LEAST_SAME
 
@@ -143,7 +143,7 @@ class Telling:
     def _body(self, key: Key) -> Body:
         """Return the id of what a unit holds, and the digests of its tokens."""
         file = self._files[key[0]]
-        unit, tokens, distinct, exact, renamed, content = self._new[key]
+        unit, tokens, distinct, exact, renamed, content = self._new[key][:6]
         data = file.data[unit.start : unit.end]
         language = language_of(file.path)
         code = identity.normalise(data.decode("utf-8", "surrogatepass"), language)
