@@ -1,7 +1,8 @@
 """Write into the ledger what one feed of files did to their units."""
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -37,6 +38,22 @@ class File(NamedTuple):
     is_met: bool
     data: bytes = b""
 
+    def changed(self) -> Changed:
+        """Tell it to who follows units; where the names are the same, those that changed alone."""
+        stood = [Unit(*one[1:]) for one in self.stood]
+        stands = [one.unit for one in self.stands]
+        names = [one.qualified_name for one in stood]
+        if len({*names}) == len(names) and names == [one.qualified_name for one in stands]:
+            data = (self.before or "").encode("utf-8", "surrogatepass")
+            led = zip(_leads(data, stood), _leads(self.data, stands), strict=True)
+            pairs = [
+                (was, one.unit)
+                for was, one, (lead, leads) in zip(stood, self.stands, led, strict=True)
+                if one.content not in self.known or lead != leads
+            ]
+            stood, stands = [was for was, _ in pairs], [unit for _, unit in pairs]
+        return Changed(self.path, self.language, self.before, self.after, stood, stands)
+
 
 class Telling:
     """Tells what a feed did, within the caller's transaction. May raise sqlite3.Error."""
@@ -52,13 +69,7 @@ class Telling:
 
     def tell(self, recent: Recent) -> None:
         """Write the steps of all units, and what stands in the files now."""
-        several = [
-            Changed(
-                file.path, file.language, file.before, file.after,
-                [Unit(*one[1:]) for one in file.stood], [one.unit for one in file.stands],
-            )
-            for file in self._files.values() if not file.is_met
-        ]  # fmt: skip
+        several = [file.changed() for file in self._files.values() if not file.is_met]
         steps = follow(several, recent, all_units=True) if several else []
         # What goes on has its place before anything is a copy of it.
         for step in sorted(steps, key=_rank):
@@ -156,6 +167,14 @@ class Telling:
             _short(exact) if tokens >= LEAST_SAME else None,
             _short(renamed) if is_large else None,
         )
+
+
+def _leads(data: bytes, units: Sequence[Unit]) -> Iterator[bytes]:
+    """Yield what stands before each unit, from where another one begins or ends."""
+    stops = sorted({0, *(one.start for one in units), *(one.end for one in units)})
+    for one in units:
+        place = bisect_left(stops, one.start)
+        yield data[stops[place - 1] if place else 0 : one.start].strip()
 
 
 def _short(digest: str) -> bytes:
