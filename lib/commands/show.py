@@ -85,7 +85,7 @@ def _found(history: History, target: str, at: str) -> Shown:
 def _unit(history: History, unit: Unit, at: str) -> Shown:
     """Return what a function held last, or at a time, wherever it stood then."""
     steps = [one for one in biography.steps_of(history, unit)
-             if DELETED not in one.change and (not at or one.step.timestamp <= at)]  # fmt: skip
+             if not one.is_end and (not at or one.step.timestamp <= at)]  # fmt: skip
     if not steps:
         raise CommandError(f"{printable(unit.name)} was not recorded before that")
     one = steps[0]

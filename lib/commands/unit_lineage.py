@@ -143,7 +143,8 @@ def _entry(reasons: Reasons, one: UnitStep) -> dict[str, Any]:
         "prompt": reason.text,
         "model": reason.model,
     }
-    return {**entry, "from": ":".join(one.came)} if one.came[0] else entry
+    key = "into" if one.is_end else "from"
+    return {**entry, key: ":".join(one.came)} if one.came[0] else entry
 
 
 def show(history: History, unit: Unit, newest: int) -> None:
@@ -155,7 +156,8 @@ def show(history: History, unit: Unit, newest: int) -> None:
 
 
 def _cells(one: UnitStep, asked: str, is_wide: bool) -> list[Cell]:
-    origin = f"  from {relative(printable(':'.join(one.came)))}" if one.came[0] else ""
+    how = "into" if one.is_end else "from"
+    origin = f"  {how} {relative(printable(':'.join(one.came)))}" if one.came[0] else ""
     actor = who(one.step)
     return [
         (f"{(one.step.event_id or '-')[:ID_DIGITS]:<{ID_DIGITS}}", "dim"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from lib.ledger.history import History
-from lib.ledger.lives import DELETED, Standing, last_part
+from lib.ledger.lives import ENDED, Standing, last_part
 from lib.ledger.projects import COLUMNS, name_of
 from lib.ledger.steps import Step, step_of
 from lib.ledger.text import storable
@@ -43,8 +43,9 @@ class Unit(NamedTuple):
 class UnitStep(NamedTuple):
     """A step in a unit's life: words of what changed, its name then, and where its code is.
 
-    `came` is the file and the name that it had before this step or was copied from, "" and ""
-    where it is the same still, or nothing was before. `step` is that of its file.
+    `came` is the file and the name that it had before this step or was made from, "" and "" where
+    it is the same still, or nothing was before; of one that `is_end`, which one has its text now.
+    `step` is that of its file.
     """
 
     change: list[str]
@@ -55,6 +56,11 @@ class UnitStep(NamedTuple):
     path: str
     came: tuple[str, str]
     step: Step
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it stands nowhere after this."""
+        return not set(ENDED).isdisjoint(self.change)
 
 
 class Done(NamedTuple):
@@ -131,7 +137,9 @@ def steps_of(history: History, unit: Unit, newest: int = -1) -> list[UnitStep]:
     for number, row in enumerate(rows if newest < 0 else rows[:newest]):
         change, name, pattern_id, start, end, path, revision_id, origin, origin_path = row
         before = rows[number + 1] if number + 1 < len(rows) else None
-        was = (before[5], before[1]) if before else (origin_path or "", origin or "")
+        was = (before[5], before[1]) if before else ("", "")
+        # Of a first step where it was made from, of a last one what has its text now.
+        was = (origin_path, origin or "") if origin_path else was
         came = ("", "") if was == (path, name) else was
         step = step_of(history, revision_id)
         found.append(UnitStep(change.split(), name, pattern_id, start, end, path, came, step))
@@ -143,7 +151,7 @@ def code_of(history: History, one: UnitStep) -> tuple[int, str] | None:
 
     None where that was not kept; of a unit that ended, no lines.
     """
-    if DELETED in one.change:
+    if one.is_end:
         return 1, ""
     code = history.snapshot(one.step.snapshot)
     if code is None:

@@ -13,7 +13,14 @@ from lib.ledger.text import storable
 
 # The words of a step, beside those that say what was changed. BEFORE: it was there already when
 # its file was recorded first.
-INTRODUCED, COPIED, BEFORE, DELETED = "introduced", "copied", "before", "deleted"
+INTRODUCED, COPIED, SPLIT, BEFORE = "introduced", "copied", "split", "before"
+DELETED, MERGED = "deleted", "merged"
+# The steps after which a unit stands nowhere.
+ENDED = (DELETED, MERGED)
+# With one of these words a life begins that may prove to be another's.
+_BEGUN = " OR ".join(
+    f"' ' || change || ' ' LIKE '% {word} %'" for word in (INTRODUCED, COPIED, SPLIT)
+)
 
 
 class Standing(NamedTuple):
@@ -76,6 +83,14 @@ class Lives:
         found = self._db.execute(query, (file_id,)).fetchone()
         return (found[0], [Standing(*one) for one in json.loads(found[1])]) if found else None
 
+    def at(self, path: str, start: int) -> int | None:
+        """Return the unit that begins at a byte of the file at `path`, None if none does."""
+        query = "SELECT file_id FROM files WHERE path = ?"
+        found = self._db.execute(query, (storable(path),)).fetchone()
+        stands = self.standing(found[0]) if found else None
+        here = (one.unit_id for one in stands[1] if one.start == start) if stands else iter(())
+        return next(here, None)
+
     def let_stand(self, place: Place, units: Iterable[Standing]) -> None:
         """Note what stands in a file now."""
         text = json.dumps(list(units), separators=(",", ":"))
@@ -114,14 +129,17 @@ class Lives:
             (place.file_id, unit.kind, name, last_part(name), step, *body[1:], unit.unit_id),
         )
 
-    def end(self, place: Place, unit: Standing) -> None:
-        """Add the last step of a unit, which stood in the file of `place` until then."""
+    def end(self, place: Place, unit: Standing, change: str, into: int | None) -> None:
+        """Add the last step of a unit, which stood in the file of `place` until then.
+
+        `into` is the step of another one that has its text now.
+        """
         query = (
-            "INSERT INTO unit_steps (unit_id, revision_id, change, name, pattern_id, start, end) "
-            "SELECT unit_id, ?, ?, s.name, pattern_id, ?, ? FROM units u "
+            "INSERT INTO unit_steps (unit_id, revision_id, change, name, pattern_id, start, end, "
+            "origin) SELECT unit_id, ?, ?, s.name, pattern_id, ?, ?, ? FROM units u "
             "JOIN unit_steps s USING (unit_id) WHERE unit_id = ? AND step_id = step"
         )
-        values = (place.revision_id, DELETED, unit.start, unit.end, unit.unit_id)
+        values = (place.revision_id, change, unit.start, unit.end, into, unit.unit_id)
         step = self._db.execute(query, values).lastrowid
         query = "UPDATE units SET step = ?, gone = 1 WHERE unit_id = ?"
         self._db.execute(query, (step, unit.unit_id))
@@ -131,11 +149,11 @@ class Lives:
 
         That is how it ended there, or how it began. A feed has the number of its first revision.
         """
-        words = (DELETED,) * 2 if is_end else (INTRODUCED, COPIED)
+        is_meant = f"change IN {ENDED}" if is_end else f"({_BEGUN})"
         query = (
             "SELECT step_id, unit_id FROM unit_steps WHERE revision_id = "
             "(SELECT min(revision_id) FROM revisions JOIN files USING (file_id) WHERE path = ? "
-            f"AND revision_id >= ?) AND name = ? AND start = ? AND change IN {words}"
+            f"AND revision_id >= ?) AND name = ? AND start = ? AND {is_meant}"
         )
         values = (storable(path), feed, storable(name), start)
         found = self._db.execute(query, values).fetchone()
@@ -175,8 +193,8 @@ class Lives:
 
     def last_step(self, unit_id: int) -> int:
         """Return the number of the last step after which a unit stood somewhere."""
-        query = "SELECT max(step_id) FROM unit_steps WHERE unit_id = ? AND change != ?"
-        return int(self._db.execute(query, (unit_id, DELETED)).fetchone()[0])
+        query = f"SELECT max(step_id) FROM unit_steps WHERE unit_id = ? AND change NOT IN {ENDED}"
+        return int(self._db.execute(query, (unit_id,)).fetchone()[0])
 
     def digests(self, unit_id: int) -> tuple[bytes | None, bytes | None]:
         """Return the digests of what a unit holds, as a `Body` has them."""

@@ -18,6 +18,7 @@ from lib.ledger.revisions import DELETED
 from lib.ledger.transactions import transaction
 from lib.system import packages
 from lib.units.bounded import read
+from lib.units.elsewhere import Elsewhere
 from lib.units.extraction import Unit
 from lib.units.grammars import language_at
 from lib.units.last_parsed import LastParsed
@@ -30,7 +31,7 @@ _NEXT = (
     "SELECT r.revision_id, r.file_id, path, r.change, r.snapshot, r.session_id, r.tool_use_id, "
     # What is neither made anew nor follows something that was told of was there already.
     "iif(r.parent IS NULL, r.change IN ('before', 'modified'), p.change != 'deleted') AS is_met, "
-    "coalesce(project, 0) "
+    "project "
     "FROM revisions r JOIN files USING (file_id) "
     "LEFT JOIN revisions p ON p.revision_id = r.parent "
     "WHERE r.revision_id > ? ORDER BY r.revision_id LIMIT ?"
@@ -50,7 +51,7 @@ class Row(NamedTuple):
     session_id: str | None
     tool_use_id: str | None
     is_met: bool
-    project: int
+    project: int | None
 
 
 def is_behind(db: sqlite3.Connection) -> bool:
@@ -96,7 +97,7 @@ class Chronicle:
         self._lives = Lives(db)
         self._reader = snapshots.Reader(db)
         # What the files of each project lost and gained lately.
-        self._recent: dict[int, Recent] = {}
+        self._recent: dict[int | None, Recent] = {}
 
     def go_on(self, deadline: float) -> bool:
         """Go through revisions until none is left: True; or until `deadline` (monotonic).
@@ -161,12 +162,13 @@ class Chronicle:
         if not files:
             return
         project = feed[0].project
-        remains = Remains(self._db, project)
+        remains = Remains(self._db, project or 0)
         if project not in self._recent:
             self._recent[project] = Recent(0, _kept(remains))
         recent = self._recent[project]
         recent.feed = feed[0].revision_id - 1
-        Telling(self._lives, files).tell(recent)
+        elsewhere = Elsewhere(self._db, project, recent.feed + 1)
+        Telling(self._lives, files).tell(recent, elsewhere.having)
         remains.drop(map(_remnant, recent.dropped))
         remains.add(map(_remnant, recent.added))
 

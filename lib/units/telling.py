@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 from lib.capture import identity
 from lib.capture.languages import language_of
-from lib.ledger.lives import BEFORE, COPIED, INTRODUCED, Body, Lives, Place, Standing
+from lib.ledger.lives import BEFORE, COPIED, DELETED, INTRODUCED, Body, Lives, Place, Standing
+from lib.units.changes import BEGINNINGS, ENDINGS
 from lib.units.continuing import Changed, Step, follow
+from lib.units.continuing import Place as Found
 from lib.units.extraction import Unit
 from lib.units.fingerprint import Fingerprint
 from lib.units.recent import Recent
 from lib.units.repeated import LEAST_DISTINCT, LEAST_RENAMED, LEAST_SAME
+from lib.units.sources import Known
 
 # A unit by its file and the byte at which it begins.
 Key = tuple[str, int]
@@ -67,10 +70,10 @@ class Telling:
         self._ids: dict[Key, int] = {}
         self._met: set[Key] = set()
 
-    def tell(self, recent: Recent) -> None:
+    def tell(self, recent: Recent, known: Known | None = None) -> None:
         """Write the steps of all units, and what stands in the files now."""
         several = [file.changed() for file in self._files.values() if not file.is_met]
-        steps = follow(several, recent, all_units=True) if several else []
+        steps = follow(several, recent, all_units=True, known=known) if several else []
         # What goes on has its place before anything is a copy of it.
         for step in sorted(steps, key=_rank):
             self._late(step, step.late) if step.late is not None else self._tell(step)
@@ -85,14 +88,26 @@ class Telling:
 
     def _tell(self, step: Step) -> None:
         old, new, change = step.old, step.new, " ".join(step.change)
-        was = old and self._old.get((old.path, old.unit.start))
-        if new and old is None:
-            self._begin((new.path, new.unit.start), change)
-        elif old and new is None:
-            self._end((old.path, old.unit.start))
-        elif old and new and was:
+        if new and (old is None or BEGINNINGS.intersection(step.change)):
+            self._begin((new.path, new.unit.start), change, self._origin(old))
+        elif old and (new is None or ENDINGS.intersection(step.change)):
+            self._end((old.path, old.unit.start), change, self._heir(new))
+        elif old and new and (was := self._old.get((old.path, old.unit.start))):
             self._met.add((old.path, old.unit.start))
             self._go_on((new.path, new.unit.start), was.unit_id, change)
+
+    def _origin(self, old: Found | None) -> int | None:
+        """Return the step of the unit that a new one was made from, by where it stood."""
+        if old is None:
+            return None
+        was = self._old.get((old.path, old.unit.start))
+        unit_id = was.unit_id if was else self._lives.at(old.path, old.unit.start)
+        return self._lives.last_step(unit_id) if unit_id else None
+
+    def _heir(self, new: Found | None) -> int | None:
+        """Return the step of the unit that has the text of one that ended."""
+        unit_id = self._ids.get((new.path, new.unit.start)) if new else None
+        return self._lives.last_step(unit_id) if unit_id else None
 
     def _late(self, step: Step, feed: int) -> None:
         """Tell what takes the place of something that was told in an earlier feed."""
@@ -128,16 +143,17 @@ class Telling:
         for name in {**olds, **news}:
             for old, new in zip_longest(olds[name], news[name]):
                 if old is None:
-                    self._begin((file.path, new.start), BEFORE if file.is_met else INTRODUCED)
+                    change = BEFORE if file.is_met else INTRODUCED
+                    self._begin((file.path, new.start), change, None)
                 elif new is None:
-                    self._end((file.path, old.start))
+                    self._end((file.path, old.start), DELETED, None)
                 else:
                     self._ids[file.path, new.start] = old.unit_id
 
-    def _begin(self, key: Key, change: str) -> None:
+    def _begin(self, key: Key, change: str, origin: int | None) -> None:
         body = self._body(key)
-        origin = self._lives.same(body) if change == INTRODUCED else None
-        change = COPIED if origin else change
+        if change == INTRODUCED and (origin := self._lives.same(body)):
+            change = COPIED
         place, unit = self._files[key[0]].place, Standing(0, *self._new[key].unit)
         self._ids[key] = self._lives.begin(place, unit, change, body, origin)
 
@@ -147,9 +163,10 @@ class Telling:
             unit = Standing(unit_id, *self._new[key].unit)
             self._lives.go_on(self._files[key[0]].place, unit, change, self._body(key))
 
-    def _end(self, key: Key) -> None:
-        self._met.add(key)
-        self._lives.end(self._files[key[0]].place, self._old[key])
+    def _end(self, key: Key, change: str, into: int | None) -> None:
+        if key not in self._met:
+            self._met.add(key)
+            self._lives.end(self._files[key[0]].place, self._old[key], change, into)
 
     def _body(self, key: Key) -> Body:
         """Return the id of what a unit holds, and the digests of its tokens."""
@@ -183,4 +200,5 @@ def _short(digest: str) -> bytes:
 
 def _rank(step: Step) -> int:
     """Tell which steps come first: what goes on, then what ends, then what begins."""
-    return 2 if step.old is None else 1 if step.new is None else 0
+    is_beginning = step.old is None or BEGINNINGS.intersection(step.change)
+    return 2 if is_beginning else 1 if ENDINGS.intersection(step.change) else 0
