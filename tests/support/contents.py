@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.ledger import snapshots
+from lib.units import chronicle
 
 # When something was captured, by the clock of the boot, a transcript does not tell.
 _UNTOLD = {"seq", "boot", "up", "file_id", "revision_id", "parent", "origin", "project", "revision"}
@@ -56,7 +57,9 @@ _QUERIES = {
 
 def contents(path: Path | str) -> dict[str, list[dict[str, Any]]]:
     """All rows that follow from events, by their tables, and the code that they refer to."""
-    with closing(sqlite3.connect(path)) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        # A run of the flusher may have left some of that to the next one.
+        assert chronicle.catch_up(db, 60.0) == (False, [])
         db.row_factory = sqlite3.Row
         found = {
             table: [
