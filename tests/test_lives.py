@@ -23,6 +23,7 @@ from lib.system import packages
 from lib.system.settings import Settings
 from lib.units import chronicle, continuing, telling
 from tests.support.contents import contents
+from tests.support.service_double import ServiceDouble
 
 BEGAN = 1_770_000_000 * 10**9
 ADD = """def add_all(values, start):
@@ -381,3 +382,21 @@ def test_what_is_made_again_is_the_same(home: Home, tmp_path: Path) -> None:
         shutil.copy2(spool / name, home.spool)
         home.flush()
     assert contents(home.ledger)["unit_steps"] == whole["unit_steps"]
+
+
+def test_a_service_is_told_of_functions(home: Home, server: ServiceDouble) -> None:
+    home.write("a.py", f"{ADD}\n\n{MEAN}")
+    home.write("notes.txt", "add_all")
+    settings = Settings({**home.environ, "INTELLIGENCE_SERVICE_URL": server.url})
+    assert Flusher(str(home.spool), settings).run_once(5.0)
+    data = [event.body["pattern_data"] for event in server.events]
+    told = {one["file_path"]: one.get("units") for one in data}
+    assert told.pop(home.path("notes.txt")) is None
+    (units,) = told.values()
+    with closing(History(str(home.ledger))) as history:
+        steps = [step for unit in biography.units_in(history, home.path("a.py"))
+                 for step in biography.steps_of(history, unit)]  # fmt: skip
+    assert [(u["qualified_name"], u["pattern_type"], u["start_line"]) for u in units] == [
+        ("add_all", "function", 1), ("mean", "function", 8),
+    ]  # fmt: skip
+    assert [u["pattern_id"] for u in units] == [step.pattern_id for step in steps]

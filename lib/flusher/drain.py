@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from lib.capture import shell
 from lib.delivery.portions import portions
 from lib.delivery.services import Services
 from lib.flusher.passage import Passage, Stage
 from lib.flusher.sightings import Sightings
+from lib.flusher.told_units import ToldUnits
 from lib.ledger.rows import Taken
 from lib.spool import outbox
 from lib.spool.order import in_order
@@ -56,9 +58,14 @@ class Drain:
         self._progress = progress
         self._sightings = sightings
         self._join = join
+        self._units = ToldUnits(directory)
 
     def run(self) -> None:
         """Drain until only what cannot be delivered now is left. Raises OSError, sqlite3.Error."""
+        with closing(self._units):
+            self._run()
+
+    def _run(self) -> None:
         names = set(outbox.names(self._directory))
         self._passage.recall(names)
         while not self._is_late():
@@ -139,5 +146,5 @@ class Drain:
             mine = [(f, event) for f, event in found if f.name in kept and urls[f.name] == url]
             passage.hold(file.name for file, _ in mine)
             if made.open:
-                asked = services.get_prompts([url])
-                made.send(passage.parcel(f.name, event, f.size, asked) for f, event in mine)
+                asked, told = services.get_prompts([url]), self._units.added
+                made.send(passage.parcel(f.name, told(event), f.size, asked) for f, event in mine)

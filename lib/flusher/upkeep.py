@@ -4,7 +4,6 @@ And its ledger: what was recorded late comes to its place, and units of files ar
 """
 
 import time
-from contextlib import closing
 
 from lib.ledger import replay
 from lib.ledger.store import Ledger
@@ -36,6 +35,7 @@ class Upkeep:
     def __init__(self, directory: str, settings: Settings) -> None:
         self.room = 0.0
         self.is_behind = False
+        self._last: LastParsed | None = None
         self._directory = directory
         self._bounds = settings.max_age_days, settings.max_size_mb
         self._tidy_at = 0.0
@@ -60,10 +60,16 @@ class Upkeep:
 
     def _catch_up(self, ledger: Ledger, is_asked: bool) -> None:
         """Go on with the units of files."""
+        if not chronicle.is_behind(ledger.connection):
+            return
         asked = max(ASKED_SECONDS, ASKED_PART * time.process_time())
         seconds = asked if is_asked else SLICE_SECONDS
-        with closing(LastParsed(f"{self._directory}/{LAST_PARSED}")) as last:
-            self.is_behind, skipped = chronicle.catch_up(ledger.connection, seconds, last)
+        # Until there is nothing left to parse: what ended the last run may come in a later slice.
+        self._last = self._last or LastParsed(f"{self._directory}/{LAST_PARSED}")
+        self.is_behind, skipped = chronicle.catch_up(ledger.connection, seconds, self._last)
+        if not self.is_behind:
+            self._last.close()
+            self._last = None
         for problem in skipped:
             log(self._directory, f"the units of a file were not found: {problem}")
 
