@@ -400,3 +400,16 @@ def test_a_service_is_told_of_functions(home: Home, server: ServiceDouble) -> No
         ("add_all", "function", 1), ("mean", "function", 8),
     ]  # fmt: skip
     assert [u["pattern_id"] for u in units] == [step.pattern_id for step in steps]
+
+
+def test_what_is_copied_with_its_file_has_the_steps_of_before(home: Home) -> None:
+    both = f"{ADD}\n\n{MEAN}\n\n{LARGE}"
+    home.write("one/a.py", ADD)
+    home.write("one/a.py", both)
+    home.write("two/a.py", both.replace("0.0", "1.0"))
+    home.write("one/a.py", both.replace("total", "much"))
+    home.flush()
+    steps = home.life("two/a.py", "mean")
+    assert steps == [("introduced", "a.py", "mean"), ("body container copied", "a.py", "mean")]
+    assert home.life("two/a.py", "add_all")[0] == ("introduced", "a.py", "add_all")
+    assert home.life("one/a.py", "add_all")[1:] == [("body", "a.py", "add_all")]

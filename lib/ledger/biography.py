@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lib.ledger.history import History
-from lib.ledger.lives import ENDED, Standing, last_part
+from lib.ledger.lives import COPIED, ENDED, Standing, last_part
 from lib.ledger.projects import COLUMNS, name_of
 from lib.ledger.steps import Step, step_of
 from lib.ledger.text import storable
@@ -16,12 +16,13 @@ _OF_UNITS = (
 )
 _OF_STEPS = (
     "SELECT s.change, s.name, s.pattern_id, s.start, s.end, f.path, s.revision_id, "
-    "o.name, o_f.path FROM unit_steps s JOIN revisions r USING (revision_id) "
+    "o.name, o_f.path, o.unit_id, o.step_id FROM unit_steps s JOIN revisions r USING (revision_id) "
     "JOIN files f USING (file_id) LEFT JOIN unit_steps o ON o.step_id = s.origin "
     "LEFT JOIN revisions o_r ON o_r.revision_id = o.revision_id "
     "LEFT JOIN files o_f ON o_f.file_id = o_r.file_id "
-    "WHERE s.unit_id = ? ORDER BY s.revision_id DESC, s.step_id DESC LIMIT ?"
+    "WHERE s.unit_id = ? AND s.step_id <= ? ORDER BY s.revision_id DESC, s.step_id DESC LIMIT ?"
 )
+_ANY = 2**62
 
 
 class Unit(NamedTuple):
@@ -131,11 +132,14 @@ def _units(history: History, unit_ids: Iterable[int]) -> list[Unit]:
 
 
 def steps_of(history: History, unit: Unit, newest: int = -1) -> list[UnitStep]:
-    """List the `newest` steps (-1: all) of a unit, newest first. Raises sqlite3.Error."""
-    rows = history.rows(_OF_STEPS, (unit.unit_id, newest if newest < 0 else newest + 1))
+    """List the `newest` steps (-1: all) of a unit, newest first. Raises sqlite3.Error.
+
+    Of one that stands in a copy of its file, also those of before the copy.
+    """
+    rows = _rows(history, unit.unit_id, _ANY, newest if newest < 0 else newest + 1)
     found = []
     for number, row in enumerate(rows if newest < 0 else rows[:newest]):
-        change, name, pattern_id, start, end, path, revision_id, origin, origin_path = row
+        change, name, pattern_id, start, end, path, revision_id, origin, origin_path, *_ = row
         before = rows[number + 1] if number + 1 < len(rows) else None
         was = (before[5], before[1]) if before else ("", "")
         # Of a first step where it was made from, of a last one what has its text now.
@@ -144,6 +148,25 @@ def steps_of(history: History, unit: Unit, newest: int = -1) -> list[UnitStep]:
         step = step_of(history, revision_id)
         found.append(UnitStep(change.split(), name, pattern_id, start, end, path, came, step))
     return found
+
+
+def _is_carried(change: str) -> bool:
+    """Check whether a unit came with a copy of what it stood in."""
+    words = set(change.split())
+    return COPIED in words and not words.isdisjoint(("moved", "container"))
+
+
+def _rows(history: History, unit_id: int, until: int, most: int) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    seen: set[int] = set()
+    while unit_id not in seen and (most < 0 or len(found) < most):
+        seen.add(unit_id)
+        more = history.rows(_OF_STEPS, (unit_id, until, most))
+        found += more
+        if not more or not _is_carried(more[-1][0]) or not more[-1][9]:
+            break
+        unit_id, until = more[-1][9:11]
+    return found[: most if most >= 0 else None]
 
 
 def code_of(history: History, one: UnitStep) -> tuple[int, str] | None:

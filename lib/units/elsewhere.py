@@ -4,16 +4,19 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Set
 
+from lib.capture.languages import base_name
 from lib.ledger import snapshots
-from lib.ledger.lives import ENDED, Lives
+from lib.ledger.lives import ENDED, Lives, last_part
 from lib.ledger.revisions import DELETED
 from lib.units.bounded import read
 from lib.units.extraction import Unit
 from lib.units.grammars import language_at
 from lib.units.sources import Source
 
-# So many units of a name are looked at, and so many files are told.
-_MOST_OF_A_NAME, _MOST = 200, 4
+# So many units of a name are looked at, and so many files.
+_MOST_OF_A_NAME, _MOST = 200, 8
+# The part of the names that two files must share; as much counts that they are called the same.
+_LEAST_SHARE, _SAME_FILE_NAME = 0.3, 0.2
 _OF_NAME = (
     "SELECT DISTINCT path FROM units JOIN files USING (file_id) "
     "WHERE last_name = ? AND project IS ? LIMIT ?"
@@ -45,9 +48,16 @@ class Elsewhere:
             values = (name, self._project, _MOST_OF_A_NAME)
             found.update(row[0] for row in self._db.execute(_OF_NAME, values).fetchall())
         found.pop(path, None)
+        several = []
         for other in sorted(found, key=lambda one: (-found[one], one))[:_MOST]:
-            if source := self._source(other):
-                yield source
+            source = self._source(other)
+            if source and source.language == language_at(path) and source.units:
+                own = {last_part(unit.qualified_name) for unit in source.units}
+                share = len(own & names) / max(len(own), len(names))
+                share += _SAME_FILE_NAME * (base_name(other) == base_name(path))
+                several.append((share, source.gone or 0, source))
+        several.sort(key=lambda one: (-one[0], -one[1], one[2].path))
+        yield from (source for share, _, source in several if share >= _LEAST_SHARE)
 
     def _source(self, path: str) -> Source | None:
         row = self._db.execute(_FILE, (self._feed, path)).fetchone()
