@@ -7,7 +7,7 @@ a later step holds too stays with that step: a line that was never removed stand
 import sqlite3
 from typing import NamedTuple
 
-from lib.ledger import snapshots, unplaced
+from lib.ledger import rollback, snapshots, unplaced
 from lib.ledger.text import storable
 from lib.ledger.transactions import transaction
 
@@ -78,6 +78,7 @@ def _forget(db: sqlite3.Connection, chosen: Chosen) -> Forgotten:
         code = snapshots.delete(db, digests)
         if digests:  # it has some of the same code, and is soon made anew
             db.execute("DELETE FROM remains")
+            rollback.forget(db)
     finally:
         db.execute("DROP TABLE doomed")
     prompts, titles = sum(told[:-1]), told[-1]

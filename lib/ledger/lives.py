@@ -94,7 +94,12 @@ class Lives:
     def let_stand(self, place: Place, units: Iterable[Standing]) -> None:
         """Note what stands in a file now."""
         text = json.dumps(list(units), separators=(",", ":"))
-        self._db.execute("INSERT OR REPLACE INTO standing VALUES (?, ?, ?)", (*place, text))
+        # No replacement: it would tell no trigger that something is deleted.
+        self._db.execute(
+            "INSERT INTO standing VALUES (?, ?, ?) ON CONFLICT (file_id) "
+            "DO UPDATE SET revision_id = excluded.revision_id, units = excluded.units",
+            (*place, text),
+        )
 
     def clear(self, file_id: int) -> None:
         """Note that nothing stands in a file, for it is gone."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN, UNTOLD
-from lib.ledger import moments, unplaced
+from lib.ledger import moments, rollback, unplaced
 from lib.ledger.moments import CREATED, DERIVED
 from lib.ledger.projects import Projects
 from lib.ledger.recording import Recording
@@ -63,9 +63,6 @@ _KEPT = (
 _EMPTIED = (
     "DELETE FROM events", "DELETE FROM patterns", "DELETE FROM edges",
     "DELETE FROM edits", "DELETE FROM sums", "DELETE FROM unplaced",
-    # They are behind then, and made again after this.
-    "DELETE FROM units", "DELETE FROM unit_steps", "DELETE FROM standing",
-    "DELETE FROM units_until", "DELETE FROM remains",
     "UPDATE files SET head = '', last_seq = 0, revision = NULL, gone = 0",
     # No number of a revision comes again: that of a file's last one tells whether it is another.
     "DELETE FROM revisions WHERE revision_id < (SELECT max(revision_id) FROM revisions)",
@@ -109,6 +106,7 @@ def replay(db: sqlite3.Connection, progress: Callable[[float], None] = lambda pa
     projects, read = Projects(db), _read(db)
     projects.learn(read)
     with transaction(db):
+        rollback.remember(db)
         for statement in (*_KEPT, *_EMPTIED):
             db.execute(statement)
         (number,) = db.execute("SELECT count(*) FROM inputs").fetchone()
@@ -124,6 +122,7 @@ def replay(db: sqlite3.Connection, progress: Callable[[float], None] = lambda pa
         for statement in _FINISHED:
             db.execute(statement)
         moments.note_newest(db)
+        rollback.restore(db)
     progress(1.0)
 
 

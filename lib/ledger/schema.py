@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 
-from lib.ledger import migration, revisions
+from lib.ledger import migration, revisions, rollback
 from lib.ledger.transactions import transaction
 
 VERSION = 10
@@ -120,6 +120,10 @@ CREATE TABLE IF NOT EXISTS remains (
 );
 CREATE INDEX IF NOT EXISTS remains_by_feed ON remains (project, feed);
 CREATE TABLE IF NOT EXISTS units_until (revision_id INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS units_undo (
+    undo_id INTEGER PRIMARY KEY, until INTEGER NOT NULL, statement TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS units_undo_by_revision ON units_undo (until);
 CREATE TABLE IF NOT EXISTS sums (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (
     name TEXT PRIMARY KEY, key TEXT NOT NULL, waits INTEGER NOT NULL
@@ -176,6 +180,8 @@ def _add_missing(db: sqlite3.Connection, before: int) -> None:
     for statement in _SCHEMA.split(";\n"):
         if statement.strip():
             db.execute(statement)
+    for statement in rollback.triggers(db):
+        db.execute(statement)
 
 
 def _create(db: sqlite3.Connection, before: int) -> None:

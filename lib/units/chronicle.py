@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lib.ledger import snapshots
+from lib.ledger import rollback, snapshots
 from lib.ledger.lives import Lives, Place, Standing
 from lib.ledger.remains import Remains, Remnant
 from lib.ledger.revisions import DELETED
@@ -113,6 +113,7 @@ class Chronicle:
                     self._recent = {}
                 is_over = self._portion(found, min(deadline, time.monotonic() + PORTION_SECONDS))
                 until = self._lives.until()
+                rollback.prune(self._db, until)
             if is_over or time.monotonic() >= deadline:
                 return is_over
 
