@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from lib.ledger.history import History
-from lib.ledger.lives import COPIED, ENDED, Standing, last_part
+from lib.ledger.lives import ENDED, Standing, is_carried, last_part
 from lib.ledger.projects import COLUMNS, name_of
 from lib.ledger.steps import Step, step_of
 from lib.ledger.text import storable
@@ -150,12 +150,6 @@ def steps_of(history: History, unit: Unit, newest: int = -1) -> list[UnitStep]:
     return found
 
 
-def _is_carried(change: str) -> bool:
-    """Check whether a unit came with a copy of what it stood in."""
-    words = set(change.split())
-    return COPIED in words and not words.isdisjoint(("moved", "container"))
-
-
 def _rows(history: History, unit_id: int, until: int, most: int) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
     seen: set[int] = set()
@@ -163,7 +157,7 @@ def _rows(history: History, unit_id: int, until: int, most: int) -> list[tuple[A
         seen.add(unit_id)
         more = history.rows(_OF_STEPS, (unit_id, until, most))
         found += more
-        if not more or not _is_carried(more[-1][0]) or not more[-1][9]:
+        if not more or not is_carried(more[-1][0]) or not more[-1][9]:
             break
         unit_id, until = more[-1][9:11]
     return found[: most if most >= 0 else None]

@@ -45,10 +45,19 @@ class Body(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A step that was told, and whose it is."""
+    """A step that was told, whose it is, and which unit it is said to be from."""
 
     step_id: int
     unit_id: int
+    change: str
+    origin: int | None
+
+    def may_be(self, unit_id: int) -> bool:
+        """Check that it may prove to be a step of this unit instead.
+
+        What came with a copy of its file is known to be from there.
+        """
+        return self.unit_id != unit_id and (not is_carried(self.change) or self.origin == unit_id)
 
 
 class Place(NamedTuple):
@@ -156,7 +165,8 @@ class Lives:
         """
         is_meant = f"change IN {ENDED}" if is_end else f"({_BEGUN})"
         query = (
-            "SELECT step_id, unit_id FROM unit_steps WHERE revision_id = "
+            "SELECT step_id, unit_id, change, (SELECT unit_id FROM unit_steps o "
+            "WHERE o.step_id = s.origin) FROM unit_steps s WHERE revision_id = "
             "(SELECT min(revision_id) FROM revisions JOIN files USING (file_id) WHERE path = ? "
             f"AND revision_id >= ?) AND name = ? AND start = ? AND {is_meant}"
         )
@@ -218,6 +228,12 @@ class Lives:
             if found:
                 return self.last_step(found)
         return None
+
+
+def is_carried(change: str) -> bool:
+    """Check whether the words of a step say that a unit came with a copy of what it stood in."""
+    words = set(change.split())
+    return COPIED in words and not words.isdisjoint(("moved", "container"))
 
 
 def last_part(name: str) -> str:

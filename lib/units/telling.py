@@ -120,7 +120,7 @@ class Telling:
         if ended and (new.path, new.unit.start) in self._new:
             self._lives.retract(ended.step_id)
             self._go_on((new.path, new.unit.start), ended.unit_id, change)
-        elif begun and was and begun.unit_id != was.unit_id:
+        elif begun and was and begun.may_be(was.unit_id):
             self._met.add((old.path, old.unit.start))
             self._lives.absorb(was.unit_id, begun.unit_id, begun.step_id, change)
             self._replace(begun.unit_id, was.unit_id)
