@@ -413,3 +413,32 @@ def test_what_is_copied_with_its_file_has_the_steps_of_before(home: Home) -> Non
     assert steps == [("introduced", "a.py", "mean"), ("body container copied", "a.py", "mean")]
     assert home.life("two/a.py", "add_all")[0] == ("introduced", "a.py", "add_all")
     assert home.life("one/a.py", "add_all")[1:] == [("body", "a.py", "add_all")]
+
+
+def test_what_comes_late_has_the_units_of_what_came_after_it_found_again_alone(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        home.write(f"f{number}.py", ADD.replace("add_all", f"add_{number}"))
+    home.flush()
+    # The event of the last write but one comes after that of the last.
+    home.write("a.py", MEAN)
+    (late,) = home.spool.glob("pending_*.json")
+    late.rename(home.spool.parent / "late")
+    home.write("a.py", LARGE, before=MEAN)
+    home.flush()
+    followed: list[str] = []
+    follow = continuing.follow
+
+    def counting(files: Any, *rest: Any, **more: Any) -> Any:
+        followed.extend(os.path.basename(file.path) for file in files)
+        return follow(files, *rest, **more)
+
+    monkeypatch.setattr(telling, "follow", counting)
+    (home.spool.parent / "late").rename(late)
+    home.flush()
+    assert followed == ["a.py", "a.py"]
+    found = contents(home.ledger)
+    home.unknown()
+    assert contents(home.ledger) == found
+    assert home.life("a.py", "report") == [("introduced", "a.py", "report")]
