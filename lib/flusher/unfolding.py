@@ -61,7 +61,8 @@ class Unfolding:
 
         So a move is known from a copy.
         """
-        told = [f for f in self._data.get("files") or () if _names_a_file(f)]
+        files = self._data.get("files")
+        told = [f for f in files if _names_a_file(f)] if isinstance(files, list) else []
         made = [made for file in told if (made := self._told(file)) is not None]
         made += self._found_by_looking({file["path"] for file in told})
         made.sort(key=lambda one: one["event_type"] != event.FILE_DELETED)
@@ -154,7 +155,8 @@ def _names_a_file(file: object) -> bool:
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    """Take a number of nanoseconds, as files have it; 0 for what is none."""
+    return value if isinstance(value, int) and 0 <= value < 2**63 else 0
 
 
 def _last(hunks: object) -> str | None:
