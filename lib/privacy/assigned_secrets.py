@@ -8,30 +8,30 @@ steps are bounded, so that each word costs a bounded number of them.
 import re
 from collections.abc import Iterator
 
+from lib.privacy.randomness import is_random
 from lib.privacy.secret_values import is_code, is_secret_value
-from lib.privacy.telling_names import WORDS, kind_of
+from lib.privacy.telling_names import WORDS, kind_of, start_of
 
 _MAX_VALUE = 1000
 _MAX_NAME = 100
 _PASSWORDS = ("password", "passwd", "passphrase", "passcode", "pass", "pwd")
 _REST = re.compile(r"[\w.-]{0,40}")
-_BEFORE = re.compile(r"[\w.:$-]{0,40}\Z")
 # From the end of a name to its value, in one step: what is in group 1 tells how sure it is.
 _QUOTE = r"\\{0,3}[\"'`]"
 _LINK = re.compile(
-    rf"""({_QUOTE})?[\])]{{0,2}}\*{{0,2}}[ \t]{{0,20}}
+    rf"""({_QUOTE})?[\])}}]{{0,2}}\*{{0,2}}[ \t]{{0,20}}
         (?: (?:\[\w{{0,20}}\][ \t]{{0,4}}|\*[ \t]?)=(?!=)                       # char x[] =
-          | :[ \t]{{0,4}}(?:&'[a-z]{{1,9}}[ ])?[A-Za-z*&][\w.|?*&<>\[\] ]{{0,40}}[ \t]=(?![=>])
-          | [A-Za-z][A-Za-z0-9]{{1,10}}[ \t]{{1,4}}=(?!=)                        # x type =
+          | :[ \t]{{0,4}}(?:&'[a-z]{{1,9}}[ ])?[A-Za-z*&\[][\w.|?*&<>\[\] ]{{0,40}}[ \t]=(?![=>])
+          | (?:[Aa]s[ ])?[A-Za-z][\w()]{{1,14}}[ \t]{{1,4}}=(?!=)                # x type =
           | \{{[ \t]?get;[^}}]{{0,20}}\}}[ \t]?=                                 # a property
-          | ,?\s{{0,80}}-?[ \t]?{_QUOTE}?[A-Za-z]{{0,9}}[vV]alue{_QUOTE}?[ \t]{{0,9}}[:=]
+          | ,?\s{{0,80}}-?[ \t]?{_QUOTE}?[A-Za-z]{{0,9}}[vV]alue{_QUOTE}?(?:[ \t]{{0,9}}[:=]|[ ])
           | </\w{{1,20}}>\s{{0,40}}(<\w{{1,20}}>)                                # <key>..<string>
           | (?<=["'])(?:[ ][^<>\n]{{0,40}})?(>)(?:<value>)?
           | (>)<!\[CDATA\[
           | \{{\s(?=[^{{}}]{{0,300}}\bdefault)[^{{}}]{{0,300}}?\bdefault[ \t]{{0,9}}=  # Terraform
           | (?i:is|as|by)[ ] | \|[ ]
           | (?:,[ ]\w{{1,20}}=[\w.]{{1,30}}){{0,3}},[ ]default(?:_value)?[ ]?=     # argparse
-          | (:=|=>|\|\|=|\?\?=|\?=|->|={{1,3}}|!={{1,2}}|<<<|\|\||\?\?|\?:|:-|:(?!:)|,|\(|\{{|>
+          | (:=|=>|<-|\|\|=|\?\?=|\?=|->|={{1,3}}|!={{1,2}}|<<<|\|\||\?\?|\?:|:-|:(?!:)|,|\(|\{{|>
              |or[ ]|\.(?:unwrap_or|orElse|getOrElse|or|or_else|valueOr)\(|(?<=[ ])(?=\S))
         )[ \t]{{0,20}}""",
     re.VERBOSE,
@@ -42,6 +42,7 @@ _WRAP = re.compile(
         | \\?\r?\n[ \t]{0,80}(?:-[ \t])?(?:value:|default:|<value>)?
         | (?:\|[+-]?|>[+-]?)(?=\r?\n)
         | \[\](?:byte|rune)\(
+        | <[vV]alue> | <<
         | [(\[{](?![(\[{])
         | !!?\w{1,10}[ ] | &\w{1,20}[ ]
         | (?:new[ ])?[A-Za-z_][\w.:<>]{0,60}!?\(
@@ -51,6 +52,8 @@ _WRAP = re.compile(
     """,
     re.VERBOSE,
 )
+# What may be a secret that nothing but a space joins to its name.
+_WORD = re.compile(r"[\w+/=.~@!#%^-]+\Z")
 _RESOURCE = re.compile(r"::|:\d{12}:")
 _SEPARATORS = re.compile(r"[\W_]+")
 # Behind these there is an expression.
@@ -103,7 +106,7 @@ def _assigned(text: str, lowered: str, word: str, at: int) -> "tuple[int, int, s
     kind, sure = kind_of(text, lowered, word, rest, at)
     if not kind:
         return None
-    start = _BEFORE.search(text, max(0, at - 40), at).start()  # type: ignore[union-attr]
+    start = start_of(text, at)
     name = text[start:stop]
     # A path, a type, a resource.
     if (text[start - 1 : start] == "/" and name[0].isalnum()) or _RESOURCE.search(name):
@@ -161,11 +164,12 @@ def _quoted(
     span = _literal(place.text, start)
     if not span:
         return None
-    if place.operator == " " and not (place.is_told_by(_COMMAND) or place.name == "PASSWORD"):
-        return None
+    spaced = place.operator == " " and not (place.is_told_by(_COMMAND) or place.name == "PASSWORD")
     scheme = _SCHEME.match(place.text, *span)
     begin = scheme.end() if scheme else span[0]
     value = place.text[begin : span[1]]
+    if spaced and not (is_random(value, 12) and _WORD.match(value)):
+        return None
     # A word is a password only where it is assigned to nothing else.
     if place.operator == "," and _LABEL.match(value):
         return None

@@ -38,16 +38,21 @@ _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}|x[0-9a-fA-F]{2
 _NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 _NO_SIGNS = re.compile(r"[\w./: \\-]+")
 _PARTS = re.compile(r"[-_./:@\s]+")
-_WORD = re.compile(r"[A-Za-z]+\d{0,2}\Z|\d{1,4}\Z")
+_WORD = re.compile(r"[A-Za-z]+\d{0,4}\Z|\d{1,4}[A-Z]{0,4}\Z")
+# An identifier of several words: FlowPasswordRequiredV2.
+_CAMEL = re.compile(r"[a-z]*(?:[A-Z]+[a-z0-9]+){3,}\Z")
 _DOTTED = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::|\\)[A-Za-z_$][\w$]*)*\??\Z")
 _OPERATORS = re.compile(r"[-+*/%]")
 _PATH = re.compile(
     r"(?:[.~@]{0,2}/|--|data:|[\w{}$: -]{1,40}\\{1,2}[\w{}$: -]{2})[\w@.,:/\\*+=?{}$ -]*\Z"
 )
-_COLOR_OR_NUMBER = re.compile(r"(?:#|0[xX])[0-9a-fA-F]{1,16}\Z|\d{4}-\d\d-\d\d(?:[T ]|\Z)")
+_COLOR_OR_NUMBER = re.compile(
+    r"(?:#|0[xX])[0-9a-fA-F]{1,16}[uUlL]{0,3}\Z|\d{4}-\d\d-\d\d(?:[T ]|\Z)"
+)
 _REGEX = re.compile(r"\[\^?[aA0]-[zZ9]|\\[sdwb]|\.\*|\(\?[:=!<]")
 _EXPRESSION = re.compile(
-    r"""[:=]" | @\{ | \w\(\w*\) | \)\. | -> | \]\. | \w\[[-$]?\w*\] | \[\$\w | && | \+\s?["']""",
+    r"""[:=]" | @\{ | \w\(\w*\) | \)\. | -> | \]\. | \w\[[-$]?\w*:?\w*\] | \[\$\w | &&
+        | \w\?\.\w | \+\s?["']""",
     re.VERBOSE,
 )
 # At the ends of a label: "Password:".
@@ -181,7 +186,8 @@ def _is_password(value: str, word: bool) -> bool:
             mixed = not bare[1:].islower() and not bare.isupper() and is_random(bare, 8, 0.5)
             return bare == value and bare.isalpha() and (mixed or word)
         return value.isascii() and sum(not c.isalnum() for c in bare) > 1 and not _is_words(bare)
-    return not (_is_words(value) and len(_PARTS.split(value)) > 1)
+    several = _is_words(value) and len(_PARTS.split(value)) > 1
+    return not several and not (_CAMEL.match(value) and is_word(value))
 
 
 def _is_words(value: str) -> bool:
