@@ -169,6 +169,12 @@ def test_a_key_goes_however_it_is_written(way: str, value: str) -> None:
 
 
 PASSWORDS_WRITTEN = {
+    "Lisp": '(setenv "PASSWORD" "{}")',
+    "nginx": 'set $password "{}";',
+    "fish": "set -gx PASSWORD {}",
+    "Elixir": '@password "{}"',
+    "Gradle": "    storePassword '{}'",
+    "Make": "PASSWORD := {}",
     "environment of a command": "PGPASSWORD={} psql -h db",
     "DSN": "host=a user=b password={} dbname=y",
     "DSN in quotes": 'connect("host=a password={} dbname=y")',
@@ -189,6 +195,28 @@ PASSWORDS_WRITTEN = {
 @pytest.mark.parametrize("way", PASSWORDS_WRITTEN)
 def test_a_password_goes_however_it_is_written(way: str) -> None:
     assert PASSWORD not in redact(PASSWORDS_WRITTEN[way].format(PASSWORD))[0]
+
+
+# What stands between is in no list: then it takes a password that a generator made.
+FAR_FROM_THEIR_NAMES = {
+    "pair": 'mapOf("password" to "{}")',
+    "JSON of AWS": '{{"Name":"Password","Type":"String","Value":"{}"}}',
+    "default": 'add(\n    "--password",\n    type=str,\n    default="{}",\n)',
+    "closure": 'env::var("PASSWORD").unwrap_or_else(|_| "{}".to_string())',
+    "condition": "const password = isLive ? '{}' : '';",
+}
+
+
+@pytest.mark.parametrize("way", FAR_FROM_THEIR_NAMES)
+def test_a_generated_password_goes_from_any_string_behind_its_name(way: str) -> None:
+    password = "W7%kd=Xq+zR2!v:Lt"
+    assert password not in redact(FAR_FROM_THEIR_NAMES[way].format(password))[0]
+
+
+@pytest.mark.parametrize("word", ["Monkey2646@", "Shadow6697!", "Winter7368#", "Drag0n_2014"])
+def test_a_password_that_a_person_chose_goes(word: str) -> None:
+    for line in (f'password = "{word}"', f"DB_PASSWORD={word}", f"password: '{word}'"):
+        assert word not in redact(line)[0]
 
 
 @pytest.mark.parametrize("value", ["cGFzc3dvcmQxMjM=", "kZ3Qw7a9tP+1" * 3 + "xY8="])
@@ -251,6 +279,7 @@ def test_a_private_key_that_is_cut_goes(name: str) -> None:
      'TLS1_PSK_WITH_AES_128_GCM_SHA256 = "TLS_PSK_WITH_AES_128_GCM_SHA256"',
      "#define CKA_NSS_PKCS8_SALT              0xce534355UL", "Keysym2JavaKeycode keycode = x;",
      'FLOW_PASSWORD_REQUIRED_V2 = "FlowPasswordRequiredResultV2"', "secret = keypair[:32]",
+     "if password1 and password1 != password2:", 'AccessKey *string `json:"AccessKey,omitempty"`',
      "KeyAlgoSKED25519, KeyAlgoSKECDSA256,", "hasTokens: !!request.attributeTokens?.length,",
      "The 0xA42704B92866382A key can be revoked", 'OauthToken *OAuthToken `json:"oauthToken,omit"`',
      "unsafe fn test_mm256_maskz_cvtne2ps_pbh() {", '"token_type": "x", "id": "a8F3kQ9zLm2Xw7Rt5V"',

@@ -8,9 +8,10 @@ steps are bounded, so that each word costs a bounded number of them.
 import re
 from collections.abc import Iterator
 
+from lib.privacy.named_nearby import strings_behind
 from lib.privacy.randomness import is_random
 from lib.privacy.secret_values import is_code, is_secret_value
-from lib.privacy.telling_names import WORDS, kind_of, start_of
+from lib.privacy.telling_names import COMMAND, OPTION, STATEMENT, WORDS, kind_of, start_of
 
 _MAX_VALUE = 1000
 _MAX_NAME = 100
@@ -76,11 +77,7 @@ _BARE = re.compile(r"[^\s\"'`<>(){}\[\],;&|\\]{6,1000}")
 _TO_THE_END = re.compile(r"([^\s\"'`<\\,;]{12,1000})[ \t]*(?:[\r\n]|\Z|[ ]#)")
 _IN_TAGS = re.compile(r"[^<\r\n]{6,1000}(?=<|\]\]>)")
 _END = re.compile(r"[ \t]*(?:\Z|[\r\n;\"'`&<|,})\]]|\\|#|//|\*/|--)")
-_OPTION = re.compile(r"(?:^|[\s\"'\[(])--?[\w.-]{0,40}\Z")
-_COMMAND = re.compile(
-    r"(?:^|\s)(?:ENV|ARG|setx|#[ ]?define|[Pp]assword|PASSWORD|login|machine|BY|by)\s"
-    r"[\s\w.@-]{0,80}\Z"
-)
+_STRING_AHEAD = re.compile(r"[\"'`]?[^\n\"'`]{0,120}[\"'`]")
 
 
 def find(text: str, lowered: str, word: str) -> Iterator[tuple[int, int, str]]:
@@ -101,7 +98,7 @@ def _assigned(text: str, lowered: str, word: str, at: int) -> "tuple[int, int, s
     rest = lowered[at + len(word) : stop].rstrip(".-")
     stop = at + len(word) + len(rest)
     link = _LINK.match(text, stop)
-    if not link:
+    if not link and not _STRING_AHEAD.match(text, stop):
         return None
     kind, sure = kind_of(text, lowered, word, rest, at)
     if not kind:
@@ -111,6 +108,13 @@ def _assigned(text: str, lowered: str, word: str, at: int) -> "tuple[int, int, s
     # A path, a type, a resource.
     if (text[start - 1 : start] == "/" and name[0].isalnum()) or _RESOURCE.search(name):
         return None
+    found = _linked(text, at, name, link, kind, sure) if link else None
+    return found or (strings_behind(text, stop, kind) if sure else None)
+
+
+def _linked(
+    text: str, at: int, name: str, link: "re.Match[str]", kind: str, sure: bool
+) -> "tuple[int, int, str] | None":
     operator = link[5] if link[5] is not None else link[2] or link[3] or link[4] or "default"
     place = _Place(text, at, name, operator or " ", bool(link[1]))
     return _value(place, link.end(), kind, sure)
@@ -164,7 +168,8 @@ def _quoted(
     span = _literal(place.text, start)
     if not span:
         return None
-    spaced = place.operator == " " and not (place.is_told_by(_COMMAND) or place.name == "PASSWORD")
+    told = place.name == "PASSWORD" or any(map(place.is_told_by, (COMMAND, STATEMENT)))
+    spaced = place.operator == " " and not told
     scheme = _SCHEME.match(place.text, *span)
     begin = scheme.end() if scheme else span[0]
     value = place.text[begin : span[1]]
@@ -202,7 +207,7 @@ def _literal(text: str, start: int) -> "tuple[int, int] | None":
 def _bare(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, str] | None":
     """Find an unquoted secret, as in YAML, .ini files, shells and connection strings."""
     text, operator = place.text, place.operator
-    command = operator == " " and (place.is_told_by(_OPTION) or place.is_told_by(_COMMAND))
+    command = operator == " " and (place.is_told_by(OPTION) or place.is_told_by(COMMAND))
     if operator == " " and not command:
         return None
     tight = command or text[start - 1] not in " \t"
@@ -210,7 +215,7 @@ def _bare(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, 
         match = expression.match(text, start)
         if not match:
             continue
-        value = match[match.lastindex or 0].rstrip(",;")
+        value = match[match.lastindex or 0].rstrip(",;:")
         if expression is _BARE and not tight and not _END.match(text, match.end()):
             continue
         # Beside an operator with spaces, or among code, it is a variable rather than a word.

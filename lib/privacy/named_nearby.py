@@ -6,14 +6,16 @@ told by its letters, so that a name on the same line is enough; where a line has
 the value, one a few lines above. A value that has another name of its own is that one's.
 """
 
+import itertools
 import re
 
 from lib.privacy.randomness import is_random, is_word
+from lib.privacy.secret_values import is_secret_value
 from lib.privacy.telling_names import WORDS, kind_of, start_of
 
 _LEAST = 16
 # How far a value reaches beyond the run that is a part of it, and a name may be from it.
-_REACH, _BEFORE, _BEHIND, _LINES, _HEADER = 100, 200, 120, 4, 500
+_REACH, _BEFORE, _BEHIND, _LINES, _HEADER, _AHEAD = 100, 200, 120, 4, 500, 240
 _HEAD = re.compile(r"[\w+/.~-]{1,100}")
 _TAIL = re.compile(r"[\w+/.~-]{0,400}={0,2}")
 _HEAD_QUOTED = re.compile(r"([\w+/.~=:!@#$%^*-]{0,100})([\"'`])")
@@ -23,6 +25,9 @@ _CLOSERS = frozenset(" \t\n\r\"'`<)]}|,;:&\\")
 _NAME = re.compile("|".join(sorted(WORDS, key=len, reverse=True)))
 _REST = re.compile(r"[\w.-]{0,40}")
 _NUMBER = re.compile("[0-9]+")
+_LITERAL = re.compile(r"([\"'`])((?:(?!\1)\S){12,120})\1")
+_IDENTIFIER = re.compile(r"[\w.-]+\Z")
+_TELLS_VALUE = re.compile(r"\s{0,40}(?:[\"']?(?i:default|value|type)\b|#|//)")
 # What a value is called where nothing is said of it.
 _GENERIC = frozenset(
     "value val default defaultvalue default_value fallback body data string text content".split()
@@ -54,6 +59,29 @@ def find(text: str, start: int, end: int) -> "tuple[int, int, str] | None":
         return None
     kind = _kind(text, begin, stop)
     return (begin, stop, kind) if kind else None
+
+
+def strings_behind(text: str, start: int, kind: str) -> "tuple[int, int, str] | None":
+    """Find a secret of the `kind` that a name means, in a string behind it, where `start` is.
+
+    The string is on the same line, or among those below it that tell a default or a value.
+    """
+    first, *below = text[start : start + _AHEAD].split("\n")
+    further = itertools.takewhile(_TELLS_VALUE.match, below[:_LINES])
+    window = "\n".join([first, *further])
+    for literal in _LITERAL.finditer(window):
+        own = _OWN.search(window, max(0, literal.start() - 80), literal.start() + 1)
+        named = own and own[1].lower() not in _GENERIC and own.start() > 0
+        if not named and _is_password(literal[2], kind):
+            return start + literal.start(2), start + literal.end(2), kind
+    return None
+
+
+def _is_password(value: str, kind: str) -> bool:
+    """Check whether a generator made `value`, which may hold any signs."""
+    if _IDENTIFIER.match(value):
+        return len(_NUMBER.findall(value)) > 1 and is_random(value, 12, 2.0)
+    return is_secret_value(value, kind, sure=False)
 
 
 def _quoted(text: str, start: int, end: int) -> "tuple[int, int] | None":

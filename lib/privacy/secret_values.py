@@ -37,6 +37,8 @@ _DULL = frozenset(
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}|x[0-9a-fA-F]{2})")
 _NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 _NO_SIGNS = re.compile(r"[\w./: \\-]+")
+_NUMBERS = re.compile("[0-9]+")
+_LETTERS = re.compile("[A-Za-z]{4,}")
 _PARTS = re.compile(r"[-_./:@\s]+")
 _WORD = re.compile(r"[A-Za-z]+\d{0,4}\Z|\d{1,4}[A-Z]{0,4}\Z")
 # An identifier of several words: FlowPasswordRequiredV2.
@@ -57,6 +59,7 @@ _EXPRESSION = re.compile(
 )
 # At the ends of a label: "Password:".
 _PUNCTUATION = " :?!.,*\u2026"
+_EDGES = "-_./: @"
 _MIN, _MIN_RANDOM = 6, 12
 # A value says by so many characters what it is.
 _LOOKED_AT = 100
@@ -140,7 +143,8 @@ def is_code(value: str, strict: bool, spaced: bool) -> bool:
         return False
     if not spaced and "." not in value:
         return False
-    return not is_random(value, 16, 2.0 if strict or not value.isalnum() else 1.0)
+    least = 12 if len(_NUMBERS.findall(value)) > 1 else 16
+    return not is_random(value, least, 2.0 if strict or not value.isalnum() else 1.0)
 
 
 def _is_sequence(digits: str) -> bool:
@@ -162,7 +166,7 @@ def _is_generated(value: str, least: int = 1, length: int = _MIN_RANDOM) -> bool
     """
     if len(value) < length:
         return False
-    words = sum(len(part) for part in _PARTS.split(value) if len(part) > 3 and part.isalpha())
+    words = sum(map(len, filter(is_word, _LETTERS.findall(value))))
     signs = len(_NO_SIGNS.sub("", value))
     lower, upper = any(map(str.islower, value)), any(map(str.isupper, value))
     digits = any(map(str.isdigit, value))
@@ -186,10 +190,10 @@ def _is_password(value: str, word: bool) -> bool:
             mixed = not bare[1:].islower() and not bare.isupper() and is_random(bare, 8, 0.5)
             return bare == value and bare.isalpha() and (mixed or word)
         return value.isascii() and sum(not c.isalnum() for c in bare) > 1 and not _is_words(bare)
-    several = _is_words(value) and len(_PARTS.split(value)) > 1
+    several = _is_words(value) and len(_PARTS.split(value.strip(_EDGES))) > 1
     return not several and not (_CAMEL.match(value) and is_word(value))
 
 
 def _is_words(value: str) -> bool:
     """Check whether `value` looks like an identifier, a path or a date."""
-    return all(_WORD.match(part) for part in _PARTS.split(value.strip("-_./: @")))
+    return all(_WORD.match(part) for part in _PARTS.split(value.strip(_EDGES)))

@@ -63,6 +63,15 @@ _OTHERS = {
 _BACKWARDS = re.compile(r"[\w.:$-]{0,40}")
 # Words that others have in them.
 _WHOLE = ("psk", "jwt", "salt")
+# What stands before a name, so that a value follows it behind nothing but a space.
+OPTION = re.compile(r"(?:^|[\s\"'\[(])--?[\w.-]{0,40}\Z")
+COMMAND = re.compile(
+    r"(?:^|\s)(?:ENV|ARG|setx|SetEnv|set[ ]-g?x|fastcgi_param|#[ ]?define|[Pp]assword|PASSWORD"
+    r"|login|machine|BY|by|[(]?(?:setq|setenv|defvar|def|proxy_set_header|RequestHeader set|set))\s"
+    r"[\s\w.@$\"-]{0,80}\Z"
+)
+# Before a name that a string follows: the beginning of a line, or a sign.
+STATEMENT = re.compile(r"(?:(?:^|\n)[ \t]{0,40}[@:]?|[\s{][@:])[\w.-]{0,40}\Z")
 
 
 def start_of(text: str, at: int) -> int:
