@@ -26,7 +26,7 @@ locationiq-key pk [0-9a-f]{32}
 infisical-token st [\w-]{3,60}\.[\w-]{3,60}\.[\w-]{8,80}
 stackhawk-key hawk [\w-]{20,24}\.[\w-]{20,24}
 harness-key pat,sat [\w-]{20,24}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}
-mailersend-key mlsn [\w-]{36,80}
+mailersend-key mlsn [\w-]{30,80}
 voiceflow-key VF (?:DM|WS)\.[0-9a-fA-F]{24}\.[A-Za-z0-9]{16}
 vkontakte-token vk1 a\.[\w-]{80,300}
 zoho-token 1000,1001,1003 [0-9a-fA-F]{32,64}(?:\.[0-9a-fA-F]{32})?

@@ -107,6 +107,7 @@ def is_secret_value(value: str, kind: str, *, sure: bool, word: bool = False) ->
         return True
     return sure and (
         (digits and is_random(value, 8, 2.0))
+        or (digits and " " not in value and is_random(value, 20, 1.5, sequences=True))
         or _holds_random(value)
         or (value.isdigit() and len(value) >= 10 and not _is_sequence(value))
         or (kind == "password" and _is_password(value, word))

@@ -4,7 +4,7 @@ A line of FORMATS is a name for the marker, what follows the beginning, and the 
 follows is a letter for its characters and how many there are at least (and at most):
 
     A letters and digits          W those, "_" and "-"      B base64, of both alphabets
-    H hexadecimal digits          U capitals and digits     D those of W, dots and "="
+    H hexadecimal digits          U capitals and digits     D those of W, dots, "=", "~"
     R those of W, and then up to three more parts behind dots
 
 With "?" behind it, the rest has to read as random too, as the beginning alone says too little.
@@ -36,6 +36,7 @@ blynk-secret W28-60 oa2-client-id_ oa2-client-secret_
 boundary-token A20-300? at_
 brave-key W24-44? BSA
 branch-key A16-80? key_live_ key_test_
+browserbase-key W24-60 bb_live_ bb_test_
 browseruse-key W32-60? bu_
 builder-key H32 bpk-
 buildkite-token W40-100 bkua_ bkaa_ bkar_ bkps_ bkpat_ bkct_ bkaj_ bkpt_
@@ -43,7 +44,7 @@ calcom-key A24-80? cal_live_ cal_test_ cal_
 cartesia-key W15-60 sk_car_
 canva-secret W44-60 cnvca
 cerebras-key A40-60 csk-
-cfxre-key W26-40 cfxk_
+cfxre-key W20-50 cfxk_
 checkout-key W34-44? pk_ sk_test_ sk_sbox_ pk_sbox_
 circleci-token W40-120 CCIPAT_ CCIPRJ_
 clickhouse-key A38? 4b1d
@@ -129,7 +130,7 @@ mem0-key A24-50? m0-
 mercadopago-token W50-200? APP_USR- TEST-
 mercury-token W30-120 mercury_production_ mercury_sandbox_
 mergify-key W38-90 mergify_application_key_
-midtrans-key W12-40 Mid-server- Mid-client- SB-Mid-server- SB-Mid-client-
+midtrans-key W10-40 Mid-server- Mid-client- SB-Mid-server- SB-Mid-client-
 minimax-key W30-60 MINIMAX-
 miro-token W50-300 eyJtaXJv
 mintlify-key A20-40 mint_
@@ -159,7 +160,7 @@ paddle-key W40-80 pdl_live_ pdl_sdbx_
 pangea-token A28-40 pts_
 perplexity-key A40-80 pplx-
 permit-key A60-140 permit_key_
-persona-key W24-90 persona_sandbox_ persona_production_
+persona-key W20-90 persona_sandbox_ persona_production_
 pinecone-key W50-90 pcsk_
 pinterest-token W26-120 pina_ pinr_ pinc_
 plaid-token W36-40 access-production- access-sandbox- access-development-
@@ -204,8 +205,7 @@ socket-token W30-90 sktsec_
 sonar-token A36-44 sqa_ sqp_ squ_ sqb_
 sourcegraph-token W40-90 sgp_ slk_ sgd_ sams_
 sqreen-token H56-80 org_ env_org_
-square-token B22-64? EAAA
-square-token W22-60 sq0atp- sq0csp- sq0idp-
+square-token B22-64? EAAA sq0atp- sq0csp- sq0idp-
 stability-key A48 sk-
 statsig-key A40-50? secret- client-
 stripe-key W10-300 sk_live_ sk_test_ rk_live_ rk_test_ rk_prod_ pk_live_ pk_test_
