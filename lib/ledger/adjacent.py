@@ -62,7 +62,8 @@ def _moment_before(
         return None
     parent = parents[0] if isinstance(parents, list) and parents else None
     before = parent.get("code") if isinstance(parent, dict) else None
-    if event.get("before"):
+    if event.get("before") or before == code:
+        # What found already what it left explains nothing.
         return None
     follows = isinstance(before, str) and snapshots.digest_of(before) == head.snapshot
     values = (
