@@ -334,7 +334,7 @@ def test_steps_are_counted_by_who_made_them(
     project.write("sub/c.py", CODES[3])
     project.agent("sub/c.py", NEW)
     project.flush()
-    wanted = {"agent": 4, "shell": 3, "outside": 1, "format": 1, "unchanged": 1}
+    wanted = {"agent": 4, "shell": 3, "outside": 1, "undo": 0, "format": 1, "unchanged": 1}
     monkeypatch.setenv("PATTERN_CACHE_DIR", project.spool)
     monkeypatch.delenv("COLUMNS", raising=False)
     line = "4 by the agent, 3 by shells, 1 outside; 1 changed the layout alone"

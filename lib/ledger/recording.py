@@ -12,7 +12,7 @@ from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_i
 from lib.ledger.moments import CREATED, DERIVED, Moment
 from lib.ledger.nodes import Nodes
 from lib.ledger.projects import Projects
-from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, UNDO
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 
@@ -82,6 +82,9 @@ class Recording:
         if self._told in (UNKNOWN, UNTOLD):
             self._resolve_before()
         if self._is_late and self._type in (FILE_DELETED, FILE_UNCHANGED):
+            return UNCHANGED
+        if self._chain.actor == UNDO and self._chain.head is None:
+            # Nobody recorded what was taken back.
             return UNCHANGED
         bridged = self._bridge()
         if self._type == FILE_DELETED:
