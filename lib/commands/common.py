@@ -67,9 +67,9 @@ def repository() -> str:
 
 def by_actor(steps: dict[str, int]) -> str:
     """Word how many of the `steps` (as in `History`) are whose; "" where there are none."""
-    whose = {AGENT: "by the agent", SHELL: "by shells", OUTSIDE: "outside", UNDO: "taken back"}
+    whose = {AGENT: "by the agent", SHELL: "by shells", OUTSIDE: "outside", UNDO: "undone"}
     told = [f"{steps[kind]} {words}" for kind, words in whose.items() if steps[kind]]
-    layout = f"; {steps[FORMAT]} changed the layout alone" if steps[FORMAT] else ""
+    layout = f"; {steps[FORMAT]} of layout alone" if steps[FORMAT] else ""
     return ", ".join(told) + layout
 
 
