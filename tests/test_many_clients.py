@@ -65,8 +65,8 @@ class Crowd:
     def plain(self, number: int) -> None:
         own = self.own(number)
         turns = [[write(own, "own = 0\n")], *self.slot(number),
-                 [shell(f"sed -i s/0/{number}/ {own.name}")],
-                 [write(own, f"own = {number}{number}\n")]]  # fmt: skip
+                 [shell(f"sed -i s/0/1{number}/ {own.name}")],
+                 [write(own, f"own = 2{number}\n")]]  # fmt: skip
         self._print(number, turns)
 
     def with_agent(self, number: int) -> None:
@@ -132,13 +132,23 @@ class Crowd:
             for line in path.read_text().splitlines():
                 record = json.loads(line)
                 answer = record.get("toolUseResult")
-                if isinstance(answer, dict) and answer.get("filePath") == str(self.shared):
-                    if "originalFile" in answer:
-                        code = answer["originalFile"].replace(
-                            answer["oldString"], answer["newString"]
-                        )
-                        found.append((record["sessionId"], code))
+                told = answer if isinstance(answer, dict) else {}
+                if told.get("filePath") == str(self.shared) and "originalFile" in told:
+                    code = told["originalFile"].replace(told["oldString"], told["newString"])
+                    found.append((record["sessionId"], code))
         return found
+
+    def steps(self) -> dict[str, list[tuple[Step, str | None]]]:
+        """The steps of each file in their order, with what it held after."""
+        with closing(History(str(self.bundle.spool / "ledger.db"))) as history:
+            paths = [path for (path,) in history.rows("SELECT path FROM files", ())]
+            return {
+                os.path.relpath(path, self.work): [
+                    (step, history.snapshot(step.snapshot))
+                    for step in steps_of(history, path)[::-1]
+                ]
+                for path in paths
+            }
 
 
 @pytest.fixture
@@ -168,26 +178,48 @@ def test_whatever_reached_the_disk_is_a_step_and_nothing_is_made_up(crowd: Crowd
     for path in (crowd.config / "projects").rglob("*.jsonl"):
         os.utime(path, (ago, ago))
     bundle.json("import")
-    told: dict[str, list[tuple[Step, str | None]]] = {}
-    with closing(History(str(bundle.spool / "ledger.db"))) as history:
-        for (path,) in history.rows("SELECT path FROM files", ()):
-            steps = steps_of(history, path)[::-1]
-            told[os.path.relpath(path, work)] = [(s, history.snapshot(s.snapshot)) for s in steps]
-    for name, several in sorted(told.items()):
-        print(name)
-        for s, code in several:
-            print(
-                "   ",
-                s.actor,
-                s.change,
-                (s.session_id or "")[:8],
-                s.timestamp[11:],
-                repr(code)[:300].replace("\\nslot", ""),
-            )
-    for name, states in watch.states.items():
-        print("seen", name)
-        for one in states:
-            print("   ", repr(one).replace("\\nslot", ""))
-    print("written")
-    [print("   ", w[0][:8], repr(w[1]).replace("\\nslot", "")) for w in crowd.written()]
-    assert 0
+    told = crowd.steps()
+    shown = {
+        name: [(s.actor, s.change, s.session_id, s.timestamp, code) for s, code in several]
+        for name, several in told.items()
+    }
+    # Nobody else was there.
+    outside = [
+        name
+        for name in told
+        for s, _ in told[name]
+        if s.actor == "outside" and s.change != "before"
+    ]
+    assert outside == [], shown
+    agent, taken_back = "agent", "undo"
+    expected = {
+        crowd.own(n).name: [
+            (agent, "own = 0\n"),
+            ("shell", f"own = 1{n}\n"),
+            (agent, f"own = 2{n}\n"),
+        ]
+        for n in range(5)
+    }
+    ones = [(agent, "own = 1\n"), (agent, "own = 2\n")]
+    for number in (8, 9):
+        expected[crowd.own(number).name] = [
+            *ones, (taken_back, "own = 1\n"), (agent, "own = 3\n"),
+        ]  # fmt: skip
+    expected[crowd.own(7).name] = ones
+    # An agent may work on while its session does.
+    expected[crowd.own(5).name] = [(agent, code) for code in watch.states[crowd.own(5).name]]
+    merged = [("outside", "state = 'before'\n"), (agent, "state = 'after'\n")]
+    expected[".claude/worktrees/one/merged.py"] = merged
+    shared = told.pop("shared.py")
+    found = {name: [(s.actor, code) for s, code in several] for name, several in told.items()}
+    assert found == expected, shown
+    sessions = [{s.session_id for s, _ in several if s.session_id} for several in told.values()]
+    assert [len(ids) for ids in sessions] == [1] * 10, shown
+    assert len(set().union(*sessions)) == 10
+    assert [s.actor for s, _ in shared[1:]] == [agent] * (len(shared) - 1)
+    # The transcripts of agents do not tell what came of their calls.
+    by_sessions = [(s.session_id, code) for s, code in shared[1:] if not s.agent_id]
+    assert sorted(by_sessions) == sorted(crowd.written()), shown
+    codes = iter(code for _, code in shared)
+    missed = [state for state in watch.states["shared.py"] if state not in codes]
+    assert missed == [], (watch.states["shared.py"], shown)

@@ -7,7 +7,7 @@ that work beside each other.
 
 import sqlite3
 
-from lib.ledger import moments, snapshots
+from lib.ledger import moments, overlaps, snapshots
 from lib.ledger.moments import DERIVED, Moment, Place
 from lib.ledger.revisions import Head, plain
 from lib.ledger.text import storable
@@ -44,7 +44,10 @@ def placed(
     `head` is the last revision of its file. May raise sqlite3.Error.
     """
     moment, place = moments.moment_of(db, event, path)
-    found = _moment_before(db, event, path, head, moment)
+    if head is None:
+        return moment, place
+    found = overlaps.moment_before_claim(db, event, path, moment)
+    found = found or _moment_before(db, event, path, head, moment)
     return (found, moments.LATE) if found else (moment, place)
 
 

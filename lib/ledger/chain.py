@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lib.capture.event import UNTOLD
 from lib.capture.identity import is_valid_id
-from lib.ledger import revisions, snapshots
+from lib.ledger import overlaps, revisions, snapshots
 from lib.ledger.nodes import Nodes
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, UNDO, Revision
 from lib.ledger.snapshots import Kept
@@ -54,6 +54,8 @@ class Chain:
         if head is None:
             return Outside(pattern_id, "", snapshot, revisions.BEFORE, False, None)
         if revisions.is_same(self._db, head, pattern_id, snapshot, code):
+            return None
+        if overlaps.is_overwritten(self._db, self._event, head, snapshot):
             return None
         if head.pattern_id == pattern_id and not head.gone:
             return Outside(pattern_id, "", snapshot, revisions.UNCHANGED, False, None)

@@ -5,7 +5,7 @@ from typing import Any
 
 from lib.capture import identity
 from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN, UNTOLD
-from lib.ledger import moments, snapshots, sums, unplaced
+from lib.ledger import moments, overlaps, snapshots, sums, unplaced
 from lib.ledger.adjacent import placed
 from lib.ledger.chain import Chain, Outside
 from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_id
@@ -85,6 +85,8 @@ class Recording:
             return UNCHANGED
         if self._chain.actor == UNDO and self._chain.head is None:
             # Nobody recorded what was taken back.
+            return UNCHANGED
+        if overlaps.is_claim(self._db, self._event, self._chain.head):
             return UNCHANGED
         bridged = self._bridge()
         if self._type == FILE_DELETED:
