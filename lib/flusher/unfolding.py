@@ -13,6 +13,7 @@ from lib.capture.payload import Change, context, event_of
 from lib.flusher import look
 from lib.flusher.look import Found, Window
 from lib.flusher.sightings import Sightings
+from lib.ledger.overlaps import NAMED
 from lib.ledger.revisions import OUTSIDE, SHELL
 from lib.spool.spooled import Event
 
@@ -94,10 +95,16 @@ class Unfolding:
         if file.get("gone") is True:
             return self._deletion(path, before=_last(file.get("hunks")))
         if not isinstance(code, str):
-            return self._read(path, SHELL)
+            made = self._read(path, SHELL)
+            return self._named(made) if made and file.get("named") is True else made
         before = _before(code, file.get("hunks"))
         is_known = before is not None or file.get("created") is True
-        return self._event(Change(path, code, before, is_known), SHELL)
+        made = self._event(Change(path, code, before, is_known), SHELL)
+        return self._named(made) if file.get("named") is True else made
+
+    def _named(self, made: Event) -> Event:
+        """Note that the call named the file: others that had it changed meanwhile did not do it."""
+        return cast(Event, {**made, NAMED: self._began_ns})
 
     def _found_by_looking(self, told: set[str]) -> Iterator[Event]:
         cwd = self._payload.get("cwd")
