@@ -95,12 +95,10 @@ class Projects:
         }
 
     def edit(self, project: str, number: int) -> None:
-        """Let a session of `project` write a file of its own."""
-        data = write_payload(
-            f"/p/{project}/{number}.py",
-            f"def {project}{number}():\n    pass\n",
-            f"{project}-{number}",
-        )
+        """Let a session of `project` write a file of its own, every other like the others'."""
+        name = project if number % 2 else "same"
+        code = f"# of the {project} project\ndef {name}{number}():\n    pass\n"
+        data = write_payload(f"/p/{project}/{number}.py", code, f"{project}-{number}")
         self.bundle.post(data, **self.settings[project])
 
     def assert_all_arrived(self, number: int) -> None:
@@ -110,7 +108,8 @@ class Projects:
             assert max(server.commits.values()) == 1
             own = balance(self.bundle.spool)["books"][server.url]
             assert (own["captured"], own["delivered"]) == (number, number)
-        assert has_code(self.first)
+        codes = [body["pattern_data"].get("code") for body in bodies(self.first)]
+        assert all("# of the first project" in str(code) for code in codes)
         assert not has_code(self.second)
         found = balance(self.bundle.spool)
         assert found["books"]["ledger"]["delivered"] == number
@@ -128,7 +127,8 @@ def bodies(server: ServiceDouble) -> list[dict[str, Any]]:
 
 
 def paths(server: ServiceDouble) -> set[str]:
-    return {str(body["file_path"]) for body in bodies(server)}
+    implied = [body for body in bodies(server) if body["pattern_data"].get("implied")]
+    return {str(body["file_path"]) for body in bodies(server) if body not in implied}
 
 
 def has_code(server: ServiceDouble) -> bool:

@@ -68,7 +68,7 @@ class Place:
             return found
 
     def followed(self) -> list[tuple[Any, ...]]:
-        return self.rows("SELECT path FROM transcripts WHERE wanted != ''")
+        return self.rows("SELECT path FROM transcripts WHERE wanted NOT IN ('', 'r')")
 
 
 @pytest.fixture

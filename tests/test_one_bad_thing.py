@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from lib.capture import shell
 from lib.delivery import http
 from lib.privacy import user_rules
 from lib.spool import inbox, outbox
 from tests.support.books import balance
+from tests.support.bundle import payload
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 from tests.test_delivery import FAULTS
@@ -95,10 +97,19 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
         yield Ground(tmp_path, first, second)
 
 
-def changed(*keys: str, value: Any) -> Callable[[Path], object]:
+# What a hook leaves of a call of the shell.
+CALL = json.dumps(
+    shell.capture(
+        payload("22-bash-nodiff.post", cwd="/", tool_input={"command": "sed -i s/a/b/ x.py"}),
+        time.time_ns(), "", True,
+    )
+)  # fmt: skip
+
+
+def changed(*keys: str, value: Any, text: str = GOOD) -> Callable[[Path], object]:
     """Write an event in which what `keys` lead to is `value`."""
-    event = json.loads(GOOD)
-    event["event_id"] = event["event_data"]["pattern_data"]["event_id"] = "bad"
+    event = json.loads(text)
+    event["event_id"] = event["event_data"].get("pattern_data", {})["event_id"] = "bad"
     inner = event
     for key in keys[:-1]:
         inner = inner[key]
@@ -130,11 +141,28 @@ FIELDS: dict[tuple[str, ...], list[Any]] = {
     (*DETAILS, "code"): [3, "\0\ud800", DEEP, 10**400, "x" * 2_000_000],
     (*DETAILS, "session_id"): [{}, "s" * 100_000],
 }
+CALLED: dict[tuple[str, ...], list[Any]] = {
+    (*DATA, "files"): [3, {}, [3], [{"path": []}], [{"path": "/\0"}], [{"path": "/a", "code": 3}],
+                       [{"path": "/a.py", "gone": True, "hunks": 3}],
+                       [{"path": "/a.py", "code": "x\n", "hunks": [{"lines": 3}]}],
+                       [{"path": "/a.py", "code": "x\n", "hunks": [{"lines": ["+x"]}] * 900}]],
+    (*DATA, "ended_ns"): [10**30, -1, "now", None],
+    (*DATA, "began_ns"): [10**30, [], 1e308],
+    (*DATA, "program"): [[], "\ud800"],
+    (*DATA, "keeps_content"): ["no"],
+    ("captured",): [3, {"boot": [], "up": 10**30}],
+    ("cwd",): ["/\0", "relative", "/" + "d/" * 3000],
+}  # fmt: skip
 EVENTS: dict[str, Callable[[Path], object]] = {
     **{name: make for name, (make, _) in POISONS.items()},
     **{
         f"{'.'.join(keys)}: {value!r:.30}": changed(*keys, value=value)
         for keys, values in FIELDS.items()
+        for value in values
+    },
+    **{
+        f"a call, {'.'.join(keys)}: {value!r:.30}": changed(*keys, value=value, text=CALL)
+        for keys, values in CALLED.items()
         for value in values
     },
 }

@@ -32,6 +32,7 @@ def write(data: bytes) -> Callable[[Path], object]:
 
 GOOD = event_text(0)
 NO_ID = json.dumps({**json.loads(GOOD), "pattern_id": "../../etc/passwd"})
+NO_TEXT = json.dumps({**json.loads(GOOD), "event_id": "\ud800"})
 POISONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated": (write(GOOD[: len(GOOD) // 2].encode()), "not an event"),
     "empty": (write(b""), "not an event"),
@@ -40,6 +41,7 @@ POISONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "surrogates": (write(GOOD.encode() + b"\xed\xa0\x80"), "not an event"),
     "deep": (write(b"[" * 100_000 + b"]" * 100_000), "nested too deeply"),
     "an array": (write(b"[1, 2]"), "not a JSON object"),
+    "an id that is no text": (write(NO_TEXT.encode()), "not an event"),
     "a bad id": (write(NO_ID.encode()), "pattern_id"),
     "a symlink": (lambda path: path.symlink_to("/etc/hosts"), "not a regular file"),
     "a FIFO": (os.mkfifo, "not a regular file"),

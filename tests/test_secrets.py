@@ -127,6 +127,36 @@ WRITTEN = {
     "plist": "<key>ApiKey</key>\n<string>{}</string>",
     "annotation": '@Value("${{api.key:{}}}") String key;',
     "markdown": "| `api_key` | {} |",
+    "a column further": "| `api_key` | string | {} | the one |",
+    "R": 'api_key <- "{}"',
+    "Visual Basic": 'Dim apiKey As String = "{}"',
+    "Zig": 'pub const api_key: []const u8 = "{}";',
+    "Perl, environment": '$ENV{{API_KEY}} = "{}";',
+    "Lisp": '(setq api-key "{}")',
+    "Clojure": '(or (System/getenv "API_KEY") "{}")',
+    "Erlang": '{{api_key, <<"{}">>}}',
+    "Elixir": '@api_key "{}"',
+    "Groovy": "apiKey '{}'",
+    "fish": "set -gx API_KEY {}",
+    "nginx": 'proxy_set_header X-Api-Key "{}";',
+    "Apache": "SetEnv API_KEY {}",
+    "PowerShell": "Set-Item -Path Env:API_KEY -Value '{}'",
+    "SQL option": "CREATE SECRET s (TYPE S3, API_KEY '{}');",
+    "SQL column": "INSERT INTO t (api_key, a) VALUES ('{}', 1);",
+    "test": "expect(apiKey).toBe('{}')",
+    "validation": "apiKey: z.string().default('{}'),",
+    "condition": "const apiKey = isLive ? '{}' : '';",
+    "two at once": 'api_key, debug = "{}", True',
+    "argparse, several lines": 'add(\n    "--api-key",\n    type=str,\n    default="{}",\n)',
+    "after a remark": "- name: API_KEY\n  # the live one\n  value: {}",
+    "JSON schema": '"api_key": {{\n  "type": "string",\n  "default": "{}"\n}}',
+    "form": 'Content-Disposition: form-data; name="api_key"\n\n{}\n',
+    "value first": 'request.setValue("{}", forHTTPHeaderField: "X-Api-Key")',
+    "value first, piped": 'echo "{}" | gh secret set API_KEY',
+    "table with a header": "name,api_key\nme,x\nyou,{}",
+    "prose": "Use the api_key {} there",
+    "log": "using api_key {} of acme",
+    "access token of a person": "ACME_PAT={}",
 }
 
 
@@ -139,6 +169,12 @@ def test_a_key_goes_however_it_is_written(way: str, value: str) -> None:
 
 
 PASSWORDS_WRITTEN = {
+    "Lisp": '(setenv "PASSWORD" "{}")',
+    "nginx": 'set $password "{}";',
+    "fish": "set -gx PASSWORD {}",
+    "Elixir": '@password "{}"',
+    "Gradle": "    storePassword '{}'",
+    "Make": "PASSWORD := {}",
     "environment of a command": "PGPASSWORD={} psql -h db",
     "DSN": "host=a user=b password={} dbname=y",
     "DSN in quotes": 'connect("host=a password={} dbname=y")',
@@ -159,6 +195,28 @@ PASSWORDS_WRITTEN = {
 @pytest.mark.parametrize("way", PASSWORDS_WRITTEN)
 def test_a_password_goes_however_it_is_written(way: str) -> None:
     assert PASSWORD not in redact(PASSWORDS_WRITTEN[way].format(PASSWORD))[0]
+
+
+# What stands between is in no list: then it takes a password that a generator made.
+FAR_FROM_THEIR_NAMES = {
+    "pair": 'mapOf("password" to "{}")',
+    "JSON of AWS": '{{"Name":"Password","Type":"String","Value":"{}"}}',
+    "default": 'add(\n    "--password",\n    type=str,\n    default="{}",\n)',
+    "closure": 'env::var("PASSWORD").unwrap_or_else(|_| "{}".to_string())',
+    "condition": "const password = isLive ? '{}' : '';",
+}
+
+
+@pytest.mark.parametrize("way", FAR_FROM_THEIR_NAMES)
+def test_a_generated_password_goes_from_any_string_behind_its_name(way: str) -> None:
+    password = "W7%kd=Xq+zR2!v:Lt"
+    assert password not in redact(FAR_FROM_THEIR_NAMES[way].format(password))[0]
+
+
+@pytest.mark.parametrize("word", ["Monkey2646@", "Shadow6697!", "Winter7368#", "Drag0n_2014"])
+def test_a_password_that_a_person_chose_goes(word: str) -> None:
+    for line in (f'password = "{word}"', f"DB_PASSWORD={word}", f"password: '{word}'"):
+        assert word not in redact(line)[0]
 
 
 @pytest.mark.parametrize("value", ["cGFzc3dvcmQxMjM=", "kZ3Qw7a9tP+1" * 3 + "xY8="])
@@ -217,7 +275,16 @@ def test_a_private_key_that_is_cut_goes(name: str) -> None:
      '"exif-credit": "a1/B2c3d4"',
      '"token": "{{doc-apihelp-param|description=any token parameter|paramstart=2|' + "a" * 67,
      '"two-auth-step2": "Krok 2: Zeskanuj kod QR"', "passwordKey: match[1].trim()",
-     "PublicKeyToken=b77a5c561934e089", 'authorSelect: "onSynchronizerAuthorUpdate",',
+     "PublicKeyToken=b77a5c561934e089",
+     'TLS1_PSK_WITH_AES_128_GCM_SHA256 = "TLS_PSK_WITH_AES_128_GCM_SHA256"',
+     "#define CKA_NSS_PKCS8_SALT              0xce534355UL", "Keysym2JavaKeycode keycode = x;",
+     'FLOW_PASSWORD_REQUIRED_V2 = "FlowPasswordRequiredResultV2"', "secret = keypair[:32]",
+     "if password1 and password1 != password2:", 'AccessKey *string `json:"AccessKey,omitempty"`',
+     "KeyAlgoSKED25519, KeyAlgoSKECDSA256,", "hasTokens: !!request.attributeTokens?.length,",
+     "The 0xA42704B92866382A key can be revoked", 'OauthToken *OAuthToken `json:"oauthToken,omit"`',
+     "unsafe fn test_mm256_maskz_cvtne2ps_pbh() {", '"token_type": "x", "id": "a8F3kQ9zLm2Xw7Rt5V"',
+     "see https://r.net/token/a8F3kQ9zLm2Xw7Rt5Vb", "sha256 = a8F3kQ9zLm2Xw7Rt5Vb  # of the key",
+     'authorSelect: "onSynchronizerAuthorUpdate",',
      '"AWS::IAM::AccessKey": "72c2d9dd90025459",', "deepskyblue: '00bfff',",
      'SecretArn: "arn:aws:secretsmanager:us-west-2:123456789123:secret:proxy1-Abcd1e"',
      "tokens: transferTokens$1,", "return subcontractorsForSelector[selectorKey];",
@@ -242,6 +309,10 @@ def test_what_is_random_is_told_from_words() -> None:
 
 
 HOSTILE = {
+    "values beside names": "api_key aB3dE5gH7jK9mN1pQ3sT5 ",
+    "values below each other": "key\n" + "  aB3dE5gH7jK9mN1pQ3sT5\n" * 5,
+    "values in a table": "a,b;c\td,api_key,aB3dE5gH7jK9mN1pQ3sT5,",
+    "values in quotes": "'token" + "=" * 90 + "aB3dE5gH7jK9mN1pQ3sT5",
     "runs": "some_long_1_name_here ",
     "beginnings": "sk_sk_sk_sk_sk_sk_1 ",
     "dots": ".abcdefghijklmnop1",

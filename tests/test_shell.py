@@ -89,7 +89,8 @@ def test_what_the_command_names_and_changed_is_read_at_once(tmp_path: Path) -> N
     start = began(where)
     (where / "a.py").write_text("x = 2\n")
     made = call(where, "sed -i s/1/2/ ./a.py b.py secret-word", start)
-    assert files(made) == {"a.py": {"path": str(where / "a.py"), "code": "x = 2\n"}}
+    (found,) = files(made).values()
+    assert found == {"path": str(where / "a.py"), "code": "x = 2\n", "named": True}
     assert made["event_data"]["looks"]
     assert made["event_data"]["program"] == "sed"
     assert "secret-word" not in repr(made)
@@ -163,8 +164,25 @@ def test_what_the_clients_diff_does_not_tell_is_read_by_its_name(tmp_path: Path,
     (where / "a.py").write_text("x = 2\n")
     told = {"files": [], "moreFiles": 0, **({word: True} if word else {})}
     made = call(where, "sed -i s/1/2/ a.py", start, bashEditDiff=told)
-    assert files(made) == {"a.py": {"path": str(where / "a.py"), "code": "x = 2\n"}}
+    (found,) = files(made).values()
+    assert found == {"path": str(where / "a.py"), "code": "x = 2\n", "named": True}
     assert made["event_data"]["looks"] is bool(word)
+
+
+def test_what_the_clients_diff_tells_too_is_known_to_be_named(tmp_path: Path) -> None:
+    """That diff has what others did meanwhile, of which the command says nothing."""
+    where = tmp_path / "project"
+    where.mkdir()
+    start = began(where)
+    for name in ("a.py", "b.py"):
+        (where / name).write_text("x = 2\n")
+    hunk = {"oldStart": 1, "newStart": 1, "lines": ["-x = 1", "+x = 2"]}
+    told = {
+        "files": [{"filePath": str(where / name), "hunks": [hunk]} for name in ("a.py", "b.py")]
+    }
+    made = call(where, "sed -i s/1/2/ a.py", start, bashEditDiff=told)
+    named = {name: file.get("named", False) for name, file in files(made).items()}
+    assert named == {"a.py": True, "b.py": False}
 
 
 def test_a_call_that_reads_leaves_nothing() -> None:

@@ -90,7 +90,8 @@ def test_the_worst_of_it_fits_one_screen(
         "pending": 345, "oldest_pending": now, "quarantined": 7,
         "dropped": dict.fromkeys(("expired", "overflow", "discarded", "removed"), 1000),
         "skipped": dict.fromkeys(("duplicate", "failed", "unreadable", "secret"), 1000),
-        "steps": {"agent": 12345, "shell": 2345, "outside": 345, "format": 45, "unchanged": 5},
+        "steps": {"agent": 12345, "shell": 2345, "outside": 345, "undo": 123, "format": 45,
+                  "unchanged": 5},
         "mounts": {},
         "interpreter": {
             "was": "/usr/bin/python3.11", "fault": "is gone", "is": "/usr/bin/python3",

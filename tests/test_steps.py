@@ -352,10 +352,10 @@ def test_steps_are_counted_by_who_made_them(
     project.write("sub/c.py", CODES[3])
     project.agent("sub/c.py", NEW)
     project.flush()
-    wanted = {"agent": 4, "shell": 3, "outside": 1, "format": 1, "unchanged": 1}
+    wanted = {"agent": 4, "shell": 3, "outside": 1, "undo": 0, "format": 1, "unchanged": 1}
     monkeypatch.setenv("PATTERN_CACHE_DIR", project.spool)
     monkeypatch.delenv("COLUMNS", raising=False)
-    line = "4 by the agent, 3 by shells, 1 outside; 1 changed the layout alone"
+    line = "4 by the agent, 3 by shells, 1 outside; 1 of layout alone"
     for verb, shown in (("stats", f"steps: {line}; 1 call changed no code"), ("status", line)):
         assert cli.main([verb, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["steps"] == wanted

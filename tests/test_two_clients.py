@@ -56,11 +56,30 @@ def test_what_somebody_undid_comes_after_what_was_undone(tmp_path: Path) -> None
              ("three", first, by_hand))  # fmt: skip
     for session, before, code in calls:
         outpost.write(PATH, code, before, session_id=session)
+        # No client takes so long between reading and writing.
+        outpost.later(60)
         assert outpost.flush()
     with closing(outpost.ledger()) as ledger:
         rows = ledger.rows("SELECT session_id, actor FROM revisions ORDER BY revision_id", ())
     sessions = [session or actor for session, actor in rows]
     assert sessions == ["one", "outside", "two", "outside", "three", "three"]
+
+
+def test_what_left_a_file_as_it_found_it_comes_where_the_clock_has_it(tmp_path: Path) -> None:
+    """The first call found what the last left, which somebody else had brought back."""
+    outpost = Outpost(tmp_path / "spool")
+    for session, before, code in (("one", STATES[1], STATES[0]), ("two", STATES[1], STATES[1])):
+        outpost.write(PATH, code, before, session_id=session)
+        # No client takes so long between reading and writing.
+        outpost.later(60)
+        assert outpost.flush()
+    with closing(outpost.ledger()) as ledger:
+        rows = ledger.rows("SELECT session_id, change FROM revisions ORDER BY revision_id", ())
+    assert [tuple(row) for row in rows] == [
+        (None, "before"),
+        ("one", "modified"),
+        (None, "modified"),
+    ]
 
 
 @pytest.mark.client

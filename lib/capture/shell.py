@@ -82,7 +82,7 @@ class _Reader:
         self._config_dir = config_dir
         self._keep_content = keep_content
         self._left = MAX_CHARACTERS
-        self._seen: set[str] = set()
+        self._seen: dict[str, dict[str, Any]] = {}
 
     def read_told(self, told: "dict[str, Any]") -> bool:
         """Read the files that the client names; return whether there are more."""
@@ -109,18 +109,20 @@ class _Reader:
                     continue
                 if status.st_mode & _KIND == _REGULAR and status.st_ctime_ns >= began_ns:
                     self._add(path, {})
+                    self._seen.get(path, {})["named"] = True
 
     def _add(self, path: str, change: "dict[str, Any]") -> None:
         if path in self._seen or path[:1] != "/":
             return
-        self._seen.add(path)
+        self._seen[path] = {}
         if len(self.files) >= MAX_FILES:
             return
         try:
             found = path_in(path)
             if named_file.lies_in(found, self._config_dir):
                 return
-            self.files.append(self._read(found, change))
+            self._seen[path] = read = self._read(found, change)
+            self.files.append(read)
         except Refused:
             pass
 

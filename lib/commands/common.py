@@ -5,7 +5,7 @@ import os
 from typing import TypeVar
 
 from lib.commands.reading import has_ledger, read_ledger
-from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL, UNDO
 from lib.ledger.store import Ledger
 from lib.ledger.worktrees import MADE
 from lib.system import files
@@ -67,9 +67,9 @@ def repository() -> str:
 
 def by_actor(steps: dict[str, int]) -> str:
     """Word how many of the `steps` (as in `History`) are whose; "" where there are none."""
-    whose = {AGENT: "by the agent", SHELL: "by shells", OUTSIDE: "outside"}
+    whose = {AGENT: "by the agent", SHELL: "by shells", OUTSIDE: "outside", UNDO: "undone"}
     told = [f"{steps[kind]} {words}" for kind, words in whose.items() if steps[kind]]
-    layout = f"; {steps[FORMAT]} changed the layout alone" if steps[FORMAT] else ""
+    layout = f"; {steps[FORMAT]} of layout alone" if steps[FORMAT] else ""
     return ", ".join(told) + layout
 
 

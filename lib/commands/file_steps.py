@@ -8,14 +8,14 @@ from lib.commands.terminal import Cell, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger.history import History
 from lib.ledger.reasons import Reasons, first_line
-from lib.ledger.revisions import AGENT, SHELL
+from lib.ledger.revisions import AGENT, SHELL, UNDO
 from lib.ledger.steps import Step, changed_lines, size_of, steps_of
 from lib.ledger.text import storable
 
 ID_DIGITS = 8
 # Below this many columns the columns are as narrow as what is mostly in them.
 WIDE = 100
-STYLES = {AGENT: "green", SHELL: "cyan"}
+STYLES = {AGENT: "green", SHELL: "cyan", UNDO: "blue"}
 
 
 def told(history: History, path: str) -> list[dict[str, Any]]:

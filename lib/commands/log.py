@@ -25,7 +25,7 @@ from lib.ledger.biography import Done, done_by, summary
 from lib.ledger.filters import Filter
 from lib.ledger.history import Event, History
 from lib.ledger.reasons import Reasons, first_line
-from lib.ledger.revisions import OUTSIDE, SHELL
+from lib.ledger.revisions import OUTSIDE, SHELL, UNDO
 from lib.ledger.steps import changed_lines
 from lib.ledger.worktrees import Worktrees
 
@@ -34,7 +34,7 @@ POLL_SECONDS = 0.3
 SHOWN, FOLLOWED = 100, 10
 TYPES = ("created", "modified", "applied", "merged")
 STYLES = {"created": "green", "modified": "yellow", "applied": "cyan", "merged": "magenta"}
-WHO = {SHELL: "cyan", OUTSIDE: "magenta"}
+WHO = {SHELL: "cyan", OUTSIDE: "magenta", UNDO: "blue"}
 # Below this many columns a whole id does not fit beside the rest.
 WIDE, NARROW = 100, 80
 # So many events of one call of a shell are told one by one.

@@ -17,13 +17,13 @@ from lib.ledger.history import History
 from lib.ledger.line_history import Touch, touches
 from lib.ledger.prompts import session
 from lib.ledger.reasons import BEFORE_RECORDING, Reason, Reasons, who
-from lib.ledger.revisions import AGENT, BEFORE, FORMAT, OUTSIDE, SHELL, UNCHANGED
+from lib.ledger.revisions import AGENT, BEFORE, FORMAT, OUTSIDE, SHELL, UNCHANGED, UNDO
 from lib.ledger.steps import Step
 
 # On a terminal so many lines of a prompt, and of what a step changed, are shown.
 PROMPT_LINES, DIFF_LINES = 6, 16
 ID_DIGITS = 8
-ACTOR_STYLES = {AGENT: "green", SHELL: "cyan", BEFORE_RECORDING: "dim"}
+ACTOR_STYLES = {AGENT: "green", SHELL: "cyan", UNDO: "blue", BEFORE_RECORDING: "dim"}
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -186,10 +186,10 @@ def _how(step: Step) -> str:
     """Say what somebody did, and who that may have been."""
     if step.change == BEFORE:
         return ""
-    if step.actor == SHELL:
-        return f"{step.change} by {printable(step.program)}" if step.program else step.change
     if step.actor != OUTSIDE:
-        return step.change
+        # The program of a shell; the client that takes back what it did is its own.
+        program = "the client's rewind" if step.actor == UNDO else printable(step.program)
+        return f"{step.change} by {program}" if program else step.change
     if step.change == UNCHANGED:
         return "comments or blank lines, by somebody else"
     if step.reason == FORMAT:

@@ -131,12 +131,9 @@ def of_error(error: Exception) -> Answer:
     """Classify an exception from a request: by whether it came before anything was sent."""
     reason = answers.clip(f"{type(error).__name__}: {error}".rstrip(": "))
     unsent = (
-        httpx.ConnectError,
-        httpx.ConnectTimeout,
-        httpx.PoolTimeout,
-        httpx.UnsupportedProtocol,
+        httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol,
         httpx.InvalidURL,
-    )
+    )  # fmt: skip
     if isinstance(error, Unsayable):
         return Answer(Verdict.BAD, reason)
     return Answer(Verdict.UNWELL if isinstance(error, unsent) else Verdict.UNKNOWN, reason)
@@ -234,6 +231,15 @@ def ask_health(url: str, timeout: float) -> tuple[str, str]:
 
     Returns one of the states of `lib.delivery.diagnosis`, and why it is DEAD. Never raises.
     """
+    found = [(diagnosis.DEAD, TOO_LONG)]
+    # Nothing but another thread keeps the time while the service's name is looked up.
+    asking = threading.Thread(target=lambda: found.insert(0, _health(url, timeout)), daemon=True)
+    asking.start()
+    asking.join(timeout + 0.5)
+    return found[0]
+
+
+def _health(url: str, timeout: float) -> tuple[str, str]:
     service = Service(url)
     try:
         return service.fetch(diagnosis.MAX_ANSWER, timeout, **health_request(url)).health(), ""

@@ -19,8 +19,10 @@ from lib.privacy import user_rules
 from lib.system.aside import Away, near, shared
 from lib.system.settings import Settings
 from lib.transcripts.news import Desk, Left, News
+from lib.transcripts.undone import Undone
 
 Recover = Callable[[list[dict[str, Any]], bool], None]
+TakeBack = Callable[[list[Any]], None]
 # What one pass takes at most, of all transcripts: bytes beyond which no more is begun, seconds.
 MOST_BYTES, MOST_SECONDS = 64 * 1024 * 1024, 1.0
 _DESK = Desk(near)
@@ -44,8 +46,14 @@ class Following:
         def recover(payloads: list[dict[str, Any]], keeps: bool) -> None:
             self._recovery.take(payloads, ledger, keeps)
 
-        work = _Pass(joining, intake, recover)
+        def take_back(undone: list[Any]) -> None:
+            self._recovery.take_back((Undone(*one) for one in undone), ledger, intake.clean)
+
+        work = _Pass(joining, intake, recover, take_back)
         looked: set[str] = set()
+        for one in joining.told():
+            self._look(work, joining, one)
+        self._seen = {}
         # Again, for what one tells may be wanted of others then.
         while todo := [one for one in joining.followed() if one.path not in looked]:
             for one in todo:
@@ -79,11 +87,14 @@ class Following:
 class _Pass:
     """One pass over the followed transcripts; `is_over` when it has taken what it may."""
 
-    def __init__(self, joining: Joining, intake: Intake, recover: Recover) -> None:
+    def __init__(
+        self, joining: Joining, intake: Intake, recover: Recover, take_back: TakeBack
+    ) -> None:
         self.is_over = False
         self._joining = joining
         self._intake = intake
         self._recover = recover
+        self._take_back = take_back
         self._left = MOST_BYTES
         self._until = time.monotonic() + MOST_SECONDS
 
@@ -123,6 +134,9 @@ class _Pass:
         if news["cancelled"]:
             asked = one.path, one.session_id, start, left.offset
             self._recover(shared.ask(_DESK, "missed", *asked), keeps)
+        if news["rewound"]:
+            asked = one.path, one.session_id, start, left.offset
+            self._take_back(shared.ask(_DESK, "undone", *asked))
         self._joining.note(one, found.cleaned(self._intake.cleaned, keeps))
         return one
 

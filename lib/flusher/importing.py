@@ -23,7 +23,8 @@ from lib.ledger.store import FILE_NAME, Ledger
 from lib.ledger.transactions import transaction
 from lib.spool.spooled import Event
 from lib.transcripts.lines import ToolUse
-from lib.transcripts.past import Call, Past, Reading
+from lib.transcripts.past import Call, Past, Reading, Told
+from lib.transcripts.undone import Undone
 
 # How each event came out.
 NEW, KNOWN, EXCLUDED, UNREADABLE = "events", "known", "excluded", "unreadable"
@@ -143,15 +144,18 @@ class _Session:
         # What was forgotten of a session that is known does not come back.
         self._is_known: bool | None = None
 
-    def take(self, told: Call | Prompt | ToolUse, reading: Reading) -> None:
+    def take(self, told: Told, reading: Reading) -> None:
         """Take the next that is told."""
         if isinstance(told, Prompt):
             self._prompts.append(told)
         elif isinstance(told, ToolUse):
             use = told.session_id, told.tool_use_id, told.prompt_id, told.model, told.timestamp
             self._uses.append(Use(*use))
+        elif isinstance(told, Undone):
+            if not self._chosen.project or _lies_in(told.path, self._chosen.project):
+                self._take_events(lambda: [self._retelling.undone(told)], reading.read)
         elif self._is_chosen(told):
-            self._take_call(told)
+            self._take_events(lambda: self._retelling.events(told), told.place)
         if len(self._events) >= _PORTION or self._characters >= _CHARACTERS:
             self._keep(reading)
 
@@ -161,12 +165,12 @@ class _Session:
             return True
         given = payload["tool_input"]
         names = payload.get("cwd"), given.get("file_path"), given.get("notebook_path")
-        return any(f"{name}/".startswith(f"{project}/") for name in names if name)
+        return any(_lies_in(name, project) for name in names if name)
 
-    def _take_call(self, call: Call) -> None:
+    def _take_events(self, make: Callable[[], list[Event]], place: int) -> None:
         counts = self._importer.counts
         try:
-            made = self._retelling.events(call)
+            made = make()
         except Refused as refused:
             if refused.cause not in _NOTHING:
                 counts[EXCLUDED if refused.cause in _OWN else UNREADABLE] += 1
@@ -174,7 +178,7 @@ class _Session:
         for number, event in enumerate(made):
             if self._chosen.since and event["timestamp"] < self._chosen.since:
                 continue
-            counts[self._outcome(event, call.place + number)] += 1
+            counts[self._outcome(event, place + number)] += 1
 
     def _outcome(self, event: Event, place: int) -> str:
         event_id = event["event_id"]
@@ -230,3 +234,7 @@ class _Session:
         keeps = self._importer.settings.keep_prompts and not (is_excluded or is_off)
         said = Found(self._prompts, self._uses, session)
         return said.cleaned(self._intake.cleaned, keeps)
+
+
+def _lies_in(path: str, directory: str) -> bool:
+    return f"{path}/".startswith(f"{directory}/")

@@ -1,20 +1,27 @@
-"""Capture from a transcript the calls whose hook was over its time."""
+"""Capture from a transcript what no hook told: calls whose hook was over its time, and rewinds."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from lib.capture import event
 from lib.capture.named_file import Refused, lies_in
 from lib.capture.payload import capture
+from lib.capture.secret_names import holds_secrets
+from lib.flusher import undoing
 from lib.flusher.turned_down import CONTENT, ENABLED, PROMPTS, TurnedDown
+from lib.ledger import unplaced
 from lib.ledger.event_ids import is_recorded
 from lib.ledger.store import Ledger
 from lib.spool import inbox, tally
+from lib.spool.spooled import Event
+from lib.system import places
 from lib.system.moment import boot_id, uptime_ns
 from lib.system.settings import Settings
+from lib.transcripts.undone import Undone
 
+Clean = Callable[[Event], Event]
 # Why a hook captured nothing: the client did not wait for it any longer.
 OVERTIME = "overtime"
 
@@ -49,17 +56,42 @@ class Recovery:
                     event.forget_content(made)
                 if not keeps or not self._settings.keep_prompts or PROMPTS in down:
                     made["prompts"] = False
-                self._commit(made, captured_ns)
+                if self._commit(made, captured_ns):
+                    tally.add(self._directory, OVERTIME, "")
 
-    def _commit(self, made: dict[str, Any], captured_ns: int) -> None:
+    def take_back(self, several: Iterable[Undone], ledger: Ledger, clean: Clean) -> None:
+        """Capture what the client took back and is not recorded so; `clean` redacts an event.
+
+        Raises OSError, sqlite3.Error, user_rules.Unusable.
+        """
+        for undone in several:
+            down, path = self._turned_down.where(undone.cwd), places.real(undone.path)
+            is_own = holds_secrets(undone.path) or holds_secrets(path)
+            if ENABLED in down or is_own or lies_in(path, self._settings.config_dir):
+                continue
+            made = undoing.made_of(undone, path, 0)
+            if unplaced.is_known(ledger.connection, cast(Event, made)):
+                continue
+            made = dict(clean(cast(Event, made)))
+            found = undoing.moment_in(ledger.connection, undone, path, made)
+            if found is None:
+                continue
+            if not self._settings.keep_content or CONTENT in down:
+                event.forget_content(made)
+            self._commit(undoing.at(made, found.ns), found.ns, found.clock)
+
+    def _commit(
+        self, made: dict[str, Any], captured_ns: int, clock: tuple[str, int] = ("", 0)
+    ) -> bool:
+        """Put an event into the spool; return whether it is new there."""
         # Which service the session had only its hook knew: this process may be another session's.
         made["service_url"] = ""
         up = uptime_ns() - (time.time_ns() - captured_ns)
-        moment = (boot_id(), up) if up > 0 else ("", 0)
+        moment = clock if clock[0] else (boot_id(), up) if up > 0 else ("", 0)
         key = inbox.commit(self._directory, made, captured_ns, moment=moment)
         if key:
             tally.add(self._directory, "captured", key)
-            tally.add(self._directory, OVERTIME, "")
+        return bool(key)
 
 
 def _ns(timestamp: object) -> int:

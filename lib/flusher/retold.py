@@ -11,7 +11,7 @@ from lib.capture import event, payload, shell, shell_words
 from lib.capture.event import Content
 from lib.capture.named_file import Refused, lies_in
 from lib.capture.secret_names import holds_secrets
-from lib.flusher import look
+from lib.flusher import look, undoing
 from lib.flusher.guessing import Held, patched, written
 from lib.flusher.intake import Held as Away
 from lib.flusher.intake import Ignored, Intake
@@ -23,6 +23,7 @@ from lib.spool.spooled import Event
 from lib.system import places
 from lib.system.settings import Settings
 from lib.transcripts.past import Call
+from lib.transcripts.undone import Undone
 
 _MOST_KNOWN, _MOST_CLEAN = 50_000, 64
 # Texts of so many characters are not kept to be compared.
@@ -75,6 +76,17 @@ class Retelling:
         if is_guessed:
             made[unplaced.GUESSED] = True
         return [self._finished(made)]
+
+    def undone(self, undone: Undone) -> Event:
+        """Make the event of what the client took back. Raises Refused where there is none."""
+        if ENABLED in self.turned_down(undone.cwd):
+            raise Refused("ignored")
+        path = self._find(undone.path)
+        if undone.code is not None and self._held.code(path) == undone.code:
+            raise Refused("other")
+        self._held.note(path, undone.code)
+        moment = undoing.moment_of(undone, path)
+        return self._finished(undoing.made_of(undone, path, moment.ns))
 
     def _content(self, code: str, path: str) -> Content:
         """Make a content, or find it: what was there before a call mostly came of one before."""

@@ -13,6 +13,7 @@ from lib.capture.payload import Change, context, event_of
 from lib.flusher import look
 from lib.flusher.look import Found, Window
 from lib.flusher.sightings import Sightings
+from lib.ledger.overlaps import NAMED
 from lib.ledger.revisions import OUTSIDE, SHELL
 from lib.spool.spooled import Event
 
@@ -61,7 +62,8 @@ class Unfolding:
 
         So a move is known from a copy.
         """
-        told = [f for f in self._data.get("files") or () if _names_a_file(f)]
+        files = self._data.get("files")
+        told = [f for f in files if _names_a_file(f)] if isinstance(files, list) else []
         made = [made for file in told if (made := self._told(file)) is not None]
         made += self._found_by_looking({file["path"] for file in told})
         made.sort(key=lambda one: one["event_type"] != event.FILE_DELETED)
@@ -93,10 +95,16 @@ class Unfolding:
         if file.get("gone") is True:
             return self._deletion(path, before=_last(file.get("hunks")))
         if not isinstance(code, str):
-            return self._read(path, SHELL)
+            made = self._read(path, SHELL)
+            return self._named(made) if made and file.get("named") is True else made
         before = _before(code, file.get("hunks"))
         is_known = before is not None or file.get("created") is True
-        return self._event(Change(path, code, before, is_known), SHELL)
+        made = self._event(Change(path, code, before, is_known), SHELL)
+        return self._named(made) if file.get("named") is True else made
+
+    def _named(self, made: Event) -> Event:
+        """Note that the call named the file: others that had it changed meanwhile did not do it."""
+        return cast(Event, {**made, NAMED: self._began_ns})
 
     def _found_by_looking(self, told: set[str]) -> Iterator[Event]:
         cwd = self._payload.get("cwd")
@@ -154,7 +162,8 @@ def _names_a_file(file: object) -> bool:
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    """Take a number of nanoseconds, as files have it; 0 for what is none."""
+    return value if isinstance(value, int) and 0 <= value < 2**63 else 0
 
 
 def _last(hunks: object) -> str | None:

@@ -8,7 +8,7 @@ that work beside each other.
 import sqlite3
 
 from lib.capture.event import FILE_DELETED
-from lib.ledger import moments, snapshots
+from lib.ledger import moments, overlaps, snapshots
 from lib.ledger.moments import DERIVED, Moment, Place
 from lib.ledger.revisions import Head, plain
 from lib.ledger.text import storable
@@ -45,7 +45,10 @@ def placed(
     `head` is the last revision of its file. May raise sqlite3.Error.
     """
     moment, place = moments.moment_of(db, event, path)
-    found = _moment_before(db, event, path, head, moment)
+    if head is None:
+        return moment, place
+    found = overlaps.moment_before_claim(db, event, path, moment)
+    found = found or _moment_before(db, event, path, head, moment)
     return (found, moments.LATE) if found else (moment, place)
 
 
@@ -63,8 +66,9 @@ def _moment_before(
         return None
     parent = parents[0] if isinstance(parents, list) and parents else None
     before = parent.get("code") if isinstance(parent, dict) else None
-    # A deletion leaves nothing that could be found.
-    if event.get("before") or event["event_type"] == FILE_DELETED:
+    # A deletion leaves nothing that could be found, and what found already what it left
+    # explains nothing.
+    if event.get("before") or event["event_type"] == FILE_DELETED or before == code:
         return None
     follows = isinstance(before, str) and snapshots.digest_of(before) == head.snapshot
     values = (

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from lib.capture.event import UNTOLD
 from lib.capture.identity import is_valid_id
-from lib.ledger import revisions, snapshots
+from lib.ledger import overlaps, revisions, snapshots
 from lib.ledger.nodes import Nodes
-from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, Revision
+from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, UNDO, Revision
 from lib.ledger.snapshots import Kept
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
@@ -43,7 +43,7 @@ class Chain:
         before = told[0] if isinstance(told, list) and len(told) == 1 else None
         self._before: dict[str, object] = before if isinstance(before, dict) else {}
         told_actor = event.get("actor")
-        self.actor = SHELL if told_actor == SHELL else OUTSIDE if told_actor == OUTSIDE else AGENT
+        self.actor = str(told_actor) if told_actor in (SHELL, OUTSIDE, UNDO) else AGENT
 
     def outside(self) -> Outside | None:
         """Find what the file held before the event, if that is not what it held last."""
@@ -54,6 +54,8 @@ class Chain:
         if head is None:
             return Outside(pattern_id, "", snapshot, revisions.BEFORE, False, None)
         if revisions.is_same(self._db, head, pattern_id, snapshot, code):
+            return None
+        if overlaps.is_overwritten(self._db, self._event, head, snapshot):
             return None
         if head.pattern_id == pattern_id and not head.gone:
             return Outside(pattern_id, "", snapshot, revisions.UNCHANGED, False, None)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lib.ledger import snapshots
 from lib.ledger.filters import ALL, Filter, after, escaped
-from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL, UNCHANGED, head_of
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL, UNCHANGED, UNDO, head_of
 from lib.ledger.store import MET, Ledger
 from lib.ledger.sums import STEPS
 from lib.ledger.text import storable
@@ -60,7 +60,7 @@ _INNER = ("seq", "content_id", "edge_type", "snapshot", "before_snapshot", "impl
 _SELECT = f"SELECT {', '.join(Event._fields)} FROM events WHERE"
 _OF_PATTERN = "(pattern_id = ?1 OR (content_id = ?1 AND content_id != pattern_id))"
 # What steps are counted by.
-STEP_KINDS = (AGENT, SHELL, OUTSIDE, FORMAT, UNCHANGED)
+STEP_KINDS = (AGENT, SHELL, OUTSIDE, UNDO, FORMAT, UNCHANGED)
 # So many events are read at a time: a ledger may be larger than memory.
 PORTION = 500
 # Among so many of the newest events one looks without an index first: there most are found.

@@ -14,9 +14,12 @@ from lib.ledger.wanted import (
     FOLLOWED_SECONDS,
     MOST_FOLLOWED,
     PROMPT,
+    REWINDS,
     want,
 )
 
+# Of so many transcripts it is looked whether they go on, though they told what was wanted.
+MOST_TOLD = 16
 # What is kept of a prompt, in characters.
 MAX_TEXT = 64 * 1024
 
@@ -122,10 +125,18 @@ class Joining:
 
     def followed(self) -> list[Followed]:
         """List the transcripts of which something is wanted, those of the newest events first."""
+        return self._listed("!=", MOST_FOLLOWED)
+
+    def told(self) -> list[Followed]:
+        """List the newest that told everything but whether files will be taken back."""
+        return self._listed("=", MOST_TOLD)
+
+    def _listed(self, whether: str, most: int) -> list[Followed]:
         rows = self._db.execute(
             "SELECT path, session_id, since, keeps, file, offset, coalesce(state, '') "
-            "FROM transcripts WHERE wanted != '' AND since > ? ORDER BY since DESC LIMIT ?",
-            (int(time.time()) - FOLLOWED_SECONDS, MOST_FOLLOWED),
+            f"FROM transcripts WHERE wanted != '' AND wanted {whether} ? AND since > ? "
+            "ORDER BY since DESC LIMIT ?",
+            (REWINDS, int(time.time()) - FOLLOWED_SECONDS, most),
         )
         return [Followed(*row) for row in rows]
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from lib.capture import identity
 from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN, UNTOLD
-from lib.ledger import moments, snapshots, sums, unplaced
+from lib.ledger import moments, overlaps, snapshots, sums, unplaced
 from lib.ledger.adjacent import placed
 from lib.ledger.chain import Chain, Outside
 from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_id
 from lib.ledger.moments import CREATED, DERIVED, Moment
 from lib.ledger.nodes import Nodes
 from lib.ledger.projects import Projects
-from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE
+from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, UNDO
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
 
@@ -82,6 +82,11 @@ class Recording:
         if self._told in (UNKNOWN, UNTOLD):
             self._resolve_before()
         if self._is_late and self._type in (FILE_DELETED, FILE_UNCHANGED):
+            return UNCHANGED
+        if self._chain.actor == UNDO and self._chain.head is None:
+            # Nobody recorded what was taken back.
+            return UNCHANGED
+        if overlaps.is_claim(self._db, self._event, self._chain.head):
             return UNCHANGED
         bridged = self._bridge()
         if self._type == FILE_DELETED:

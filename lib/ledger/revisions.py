@@ -12,8 +12,9 @@ from lib.capture.identity import DIGITS, MARK
 from lib.ledger import snapshots, sums
 from lib.system.digest import hex_digest
 
-# Who makes a revision: the agent by a tool that edits, the agent by a shell, or somebody else.
-AGENT, SHELL, OUTSIDE = "agent", "shell", "outside"
+# Who makes a revision: the agent by a tool that edits, the agent by a shell, somebody else, or the
+# client that takes back what it did.
+AGENT, SHELL, OUTSIDE, UNDO = "agent", "shell", "outside", "undo"
 # What happened to the file; BEFORE is what it was when it was recorded first.
 CREATED, MODIFIED, UNCHANGED, DELETED = "created", "modified", "unchanged", "deleted"
 COPIED, MOVED, BEFORE = "copied", "moved", "before"

@@ -5,6 +5,7 @@ rest is compressed with the old text around it as its dictionary.
 """
 
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
@@ -108,6 +109,22 @@ class Reader:
         return data
 
 
+def count_lost(db: sqlite3.Connection, seconds: float) -> int:
+    """Count those that the disk has not kept as they were, for so many seconds.
+
+    Raises sqlite3.Error.
+    """
+    until = time.monotonic() + seconds
+    reader, lost = Reader(db), 0
+    for (digest,) in db.execute("SELECT digest FROM snapshots"):
+        data = reader.read(digest)
+        code = None if data is None else data.decode("utf-8", "surrogatepass")
+        lost += code is None or hex_digest(code)[:DIGITS] != digest[:DIGITS]
+        if time.monotonic() > until:
+            break
+    return lost
+
+
 def _find(db: sqlite3.Connection, digest: str) -> tuple[str, int] | None:
     # "g" comes after every digit: a digest of an earlier version begins like it.
     query = "SELECT digest, steps FROM snapshots WHERE digest >= ? AND digest < ? LIMIT 1"
@@ -135,7 +152,10 @@ def _changed(old: bytes, change: bytes) -> bytes:
     head, packed = change.split(b"\n", 1)
     start, end = map(int, head.split())
     middle = zlib.decompressobj(zdict=_dictionary(old, start, end))
-    return old[:start] + middle.decompress(packed) + old[len(old) - end :]
+    made = middle.decompress(packed)
+    if not middle.eof:  # else zlib has compared a sum of it
+        raise ValueError("it was cut")
+    return old[:start] + made + old[len(old) - end :]
 
 
 def _dictionary(old: bytes, start: int, end: int) -> bytes:

@@ -15,10 +15,17 @@ class Tracked:
         self._db = db
 
     def files_below(self, root: str) -> list[str]:
-        """List the recorded files below the directory `root` that are not gone."""
+        """List the recorded files below the directory `root` that are not gone.
+
+        Without those of other worktrees of its repository: what happens there is another's.
+        """
         low, high = storable(f"{root.rstrip('/')}/"), storable(f"{root.rstrip('/')}0")
-        query = "SELECT path FROM files WHERE path >= ? AND path < ? AND NOT gone"
-        return [row[0] for row in self._db.execute(query, (low, high))]
+        query = (
+            "SELECT path FROM files WHERE path >= ?1 AND path < ?2 AND NOT gone "
+            "AND project NOT IN (SELECT t.project_id FROM projects p JOIN projects t "
+            "USING (repository) WHERE p.root = ?3 AND t.root != ?3) IS NOT FALSE"
+        )
+        return [row[0] for row in self._db.execute(query, (low, high, storable(root)))]
 
     def holds(self, path: str, event: Event) -> bool:
         """Check whether the file at `path` was recorded last with just the code of `event`."""

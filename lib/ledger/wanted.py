@@ -16,8 +16,9 @@ from lib.spool.spooled import Event
 # How long a transcript is expected that is not there, and followed in vain, and how long it is
 # known where it was left: the client deletes it after 30 days.
 EXPECTED_SECONDS, FOLLOWED_SECONDS, KNOWN_SECONDS = 60, 86_400, 60 * 86_400
-# What stands before the ids of prompts and calls; what is wanted where a client tells neither.
-PROMPT, CALL, ANYTHING = "p:", "c:", "-"
+# What stands before the ids of prompts and calls; what is wanted where a client tells neither; and
+# what of every session for a day: whether it takes files back.
+PROMPT, CALL, ANYTHING, REWINDS = "p:", "c:", "-", "r"
 # Of how many transcripts something is wanted at a time.
 MOST_FOLLOWED = 100
 # The longest path and id that are taken, in characters.
@@ -72,12 +73,14 @@ def _of_event(event: Event) -> Iterator[tuple[str, Asked]]:
     theirs = f"{path.removesuffix(_SUFFIX)}/subagents/agent-{agent}{_SUFFIX}" if agent else path
     anything = {} if prompt or use else {ANYTHING: ""}
     words = {PROMPT + prompt: prompt} if prompt else anything
-    yield path, Asked(storable(session_id), words, keeps)
+    yield path, Asked(storable(session_id), {REWINDS: "", **words}, keeps)
     if use:
         yield theirs, Asked(storable(session_id), {CALL + use: prompt}, keeps)
 
 
 def _is_known(db: sqlite3.Connection, session_id: str, word: str, prompt: str) -> bool:
+    if word == REWINDS:
+        return False
     if word.startswith(PROMPT):
         query, values = "SELECT 1 FROM prompts WHERE prompt_id = ?", (prompt,)
         return db.execute(query, values).fetchone() is not None

@@ -8,30 +8,31 @@ steps are bounded, so that each word costs a bounded number of them.
 import re
 from collections.abc import Iterator
 
+from lib.privacy.named_nearby import strings_behind
+from lib.privacy.randomness import is_random
 from lib.privacy.secret_values import is_code, is_secret_value
-from lib.privacy.telling_names import WORDS, kind_of
+from lib.privacy.telling_names import COMMAND, OPTION, STATEMENT, WORDS, kind_of, start_of
 
 _MAX_VALUE = 1000
 _MAX_NAME = 100
 _PASSWORDS = ("password", "passwd", "passphrase", "passcode", "pass", "pwd")
 _REST = re.compile(r"[\w.-]{0,40}")
-_BEFORE = re.compile(r"[\w.:$-]{0,40}\Z")
 # From the end of a name to its value, in one step: what is in group 1 tells how sure it is.
 _QUOTE = r"\\{0,3}[\"'`]"
 _LINK = re.compile(
-    rf"""({_QUOTE})?[\])]{{0,2}}\*{{0,2}}[ \t]{{0,20}}
+    rf"""({_QUOTE})?[\])}}]{{0,2}}\*{{0,2}}[ \t]{{0,20}}
         (?: (?:\[\w{{0,20}}\][ \t]{{0,4}}|\*[ \t]?)=(?!=)                       # char x[] =
-          | :[ \t]{{0,4}}(?:&'[a-z]{{1,9}}[ ])?[A-Za-z*&][\w.|?*&<>\[\] ]{{0,40}}[ \t]=(?![=>])
-          | [A-Za-z][A-Za-z0-9]{{1,10}}[ \t]{{1,4}}=(?!=)                        # x type =
+          | :[ \t]{{0,4}}(?:&'[a-z]{{1,9}}[ ])?[A-Za-z*&\[][\w.|?*&<>\[\] ]{{0,40}}[ \t]=(?![=>])
+          | (?:[Aa]s[ ])?[A-Za-z][\w()]{{1,14}}[ \t]{{1,4}}=(?!=)                # x type =
           | \{{[ \t]?get;[^}}]{{0,20}}\}}[ \t]?=                                 # a property
-          | ,?\s{{0,80}}-?[ \t]?{_QUOTE}?[A-Za-z]{{0,9}}[vV]alue{_QUOTE}?[ \t]{{0,9}}[:=]
+          | ,?\s{{0,80}}-?[ \t]?{_QUOTE}?[A-Za-z]{{0,9}}[vV]alue{_QUOTE}?(?:[ \t]{{0,9}}[:=]|[ ])
           | </\w{{1,20}}>\s{{0,40}}(<\w{{1,20}}>)                                # <key>..<string>
           | (?<=["'])(?:[ ][^<>\n]{{0,40}})?(>)(?:<value>)?
           | (>)<!\[CDATA\[
           | \{{\s(?=[^{{}}]{{0,300}}\bdefault)[^{{}}]{{0,300}}?\bdefault[ \t]{{0,9}}=  # Terraform
           | (?i:is|as|by)[ ] | \|[ ]
           | (?:,[ ]\w{{1,20}}=[\w.]{{1,30}}){{0,3}},[ ]default(?:_value)?[ ]?=     # argparse
-          | (:=|=>|\|\|=|\?\?=|\?=|->|={{1,3}}|!={{1,2}}|<<<|\|\||\?\?|\?:|:-|:(?!:)|,|\(|\{{|>
+          | (:=|=>|<-|\|\|=|\?\?=|\?=|->|={{1,3}}|!={{1,2}}|<<<|\|\||\?\?|\?:|:-|:(?!:)|,|\(|\{{|>
              |or[ ]|\.(?:unwrap_or|orElse|getOrElse|or|or_else|valueOr)\(|(?<=[ ])(?=\S))
         )[ \t]{{0,20}}""",
     re.VERBOSE,
@@ -42,6 +43,7 @@ _WRAP = re.compile(
         | \\?\r?\n[ \t]{0,80}(?:-[ \t])?(?:value:|default:|<value>)?
         | (?:\|[+-]?|>[+-]?)(?=\r?\n)
         | \[\](?:byte|rune)\(
+        | <[vV]alue> | <<
         | [(\[{](?![(\[{])
         | !!?\w{1,10}[ ] | &\w{1,20}[ ]
         | (?:new[ ])?[A-Za-z_][\w.:<>]{0,60}!?\(
@@ -51,6 +53,8 @@ _WRAP = re.compile(
     """,
     re.VERBOSE,
 )
+# What may be a secret that nothing but a space joins to its name.
+_WORD = re.compile(r"[\w+/=.~@!#%^-]+\Z")
 _RESOURCE = re.compile(r"::|:\d{12}:")
 _SEPARATORS = re.compile(r"[\W_]+")
 # Behind these there is an expression.
@@ -73,11 +77,7 @@ _BARE = re.compile(r"[^\s\"'`<>(){}\[\],;&|\\]{6,1000}")
 _TO_THE_END = re.compile(r"([^\s\"'`<\\,;]{12,1000})[ \t]*(?:[\r\n]|\Z|[ ]#)")
 _IN_TAGS = re.compile(r"[^<\r\n]{6,1000}(?=<|\]\]>)")
 _END = re.compile(r"[ \t]*(?:\Z|[\r\n;\"'`&<|,})\]]|\\|#|//|\*/|--)")
-_OPTION = re.compile(r"(?:^|[\s\"'\[(])--?[\w.-]{0,40}\Z")
-_COMMAND = re.compile(
-    r"(?:^|\s)(?:ENV|ARG|setx|#[ ]?define|[Pp]assword|PASSWORD|login|machine|BY|by)\s"
-    r"[\s\w.@-]{0,80}\Z"
-)
+_STRING_AHEAD = re.compile(r"[\"'`]?[^\n\"'`]{0,120}[\"'`]")
 
 
 def find(text: str, lowered: str, word: str) -> Iterator[tuple[int, int, str]]:
@@ -98,16 +98,23 @@ def _assigned(text: str, lowered: str, word: str, at: int) -> "tuple[int, int, s
     rest = lowered[at + len(word) : stop].rstrip(".-")
     stop = at + len(word) + len(rest)
     link = _LINK.match(text, stop)
-    if not link:
+    if not link and not _STRING_AHEAD.match(text, stop):
         return None
     kind, sure = kind_of(text, lowered, word, rest, at)
     if not kind:
         return None
-    start = _BEFORE.search(text, max(0, at - 40), at).start()  # type: ignore[union-attr]
+    start = start_of(text, at)
     name = text[start:stop]
     # A path, a type, a resource.
     if (text[start - 1 : start] == "/" and name[0].isalnum()) or _RESOURCE.search(name):
         return None
+    found = _linked(text, at, name, link, kind, sure) if link else None
+    return found or (strings_behind(text, stop, kind) if sure else None)
+
+
+def _linked(
+    text: str, at: int, name: str, link: "re.Match[str]", kind: str, sure: bool
+) -> "tuple[int, int, str] | None":
     operator = link[5] if link[5] is not None else link[2] or link[3] or link[4] or "default"
     place = _Place(text, at, name, operator or " ", bool(link[1]))
     return _value(place, link.end(), kind, sure)
@@ -161,11 +168,13 @@ def _quoted(
     span = _literal(place.text, start)
     if not span:
         return None
-    if place.operator == " " and not (place.is_told_by(_COMMAND) or place.name == "PASSWORD"):
-        return None
+    told = place.name == "PASSWORD" or any(map(place.is_told_by, (COMMAND, STATEMENT)))
+    spaced = place.operator == " " and not told
     scheme = _SCHEME.match(place.text, *span)
     begin = scheme.end() if scheme else span[0]
     value = place.text[begin : span[1]]
+    if spaced and not (is_random(value, 12) and _WORD.match(value)):
+        return None
     # A word is a password only where it is assigned to nothing else.
     if place.operator == "," and _LABEL.match(value):
         return None
@@ -198,7 +207,7 @@ def _literal(text: str, start: int) -> "tuple[int, int] | None":
 def _bare(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, str] | None":
     """Find an unquoted secret, as in YAML, .ini files, shells and connection strings."""
     text, operator = place.text, place.operator
-    command = operator == " " and (place.is_told_by(_OPTION) or place.is_told_by(_COMMAND))
+    command = operator == " " and (place.is_told_by(OPTION) or place.is_told_by(COMMAND))
     if operator == " " and not command:
         return None
     tight = command or text[start - 1] not in " \t"
@@ -206,7 +215,7 @@ def _bare(place: _Place, start: int, kind: str, sure: bool) -> "tuple[int, int, 
         match = expression.match(text, start)
         if not match:
             continue
-        value = match[match.lastindex or 0].rstrip(",;")
+        value = match[match.lastindex or 0].rstrip(",;:")
         if expression is _BARE and not tight and not _END.match(text, match.end()):
             continue
         # Beside an operator with spaces, or among code, it is a variable rather than a word.

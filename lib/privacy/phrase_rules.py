@@ -94,7 +94,12 @@ BY_WORD: Rules = {
             r"://(?!localhost)[\w%+-]{1,60}:(?!\d{1,5}/)(?=[^@\s]{0,80}/)([^\s\"'`<>\\{$]{4,100}[^\s\"'`<>\\{$/])"
             r"@[\w\[]",
         ),
-        Rule("url-token", r"://((?=[\w-]{0,80}\d)[\w-]{20,200})(?::x-oauth-basic)?@[\w\[]"),
+        Rule("url-token", r"://((?=[\w-]{0,80}\d)[\w-]{20,200})(?::(?:x-oauth-basic)?)?@[\w\[]"),
+        Rule(
+            "url-token",
+            r"://[\w.-]{1,60}\.(?:infura\.io|alchemyapi\.io|alchemy\.com|quiknode\.pro)/(?:v\d/)?"
+            r"([\w-]{32,64})",
+        ),
     ),
     "sess": (
         Rule(
@@ -119,7 +124,7 @@ BY_WORD: Rules = {
     "curl": (
         Rule(
             "curl-user",
-            r"(?i:curl)[^\n]{0,300}?[ \t](?:-u|--user)[ =]{0,2}[\"']?"
+            r"(?i:curl)(?:[^\n]|(?<=\\)\n){0,300}?\s(?:-u|--user)[ =]{0,2}[\"']?"
             r"[^\s:\"']{1,80}:([^\s\"']{3,100})",
         ),
     ),

@@ -39,15 +39,16 @@ _SEQUENCES = (
 _MIN_KINDS = 6
 
 
-def is_random(text: str, least: int = 16, times: float = 1.0) -> bool:
+def is_random(text: str, least: int = 16, times: float = 1.0, *, sequences: bool = False) -> bool:
     """Check whether `text`, of at least `least` characters, looks random.
 
-    `times` multiplies the evidence that is needed.
+    `times` multiplies the evidence that is needed; `sequences`: what holds 123456 and the like may
+    be random too.
     """
     lowered = text[:_LOOKED_AT].lower()
     if len(text) < least or len(set(lowered)) < _MIN_KINDS:
         return False
-    if any(sequence in lowered for sequence in _SEQUENCES):
+    if not sequences and any(sequence in lowered for sequence in _SEQUENCES):
         return False
     if _HEX.issuperset(lowered.replace("-", "")):
         return not lowered.isalpha() and not lowered.replace("-", "").isdigit()

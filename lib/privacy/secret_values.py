@@ -37,21 +37,29 @@ _DULL = frozenset(
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}|x[0-9a-fA-F]{2})")
 _NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 _NO_SIGNS = re.compile(r"[\w./: \\-]+")
+_NUMBERS = re.compile("[0-9]+")
+_LETTERS = re.compile("[A-Za-z]{4,}")
 _PARTS = re.compile(r"[-_./:@\s]+")
-_WORD = re.compile(r"[A-Za-z]+\d{0,2}\Z|\d{1,4}\Z")
+_WORD = re.compile(r"[A-Za-z]+\d{0,4}\Z|\d{1,4}[A-Z]{0,4}\Z")
+# An identifier of several words: FlowPasswordRequiredV2.
+_CAMEL = re.compile(r"[a-z]*(?:[A-Z]+[a-z0-9]+){3,}\Z")
 _DOTTED = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::|\\)[A-Za-z_$][\w$]*)*\??\Z")
 _OPERATORS = re.compile(r"[-+*/%]")
 _PATH = re.compile(
     r"(?:[.~@]{0,2}/|--|data:|[\w{}$: -]{1,40}\\{1,2}[\w{}$: -]{2})[\w@.,:/\\*+=?{}$ -]*\Z"
 )
-_COLOR_OR_NUMBER = re.compile(r"(?:#|0[xX])[0-9a-fA-F]{1,16}\Z|\d{4}-\d\d-\d\d(?:[T ]|\Z)")
+_COLOR_OR_NUMBER = re.compile(
+    r"(?:#|0[xX])[0-9a-fA-F]{1,16}[uUlL]{0,3}\Z|\d{4}-\d\d-\d\d(?:[T ]|\Z)"
+)
 _REGEX = re.compile(r"\[\^?[aA0]-[zZ9]|\\[sdwb]|\.\*|\(\?[:=!<]")
 _EXPRESSION = re.compile(
-    r"""[:=]" | @\{ | \w\(\w*\) | \)\. | -> | \]\. | \w\[[-$]?\w*\] | \[\$\w | && | \+\s?["']""",
+    r"""[:=]" | @\{ | \w\(\w*\) | \)\. | -> | \]\. | \w\[[-$]?\w*:?\w*\] | \[\$\w | &&
+        | \w\?\.\w | \+\s?["']""",
     re.VERBOSE,
 )
 # At the ends of a label: "Password:".
 _PUNCTUATION = " :?!.,*\u2026"
+_EDGES = "-_./: @"
 _MIN, _MIN_RANDOM = 6, 12
 # A value says by so many characters what it is.
 _LOOKED_AT = 100
@@ -99,6 +107,7 @@ def is_secret_value(value: str, kind: str, *, sure: bool, word: bool = False) ->
         return True
     return sure and (
         (digits and is_random(value, 8, 2.0))
+        or (digits and " " not in value and is_random(value, 20, 1.5, sequences=True))
         or _holds_random(value)
         or (value.isdigit() and len(value) >= 10 and not _is_sequence(value))
         or (kind == "password" and _is_password(value, word))
@@ -135,7 +144,8 @@ def is_code(value: str, strict: bool, spaced: bool) -> bool:
         return False
     if not spaced and "." not in value:
         return False
-    return not is_random(value, 16, 2.0 if strict or not value.isalnum() else 1.0)
+    least = 12 if len(_NUMBERS.findall(value)) > 1 else 16
+    return not is_random(value, least, 2.0 if strict or not value.isalnum() else 1.0)
 
 
 def _is_sequence(digits: str) -> bool:
@@ -157,7 +167,7 @@ def _is_generated(value: str, least: int = 1, length: int = _MIN_RANDOM) -> bool
     """
     if len(value) < length:
         return False
-    words = sum(len(part) for part in _PARTS.split(value) if len(part) > 3 and part.isalpha())
+    words = sum(map(len, filter(is_word, _LETTERS.findall(value))))
     signs = len(_NO_SIGNS.sub("", value))
     lower, upper = any(map(str.islower, value)), any(map(str.isupper, value))
     digits = any(map(str.isdigit, value))
@@ -181,9 +191,10 @@ def _is_password(value: str, word: bool) -> bool:
             mixed = not bare[1:].islower() and not bare.isupper() and is_random(bare, 8, 0.5)
             return bare == value and bare.isalpha() and (mixed or word)
         return value.isascii() and sum(not c.isalnum() for c in bare) > 1 and not _is_words(bare)
-    return not (_is_words(value) and len(_PARTS.split(value)) > 1)
+    several = _is_words(value) and len(_PARTS.split(value.strip(_EDGES))) > 1
+    return not several and not (_CAMEL.match(value) and is_word(value))
 
 
 def _is_words(value: str) -> bool:
     """Check whether `value` looks like an identifier, a path or a date."""
-    return all(_WORD.match(part) for part in _PARTS.split(value.strip("-_./: @")))
+    return all(_WORD.match(part) for part in _PARTS.split(value.strip(_EDGES)))

@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from lib.privacy import assigned_secrets, private_keys
+from lib.privacy import assigned_secrets, named_nearby, private_keys
 from lib.privacy.phrase_rules import AWS_SECRET, BY_WORD, JWK, LOGINS
 from lib.privacy.randomness import is_random, is_word
 from lib.privacy.rules_by_parts import (
@@ -33,7 +33,7 @@ _LONG = b"x" * MIN_RUN
 _LONG_RUNS = re.compile(b"x{%d,}" % MIN_RUN)
 # What a token of several parts may have before a run, read backwards.
 _PART = re.compile(r"[\w.~:/|!-]+")
-_REACH = 48
+_REACH, _BASE64_REACH = 48, 120
 _DIGIT = re.compile("[0-9]")
 _MAX_RUN = 2000
 # Of so many characters is what has one of the contents, and a token without any digit.
@@ -56,8 +56,6 @@ _AWS_NEAR = 400
 # How far a "kty" may be from a private member of its key.
 _JWK_REACH = 4000
 _UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-
-
 _CALLED = frozenset((*BY_WORD, *LOGINS, *WORDS))
 
 
@@ -146,20 +144,25 @@ def _tokens_of_run(text: str, start: int, end: int) -> Iterator[Span]:
         if found:
             yield found
             return
-    yield from _marked(text, start, end)
-
-
-def _marked(text: str, start: int, end: int) -> Iterator[Span]:
-    match = _MARKED.match(text, start, end)
-    if not match or match.end() != end or text.startswith(_NO_TOKENS, start):
+    if text.startswith(_NO_TOKENS, start):
         return
+    found = _marked(text, start, end) or named_nearby.find(text, start, end)
+    if found:
+        yield found
+
+
+def _marked(text: str, start: int, end: int) -> Span | None:
+    match = _MARKED.match(text, start, end)
+    if not match or match.end() != end:
+        return None
     body = match[2]
     mixed = any(
         len(part) > 7 and not part.isupper() and not part.islower() and _DIGIT.search(part)
         for part in _SEPARATOR.split(body)
     )
     if mixed and reads_random(body) and is_random(body, 20, 1.5) and is_word(match[1]):
-        yield start, end, "token"
+        return start, end, "token"
+    return None
 
 
 def _beginning(text: str, start: int, end: int) -> Span | None:
@@ -174,7 +177,8 @@ def _beginning(text: str, start: int, end: int) -> Span | None:
 def _reaching(text: str, start: int, end: int) -> Span | None:
     """Match a token of several parts, one of which is the run."""
     rules = BY_CHARACTER_BEHIND.get(text[end : end + 1], ())
-    found = _first(rules, text, start, start, end) if rules else None
+    escaped = text[start - 1 : start] == "\\"
+    found = _first(rules, text, start + escaped, start, end) if rules else None
     if found or not start:
         return found
     if text[start - 1] in _IN_BASE64:
@@ -184,9 +188,11 @@ def _reaching(text: str, start: int, end: int) -> Span | None:
     rules = BY_CHARACTER_BEFORE[text[start - 1]]
     before = _PART.match(text[max(0, start - _REACH) : start][::-1])
     origin = start - (before.end() if before else 0)
+    origin += text[origin - 1 : origin] == "\\"
     if text[start - 1] == ".":
+        origin = max(origin, text.rfind("/", origin, start) + 1)
         head, _, rest = text[origin : start - 1].partition(".")
-        head = head.rpartition("/")[2].rpartition(":")[2]
+        head = head.rpartition(":")[2]
         origin = max(origin, text.find(head, origin))
         rules = (
             *BY_HEAD.get(head, ()),
@@ -198,7 +204,7 @@ def _reaching(text: str, start: int, end: int) -> Span | None:
 
 def _in_base64(text: str, start: int, end: int) -> Span | None:
     """Match a token of base64 that began before the run, which is a part of it."""
-    before = _BASE64.match(text[max(0, start - _REACH) : start][::-1])
+    before = _BASE64.match(text[max(0, start - _BASE64_REACH) : start][::-1])
     origin = start - (before.end() if before else 0)
     for at in (origin, *(found.end() for found in _BORDER.finditer(text, origin, start))):
         found = _beginning(text, at, end) if at < start else None

@@ -17,6 +17,7 @@ WORDS = {
     "salt": "secret",
     "psk": "password",
     "jwt": "token",
+    "_pat": "token",
     "identified": "password",
 }
 # What makes a key of some kind a secret one.
@@ -54,13 +55,29 @@ _OTHERS = {
     "key": re.compile(r"(?:board|down|up|press|word|frame|code|note|stroke|space|pad|ring|hole)"),
     "token": re.compile(r"iz|is"),
     "salt": re.compile(r"[a-z]"),
+    "_pat": re.compile(r"[a-z]"),  # _path, _pattern
     "cred": re.compile(r"it|o|ib"),
     "secret": re.compile(r"ar|ion"),
     "identified": re.compile(r"(?! (?:by|with))"),
 }
-_BEFORE = re.compile(r"[\w.:$-]{0,40}\Z")
+_BACKWARDS = re.compile(r"[\w.:$-]{0,40}")
 # Words that others have in them.
 _WHOLE = ("psk", "jwt", "salt")
+# What stands before a name, so that a value follows it behind nothing but a space.
+OPTION = re.compile(r"(?:^|[\s\"'\[(])--?[\w.-]{0,40}\Z")
+COMMAND = re.compile(
+    r"(?:^|\s)(?:ENV|ARG|setx|SetEnv|set[ ]-g?x|fastcgi_param|#[ ]?define|[Pp]assword|PASSWORD"
+    r"|login|machine|BY|by|[(]?(?:setq|setenv|defvar|def|proxy_set_header|RequestHeader set|set))\s"
+    r"[\s\w.@$\"-]{0,80}\Z"
+)
+# Before a name that a string follows: the beginning of a line, or a sign.
+STATEMENT = re.compile(r"(?:(?:^|\n)[ \t]{0,40}[@:]?|[\s{][@:])[\w.-]{0,40}\Z")
+
+
+def start_of(text: str, at: int) -> int:
+    """Find where the name begins that a telling word at `at` in `text` is a part of."""
+    found = _BACKWARDS.match(text[max(0, at - 40) : at][::-1])
+    return at - found.end() if found else at
 
 
 def kind_of(text: str, lowered: str, word: str, rest: str, at: int) -> tuple[str, bool]:
@@ -75,9 +92,9 @@ def kind_of(text: str, lowered: str, word: str, rest: str, at: int) -> tuple[str
         return _kind_of_key(before)
     if word == "pass" and before.endswith(_PASSING):
         return "", False
-    name = _BEFORE.search(before)[0]  # type: ignore[index]
+    name = before[start_of(before, len(before)) :]
     harmless = "public" in name or name.rstrip("_-").endswith(_HARMLESS)
-    return ("", False) if harmless else (WORDS[word], True)
+    return ("", False) if harmless else (WORDS[word], word != "_pat")
 
 
 def _is_about(text: str, lowered: str, word: str, rest: str, at: int) -> bool:

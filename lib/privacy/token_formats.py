@@ -4,7 +4,7 @@ A line of FORMATS is a name for the marker, what follows the beginning, and the 
 follows is a letter for its characters and how many there are at least (and at most):
 
     A letters and digits          W those, "_" and "-"      B base64, of both alphabets
-    H hexadecimal digits          U capitals and digits     D those of W, dots and "="
+    H hexadecimal digits          U capitals and digits     D those of W, dots, "=", "~"
     R those of W, and then up to three more parts behind dots
 
 With "?" behind it, the rest has to read as random too, as the beginning alone says too little.
@@ -12,7 +12,7 @@ With "?" behind it, the rest has to read as random too, as the beginning alone s
 
 FORMATS = """
 1password-token B60-1000 ops_eyJ ops_eyj
-1password-key W28-44 A2- A3- A4- A5- A6- A7- A8- A9-
+1password-key W28-74 1PRK- A2- A3- A4- A5- A6- A7- A8- A9-
 adafruit-key A24-40 aio_
 adobe-secret W32-40 p8e-
 age-key U40-90 AGE-SECRET-KEY-1 AGE-SECRET-KEY-PQ-1
@@ -24,7 +24,8 @@ apify-token A30-50 apify_api_ apify_proxy_
 arcjet-key A20-40 ajkey_
 artifactory-token A55-90 AKCp AKCP cmVmd
 asaas-key W20-300 aact_
-atlassian-token W20-300 ATATT3 ATCTT3 ATAT ATST ATOA ATBB
+atlassian-token D20-300 ATATT3 ATCTT3 ATAT ATST ATOA ATBB
+atlassian-token B20-400? ATCO
 aws-access-key U16-40 AKIA ASIA ABIA ACCA A3T
 aws-bedrock-key B60-400 ABSK bedrock-api-key-
 axiom-token W36-40 xaat- xapt- xait-
@@ -33,8 +34,9 @@ baidu-key A20-50 ALTAK
 bitbucket-token B36-50 BBDC-
 blynk-secret W28-60 oa2-client-id_ oa2-client-secret_
 boundary-token A20-300? at_
-brave-key W26-44? BSA
+brave-key W24-44? BSA
 branch-key A16-80? key_live_ key_test_
+browserbase-key W24-60 bb_live_ bb_test_
 browseruse-key W32-60? bu_
 builder-key H32 bpk-
 buildkite-token W40-100 bkua_ bkaa_ bkar_ bkps_ bkpat_ bkct_ bkaj_ bkpt_
@@ -42,7 +44,7 @@ calcom-key A24-80? cal_live_ cal_test_ cal_
 cartesia-key W15-60 sk_car_
 canva-secret W44-60 cnvca
 cerebras-key A40-60 csk-
-cfxre-key W26-40 cfxk_
+cfxre-key W20-50 cfxk_
 checkout-key W34-44? pk_ sk_test_ sk_sbox_ pk_sbox_
 circleci-token W40-120 CCIPAT_ CCIPRJ_
 clickhouse-key A38? 4b1d
@@ -57,13 +59,13 @@ confluent-key B56-64 cflt
 contentful-token W40-60 CFPAT-
 coze-token A48-90 pat_
 cratesio-token A32? cio
-cursor-key H40-150 key_ crsr_
+cursor-key A40-150 key_ crsr_
 databento-key A26-40? db-
 databricks-token H32 dapi dose dkea dsapi
 datadog-key A30-48 ddapp_
 definednetworking-key W60-200 dnkey-
 deno-token A34-44 ddp_ ddo_ ddw_
-devcycle-key W12-80 dvc_client_ dvc_mobile_ dvc_server_
+devcycle-key W8-80 dvc_client_ dvc_mobile_ dvc_server_
 devin-key B48-200? apk_ cog_
 dify-key A20-40? app- dataset-
 digitalocean-token H64 dop_v1_ doo_v1_ dor_v1_
@@ -93,8 +95,7 @@ friendli-token A36-80 flp_
 gcnotify-key W70-120 gcntfy-
 gcp-api-key W35-45 AIza
 gcp-oauth-secret W24-60 GOCSPX-
-github-token R16-600 ghp_ gho_ ghu_ ghs_ ghr_
-github-token W36-255 github_pat_
+github-token R16-600 ghp_ gho_ ghu_ ghs_ ghr_ github_pat_
 gitlab-token R20-300 glpat- gldt- glrt- glrtr- glcbt- glptt- glft- glsoat-
 gitlab-token R20-300 glimt- glagent- glffct- gloas- glwt- GR1348941
 grafana-token B32-400 glsa_ glc_ eyJrIjoi
@@ -120,21 +121,21 @@ lichess-token W15-70? lip_
 linear-key A32-80 lin_api_ lin_oauth_
 liveblocks-key W40-120 sk_prod_ sk_dev_
 llamacloud-key A40-60 llx-
-lob-key W24-60? live_ test_ live_pub_ test_pub_ live_auth_ test_auth_
+lob-key A24-60? live_ test_ live_pub_ test_pub_ live_auth_ test_auth_
 localstack-key A14-40? LSIA LKIA ls-
 mailgun-key H32 key- pubkey-
 mappedin-key A20-60? mik_ mis_
 mastra-key A30-80? msk_
-mem0-key A28-50? m0-
+mem0-key A24-50? m0-
 mercadopago-token W50-200? APP_USR- TEST-
 mercury-token W30-120 mercury_production_ mercury_sandbox_
 mergify-key W38-90 mergify_application_key_
-midtrans-key W12-40 Mid-server- Mid-client- SB-Mid-server- SB-Mid-client-
+midtrans-key W10-40 Mid-server- Mid-client- SB-Mid-server- SB-Mid-client-
 minimax-key W30-60 MINIMAX-
 miro-token W50-300 eyJtaXJv
 mintlify-key A20-40 mint_
 modal-token A22-30? ak- as-
-moneywave-key A30-40? ts_
+moneywave-key A28-40? ts_
 mongodb-atlas-key A24-80 mdb_sa_sk_ mdb_sa_id_
 neon-key A50-90 napi_
 netbird-token A36-40 nbp_
@@ -153,12 +154,13 @@ openai-key W30-200? sk-
 openrouter-key W20-100 sk-or-
 openvsx-token W36-40 ovsxat_ ovsxp_
 ory-token W24-80? ory_
-packagist-token H30-90 packagist_ort_ packagist_out_ packagist_acs_ packagist_ack_ packagist_uut_
+packagist-token H30-90 packagist_ort_ packagist_out_ packagist_acs_ packagist_ack_ packagist_cut_
+packagist-token H30-90 packagist_uut_
 paddle-key W40-80 pdl_live_ pdl_sdbx_
 pangea-token A28-40 pts_
 perplexity-key A40-80 pplx-
 permit-key A60-140 permit_key_
-persona-key W24-90 persona_sandbox_ persona_production_
+persona-key W20-90 persona_sandbox_ persona_production_
 pinecone-key W50-90 pcsk_
 pinterest-token W26-120 pina_ pinr_ pinc_
 plaid-token W36-40 access-production- access-sandbox- access-development-
@@ -167,15 +169,14 @@ polar-token W20-80 polar_
 pollinations-key A20-50 plln_sk_ plln_pk_
 portainer-token B36-60? ptr_
 posthog-key W36-60 phx_ phc_ phs_ pha_ phr_
-postman-key W40-64 PMAK-
-postman-key A26-30 PMAT-
+postman-key W26-64 PMAK- PMAT-
 prefect-key A30-40 pnu_ pnb_
 proof-key W20-90? prf_
 pubnub-key W36-40 pub-c- sub-c- sec-c-
 pulumi-token H40 pul-
 pypi-token W30-300 pypi-AgE pypi-AgN
 rainforest-key H60-70 apikey_
-ramp-key A36-60 ramp_id_ ramp_sec_ ramp_tok_
+ramp-key A36-60 ramp_id_ ramp_sec_ ramp_tok_ ramp_business_tok_
 razorpay-key A14-24 rzp_live_ rzp_test_
 readme-key W60-80 rdme_
 redirectpizza-token A28-60? rpa_
@@ -187,7 +188,7 @@ robinhood-key W36-100 rh-api-
 rootly-key H64 rootly_
 rubygems-token A48 rubygems_
 salad-key W16-80 salad_cloud_
-salesforce-key R10-120 3MVG9
+salesforce-key D20-200 3MVG9
 samsara-token A24-60 samsara_api_
 scaleway-key U17? SCW
 scalingo-token W40-60 tk-us-
@@ -197,14 +198,14 @@ sentry-token B40-400 sntrys_ sntryu_ sntrya_ sntryi_
 settlemint-token W16-60 sm_pat_ sm_aat_ sm_sat_
 shippo-token H40 shippo_live_ shippo_test_
 shopify-token H32-64 shpat_ shpss_ shpca_ shppa_ shptka_ shpua_
+shortcut-token W60-300 sct_r_ sct_w_ sct_rs_ sct_rw_ sct_rwa_
 slack-token B10-300 xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd- xoxe.
 slack-token W16-300 xapp- xwfp-
 socket-token W30-90 sktsec_
 sonar-token A36-44 sqa_ sqp_ squ_ sqb_
 sourcegraph-token W40-90 sgp_ slk_ sgd_ sams_
 sqreen-token H56-80 org_ env_org_
-square-token B22-64? EAAA
-square-token W22-60 sq0atp- sq0csp- sq0idp-
+square-token B22-64? EAAA sq0atp- sq0csp- sq0idp-
 stability-key A48 sk-
 statsig-key A40-50? secret- client-
 stripe-key W10-300 sk_live_ sk_test_ rk_live_ rk_test_ rk_prod_ pk_live_ pk_test_
@@ -224,7 +225,7 @@ trigger-key A16-60 tr_dev_ tr_prod_ tr_stg_ tr_pat_
 twilio-key H32 SK AC
 typeform-token D40-80 tfp_
 ubidots-token A28-44 BBUS- BBFF-
-unkey-key A18-60? unkey_ key_
+unkey-key A10-60? unkey_ key_
 upcloud-token A24-30 ucat_
 valtown-token W20-90 vtwn_
 vercel-token W48-64 vcp_ vci_ vca_ vcr_ vck_

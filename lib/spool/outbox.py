@@ -134,6 +134,7 @@ def _checked(event: object) -> Event:
     for field in ("event_id", "timestamp", "event_type"):
         if not isinstance(event.get(field), str) or not event[field]:
             raise Damaged(f"{field} is missing")
+    event["event_id"].encode()  # what is no text is found nowhere
     if not isinstance(event.get("event_data"), dict):
         raise Damaged("event_data is missing")
     return cast(Event, event)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, TypedDict
 
 from lib.ledger.joining import Use
 from lib.ledger.prompts import Prompt, Session
+from lib.system import json_codec
 from lib.system.aside import Touch
 from lib.system.digest import hex_digest
 from lib.system.places import Places
@@ -20,6 +21,8 @@ from lib.system.private_file import Refused
 from lib.transcripts.lines import Lines, ToolUse
 from lib.transcripts.missed import is_cancelled, payloads
 from lib.transcripts.reader import SUFFIX, Reader, open_transcript, state_at, state_of
+from lib.transcripts.rewinds import Rewinds
+from lib.transcripts.undone import Undone, config_dir_of, typed, undone
 
 # What is read at once, in bytes.
 PORTION = 8 * 1024 * 1024
@@ -44,7 +47,8 @@ class Left(NamedTuple):
 class News(TypedDict):
     """What a portion of a transcript tells, `left` and whether there is `more`, as JSON holds it.
 
-    `places` are the directories that the session was in; `cancelled`: a hook was over its time.
+    `places` are the directories that the session was in; `cancelled`: a hook was over its time;
+    `rewound`: before a prompt the client may have taken files back.
     """
 
     prompts: list[Prompt]
@@ -54,6 +58,7 @@ class News(TypedDict):
     left: Left
     more: bool
     cancelled: bool
+    rewound: bool
 
 
 class Desk:
@@ -73,8 +78,9 @@ class Desk:
         A file that was replaced, or written anew, is read from its beginning.
         """
         before = Left(*left)  # type: ignore[arg-type]
+        found = self._found(path)
         try:
-            file = open_transcript(self._found(path))
+            file = open_transcript(found)
         except (Refused, ValueError):
             return None
         with file:
@@ -83,9 +89,12 @@ class Desk:
             if state.file != before.file or end != _end(file, before.offset):
                 before, memory = Left(state.file), ""
             reader = Reader(file, before.offset)
+            known, memory = _recalled(memory)
             lines = Lines(session_id, memory)
-            news = _news(reader, lines)
-            memory = f"{_end(file, reader.offset)} {lines.memory()}"
+            rewinds = Rewinds(session_id, typed(config_dir_of(found), session_id), known)
+            news = _news(reader, lines, rewinds)
+            kept = json_codec.dumps({"rewinds": rewinds.memory(), "lines": lines.memory()})
+            memory = f"{_end(file, reader.offset)} {kept}"
         more = before.offset < reader.offset < state.size
         return {**news, "left": Left(state.file, reader.offset, memory), "more": more}
 
@@ -94,6 +103,16 @@ class Desk:
         try:
             with open_transcript(self._found(path)) as file:
                 return list(payloads(file, session_id, start, end))
+        except (Refused, ValueError):
+            return []
+
+    def undone(self, path: str, session_id: str, start: int, end: int) -> list[Undone]:
+        """List what the client took back before the prompts in the bytes from `start` to `end`."""
+        found = self._found(path)
+        when = typed(config_dir_of(found), session_id)
+        try:
+            with open_transcript(found) as file:
+                return list(undone(file, found, session_id, when, start, end))
         except (Refused, ValueError):
             return []
 
@@ -130,18 +149,28 @@ class Desk:
         return next(filter(os.path.lexists, [earlier, *places]), found)
 
 
+def _recalled(memory: str) -> tuple[str, str]:
+    """Return what is remembered of rewinds and of lines; of these alone by an earlier version."""
+    try:
+        kept: Any = json_codec.loads(memory)
+        return str(kept["rewinds"]), str(kept["lines"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "", memory
+
+
 def _end(file: BinaryIO, offset: int) -> str:
     """Return a digest of what a file holds just before `offset`."""
     start = max(0, offset - _END)
     return hex_digest(os.pread(file.fileno(), offset - start, start).hex())[:16]
 
 
-def _news(reader: Reader, lines: Lines) -> News:
-    prompts, calls, cancelled = [], [], False
+def _news(reader: Reader, lines: Lines, rewinds: Rewinds) -> News:
+    prompts, calls, cancelled, rewound = [], [], False, False
     session_id = lines.session.session_id
     for record in reader.records(PORTION):
         is_own = record.get("sessionId") == session_id
         cancelled = cancelled or is_cancelled(record)
+        rewound = rewinds.take(record) is not None or rewound
         for told in lines.take(record):
             if is_own and isinstance(told, Prompt):
                 prompts.append(told)
@@ -156,4 +185,5 @@ def _news(reader: Reader, lines: Lines) -> News:
         "left": Left(),
         "more": False,
         "cancelled": cancelled,
+        "rewound": rewound,
     }

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 from lib.ledger.prompts import Prompt
 from lib.system.private_file import Refused, bounded, open_regular
-from lib.transcripts.fields import word
+from lib.transcripts.fields import path_of, word
 from lib.transcripts.lines import Lines, ToolResult, ToolUse
 from lib.transcripts.reader import SUFFIX, Reader, open_transcript
+from lib.transcripts.rewinds import Rewinds
+from lib.transcripts.undone import Undone, config_dir_of, taken_back, typed
 
 _PROJECTS, _AGENTS = "projects", "subagents"
 _AGENT = "agent-"
@@ -49,6 +51,9 @@ class Call(NamedTuple):
     place: int
     said: str
     is_open: bool = False
+
+
+Told = Call | Prompt | ToolUse | Undone
 
 
 def sessions(config_dir: str, since: float = 0.0) -> list[Past]:
@@ -114,8 +119,11 @@ class Reading:
         """How many bytes were read."""
         return sum(reader.offset for reader in self._readers)
 
-    def told(self) -> Iterator[Call | Prompt | ToolUse]:
-        """Yield prompts, calls as they are made, and calls that are over, in the order of time."""
+    def told(self) -> Iterator[Told]:
+        """Yield prompts, calls as they are made, calls that are over, and what was taken back.
+
+        In the order of time.
+        """
         with ExitStack() as stack:
             streams = []
             for path in self._past.paths:
@@ -129,14 +137,16 @@ class Reading:
             for _, one in merge(*streams, key=lambda pair: pair[0]):
                 yield one
 
-    def _stream(self, path: str, reader: Reader) -> Iterator[tuple[str, Call | Prompt | ToolUse]]:
+    def _stream(self, path: str, reader: Reader) -> Iterator[tuple[str, Told]]:
         is_own = path == self._past.paths[0]
+        rewinds = Rewinds(self._past.session_id, typed(config_dir_of(path), self._past.session_id))
         lines = self.lines if is_own else Lines(self._past.session_id, "", self._seen)
         agent_type = "" if is_own else _agent_type(path)
         calls: dict[str, ToolUse] = {}
-        last = ""
+        cwd = last = ""
         with suppress(OSError):
             for record in reader.records():
+                cwd = cwd or path_of(record)
                 for told in lines.take(record):
                     if isinstance(told, ToolUse):
                         calls[told.tool_use_id] = told
@@ -148,6 +158,9 @@ class Reading:
                         prompt_id = word(record, "promptId")
                         yield told.timestamp, _call(use, told, prompt_id, agent_type, reader.offset)
                     last = max(last, told.timestamp)
+                if is_own and (rewound := rewinds.take(record)):
+                    for undone in taken_back(rewound, path, self._past.session_id, cwd):
+                        yield rewound.when, undone
         if self._past.changed < time.time() - QUIET_SECONDS:
             for use in calls.values():
                 yield last, _open_call(use, agent_type, reader.offset)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 Call = tuple[str, dict[str, Any]]
@@ -13,17 +14,20 @@ USAGE = {"input_tokens": 1, "output_tokens": 1}
 
 @contextmanager
 def scripted(
-    turns: list[list[Call]], agents: dict[str, list[list[Call]]] | None = None
+    turns: list[list[Call]],
+    agents: dict[str, list[list[Call]]] | None = None,
+    prompts: dict[str, list[list[Call]]] | None = None,
 ) -> Iterator[str]:
     """Serve `turns`, each the tool calls of one answer; yields the base URL.
 
     `agents` are the turns of subagents, by what those are asked: their model is called so, and
-    their calls' ids begin so.
+    their calls' ids begin so. `prompts` are the turns that answer a prompt in which a word is.
     """
 
     class Handler(_Handler):
         script = turns
         others = agents or {}
+        asked = prompts or {}
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -40,6 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     script: list[list[Call]]
     others: dict[str, list[list[Call]]]
+    asked: dict[str, list[list[Call]]]
+    answers = count(1)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep the tests' output quiet."""
@@ -61,6 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         content, reason = self._answer(request, agent)
         # The client takes answers with the same id for one answer.
         identifier = f"msg_{len(request.get('messages', []))}"
+        if self.asked:
+            content, reason = self._answer_to_prompt(request)
+            identifier = f"msg_{next(self.answers)}"
         message = {"id": identifier, "type": "message", "role": "assistant",
                    "model": agent or "scripted",
                    "content": content, "stop_reason": reason, "stop_sequence": None,
@@ -85,6 +94,24 @@ class _Handler(BaseHTTPRequestHandler):
             for i, (name, arguments) in enumerate(script[given])
         ]
         return uses, "tool_use"
+
+    def _answer_to_prompt(self, request: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        """Answer by the newest prompt that has a known word: calls are in order since that."""
+        given = 0
+        for message in reversed(request.get("messages", []) if request.get("tools") else []):
+            given += message.get("role") == "assistant"
+            text = json.dumps(message) if message.get("role") == "user" else ""
+            found = next((turns for word, turns in self.asked.items() if word in text), None)
+            if found is not None:
+                calls = found[given] if given < len(found) else []
+                uses = [
+                    {"type": "tool_use", "id": f"toolu_{next(self.answers):06}",
+                     "name": name, "input": arguments} for name, arguments in calls
+                ]  # fmt: skip
+                if uses:
+                    return uses, "tool_use"
+                break
+        return [{"type": "text", "text": "finished"}], "end_turn"
 
     def _send(self, body: bytes, kind: str) -> None:
         self.send_response(200)

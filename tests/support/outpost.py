@@ -49,6 +49,10 @@ class Outpost:
         assert inbox.commit(str(self.directory), event, captured_ns)
         return inbox.name_of(event)
 
+    def later(self, seconds: int) -> None:
+        """Let so much time pass before the next event."""
+        self._captured += seconds * 1000
+
     def story(self, length: int = 6) -> list[str]:
         """Commit a file that is made and changed, and others that apply and mark it."""
         code = ["def f():\n    return 0\n"]

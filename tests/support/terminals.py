@@ -8,6 +8,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -69,6 +70,13 @@ class Terminal:
         while (found := self.seen.find(text, self._waited)) < 0:
             assert self._read(deadline), f"{text!r} did not come: {self.seen!r}"
         self._waited = found + len(text)
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Return once `condition()` is true; what is shown meanwhile is read."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain: {self.seen!r}"
+            self._read(min(deadline, time.monotonic() + 0.05))
 
     def end(self) -> int:
         """Wait until the program ends; its exit code."""

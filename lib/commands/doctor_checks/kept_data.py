@@ -8,7 +8,7 @@ from lib.commands.doctor_checks.finding import OK, SERIOUS, UNKNOWN, WARNING, Fi
 from lib.commands.facts import LOSSES
 from lib.commands.reading import ELSEWHERE, remedy, unwritable
 from lib.flusher.recovery import OVERTIME
-from lib.ledger import salvage
+from lib.ledger import salvage, snapshots
 from lib.ledger.connecting import connect
 from lib.ledger.opening import refuse_links
 from lib.ledger.schema import VERSION
@@ -17,7 +17,7 @@ from lib.system import files
 
 LITTLE_BYTES = 100 * 1024 * 1024
 TOO_LITTLE_BYTES = 1024 * 1024
-LOOK_SECONDS = 5.0
+LOOK_SECONDS, READ_SECONDS = 5.0, 2.0
 
 
 def cache(site: Site) -> Finding:
@@ -102,13 +102,14 @@ def disk(site: Site) -> Finding:
 def ledger(site: Site) -> Finding:
     """Check that the ledger can be read, by this version and to its last page.
 
-    The pages are looked at for LOOK_SECONDS (PRAGMA quick_check), which is enough for 1 GB or so.
+    The pages are looked at for LOOK_SECONDS (PRAGMA quick_check), which is enough for 1 GB or so,
+    and then for READ_SECONDS what is code in them, which SQLite does not judge.
     """
     path = f"{site.directory}/{FILE_NAME}"
     if not site.directory or not os.path.exists(path):
         return Finding(UNKNOWN, "never observed: nothing was delivered yet")
     try:
-        version, events = _looked(path)
+        version, events, lost = _looked(path)
     except sqlite3.OperationalError as error:
         why, fix = unwritable(site.directory)
         fix = fix or needs.remedy(error, site.directory)
@@ -119,16 +120,24 @@ def ledger(site: Site) -> Finding:
     if version > VERSION:
         text = f"made by a newer version (schema {version}, this one knows {VERSION})"
         return Finding(SERIOUS, text, "install the newer version everywhere")
-    aside = _put_aside(site.directory)
+    size = os.path.getsize(path) / 1024**2
+    return _losses(site.directory, lost) or Finding(OK, f"{events} events, {size:.1f} MB")
+
+
+def _losses(directory: str, lost: int) -> Finding | None:
+    """Tell what an earlier damage cost, None where nothing."""
+    if lost:
+        text = f"a page was damaged that held code: {lost} content{'s' * (lost != 1)} of files lost"
+        return Finding(WARNING, text, "look after the disk; all else is there")
+    aside = _put_aside(directory)
     if aside:
         text = f"{len(aside)} damaged before and put aside: {aside[-1]}"
         return Finding(WARNING, text, "delete it, or recover it with sqlite3's .recover")
-    size = os.path.getsize(path) / 1024**2
-    return Finding(OK, f"{events} events, {size:.1f} MB")
+    return None
 
 
-def _looked(path: str) -> tuple[int, int]:
-    """Return the schema's version and the number of events; nothing is changed."""
+def _looked(path: str) -> tuple[int, int, int]:
+    """Return the schema's version, the number of events, and of lost contents; change nothing."""
     refuse_links(path)
     db = connect(path, timeout=1.0)
     try:
@@ -137,7 +146,9 @@ def _looked(path: str) -> tuple[int, int]:
         if found:
             raise sqlite3.DatabaseError(found)
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        return version, int(db.execute("SELECT count(*) FROM events").fetchone()[0])
+        events = int(db.execute("SELECT count(*) FROM events").fetchone()[0])
+        lost = snapshots.count_lost(db, READ_SECONDS) if version == VERSION else 0
+        return version, events, lost
     finally:
         db.close()
 
