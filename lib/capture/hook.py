@@ -11,6 +11,8 @@ from lib.system import files, json_codec
 from lib.system.settings import Settings
 
 CHUNK = 65536
+# Where the indexes are of what may be reused, in the spool.
+REUSE = "reuse"
 
 
 def pre_tool_use(root: str) -> None:
@@ -32,9 +34,12 @@ def post_tool_use(root: str) -> None:
     directory, settings = _place()
     if not directory:
         return
-    key = ""
+    key, given = "", None
+    made: dict[str, object] = {}
     try:
-        key = _commit(directory, root, settings, data, tail, size)
+        # Of what a shell did, and of what is too large, nothing is given.
+        made, given, sync, captured_ns = _made(settings, data, tail, size)
+        key = _commit(directory, root, settings, made, captured_ns, sync)
         outcome = "captured" if key else "duplicate"
     except named_file.Refused as refused:
         outcome = refused.cause
@@ -46,6 +51,21 @@ def post_tool_use(root: str) -> None:
         _count(directory, outcome, key)
     if key:
         _wake(directory, root, settings)
+        if given is not None and settings.reuse_hints:
+            _hint(directory, given, made)
+
+
+def _hint(directory: str, given: "dict[str, object]", made: "dict[str, object]") -> None:
+    """Print a hint where what was written stands elsewhere already; as a rule there is none."""
+    try:
+        posix.stat(f"{directory}/{REUSE}")
+        from lib.capture.reuse_hint import hint
+
+        path = str(made["event_data"]["file_path"])  # type: ignore[index]
+        if text := hint(f"{directory}/{REUSE}", given, path, str(made["timestamp"])):
+            posix.write(1, text.encode())
+    except (OSError, ValueError):
+        pass
 
 
 def _count(directory: str, outcome: str, key: str) -> None:
@@ -90,12 +110,14 @@ def _place() -> "tuple[str, Settings]":
 
 
 def _commit(
-    directory: str, root: str, settings: Settings, data: bytes, tail: bytes, size: int
+    directory: str,
+    root: str,
+    settings: Settings,
+    made: "dict[str, object]",
+    captured_ns: int,
+    sync: bool,
 ) -> str:
-    """Return the key of the committed event, "" if it waits there already. Raises Refused."""
-    captured_ns = time.time_ns()
-    # What a shell did is on the disk, unless it was read.
-    made, sync = _made(settings, data, tail, size, captured_ns)
+    """Return the key of the committed event, "" if it waits there already. Raises OSError."""
     if not settings.keep_prompts:
         made["prompts"] = False
     # The flusher that delivers it may have been started by a session with other settings.
@@ -106,9 +128,15 @@ def _commit(
 
 
 def _made(
-    settings: Settings, data: bytes, tail: bytes, size: int, captured_ns: int
-) -> "tuple[dict[str, object], bool]":
-    """Make the event of a payload, and tell whether it must be on the disk. Raises Refused."""
+    settings: Settings, data: bytes, tail: bytes, size: int
+) -> "tuple[dict[str, object], dict[str, object] | None, bool, int]":
+    """Make the event of a payload, and return the payload of a call that wrote a file.
+
+    Also whether the event must be on the disk, for what a shell did is there unless it was read,
+    and when it was captured (since 1970). Raises Refused.
+    """
+    captured_ns = time.time_ns()
+    given = None
     if tail:
         from lib.capture.oversize import capture_oversize
 
@@ -119,14 +147,14 @@ def _made(
             from lib.capture import shell
 
             call = shell.capture(given, captured_ns, settings.config_dir, settings.keep_content)
-            return call, bool(call["event_data"]["files"])
+            return call, None, bool(call["event_data"]["files"]), captured_ns
         made = payload.capture(given, captured_ns)
     path = str(made["event_data"]["file_path"])  # type: ignore[index]
     if named_file.lies_in(path, settings.config_dir):
         raise named_file.Refused("client")
     if not settings.keep_content:
         event.forget_content(made)
-    return made, True
+    return made, given if isinstance(given, dict) else None, True, captured_ns
 
 
 def _read_payload() -> "tuple[bytes, bytes, int]":

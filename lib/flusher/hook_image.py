@@ -46,15 +46,20 @@ MODULES = (
     "lib.spool.wake",
     "lib.capture.shell_words",
     "lib.capture.shell",
+    "lib.capture.like_lines",
+    "lib.capture.reuse_scope",
+    "lib.capture.reuse_index",
+    "lib.capture.reuse_hint",
     "lib.capture.hook",
 )
 # Their packages hold no code: the hook makes them up instead of looking for their files.
 PACKAGES = ("lib", *dict.fromkeys(name.rpartition(".")[0] for name in MODULES))
 
 # What a hook needs before a tool call comes first, then what makes an event, then what code with
-# comments needs, then what calls of the shell need.
+# comments needs, then what calls of the shell need, then what hints need.
 _EVENTS = ("lib.system.digest", "lib.system.timestamps", "lib.system.json_codec")
 _SHELL = ("lib.capture.shell_words", "lib.capture.shell")
+_HINTS = ("lib.capture.like_lines", "lib.capture.reuse")
 _COMMENTS = tuple(f"lib.capture.{n}" for n in ("string", "yaml_scalars", "patterns"))
 
 # Found once, when the image is made: looking through the directory they are in takes 0.2 ms.
@@ -132,7 +137,7 @@ def ensure(root: str) -> bool:
 
     Raises OSError where the bundle cannot be written to.
     """
-    parts: list[list[Source]] = [[], [], [], []]
+    parts: list[list[Source]] = [[], [], [], [], []]
     for name in MODULES:
         parts[_part(name)].append((name, *_source(root, name)))
     given = f"extensions = {_origins()!r}\npackages = {PACKAGES!r}"
@@ -149,6 +154,8 @@ def ensure(root: str) -> bool:
 
 def _part(name: str) -> int:
     """Tell in which part of the image a module is: the sooner it is needed, the lower."""
+    if name.startswith(_HINTS):
+        return 4
     if name in _SHELL:
         return 3
     if name.startswith(_COMMENTS):

@@ -11,7 +11,7 @@ from lib.system import origins
 from lib.system.aside import Away, Touch, near, shared
 from lib.system.places import Places
 
-ENABLED, CONTENT, PROMPTS = origins.DOWN
+ENABLED, CONTENT, PROMPTS = list(origins.DOWN)[:3]
 _MOST_KNOWN = 1000
 
 

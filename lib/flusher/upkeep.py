@@ -5,6 +5,7 @@ And its ledger: what was recorded late comes to its place, and units of files ar
 
 import time
 
+from lib.flusher.reuse_upkeep import ReuseUpkeep
 from lib.ledger import replay
 from lib.ledger.store import Ledger
 from lib.spool import outbox, retention
@@ -39,6 +40,7 @@ class Upkeep:
         self._directory = directory
         self._bounds = settings.max_age_days, settings.max_size_mb
         self._tidy_at = 0.0
+        self._reuse = ReuseUpkeep(directory) if settings.reuse_hints else None
 
     def tidy(self, accounts: Accounts, ledger: Ledger, is_asked: bool) -> None:
         """Keep the bounds, after delivery had its chance, and fold a long tally.
@@ -50,6 +52,8 @@ class Upkeep:
         if replay.is_due(db) and (is_asked or replay.size(db) < SMALL):
             replay.replay(db)
         self._catch_up(ledger, is_asked)
+        if self._reuse is not None and not self.is_behind:
+            self._reuse.update(db)
         if self.room >= 0 and time.monotonic() < self._tidy_at:
             return
         self._tidy_at = time.monotonic() + TIDY_SECONDS

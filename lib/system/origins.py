@@ -27,6 +27,7 @@ DOWN = {
     "PATTERN_TRACKING_ENABLED": ("false", "0", "no", "off"),
     "PATTERN_TRACKING_CONTENT": ("none",),
     "PATTERN_TRACKING_PROMPTS": ("none",),
+    "PATTERN_REUSE_HINTS": ("off",),
 }
 
 

@@ -30,6 +30,8 @@ class Settings:
         max_age_days, max_size_mb: retention of undelivered events.
         keep_content: False keeps ids and metadata only (PATTERN_TRACKING_CONTENT=none).
         keep_prompts: False keeps no prompts (PATTERN_TRACKING_PROMPTS=none).
+        reuse_hints: False says nothing of code that stands elsewhere already
+            (PATTERN_REUSE_HINTS=off).
         send_prompts: a service that is approved now gets prompts too
             (PATTERN_TRACKING_SEND_PROMPTS).
         service_url: the traceability service, "" for the embedded ledger only.
@@ -48,6 +50,7 @@ class Settings:
         self.enabled = self._flag("PATTERN_TRACKING_ENABLED", True)
         self.keep_content = self._choice("PATTERN_TRACKING_CONTENT", ("full", "none")) == "full"
         self.keep_prompts = self._choice("PATTERN_TRACKING_PROMPTS", ("full", "none")) == "full"
+        self.reuse_hints = self._choice("PATTERN_REUSE_HINTS", ("on", "off")) == "on"
         self.send_prompts = self._flag("PATTERN_TRACKING_SEND_PROMPTS", False)
         default = self.config_dir and self.config_dir + "/hooks/.cache/patterns"
         self.cache_dir = self._spool("PATTERN_CACHE_DIR", default)
