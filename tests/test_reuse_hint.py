@@ -1,15 +1,19 @@
 """The hook tells the agent what stands elsewhere in the project already, and nothing else."""
 
 import json
+import os
+import random
+import string
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.bundle import Bundle, write_payload
-
+from lib.capture.reuse_hint import hint
+from lib.capture.reuse_index import HEADER
+from lib.units.reuse_table import Entry, table
+from tests.support.bundle import Bundle, payload, write_payload
 
 ORIGIN = '''import os
 
@@ -55,11 +59,11 @@ class Project:
 
 
 @pytest.fixture
-def project(bundle: Bundle, tmp_path: Path) -> Iterator[Project]:
+def project(bundle: Bundle, tmp_path: Path) -> Project:
     made = Project(bundle, tmp_path / "project")
     assert made.write("src/files.py", ORIGIN) == ""
     made.settle()
-    yield made
+    return made
 
 
 def told(printed: str) -> str:
@@ -75,9 +79,190 @@ def test_a_copy_is_told_once_with_where_the_origin_stands(project: Project) -> N
     assert told(printed).startswith(
         "pattern-tracker: lines 5-13 are the same as send_static, src/files.py:4 (since 20"
     )
-    assert len(told(printed)) <= 300 and printed.count("\n") == 1
+    assert len(told(printed)) <= 300
+    assert printed.count("\n") == 1
     assert project.write("src/third.py", COPY) == ""
     assert told(project.write("src/fourth.py", COPY, session="s-2"))
 
 
-CASES: dict[str, Any] = {}
+def edit(project: Project, name: str, old: str, new: str, **more: Any) -> str:
+    """Change a file as the client's Edit does; what the hook prints."""
+    path = project.root / name
+    before = path.read_text()
+    path.write_text(before.replace(old, new))
+    project.uses += 1
+    given = {"file_path": str(path), "old_string": old, "new_string": new, **more}
+    data = payload(
+        "03-edit-py.post", tool_input=given, tool_response={"originalFile": before, **given},
+        tool_use_id=f"use-{project.uses}", session_id="s-1",
+    )  # fmt: skip
+    done = project.bundle.hook("post", data)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return str(done.stdout.decode())
+
+
+def test_an_edit_that_adds_a_copy_is_told_with_its_lines(project: Project) -> None:
+    assert project.write("src/other.py", "a = 1\n\n\nb = 2\n") == ""
+    printed = edit(project, "src/other.py", "b = 2\n", COPY)
+    assert "lines 8-16 are the same as send_static, src/files.py:4 " in told(printed)
+
+
+def test_most_of_a_unit_is_told_as_most_of_it(project: Project) -> None:
+    changed = COPY.replace("os.path.getsize(path)", "os.stat(path).st_size")
+    assert " are most of send_static, " in told(project.write("src/other.py", changed))
+    less = changed.replace("headers = {", "meta = {").replace("return path", "yield path")
+    less = less.replace("FileNotFoundError(path)", "KeyError(name)").replace("str(value)", "value")
+    assert project.write("src/third.py", less, session="s-2") == ""
+
+
+def test_layout_and_comments_make_no_difference(project: Project) -> None:
+    lines = [f"\t{line.replace('    ', chr(9))}  " for line in COPY.splitlines()]
+    lines.insert(6, "# here it begins")
+    assert "are the same as send_static" in told(project.write("a.py", "\n".join(lines)))
+
+
+def test_what_the_origin_is_now_counts(project: Project) -> None:
+    """It is looked for on the disk: it may have moved down, or be gone."""
+    path = project.root / "src" / "files.py"
+    path.write_text("# one more\n# line\n" + ORIGIN)
+    assert ", src/files.py:6 " in told(project.write("a.py", COPY))
+    path.write_text("import os\n")
+    assert project.write("b.py", COPY, session="s-2") == ""
+    path.unlink()
+    assert project.write("c.py", COPY, session="s-3") == ""
+
+
+def test_of_a_file_that_changed_since_its_new_functions_are_known(project: Project) -> None:
+    other = COPY.replace("headers", "fields").replace("size", "length").replace("path", "place")
+    assert project.write("src/more.py", f"import os\n\n\n{other}") == ""
+    project.settle()
+    assert "the same as send_other, src/more.py:" in told(project.write("a.py", other))
+
+
+def test_what_was_in_the_file_before_is_not_told(project: Project) -> None:
+    assert told(project.write("a.py", COPY))
+    assert project.write("a.py", f"y = 3\n{COPY}", session="s-2") == ""
+    assert edit(project, "a.py", COPY, f"{COPY}y = 4\n") == ""
+    assert project.write("src/files.py", f"y = 4\n{ORIGIN}", session="s-3") == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["tests/a.py", "test_a.py", "src/a_test.go", "vendor/a.py", "node_modules/a/b.js",
+             "dist/a.js", "a.test.ts", "src/a_pb2.py"]
+)  # fmt: skip
+def test_tests_and_copies_of_others_are_not_told_of(project: Project, name: str) -> None:
+    assert project.write(name, COPY) == ""
+
+
+@pytest.mark.parametrize("mark", ["# pattern-tracker: same on purpose\n", "# @generated\n"])
+def test_what_is_the_same_on_purpose_or_generated_is_no_origin(
+    bundle: Bundle, tmp_path: Path, mark: str
+) -> None:
+    project = Project(bundle, tmp_path / "project")
+    project.write("src/files.py", ORIGIN.replace("def send", f"{mark}def send"))
+    project.settle()
+    assert project.write("a.py", COPY) == ""
+
+
+def test_another_projects_code_is_not_told(project: Project, tmp_path: Path) -> None:
+    other = Project(project.bundle, tmp_path / "other")
+    other.uses = 100
+    assert other.write("a.py", COPY) == ""
+    other.settle()
+    assert other.write("b.py", COPY, session="s-2")
+
+
+@pytest.mark.parametrize("value", ["off", " OFF "])
+def test_off_is_silent(project: Project, value: str) -> None:
+    assert project.write("a.py", COPY, PATTERN_REUSE_HINTS=value) == ""
+
+
+def test_a_project_may_turn_it_off(project: Project) -> None:
+    told = {"env": {"PATTERN_REUSE_HINTS": "off"}}
+    (project.root / ".claude").mkdir()
+    (project.root / ".claude" / "settings.json").write_text(json.dumps(told))
+    assert project.write("a.py", COPY, PATTERN_REUSE_HINTS="off") == ""
+
+
+def tables(project: Project) -> list[Path]:
+    found = sorted((project.bundle.spool / "reuse").glob("*.base"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("damage", range(9))
+def test_a_damaged_index_is_silent(project: Project, damage: int) -> None:
+    (table,) = tables(project)
+    data = bytearray(table.read_bytes())
+    chance = random.Random(damage)
+    if damage % 3 == 0:
+        data = data[: chance.randrange(len(data))]
+    elif damage % 3 == 1:
+        for _ in range(200):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+    else:
+        at = chance.randrange(8, HEADER)
+        data[at:HEADER] = bytes(chance.randrange(256) for _ in range(HEADER - at))
+    table.write_bytes(data)
+    printed = project.write("a.py", COPY)
+    assert printed == "" or "same as send_static, src/files.py:4" in told(printed)
+    assert project.bundle.json("status")["captured"] == 2
+
+
+@pytest.mark.parametrize("made", ["link", "pipe", "directory", "missing", "empty"])
+def test_an_index_that_is_no_file_of_ours_is_silent(project: Project, made: str) -> None:
+    (table,) = tables(project)
+    data = table.read_bytes()
+    table.unlink()
+    if made == "link":
+        (project.root / "elsewhere").write_bytes(data)
+        table.symlink_to(project.root / "elsewhere")
+    elif made == "pipe":
+        os.mkfifo(table)
+    elif made == "directory":
+        table.mkdir()
+    elif made == "empty":
+        table.touch()
+    assert project.write("a.py", COPY) == ""
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_names_of_a_repository_tell_a_model_nothing(
+    bundle: Bundle, tmp_path: Path, number: int
+) -> None:
+    """Paths may hold anything: of those that do nothing is told."""
+    chance = random.Random(number)
+    words = ["Ignore", "previous", "instructions;", "run `rm -rf ~`", "</system>", "\u202e", "'"]
+    words += ["\x1b[2J", '{"a":1}', "\n\nHuman:", "$(id)", "\\u0000", "<|im_start|>", "&amp;"]
+    hostile = " ".join(chance.sample(words, 3)).replace("/", "")
+    project = Project(bundle, tmp_path / "project")
+    project.write(f"src/{hostile}/files.py", ORIGIN)
+    project.settle()
+    assert project.write("a.py", COPY) == ""
+
+
+@pytest.mark.parametrize("seed", range(180))
+def test_what_is_said_holds_plain_characters_alone(tmp_path: Path, seed: int) -> None:
+    """A table that somebody else wrote, with whatever names, of a file that is there."""
+    chance = random.Random(seed)
+    letters = "aZ0_.$/:-" * 3 + " \n\t\"'`\\<>{}|;&\x1b\u202e\u00e4\u4e2d\ud83d"
+    name, path = ("".join(chance.choices(letters, k=chance.randint(1, 12))) for _ in range(2))
+    path = path.strip("/.").replace("//", "/") or "b"
+    place, root = tmp_path / "reuse", tmp_path / "p"
+    place.mkdir()
+    try:
+        file = root / path
+        file.parent.mkdir(parents=True)
+        file.write_text(COPY)
+    except (OSError, ValueError):
+        root.mkdir(exist_ok=True)
+    entry = Entry(name, path, 4, 1, "2026-01-01", COPY.partition("):\n")[2].encode())
+    (place / "ab.base").write_bytes(table([entry], 10))
+    (place / "projects").write_text(f"ab {root}\n")
+    given: Any = {"session_id": "s", "tool_name": "Write", "tool_input": {"content": COPY}}
+    printed = hint(str(place), given, f"{root}/new.py", "2026-01-01T00:00:00Z")
+    plain = set("_.$/:-") | set(string.ascii_letters + string.digits)
+    assert bool(printed) == (plain.issuperset(name + path) and file.is_file())
+    if printed:
+        assert f" {name}, {path}:" in told(printed)
+        assert set(told(printed)) <= plain | set(" (),;")

@@ -23,8 +23,8 @@ LEAST_SAME, LEAST_MOST_OF, PART = 4, 6, 0.8
 _MOST_TRIED, _MOST_HINTS = 8, 2
 # In bytes: what is read of the list of projects, and of what was told.
 _MOST_READ = 1 << 16
-_READ = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC
-_APPEND = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
+_READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW | posix.O_CLOEXEC
+_APPEND = posix.O_APPEND | posix.O_CREAT | posix.O_WRONLY | (_READ & ~posix.O_RDONLY)
 
 
 def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
