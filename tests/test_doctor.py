@@ -379,7 +379,7 @@ STATUS: Facts = {
     "environment": {"state": "ready"}, "interpreter": {}, "mounts": {}, "health": {},
     "circuit_breaker": {"state": "closed", "available_in": 0.0},
     "cache_dir": "", "command": "", "ledgers_put_aside": 0, "warnings": [],
-    "services": {}, "books": {},
+    "services": {}, "books": {}, "hints": {"given": 0, "last": None},
 }  # fmt: skip
 
 

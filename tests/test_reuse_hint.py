@@ -266,3 +266,20 @@ def test_what_is_said_holds_plain_characters_alone(tmp_path: Path, seed: int) ->
     if printed:
         assert f" {name}, {path}:" in told(printed)
         assert set(told(printed)) <= plain | set(" (),;")
+
+
+def test_status_has_the_last_hint_and_stats_what_became_of_them(project: Project) -> None:
+    bundle = project.bundle
+    project.write("a.py", COPY)
+    project.write("b.py", COPY, session="s-2")
+    project.write("c.py", COPY, session="s-3")
+    given = bundle.json("status")["hints"]
+    assert (given["given"], given["last"]["name"]) == (3, "send_static")
+    assert given["last"]["origin"] == "src/files.py"
+    assert "last hint" in bundle.command("status").stdout
+    project.write("b.py", "from src.files import send_static\n\nx = send_static\n", session="s-2")
+    project.write("c.py", "x = 2\n", session="s-3")
+    project.settle()
+    assert bundle.json("stats")["hints"] == {"kept": 1, "called": 1, "gone": 1}
+    shown = bundle.command("stats").stdout
+    assert "3 hints of code that stood elsewhere: 1 called instead, 1 not kept" in shown

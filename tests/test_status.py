@@ -93,6 +93,8 @@ def test_the_worst_of_it_fits_one_screen(
         "steps": {"agent": 12345, "shell": 2345, "outside": 345, "undo": 123, "format": 45,
                   "unchanged": 5},
         "mounts": {},
+        "hints": {"given": 1, "last": {"timestamp": now, "file_path": "/p/" + "a" * 99,
+                                       "name": "f", "origin": "b.py", "session_id": "s"}},
         "interpreter": {
             "was": "/usr/bin/python3.11", "fault": "is gone", "is": "/usr/bin/python3",
             "since": now, "state": "failed", "reason": "settings.json is read-only\x1b[31m",

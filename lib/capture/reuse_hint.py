@@ -30,13 +30,16 @@ _APPEND = posix.O_APPEND | posix.O_CREAT | posix.O_WRONLY | (_READ & ~posix.O_RD
 def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     """Return what to print for a call that wrote the file at `path`, "" for nothing.
 
-    `place` is the directory of the indexes, where what is told is noted too, with the time `now`.
+    `place` is the directory of the indexes, where what is told is noted too: the time `now`, the
+    file, lines of the unit, the session, the unit's name and its file, with blanks between them.
     Raises OSError, and ValueError for a damaged index.
     """
     name, root = _project(f"{place}/{PROJECTS}", path)
     session = payload.get("session_id")
     written = _written(payload)
-    if not name or len(written) < _LEAST or not isinstance(session, str) or " " in session:
+    if not name or len(written) < _LEAST or "\n" in path:
+        return ""
+    if not isinstance(session, str) or not session.isprintable() or " " in session:
         return ""
     own = path[len(root) + 1 :]
     if is_left_out(own):
@@ -48,14 +51,15 @@ def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     shorts = [short(line) for line in lines] if looked else []
     for found, at in _candidates(f"{place}/{name}", looked):
         key = f"{session} {found.name} {found.path}"
-        if key in told or _was_told(f"{place}/{TOLD}", key):
+        if any(one.endswith(key) for one in told) or _was_told(f"{place}/{TOLD}", key):
             continue
         if said := _said(found, at, shorts, places, (root, own), payload):
-            told.append(key)
+            window = ".".join(f"{line:x}" for line in found.lines[:WINDOW])
+            told.append(f"{window} {key}")
             words.append(said)
             if len(words) == _MOST_HINTS:
                 break
-    return _printed(f"{place}/{TOLD}", told, words, f"{now} {own}") if words else ""
+    return _printed(f"{place}/{TOLD}", told, words, f"{now} {path}") if words else ""
 
 
 def _project(path: str, file: str) -> "tuple[str, str]":

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any, TypedDict, cast
 
-from lib.commands import destinations
+from lib.commands import destinations, hints
 from lib.commands.destinations import Book, Circuit, Known, Service
+from lib.commands.hints import Summary as Hints
 from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.setup import link
 from lib.commands.when import age, ago, since
@@ -87,6 +88,7 @@ class Facts(TypedDict):
     interpreter: Interpreter
     mounts: dict[str, dict[str, Any]]
     flusher: Flusher
+    hints: Hints
     warnings: list[str]
 
 
@@ -132,6 +134,7 @@ def gather(directory: str) -> Facts:
         "environment": _environment(state),
         "interpreter": cast(Interpreter, state.section(mending.SECTION)),
         "mounts": state.section(MOUNTS),
+        "hints": hints.summary(directory),
         "flusher": {
             "running": _is_running(directory),
             "last_run": run.get("last_run"),

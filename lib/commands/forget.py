@@ -3,8 +3,10 @@
 import argparse
 import glob
 import os
+import shutil
 from contextlib import closing
 
+from lib.capture.hook import REUSE
 from lib.commands.common import (
     CommandError,
     names_of,
@@ -63,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
             found = forget(history.connection, _chosen(history, options), options.yes)
         if options.yes:
             search_index.remove(search_index.path_of(f"{directory}/{FILE_NAME}"))
+            # Digests of lines are in there; the flusher makes it anew.
+            shutil.rmtree(f"{directory}/{REUSE}", ignore_errors=True)
     finally:
         lock.release()
     if options.json:

@@ -1,7 +1,9 @@
 """Run `pattern-tracker stats`: print patterns, reuse, and edits by language and file."""
 
 import argparse
+from collections import Counter
 
+from lib.commands import hints
 from lib.commands.common import (
     CommandError,
     by_actor,
@@ -9,6 +11,7 @@ from lib.commands.common import (
     print_json,
     printable,
     say_nothing,
+    spool_directory,
 )
 from lib.commands.terminal import Cell, cropped_left, padded, print_line, relative, screen
 from lib.commands.unit_lineage import told
@@ -23,6 +26,9 @@ DAYS, MOST_DAYS = 14, 366
 ROWS, CELLS = 5, 28
 # Functions that are told of, for machines.
 MOST_UNITS = 100
+# The newest hints; and the words for what became of the copies.
+MOST_HINTS = 500
+FATES = {hints.CALLED: "called instead", hints.GONE: "not kept", hints.KEPT: "kept as copies"}
 BARS = "▁▂▃▄▅▆▇█"
 NONE = "·"
 # What stands beside the name: the count and the spaces between.
@@ -42,15 +48,19 @@ def run(options: argparse.Namespace) -> int:
     ledger = opened(Stats)
     if ledger is None:
         return say_nothing(options.json, json_text="[]")
+    told_of = hints.given(spool_directory())[-MOST_HINTS:]
+    became = hints.fates(ledger, told_of)
     found = ledger.figures(last_days(options.days), -1 if options.json else ROWS)
     if options.json:
         series = {"languages": _told(found.languages), "paths": _told(found.paths)}
         reused = [one._asdict() for one in found.reused]
         units = [[told(unit) for unit in places] for places in reused_units(ledger, MOST_UNITS)]
-        print_json({**found._asdict(), **series, "reused": reused, "reused_units": units})
+        more = {"reused": reused, "reused_units": units, "hints": dict(became)}
+        print_json({**found._asdict(), **series, **more})
     else:
         Sheet(found).show()
         show_units(reused_units(ledger, ROWS))
+        show_hints(became)
     return 0
 
 
@@ -133,6 +143,15 @@ def show_units(several: list[list[Unit]]) -> None:
         where = f"  {relative(printable(first.path))}:{first.start_line}"
         name = (f"{printable(first.name)}", "bold")
         print_line(screen(), [(f"  {len(places)}x  ", ""), name, (where, "dim")])
+
+
+def show_hints(became: Counter[str]) -> None:
+    """Print how many hints there were, and what became of the copies that they told of."""
+    if became:
+        told = ", ".join(f"{became[fate]} {word}" for fate, word in FATES.items() if became[fate])
+        print_line(screen(), [])
+        title = f"{became.total()} hints of code that stood elsewhere"
+        print_line(screen(), [(title, "bold"), (f": {told}", "")])
 
 
 def sparkline(counts: list[int], cells: int) -> str:

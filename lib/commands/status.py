@@ -4,7 +4,7 @@ import argparse
 import time
 
 from lib.commands import destinations, facts
-from lib.commands.common import by_actor, print_json, spool_directory
+from lib.commands.common import by_actor, print_json, printable, spool_directory
 from lib.commands.destinations import Circuit
 from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts
 from lib.commands.setup import link
@@ -73,6 +73,7 @@ def show(found: Facts) -> None:
         *([("packages", (packages, BAD))] if packages else []),
         *_interpreter(found["interpreter"], now),
         *_service(found, now),
+        *_hint(found["hints"]["last"], now),
         ("kept in", (shortened(found["cache_dir"]), PLAIN)),
         *(("variables", (warning, BAD)) for warning in found["warnings"]),
         *([("command", (found["command"], PLAIN))] if found["command"] != link.NAME else []),
@@ -83,6 +84,13 @@ def show(found: Facts) -> None:
 def _steps(steps: dict[str, int]) -> list[tuple[str, Cell]]:
     told = by_actor(steps)
     return [("steps", (told, PLAIN))] if told else []
+
+
+def _hint(last: dict[str, str] | None, now: float) -> list[tuple[str, Cell]]:
+    if not last:
+        return []
+    where = f"{shortened(printable(last['file_path']))}: {last['name']}, {last['origin']}"
+    return [("last hint", (f"{ago(last['timestamp'], now)} for {where}", PLAIN))]
 
 
 def _plain(text: str, is_bad: bool = False) -> Cell:
