@@ -1,39 +1,40 @@
 """Reduce code to numbers of its lines, so that code that was copied and laid out anew is found.
 
 Builtins only: the hook path imports this. White space, blank lines, comments on lines of their own
-and lines that hardly say anything do not count.
+and lines that hardly say anything do not count. What can be done by loops in C is.
 """
 
+from binascii import crc32
+
 _BLANKS = b" \t\r\x0b\x0c"
-_COMMENTS = (b"#", b"//", b"/*", b"*", b"--")
-# Shorter lines, such as closing brackets, do not count.
-_LEAST = 3
-_PRIME = (1 << 61) - 1
-_FACTOR = 1_000_003
-_MASK = (1 << 64) - 1
+# What comments begin with, and little else does.
+_COMMENTS = b"#/*-"
 # So many lines in a row are looked for together.
 WINDOW = 3
 # Lines that one side lacks or has besides, where two pieces of code are compared.
 _SLACK = 4
 
 
-def numbers(code: bytes) -> "tuple[list[int], list[int]]":
-    """Return a number of each line of `code` that counts, and which line (from 0) it is."""
+def lines_of(code: bytes) -> "list[bytes]":
+    """Return the lines of `code` that count, without white space."""
     lines = code.translate(None, _BLANKS).split(b"\n")
-    places = [
-        place
-        for place, line in enumerate(lines)
-        if len(line) >= _LEAST and not line.startswith(_COMMENTS)
-    ]
-    return [int.from_bytes(lines[place], "little") % _PRIME for place in places], places
+    return [line for line in lines if line[2:] and line[0] not in _COMMENTS]
 
 
-def windows(lines: "list[int]") -> "list[int]":
-    """Return a number of each `WINDOW` lines in a row, in 64 bits."""
-    return [
-        ((one * _FACTOR + two) * _FACTOR + three) & _MASK
-        for one, two, three in zip(lines, lines[1:], lines[2:], strict=False)
-    ]
+def places_of(code: bytes) -> "list[int]":
+    """Return which lines of `code` (from 0) those are."""
+    lines = code.translate(None, _BLANKS).split(b"\n")
+    return [at for at, line in enumerate(lines) if line[2:] and line[0] not in _COMMENTS]
+
+
+def numbers(lines: "list[bytes]") -> "list[int]":
+    """Return a number of each line, of 32 bits."""
+    return list(map(crc32, lines))
+
+
+def windows(lines: "list[bytes]") -> "list[int]":
+    """Return a number of each `WINDOW` lines in a row, of 32 bits."""
+    return list(map(crc32, lines[2:], map(crc32, lines[1:], map(crc32, lines))))
 
 
 def alike(unit: "list[int]", lines: "list[int]", at: int, place: int) -> "tuple[int, int, int]":

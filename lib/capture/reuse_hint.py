@@ -6,8 +6,8 @@ nothing is told, and of nothing twice in a session.
 """
 
 from lib.capture import named_file
-from lib.capture.like_lines import WINDOW, alike, numbers, windows
-from lib.capture.reuse_index import Found, Table, short
+from lib.capture.like_lines import WINDOW, alike, lines_of, numbers, places_of, windows
+from lib.capture.reuse_index import Found, Table
 from lib.capture.reuse_scope import is_left_out
 from lib.system import json_codec
 from lib.system.calls import posix
@@ -23,6 +23,7 @@ LEAST_SAME, LEAST_MOST_OF, PART = 4, 6, 0.8
 _MOST_TRIED, _MOST_HINTS = 8, 2
 # In bytes: what is read of the list of projects, and of what was told.
 _MOST_READ = 1 << 16
+_MOST_CODE = 1 << 17
 _READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW | posix.O_CLOEXEC
 _APPEND = posix.O_APPEND | posix.O_CREAT | posix.O_WRONLY | (_READ & ~posix.O_RDONLY)
 
@@ -44,16 +45,20 @@ def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     own = path[len(root) + 1 :]
     if is_left_out(own):
         return ""
-    lines, places = numbers(written.encode("utf-8", "surrogatepass"))
-    looked = windows(lines)
+    # Of very long code the beginning has to do: nobody should wait for it.
+    code = written.encode("utf-8", "surrogatepass")[:_MOST_CODE]
+    texts = lines_of(code)
+    candidates = _candidates(f"{place}/{name}", windows(texts))
+    if not candidates:
+        return ""
     told: list[str] = []
     words: list[str] = []
-    shorts = [short(line) for line in lines] if looked else []
-    for found, at in _candidates(f"{place}/{name}", looked):
+    lines, places = numbers(texts), places_of(code)
+    for found, at in candidates:
         key = f"{session} {found.name} {found.path}"
         if any(one.endswith(key) for one in told) or _was_told(f"{place}/{TOLD}", key):
             continue
-        if said := _said(found, at, shorts, places, (root, own), payload):
+        if said := _said(found, at, lines, places, (root, own), payload):
             window = ".".join(f"{line:x}" for line in found.lines[:WINDOW])
             told.append(f"{window} {key}")
             words.append(said)
@@ -184,14 +189,14 @@ def _stands_at(found: Found, path: str) -> int:
 def _line_of(found: Found, code: str) -> int:
     """Return the line (from 0) of `code` where what a unit holds begins, -1 where it does not."""
     unit = found.lines
-    lines, places = numbers(code.encode("utf-8", "surrogatepass"))
-    shorts = [short(line) for line in lines]
+    data = code.encode("utf-8", "surrogatepass")
+    lines = numbers(lines_of(data))
     for at in range(0, len(unit) - WINDOW + 1, WINDOW):
-        place = _find(shorts, unit[at : at + WINDOW])
+        place = _find(lines, unit[at : at + WINDOW])
         if place >= 0:
-            count, first, _ = alike(unit, shorts, at, place)
+            count, first, _ = alike(unit, lines, at, place)
             if count >= PART * len(unit):
-                return places[first]
+                return places_of(data)[first]
     return -1
 
 

@@ -5,8 +5,8 @@ is a file of little-endian numbers and names:
 
     magic, 8 bytes
     6 numbers of 8 bytes: bits of the bitmap, slots, units, places of the slots, units and names
-    bitmap: a bit for each window that may be in the table
-    slots: 8 bytes of a window, 4 of the number (from 1) of its unit; looked for one after the other
+    bitmap: two bits for each window that may be in the table
+    slots: 4 bytes of a window, 4 of the number (from 1) of its unit; looked for one after the other
     units: 4 bytes for where a unit begins among the names, 4 for its length
     names: name, path, line, lead, since, each with a NUL behind it, then 4 bytes for each line
 
@@ -16,7 +16,8 @@ Whoever has written it may have been killed, or be somebody else: all that is re
 from lib.system.calls import posix
 
 MAGIC = b"reuse-1\n"
-HEADER, SLOT, UNIT, LINE = 56, 12, 8, 4
+HEADER, SLOT, UNIT, LINE = 56, 8, 8, 4
+_NONE = bytes(4)
 # How often a window may have been put further on.
 PROBES = 16
 # So many windows are looked for in the slots at once; more of them in the bitmap before.
@@ -75,18 +76,20 @@ class Table:
             place
             for place, window in enumerate(windows)
             if bitmap[(window & mask) >> 3] >> (window & 7) & 1
+            and bitmap[(other := second(window) & mask) >> 3] >> (other & 7) & 1
         ]
 
     def _unit_of(self, window: int) -> int:
         """Return the number of the unit that has a window, 0 for none."""
         start = slot_of(window, self._slots)
         data = posix.pread(self._fd, SLOT * PROBES, self._places[0] + SLOT * start)
-        wanted = window.to_bytes(8, "little")
+        wanted = window.to_bytes(4, "little")
         for at in range(0, len(data), SLOT):
-            if data[at : at + 8] == wanted:
-                return int.from_bytes(data[at + 8 : at + SLOT], "little")
-            if data[at : at + SLOT] == bytes(SLOT):
+            unit = data[at + 4 : at + SLOT]
+            if unit == _NONE:
                 break
+            if data[at : at + 4] == wanted:
+                return int.from_bytes(unit, "little")
         return 0
 
     def unit(self, number: int) -> Found:
@@ -107,9 +110,9 @@ class Table:
 
 def slot_of(window: int, slots: int) -> int:
     """Return the slot in which a window is looked for first; the last ones only take overflow."""
-    return (window >> 20) & (slots - 1)
+    return (window >> 4) & (slots - 1)
 
 
-def short(line: int) -> int:
-    """Return the part of a line's number that a table keeps."""
-    return line & 0xFFFFFFFF
+def second(window: int) -> int:
+    """Return the number of a window's second bit."""
+    return window * 0x9E3779B1 >> 8

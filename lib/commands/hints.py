@@ -7,9 +7,8 @@ from contextlib import suppress
 from typing import NamedTuple, TypedDict
 
 from lib.capture.hook import REUSE
-from lib.capture.like_lines import WINDOW, numbers
+from lib.capture.like_lines import WINDOW, lines_of, numbers
 from lib.capture.reuse_hint import TOLD
-from lib.capture.reuse_index import short
 from lib.ledger.history import History
 from lib.ledger.text import storable
 
@@ -86,6 +85,6 @@ def _fate(history: History, hint: Hint) -> str:
 
 
 def _has(code: str, lines: str) -> bool:
-    found = [short(line) for line in numbers(code.encode("utf-8", "surrogatepass"))[0]]
+    found = numbers(lines_of(code.encode("utf-8", "surrogatepass")))
     wanted = [int(word, 16) for word in lines.split(".") if word]
     return any(found[at : at + WINDOW] == wanted for at in range(len(found) - WINDOW + 1))

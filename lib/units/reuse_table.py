@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from lib.capture.like_lines import numbers, windows
-from lib.capture.reuse_index import HEADER, MAGIC, PROBES, SLOT, slot_of
+from lib.capture.like_lines import lines_of, numbers, places_of, windows
+from lib.capture.reuse_index import HEADER, MAGIC, PROBES, SLOT, second, slot_of
 
 # A unit is found by so many of its windows at most.
-ANCHORS = 8
+ANCHORS = 4
 # So many bits and slots for each window.
 _BITS, _SLOTS = 8, 2
-_EMPTY = bytes(8)
+_EMPTY = bytes(4)
 # In lines that count: longer units are known by their beginning.
 _MOST_LINES = 2000
 
@@ -53,15 +53,14 @@ class _Table:
         self._units, self._names = array("I"), bytearray()
 
     def add(self, entry: Entry) -> None:
-        lines, places = numbers(entry.code)
-        del lines[_MOST_LINES:]
+        lines = lines_of(entry.code)[:_MOST_LINES]
         free = self._free(windows(lines))
         if not free:
             return
-        lead = entry.lead + places[0]
+        lead = entry.lead + places_of(entry.code)[0]
         told = entry.name, entry.path, str(entry.line), str(lead), entry.since
         record = b"".join(text.encode("utf-8", "replace") + b"\0" for text in told)
-        record += _little(array("I", [line & 0xFFFFFFFF for line in lines]))
+        record += _little(array("I", numbers(lines)))
         self._units.extend((len(self._names), len(record)))
         self._names += record
         number = (len(self._units) // 2).to_bytes(4, "little")
@@ -69,8 +68,9 @@ class _Table:
             # Two windows of the unit itself may have been after one place.
             place = self._place(window, at)
             if place is not None:
-                self._filled[place : place + SLOT] = window.to_bytes(8, "little") + number
-                self._bitmap[(window & (self._bits - 1)) >> 3] |= 1 << (window & 7)
+                self._filled[place : place + SLOT] = window.to_bytes(4, "little") + number
+                for bit in (window, second(window)):
+                    self._bitmap[(bit & (self._bits - 1)) >> 3] |= 1 << (bit & 7)
 
     def _free(self, several: Sequence[int]) -> list[tuple[int, int]]:
         """Choose windows from all over a unit that no older one has, each with its place."""
@@ -87,13 +87,12 @@ class _Table:
 
     def _place(self, window: int, at: int) -> int | None:
         """Find a free place for a window from `at` on; None where it is known, or there is none."""
-        wanted = window.to_bytes(8, "little")
+        wanted = window.to_bytes(4, "little")
         for _ in range(PROBES):
-            there = self._filled[at : at + 8]
-            if there == wanted:
-                return None
-            if there == _EMPTY and self._filled[at + 8 : at + SLOT] == _EMPTY[:4]:
+            if self._filled[at + 4 : at + SLOT] == _EMPTY:
                 return at
+            if self._filled[at : at + 4] == wanted:
+                return None
             at += SLOT
         return None
 

@@ -1,0 +1,140 @@
+"""What looking for code that stands elsewhere costs: `python -m benchmarks.hints [ROUNDS [UNITS]]`.
+
+Prints the median and the deciles of whole-process wall time of the PostToolUse hook, each round's
+figure divided by that of `python -I -S -c pass` in the same round: for a 26 KB Write and a 1 KB Edit
+without an index, and with one of 100,000 functions, in which nothing of them is. Then what making
+that index costs, one of them all and one of a file that changed, and which part of planted copies is
+told of: whole, and with one line in ten changed.
+"""
+
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hook import INTERPRETER, PAYLOAD, ROOT, _make_image, _scratch
+from benchmarks.measure import Cost, interleave, ratios, run
+from lib.capture.hook import REUSE
+from lib.capture.reuse_hint import BASE, PROJECTS, RECENT, hint
+from lib.spool import wake
+from lib.units.reuse_table import Entry, table
+
+ROUNDS, UNITS, COPIES = 60, 100_000, 400
+BARE = "python -I -S -c pass"
+
+
+def main() -> None:
+    """Measure and print."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    number = int(sys.argv[2]) if len(sys.argv) > 2 else UNITS
+    _make_image()
+    with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
+        bench = Bench(Path(scratch), number)
+        costs = interleave(bench.cases(), rounds)
+        print(f"{sys.version.split()[0]}, {rounds} rounds, {number} functions")
+        for name, found in costs.items():
+            median, low, high = ratios(found, costs[BARE])
+            cpu = statistics.median(cost.cpu for cost in found) * 1000
+            print(f"{name:<28} {median:5.2f}  ({low:.2f} - {high:.2f})  {cpu:.1f} ms of processor")
+        bench.print_making()
+        bench.print_found()
+
+
+class Bench:
+    """Spools with and without an index, for files of a project in `scratch`."""
+
+    def __init__(self, scratch: Path, number: int) -> None:
+        self.root = scratch / "project"
+        self.root.mkdir()
+        self._chance = random.Random(7)
+        self._entries = [self._entry(n) for n in range(number)]
+        made = time.process_time()
+        data = table(self._entries, number)
+        self._seconds, self._size = time.process_time() - made, len(data)
+        self._spools = {}
+        self._held = []
+        for name in ("none", "full"):
+            spool = scratch / name
+            spool.mkdir(mode=0o700)
+            self._held.append(wake.say_running(str(spool)))
+            self._spools[name] = spool
+        place = self._spools["full"] / REUSE
+        place.mkdir()
+        (place / f"ab{BASE}").write_bytes(data)
+        (place / f"ab{RECENT}").write_bytes(table(self._entries[:100], 100))
+        (place / PROJECTS).write_text(f"ab {self.root}\n")
+        self._place = place
+
+    def _entry(self, number: int) -> Entry:
+        return Entry(f"f_{number}", f"src/m{number // 10}.py", 5, 1, "2026-01-01", self._code())
+
+    def _code(self) -> bytes:
+        chance = self._chance
+        return "\n".join(
+            f"    value_{chance.randrange(99)} = call_{chance.randrange(10**6)}(a, {n})"
+            for n in range(chance.randint(4, 22))
+        ).encode()
+
+    def cases(self) -> dict[str, Callable[[int], Cost]]:
+        """What runs in each round."""
+        given: Any = json.loads(PAYLOAD.read_bytes())
+        path = str(self.root / "new.py")
+        given["tool_input"]["file_path"] = path
+        text = given["tool_input"]["content"][:1000]
+        small = {"file_path": path, "old_string": "x = 1\n", "new_string": text}
+        edit = {**given, "tool_name": "Edit", "tool_input": small,
+                "tool_response": {**small, "originalFile": "x = 1\n"}}  # fmt: skip
+        write, change = json.dumps(given).encode(), json.dumps(edit).encode()
+        bare = [INTERPRETER, "-I", "-S", "-c", "pass"]
+        none, full = self._spools["none"], self._spools["full"]
+        return {
+            BARE: lambda n: self._run(bare, write, none, n),
+            "26 KB Write, no index": lambda n: self._run(_hook(), write, none, n),
+            "26 KB Write, with it": lambda n: self._run(_hook(), write, full, n),
+            "1 KB Edit, no index": lambda n: self._run(_hook(), change, none, n),
+            "1 KB Edit, with it": lambda n: self._run(_hook(), change, full, n),
+        }
+
+    def _run(self, command: list[str], data: bytes, spool: Path, number: int) -> Cost:
+        data = data.replace(b"toolu_", b"toolu_%d_%d_" % (number, len(data)))
+        return run(command, data, {"HOME": str(self.root), "PATTERN_CACHE_DIR": str(spool)})
+
+    def print_making(self) -> None:
+        """Print what making the tables costs."""
+        begun = time.process_time()
+        table(self._entries[:40], 40)
+        one = (time.process_time() - begun) * 1000
+        print(f"all in a table: {self._seconds:.1f} s of processor time, {self._size / 1e6:.1f} MB; "
+              f"40 functions of a file that changed: {one:.1f} ms")  # fmt: skip
+
+    def print_found(self) -> None:
+        """Print which part of copies is told of."""
+        chance, told = random.Random(1), {0: 0, 1: 0}
+        for number in range(COPIES):
+            entry = self._entries[chance.randrange(len(self._entries))]
+            file = self.root / entry.path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"def f(a):\n" + entry.code)
+            for changed in told:
+                lines = entry.code.decode().split("\n")
+                for at in chance.sample(range(len(lines)), -(-len(lines) // 10) * changed):
+                    lines[at] += " + 1"
+                code = "import os\n\n\ndef g(a):\n" + "\n".join(lines) + "\n\n\nlast = 7\n"
+                given: Any = {"session_id": f"s{number}-{changed}", "tool_name": "Write",
+                              "tool_input": {"content": code}}  # fmt: skip
+                told[changed] += bool(hint(str(self._place), given, f"{self.root}/n.py", "now"))
+        print(f"of {COPIES} copies told: {told[0] / COPIES:.3f} whole, {told[1] / COPIES:.3f} with "
+              "one line in ten changed")  # fmt: skip
+
+
+def _hook() -> list[str]:
+    return [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / "post_tool_use.py")]
+
+
+if __name__ == "__main__":
+    main()
