@@ -3,8 +3,11 @@
 The shell replaces itself with Python, which saves a process, and so the exit code is Python's own.
 That is safe while Python is the one with which the hooks were registered: the shell compares its
 date with those of two files, without starting anything (a change between that and the start stays
-unnoticed). Where it is another, `hooks/takeover.sh` finds a Python that works, which has to prove
-it before it gets the input, and its flusher mends the registration (`lib/flusher/mending.py`).
+unnoticed). Where it is another, or cannot be started, `hooks/takeover.sh` finds a Python that
+works, which has to prove it before it gets the input, and its flusher mends the registration
+(`lib/flusher/mending.py`).
+
+What has to be done before a call is nothing as a rule, and then no Python is started.
 """
 
 import encodings
@@ -12,41 +15,52 @@ import os
 import shlex
 from collections.abc import Iterator
 
-from lib.system import files
+from lib.system import bytecode, files
 
 SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
 TAKEOVER = "takeover.sh"
 # A script that is missing is no error: Python would exit with 2, which the client takes for a veto.
+# It is the way where there is no image of the modules that fits (`lib/flusher/hook_image.py`), and
+# short, for it is compiled each time.
 _RUN = """import posix,sys
 try:
- __file__=sys.argv.pop(1)
- exec(open(__file__,"rb").read())
+ import marshal
+ image=posix.open(sys.argv.pop(1),0)
+ exec(marshal.loads(posix.read(image,65536))[0])
 except:
- while posix.read(0,65536):0
+ __file__=sys.argv.pop(1)
+ exec(open(__file__).read())
 finally:posix._exit(0)"""
+# The last `cat` reads the input, so that the client's write does not fail.
+_OTHERWISE = f'[ -f "$s" ] && /bin/sh "${{s%/*}}/{TAKEOVER}" "$p" "$s" || command -p cat; exit 0'
+# Nothing waits where the spool is as a rule. A directory that is named is for Python to judge.
+_UNLESS_WAITING = (
+    '[ -n "$PATTERN_CACHE_DIR" ] || { set -- "${s%/*/*/*}/.cache/patterns/pending_"*; '
+    '[ -e "$1" ] || [ ! -x /bin/cat ] || exec /bin/cat; }; '
+)
 # File systems keep dates to two seconds at worst, and some shells compare whole ones.
 _SLACK_NS = 2_000_000_000
 
 
 def command(root: str, interpreter: str, script: str) -> str:
-    """Write the command of a hook: it prints nothing and exits 0, whatever is missing or broken.
-
-    The last `cat` reads the input, so that the client's write does not fail.
-    """
+    """Write the command of a hook: it prints nothing and exits 0, whatever is missing or broken."""
     python, path = shlex.quote(interpreter), shlex.quote(f"{root}/hooks/{script}")
     return (
-        f"trap 'exit 0' 0; exec >/dev/null 2>&1; p={python} s={path} ; "
-        'm="${s%/*/*}/lib/__pycache__/python"; '
+        # Where Python cannot be started, bash has to be told to take what the trap says then.
+        f"trap {shlex.quote(_OTHERWISE)} 0; exec >/dev/null 2>&1; "
+        "${BASH_VERSION:+shopt -s execfail}; "
+        f"p={python} s={path} ; "
+        + (_UNLESS_WAITING if script == SCRIPTS["PreToolUse"] else "")
+        + 'm="${s%/*/*}/lib/__pycache__/python"; '
         '[ -x "$p" ] && [ "$p" -nt "$m.older" ] && [ "$p" -ot "$m.newer" ] && [ -f "$m.lib" ] && '
-        f'exec "$p" -I -S -c {shlex.quote(_RUN)} "$s"; '
-        f'[ -f "$s" ] && /bin/sh "${{s%/*}}/{TAKEOVER}" "$p" "$s" || command -p cat'
+        f'[ -f "$s" ] && exec "$p" -I -S -c {shlex.quote(_RUN)} "$m.image" "$s"; :'
     )
 
 
 def mark(root: str, interpreter: str) -> None:
     """Write the marks by which the hooks at `root` recognise `interpreter`, which is this Python.
 
-    Raises OSError.
+    With them is a link to the image for it. Raises OSError.
     """
     place, dated = _place(root), os.stat(interpreter).st_mtime_ns
     os.makedirs(os.path.dirname(place), exist_ok=True)
@@ -54,9 +68,14 @@ def mark(root: str, interpreter: str) -> None:
         files.replace(f"{place}.{name}", os.fsencode(interpreter), mtime_ns=ns)
     # The first file of the standard library that Python cannot start without.
     library = encodings.__file__ or interpreter
-    if os.path.lexists(f"{place}.lib"):
-        os.unlink(f"{place}.lib")
-    os.symlink(library if os.path.isfile(library) else interpreter, f"{place}.lib")
+    _link(library if os.path.isfile(library) else interpreter, f"{place}.lib")
+    _link(bytecode.image_path(root), f"{place}.image")
+
+
+def _link(target: str, path: str) -> None:
+    if os.path.lexists(path):
+        os.unlink(path)
+    os.symlink(target, path)
 
 
 def marked(root: str) -> str:
