@@ -1,7 +1,9 @@
 """What the hooks cost, as ratios to a bare interpreter: `python -m benchmarks.hook [ROUNDS]`.
 
 Prints the median and the deciles of whole-process wall time for a 26 KB Write, each round's
-figure divided by that of `python -I -S -c pass` in the same round, and what a flusher run costs.
+figure divided by that of `python -I -S -c pass` in the same round, the same of processor time,
+which does not tell of others' work and of waiting for the disk, and what a flusher run costs. What
+is registered is divided by the same Python as started by a shell.
 With `--gate` it fails where the quickest run divided by the quickest baseline is above its limit
 in LIMITS: what a stray import on the hook path does on any machine, and a busy machine does not.
 """
@@ -28,6 +30,9 @@ BASH = PAYLOADS / "22-bash-nodiff.post.json"
 INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 ROUNDS = 100
 WAITING = 10_000
+BARE = "python -I -S -c pass"
+BARE_SHELL = "sh -c 'exec python -I -S -c pass'"
+REGISTERED = ", as registered"
 # An import of json alone would make the commit's 2.
 LIMITS = {
     "PreToolUse": 1.4,
@@ -45,11 +50,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
         bench = Bench(scratch)
         costs = interleave(bench.cases(), rounds)
-        base = costs["python -I -S -c pass"]
-        print(f"{sys.version.split()[0]}, {rounds} rounds; baseline {_ms(base)}")
+        base = costs[BARE]
+        load = ", ".join(f"{figure:.1f}" for figure in os.getloadavg())
+        print(f"{sys.version.split()[0]}, {rounds} rounds; baseline {_ms(base)}; load {load}")
         for name, found in costs.items():
-            median, low, high = ratios(found, base)
-            print(f"{name:<44} {median:5.2f}  ({low:.2f} - {high:.2f})")
+            against = costs[BARE_SHELL] if name.endswith(REGISTERED) else base
+            median, low, high = ratios(found, against)
+            used = statistics.median(cost.cpu for cost in found)
+            used /= statistics.median(cost.cpu for cost in against)
+            print(f"{name:<48} {median:5.2f}  ({low:.2f} - {high:.2f})  processor {used:.2f}")
         waiting, commit = (costs[f"PostToolUse, commit{more}"] for more in (", 10,000 waiting", ""))
         more = [one.wall - other.wall for one, other in zip(waiting, commit, strict=True)]
         print(f"10,000 waiting events add {statistics.median(more) * 1000:+.2f} ms to a commit")
@@ -74,17 +83,14 @@ class Bench:
         self.reading = BASH.read_bytes()
         self.writing = self.reading.replace(b"git add -A && git commit -qm one", b"make")
         assert self.writing != self.reading
-        # A spool in which a flusher seems to be at work, and one in which none is.
-        self.busy, self.idle = f"{scratch}/busy", f"{scratch}/idle"
-        for spool in (self.busy, self.idle):
-            os.mkdir(spool, 0o700)
-        self.running = wake.say_running(self.busy)
-        self.full = f"{scratch}/full"
-        os.mkdir(self.full, 0o700)
-        self.running_too = wake.say_running(self.full)
+        # Homes in which a flusher seems to be at work, and one in which none is.
+        self.busy, self.full, self.idle = (f"{scratch}/{name}" for name in ("busy", "full", "idle"))
+        for home in (self.busy, self.full, self.idle):
+            os.makedirs(_spool(home), 0o700)
+        self.running = [wake.say_running(_spool(home)) for home in (self.busy, self.full)]
         for number in range(WAITING):
-            Path(self.full, f"pending_{number}.json").touch()
-        self.lock = Lock(f"{self.idle}/{LOCK_FILE}")
+            Path(_spool(self.full), f"pending_{number}.json").touch()
+        self.lock = Lock(f"{_spool(self.idle)}/{LOCK_FILE}")
         self.lock.acquire()
 
     def cases(self) -> dict[str, Callable[[int], Cost]]:
@@ -94,9 +100,10 @@ class Bench:
         shell_pre = _shell(command(str(ROOT), INTERPRETER, "pre_tool_use.py"))
         shell_bare = _shell(f"exec {shlex.join(bare)}")
         usual = [INTERPRETER, "-I", str(ROOT / "benchmarks" / "usual_hook.py")]
+        nowhere = f"{self.scratch}/none"
         return {
-            "python -I -S -c pass": lambda n: self._run(bare, self.busy, n),
-            "PreToolUse": lambda n: self._run(_hook("pre"), f"{self.scratch}/none", n),
+            BARE: lambda n: self._run(bare, self.busy, n),
+            "PreToolUse": lambda n: self._run(_hook("pre"), nowhere, n),
             "PostToolUse, commit": lambda n: self._run(_hook("post"), self.busy, n),
             "PostToolUse, Bash that reads": lambda n: self._run(
                 _hook("post"), self.busy, n, self.reading
@@ -105,26 +112,33 @@ class Bench:
                 _hook("post"), self.busy, n, self.writing
             ),
             "PostToolUse, commit, 10,000 waiting": lambda n: self._run(_hook("post"), self.full, n),
-            "sh -c 'exec python -I -S -c pass'": lambda n: self._run(shell_bare, self.busy, n),
-            "PreToolUse, as registered (sh)": lambda n: self._run(
-                shell_pre, f"{self.scratch}/none", n
+            BARE_SHELL: lambda n: self._run(shell_bare, self.busy, n),
+            f"PreToolUse, nothing waits{REGISTERED}": lambda n: self._run(shell_pre, nowhere, n),
+            f"PreToolUse, events may wait{REGISTERED}": lambda n: self._run(
+                # The shell leaves a directory that is named to Python.
+                shell_pre,
+                nowhere,
+                n,
+                PATTERN_CACHE_DIR=f"{nowhere}/spool",
             ),
-            "PostToolUse, commit, as registered (sh)": lambda n: self._run(shell, self.busy, n),
+            f"PostToolUse, commit{REGISTERED}": lambda n: self._run(shell, self.busy, n),
             "PostToolUse, commit and wake": self._wake,
-            "the same with the usual imports": lambda n: self._run(usual, self.busy, n),
+            "the same with the usual imports": lambda n: self._run(
+                usual, self.busy, n, PATTERN_CACHE_DIR=_spool(self.busy)
+            ),
         }
 
     def _run(
-        self, arguments: list[str], spool: str, number: int, data: bytes | None = None
+        self, arguments: list[str], home: str, number: int, data: bytes = b"", **named: str
     ) -> Cost:
         data = (data or self.data).replace(b"toolu_", b"toolu_%d_%d_" % (number, id(arguments)))
-        return run(arguments, data, {"HOME": self.scratch, "PATTERN_CACHE_DIR": spool})
+        return run(arguments, data, {"HOME": home, **named})
 
     def _wake(self, number: int) -> Cost:
         cost = self._run(_hook("post"), self.idle, number)
         # Its flusher must not run beside what is measured next: it finds the lock taken, takes
         # its mark away and ends.
-        while Path(self.idle, wake.MARK_FILE).exists():
+        while Path(_spool(self.idle), wake.MARK_FILE).exists():
             time.sleep(0.01)
         return cost
 
@@ -132,15 +146,19 @@ class Bench:
         """One flusher run over one event: its cost without the time it lingers."""
         costs = []
         for number in range(max(5, rounds // 5)):
-            spool = f"{self.scratch}/flush-{number}"
-            os.mkdir(spool, 0o700)
-            held = wake.say_running(spool)
-            self._run(_hook("post"), spool, number)
+            home = f"{self.scratch}/flush-{number}"
+            os.makedirs(_spool(home), 0o700)
+            held = wake.say_running(_spool(home))
+            self._run(_hook("post"), home, number)
             os.close(held)
-            costs.append(run(wake.flush_command(str(ROOT), spool), b"", {"HOME": self.scratch}))
+            costs.append(run(wake.flush_command(str(ROOT), _spool(home)), b"", {"HOME": home}))
         cpu = statistics.median(cost.cpu for cost in costs) * 1000
         memory = statistics.median(cost.memory for cost in costs)
         print(f"a flusher run: {cpu:.0f} ms of processor time, {memory:.0f} MB at its peak")
+
+
+def _spool(home: str) -> str:
+    return f"{home}/.claude/hooks/.cache/patterns"
 
 
 def _shell(text: str) -> list[str]:

@@ -21,7 +21,8 @@ logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
 def main() -> None:
     """Capture the payload on standard input."""
     payload = json.load(sys.stdin)
-    code = payload["tool_input"]["content"]
+    given = payload["tool_input"]
+    code = given["content"] if "content" in given else given["new_string"]
     lines = [line.rstrip() for line in code.splitlines()]
     kept = [line for line in lines if line and not re.match(r"\s*#", line)]
     digest = hashlib.sha256("\n".join(kept).encode()).hexdigest()[:16]
@@ -29,7 +30,7 @@ def main() -> None:
         "event_id": str(uuid.uuid4()),
         "timestamp": datetime.now(timezone.utc).isoformat(),
         "pattern_id": f"python-code-{digest}",
-        "event_data": {"code": code, "file_path": payload["tool_input"]["file_path"]},
+        "event_data": {"code": code, "file_path": given["file_path"]},
     }
     spool = Path(os.environ["PATTERN_CACHE_DIR"])
     spool.mkdir(parents=True, exist_ok=True)

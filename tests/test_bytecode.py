@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lib.flusher import hook_image
 from lib.spool import wake
 from lib.system import bytecode
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for
@@ -79,7 +78,7 @@ def test_the_first_flusher_compiles_what_is_loaded_from_then_on(fresh: Bundle) -
     fresh.post(payload("01-write-create-js-marker.post"))
     fresh.wait_delivered()
     made = {path.name for path in (fresh.root / "lib").rglob("__pycache__/*")}
-    assert Path(hook_image.path_of(str(fresh.root))).name in made
+    assert Path(bytecode.image_path(str(fresh.root))).name in made
     sources = {path.stem for path in (fresh.root / "lib").rglob("*.py")}
     assert sources <= {name.partition(".")[0] for name in made}
 

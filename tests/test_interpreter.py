@@ -465,6 +465,20 @@ def old_in_disguise(loose: Loose) -> None:
     os.utime(loose.python, (dated, dated))
 
 
+def imaged(loose: Loose) -> None:
+    make = (
+        f"import sys; sys.path.insert(0, {str(loose.root)!r})\n"
+        f"from lib.flusher import hook_image; hook_image.ensure({str(loose.root)!r})"
+    )
+    subprocess.run([loose.python, "-I", "-B", "-c", make], check=True)
+
+
+def torn(loose: Loose) -> None:
+    """It begins as it should."""
+    (image,) = loose.root.glob("lib/__pycache__/hook-*.image")
+    image.write_bytes(image.read_bytes()[:70_000] + b"\0" * 70_000)
+
+
 def in_turn(*changes: Callable[[Loose], object]) -> Callable[[Loose], object]:
     def do(loose: Loose) -> None:
         for change in changes:
@@ -476,6 +490,14 @@ def in_turn(*changes: Callable[[Loose], object]) -> Callable[[Loose], object]:
 STATES: dict[str, tuple[Callable[[Loose], object], int]] = {
     "well": (lambda b: None, 1),
     "without marks": (lambda b: set(map(Path.unlink, b.root.glob("lib/__pycache__/python.*"))), 1),
+    "with an image": (imaged, 1),
+    "a torn image": (in_turn(imaged, torn), 1),
+    "an image, and no hook": (
+        in_turn(imaged, lambda b: (b.root / "hooks" / "post_tool_use.py").unlink()), 0,
+    ),
+    "an image, and no module": (
+        in_turn(imaged, lambda b: (b.root / "lib" / "capture" / "event.py").unlink()), 0,
+    ),
     "dangling": (dangling, 1),
     "a directory": (directory, 1),
     "3.9": (old, 1),
@@ -511,16 +533,35 @@ def test_in_every_state_each_shell_is_silent_and_exits_0(
     assert loose.run([str(shutil.which(shell[0])), *shell[1:]], "2") in (events, 2 * events)
 
 
-def test_where_it_cannot_become_python_the_shell_exits_0(loose: Loose, shell: list[str]) -> None:
+def test_where_it_cannot_become_python_another_does(loose: Loose, shell: list[str]) -> None:
     """It is taken away between the look at it and the start."""
-    if shell == ["bash"]:
-        pytest.skip("bash has no way to go on then")
     dated = loose.python.stat().st_mtime
-    loose.python.write_text("#!/gone\n")
+    script("#!/gone\n")(loose)
     os.utime(loose.python, (dated, dated))
-    text = hook_command.command(str(loose.root), str(loose.python), "post_tool_use.py")
-    done = subprocess.run([*shell, "-c", text], capture_output=True, check=False, input=b"")
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert loose.run(shell) == 1
+
+
+def test_before_a_call_no_python_is_started_unless_events_may_wait(
+    loose: Loose, shell: list[str]
+) -> None:
+    hook = loose.root / "hooks" / "pre_tool_use.py"
+    text = "import os, sys; sys.stdin.buffer.read(); open(os.environ['TOLD'], 'a').write('x')\n"
+    hook.write_text(text)
+    told = loose.root / "told"
+    command = hook_command.command(str(loose.root), str(loose.python), hook.name)
+    environ = {"PATH": "/usr/bin:/bin", "TOLD": str(told)}
+    run(shell, command, "1", environ)
+    usual = loose.root.parent / ".cache" / "patterns"
+    usual.mkdir(parents=True)
+    (usual / "ledger.db").touch()
+    run(shell, command, "2", environ)
+    assert not told.exists()
+    (usual / "pending_x.json").touch()
+    run(shell, command, "3", environ)
+    assert told.read_text() == "x"
+    (usual / "pending_x.json").unlink()
+    run(shell, command, "4", {**environ, "PATTERN_CACHE_DIR": str(loose.spool)})
+    assert told.read_text() == "xx"
 
 
 @pytest.mark.parametrize("name", ["python", "python with 'quotes' and $HOME"])

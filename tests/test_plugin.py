@@ -14,6 +14,7 @@ from lib import __version__
 from lib.capture import hook
 from lib.commands.setup.staging import PARTS
 from lib.flusher import plugin_environment
+from lib.registration.hook_command import SCRIPTS, plugin_command
 from lib.registration.hook_groups import TIMEOUT_SECONDS, group_of
 from lib.spool import wake
 from lib.system import environment
@@ -268,7 +269,11 @@ def test_an_environment_for_other_packages_is_made_anew(
     plugin_environment.ensure(*place)
     plugin_environment.ensure(*place)
     assert len(made) == 1
-    assert sorted(path.name for path in plugin.data.iterdir()) == [".venv", "environment.lock"]
+    names = {path.name for path in plugin.data.iterdir()}
+    assert {name for name in names if not name.startswith("python")} == {
+        ".venv",
+        "environment.lock",
+    }
 
 
 @pytest.mark.parametrize("data", ["", "relative", "${CLAUDE_PLUGIN_DATA}"])
@@ -289,6 +294,36 @@ def test_the_hook_takes_the_clients_word_for_the_place(
         monkeypatch.setattr("sys.argv", ["post_tool_use.py", *given])
         hook._wake(str(plugin.spool), str(plugin.root), Settings(plugin.environ))
     assert taken == [(), ("/the/plugins",), ("/the/plugins", "mend")]
+
+
+def test_the_python_behind_a_shim_is_found_once(plugin: Plugin, tmp_path: Path) -> None:
+    seed(plugin.data)
+    told, shim = tmp_path / "told", tmp_path / "shims" / "python3"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\necho x >>{told}\nexec {INTERPRETER} "$@"\n')
+    shim.chmod(0o755)
+    plugin.environ |= {
+        "PATH": f"{shim.parent}:/usr/bin:/bin", "CLAUDE_PLUGIN_ROOT": str(plugin.root),
+        "CLAUDE_PLUGIN_DATA": str(plugin.data),
+    }  # fmt: skip
+
+    def write(use: str) -> None:
+        done = subprocess.run(
+            ["/bin/sh", "-c", plugin_command(SCRIPTS["PostToolUse"])], env=plugin.environ,
+            input=json.dumps(write_payload(f"/p/{use}.py", f"x = {use!r}\n", use)).encode(),
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+    write("1")
+    wait_for((plugin.data / "python").exists)
+    assert (plugin.data / "python").readlink() == Path(longest_lived(INTERPRETER))
+    plugin.wait_delivered()
+    before = told.read_text()
+    write("2")
+    assert told.read_text() == before
+    plugin.wait_delivered()
+    assert len(plugin.log()) == 2
 
 
 def test_no_variable_tells_where_an_environment_is(plugin: Plugin, tmp_path: Path) -> None:
@@ -317,7 +352,6 @@ def test_approvals_outlive_a_version_of_the_plugin() -> None:
 def test_a_plugins_hooks_are_those_of_an_installation() -> None:
     hooks = json.loads((ROOT / "hooks" / "hooks.json").read_text())["hooks"]
     for event, (group,) in hooks.items():
-        own = group_of(event, group["hooks"][0]["command"])
-        assert group == own
+        assert group == group_of(event, plugin_command(SCRIPTS[event]))
     # What is over its time before a call loses nothing, after it an event.
     assert TIMEOUT_SECONDS["PreToolUse"] < TIMEOUT_SECONDS["PostToolUse"]

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from lib.flusher import hook_image
+from lib.system import bytecode
 from tests.support.bundle import INTERPRETER, ROOT, Bundle
 
 # What the hook script of that version did, from the image on.
@@ -20,7 +21,7 @@ post_tool_use(root)
 
 
 def test_its_hook_commits_through_the_image_of_this_version(bundle: Bundle) -> None:
-    image = Path(hook_image.path_of(str(ROOT)))
+    image = Path(bytecode.image_path(str(ROOT)))
     if not image.exists():
         hook_image.ensure(str(ROOT))
     event = Path(ROOT / "tests/payloads/01-write-create-js-marker.post.json").read_bytes()

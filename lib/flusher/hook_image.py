@@ -1,20 +1,21 @@
 """Compile the hook path's modules into one file, the image, beside their .pyc files.
 
 Looking for a module and reading its .pyc takes the interpreter 0.15 ms here, and the hook path
-has two dozen; one read of them all takes 0.5 ms. So it is in parts, each of which is loaded when a
+has two dozen; one read of them all takes 0.5 ms. So it is in parts, each of which is read when a
 module in it is first asked for anything. The image holds nothing that the sources do not: a module
 whose source has changed is compiled, without an image the hook imports as usual, and the flusher
 makes it anew.
 """
 
-import ast
+import hashlib
 import marshal
 import os
 import sys
 from importlib.util import cache_from_source, find_spec
-from types import CodeType
 
+from lib.flusher.bare_code import compile_bare, strip
 from lib.system import files
+from lib.system.bytecode import compile_all, image_path
 from lib.system.logs import log
 
 # In the order of their imports, so that each finds what it needs when it is run.
@@ -52,27 +53,37 @@ MODULES = (
     "lib.capture.reuse_hint",
     "lib.capture.hook",
 )
+HOOKS = ("pre_tool_use", "post_tool_use")
 # Their packages hold no code: the hook makes them up instead of looking for their files.
 PACKAGES = ("lib", *dict.fromkeys(name.rpartition(".")[0] for name in MODULES))
 
 # What a hook needs before a tool call comes first, then what makes an event, then what code with
-# comments needs, then what calls of the shell need, then what hints need.
+# comments needs, what calls of the shell need, what hardly anybody needs, and what hints need.
 _EVENTS = ("lib.system.digest", "lib.system.timestamps", "lib.system.json_codec")
+_SELDOM = ("lib.system.own_directory",)
 _SHELL = ("lib.capture.shell_words", "lib.capture.shell")
 _HINTS = ("lib.capture.like_lines", "lib.capture.reuse")
 _COMMENTS = tuple(f"lib.capture.{n}" for n in ("string", "yaml_scalars", "patterns"))
 
 # Found once, when the image is made: looking through the directory they are in takes 0.2 ms.
-# Loaded with what makes an event.
-EXTENSIONS = ("_sha2" if sys.version_info >= (3, 12) else "_sha256", "_json")
+# By the last module of the part that they are loaded with.
+EXTENSIONS = {
+    "lib.capture.payload": ("_sha2" if sys.version_info >= (3, 12) else "_sha256", "_json"),
+    "lib.capture.reuse_hint": ("binascii",),
+}
 
-# Run by the hook script, which has `root` and `modules`; raises if a source is gone. One that has
-# changed is compiled.
+# Run as the hook, with the paths of the image and of the script as arguments; or by a hook script,
+# which has `root` and `image`, for the modules alone. Raises, before it has read any input, if a
+# source is gone; one that has changed is compiled.
 _STARTER = """
-import _imp
-def load(part, code):
-    if part[-1][0] == "lib.capture.payload":
-        for name, origin in extensions:
+sys.dont_write_bytecode = True
+def signature_of(path):
+    status = posix.stat(path)
+    return status.st_mtime_ns, status.st_size
+def load(part, at):
+    if part[-1][0] in extensions:
+        import _imp
+        for name, origin in extensions[part[-1][0]]:
             spec = type(sys.__spec__)(name, None, origin=origin)
             try:
                 module = _imp.create_dynamic(spec)
@@ -83,32 +94,53 @@ def load(part, code):
     spaces = [sys.modules[name].__dict__ for name, _, _ in part]
     for space in spaces:
         del space["__getattr__"]
-    for (_, path, signature), space, code in zip(part, spaces, marshal.loads(code)):
-        status = posix.stat(root + path)
-        if (status.st_mtime_ns, status.st_size) != signature:
+    found = marshal.loads(posix.pread(image, *at))
+    for (_, path, signature), space, (code, imports) in zip(part, spaces, found):
+        if signature_of(root + path) != signature:
             with open(root + path, encoding="utf-8") as file:
                 code = compile(file.read(), root + path, "exec")
+        else:
+            for name, source, asked in imports:
+                module = sys.modules[source]
+                space[name] = getattr(module, asked) if asked else module
         exec(code, space)
-def promise(module, *given):
-    def ask(name):
+def promise(part, at):
+    def get(module, name):
         if "__getattr__" in module.__dict__:
-            load(*given)
+            load(part, at)
         return getattr(module, name)
-    module.__getattr__ = ask
-for name in packages:
-    module = sys.modules[name] = type(sys)(name)
-    module.__package__ = name
-    module.__path__ = [root + "/" + name.replace(".", "/")]
-for part, code in modules:
     for name, path, _ in part:
         module = sys.modules[name] = type(sys)(name)
         module.__file__ = root + path
-        module.__package__, _, short = name.rpartition(".")
-        setattr(sys.modules[module.__package__], short, module)
-        promise(module, part, code)
+        package, _, short = name.rpartition(".")
+        setattr(sys.modules[package], short, module)
+        module.__getattr__ = lambda name, module=module: get(module, name)
+is_hook = "root" not in globals()
+if is_hook:
+    import gc
+    gc.disable()  # the process ends before it has collected anything
+    script = sys.argv[1]
+    root, name = script.rsplit("/hooks/", 1)
+    name, signature = scripts[name]
+    if signature_of(script) != signature:
+        raise ValueError
+for name_of_package in packages:
+    module = sys.modules[name_of_package] = type(sys)(name_of_package)
+    module.__path__ = [root + "/" + name_of_package.replace(".", "/")]
+for part in parts:
+    promise(*part)
 # A hook of version 0.1.0 that runs while it is upgraded asks for this name.
 sys.modules["lib.hook"] = sys.modules["lib.capture.hook"]
-load(*modules[0])
+load(*parts[0])
+if is_hook:
+    hook = getattr(sys.modules["lib.capture.hook"], name)
+    try:
+        hook(root)
+    except BaseException:
+        while posix.read(0, 65536):  # the client writes to its end
+            pass
+    finally:
+        posix._exit(0)
 """
 
 
@@ -116,17 +148,10 @@ load(*modules[0])
 Source = tuple[str, str, tuple[int, int]]
 
 
-def path_of(root: str) -> str:
-    """Return the path of the image of the bundle at `root` for the running interpreter."""
-    return f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image"
-
-
 def keep_compiled(root: str, directory: str) -> None:
     """Compile what hooks and flushers load, if missing or old; log failures in `directory`."""
     try:
         if ensure(root) or not os.path.exists(cache_from_source(__file__)):
-            from lib.system.bytecode import compile_all
-
             compile_all(root)
     except OSError as error:
         log(directory, f"{type(error).__name__}: {error}")
@@ -137,24 +162,44 @@ def ensure(root: str) -> bool:
 
     Raises OSError where the bundle cannot be written to.
     """
-    parts: list[list[Source]] = [[], [], [], [], []]
+    parts: list[list[Source]] = [[], [], [], [], [], []]
     for name in MODULES:
-        parts[_part(name)].append((name, *_source(root, name)))
-    given = f"extensions = {_origins()!r}\npackages = {PACKAGES!r}"
-    starter = compile(given + _STARTER, "<starter>", "exec", optimize=2)
-    if _is_fresh(root, parts, starter):
+        path = f"/{name.replace('.', '/')}.py"
+        parts[_part(name)].append((name, path, _signature(root + path)))
+    scripts = {f"{name}.py": (name, _signature(f"{root}/hooks/{name}.py")) for name in HOOKS}
+    given = f"extensions = {_origins()!r}\npackages = {PACKAGES!r}\nscripts = {scripts!r}\n"
+    made_of = hashlib.sha256(f"{given}{parts}{_STARTER}".encode()).hexdigest()
+    if _is_fresh(root, made_of):
         return False
-    compiled = [
-        (part, marshal.dumps([_compile(root, path) for _, path, _ in part])) for part in parts
+    codes = [
+        marshal.dumps([compile_bare(root + path, (*PACKAGES, *MODULES)) for _, path, _ in part])
+        for part in parts
     ]
     os.makedirs(f"{root}/lib/__pycache__", exist_ok=True)
-    files.replace(path_of(root), marshal.dumps((starter, compiled)), sync=True)
+    files.replace(image_path(root), _laid_out(given, made_of, parts, codes), sync=True)
     return True
+
+
+def _laid_out(given: str, made_of: str, parts: list[list[Source]], codes: list[bytes]) -> bytes:
+    """Lay out an image: the starter, which tells where each part lies, and then the parts."""
+    beginning = b""
+    while True:
+        at, places = len(beginning), []
+        for part, code in zip(parts, codes, strict=True):
+            places.append((tuple(part), (len(code), at)))
+            at += len(code)
+        text = f"{given}parts = {tuple(places)!r}{_STARTER}"
+        made = marshal.dumps((strip(compile(text, "", "exec", optimize=2)), made_of))
+        if made == beginning:
+            return beginning + b"".join(codes)
+        beginning = made
 
 
 def _part(name: str) -> int:
     """Tell in which part of the image a module is: the sooner it is needed, the lower."""
     if name.startswith(_HINTS):
+        return 5
+    if name in _SELDOM:
         return 4
     if name in _SHELL:
         return 3
@@ -163,53 +208,27 @@ def _part(name: str) -> int:
     return int(name in _EVENTS or (name.startswith("lib.capture.") and name != MODULES[-1]))
 
 
-def _origins() -> list[tuple[str, str]]:
+def _origins() -> dict[str, list[tuple[str, str]]]:
     """Find the files of those EXTENSIONS that are not built into the interpreter."""
-    specs = [(name, find_spec(name)) for name in EXTENSIONS]
-    return [
-        (name, spec.origin) for name, spec in specs if spec and spec.has_location and spec.origin
-    ]
+    found = {}
+    for part, names in EXTENSIONS.items():
+        specs = [(name, find_spec(name)) for name in names]
+        found[part] = [
+            (name, spec.origin)
+            for name, spec in specs
+            if spec and spec.has_location and spec.origin
+        ]
+    return found
 
 
-def _source(root: str, name: str) -> tuple[str, tuple[int, int]]:
-    path = f"/{name.replace('.', '/')}.py"
-    status = os.stat(root + path)
-    return path, (status.st_mtime_ns, status.st_size)
+def _signature(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_size
 
 
-def _is_fresh(root: str, parts: list[list[Source]], starter: CodeType) -> bool:
+def _is_fresh(root: str, made_of: str) -> bool:
     try:
-        with open(path_of(root), "rb") as file:
-            made, compiled = marshal.load(file)
-        return bool(made == starter) and [part for part, _ in compiled] == parts
+        with open(image_path(root), "rb") as file:
+            return bool(marshal.load(file)[1] == made_of)
     except (OSError, ValueError, EOFError, TypeError):
         return False
-
-
-def _compile(root: str, path: str) -> CodeType:
-    with open(root + path, encoding="utf-8") as file:
-        source = file.read()
-    bare = _Bare().visit(ast.parse(source))
-    return _strip(compile(bare, root + path, "exec", optimize=2, dont_inherit=True))
-
-
-class _Bare(ast.NodeTransformer):
-    """Takes out what is for readers and type checkers: annotations."""
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.arg:
-        node.annotation = None
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        plain = ast.Assign([node.target], node.value) if node.value else ast.Pass()
-        return ast.copy_location(plain, node)
-
-
-def _strip(code: CodeType) -> CodeType:
-    """Strip `code` of its table of lines, a third of its size: a hook never shows a traceback."""
-    constants = [_strip(c) if isinstance(c, CodeType) else c for c in code.co_consts]
-    return code.replace(co_linetable=b"", co_consts=tuple(constants))

@@ -10,7 +10,9 @@ import os
 import signal
 import time
 
+from lib.registration import hook_command
 from lib.spool import inbox, wake
+from lib.system.bytecode import image_path
 from lib.system.exchange import put_in_place
 from lib.system.lock import Lock
 from lib.system.logs import log
@@ -34,10 +36,27 @@ def ensure(root: str, data: str, directory: str, suspect: bool = False) -> None:
     others return at once. Never raises.
     """
     try:
+        if os.path.isabs(data) and data != root:
+            _remember(root, data)
         if os.path.isabs(data) and (suspect or _is_wanted(root, data)):
             _prepare_alone(root, data, directory, suspect)
     except Exception as error:
         log(directory, f"the environment could not be prepared: {type(error).__name__}: {error}")
+
+
+def _remember(root: str, data: str) -> None:
+    """Mark this Python as the one that a plugin's hooks run on. Raises OSError."""
+    python = base()
+    is_known = hook_command.marked(root, data) == python
+    if not is_known or not hook_command.is_marked(root, python, data) or not _has_image(root):
+        os.makedirs(data, mode=0o700, exist_ok=True)
+        hook_command.mark(root, python, data)
+
+
+def _has_image(root: str) -> bool:
+    """Check that the plugin's hooks find the image of this Python: each version has its own."""
+    link = f"{root}/lib/__pycache__/python.image"
+    return os.path.islink(link) and os.readlink(link) == image_path(root)
 
 
 def _is_wanted(root: str, data: str) -> bool:

@@ -17,6 +17,9 @@ MATCHERS = {
     "PreToolUse": "Write|Edit|MultiEdit|NotebookEdit",
     "PostToolUse": "Write|Edit|MultiEdit|NotebookEdit|Bash",
 }
+# What a call has to be for a hook to run, beside the matcher: what the hook before a call does, the
+# one after it does as well. Clients before 2.1.85 pass over this, and start it.
+ONLY_IF = {"PreToolUse": "Write(//dev/null)"}
 # How long the client waits for a hook. One that is over its time before a call loses nothing, one
 # after it may have an event to write.
 TIMEOUT_SECONDS = {"PreToolUse": 5, "PostToolUse": 30}
@@ -28,7 +31,8 @@ def group_of(event: str, run: str) -> dict[str, object]:
 
 
 def _entry(event: str, run: str) -> dict[str, object]:
-    return {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS[event]}
+    entry = {"type": "command", "command": run, "timeout": TIMEOUT_SECONDS[event]}
+    return {**entry, "if": ONLY_IF[event]} if event in ONLY_IF else entry
 
 
 def is_ours(hook: object, root: str) -> bool:

@@ -7,11 +7,17 @@ fails. So no process of ours writes any (-B, or sys.dont_write_bytecode) but by 
 
 import marshal
 import os
+import sys
 from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from struct import pack
 
 from lib.system import files
+
+
+def image_path(root: str) -> str:
+    """Return the path of the hook path's image in the bundle at `root` for this interpreter."""
+    return f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image"
 
 
 def compile_all(root: str) -> None:

@@ -1,7 +1,9 @@
 """A Messages API on loopback that answers with scripted tool calls, to drive the real client."""
 
 import json
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,24 +14,36 @@ Call = tuple[str, dict[str, Any]]
 USAGE = {"input_tokens": 1, "output_tokens": 1}
 
 
+class Times:
+    """When each answer was asked for, and given, and whether all calls were made."""
+
+    def __init__(self) -> None:
+        self.asked: dict[int, float] = {}
+        self.answered: dict[int, float] = {}
+        self.done = threading.Event()
+
+
 @contextmanager
 def scripted(
     turns: list[list[Call]],
     agents: dict[str, list[list[Call]]] | None = None,
     prompts: dict[str, list[list[Call]]] | None = None,
+    clock: Times | None = None,
 ) -> Iterator[str]:
     """Serve `turns`, each the tool calls of one answer; yields the base URL.
 
     `agents` are the turns of subagents, by what those are asked: their model is called so, and
     their calls' ids begin so. `prompts` are the turns that answer a prompt in which a word is.
+    `clock` is told of the times.
     """
 
     class Handler(_Handler):
         script = turns
         others = agents or {}
         asked = prompts or {}
+        times = clock or Times()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -40,12 +54,20 @@ def scripted(
         server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that was killed."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     script: list[list[Call]]
     others: dict[str, list[list[Call]]]
     asked: dict[str, list[list[Call]]]
     answers = count(1)
+    times: Times
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep the tests' output quiet."""
@@ -58,6 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        now = time.perf_counter()
         request = json.loads(body or b"{}")
         if "count_tokens" in self.path:
             self._send(b'{"input_tokens": 1}', "application/json")
@@ -65,6 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.dumps(request.get("messages", [])[:1])
         agent = next((name for name in self.others if name in asked), "")
         content, reason = self._answer(request, agent)
+        is_timed = bool(request.get("tools")) and not agent
+        if is_timed:
+            self.times.asked.setdefault(_given(request), now)
+        if is_timed and _given(request) >= len(self.script):
+            self.times.done.set()
         # The client takes answers with the same id for one answer.
         identifier = f"msg_{len(request.get('messages', []))}"
         if self.asked:
@@ -78,9 +106,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send("".join(_stream(message)).encode(), "text/event-stream")
         else:
             self._send(json.dumps(message).encode(), "application/json")
+        if is_timed:
+            self.times.answered.setdefault(_given(request), time.perf_counter())
 
     def _answer(self, request: dict[str, Any], agent: str) -> tuple[list[dict[str, Any]], str]:
-        given = sum(m.get("role") == "assistant" for m in request.get("messages", []))
+        given = _given(request)
         script = self.others[agent] if agent else self.script
         if not request.get("tools") or given >= len(script):
             return [{"type": "text", "text": "done"}], "end_turn"
@@ -119,6 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _given(request: dict[str, Any]) -> int:
+    return sum(m.get("role") == "assistant" for m in request.get("messages", []))
 
 
 def _stream(message: dict[str, Any]) -> Iterator[str]:

@@ -102,8 +102,8 @@ def interpreter(site: Site) -> Finding:
     for word, entry in found.items():
         path = shutil.which(word) if word else None
         fault = defect(path) if path else "is gone"
-        # A plugin's is that of its environment, which "packages" looks at.
-        is_own = word.startswith(f"{entry.root}/")
+        # A plugin's is what it remembers, or what PATH names; before, that of its environment.
+        is_own = not os.path.isabs(word) or word.startswith(f"{entry.root}/")
         if fault and not (is_own and _takes_over(site, entry)):
             return _faulty(site, entry, f"{path or word or 'none'} {fault}")
         is_path = entry.takes_over and os.path.isabs(word) and not is_own
