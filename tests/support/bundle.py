@@ -16,7 +16,7 @@ from lib.commands.setup.staging import PARTS
 from lib.ledger.store import Ledger
 from lib.spool import wake
 from lib.system import environment
-from tests.support.messages_api import Call, scripted
+from tests.support.messages_api import Call, Times, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
 PAYLOADS = ROOT / "tests" / "payloads"
@@ -156,10 +156,11 @@ class Bundle:
         client: Path = CLIENT,
         prompt: str = "go",
         agents: dict[str, list[list[Call]]] | None = None,
+        clock: Times | None = None,
     ) -> Any:
         """Let the real client carry out `turns` in `cwd`, and `agents` theirs; the finished
-        process."""
-        with scripted(turns, agents) as url:
+        process. `clock` as for `scripted`."""
+        with scripted(turns, agents, clock=clock) as url:
             return subprocess.run(
                 [str(client), "-p", prompt, "--dangerously-skip-permissions", *options],
                 cwd=cwd, capture_output=True, text=True, check=False, timeout=120,

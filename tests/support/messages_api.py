@@ -15,9 +15,10 @@ USAGE = {"input_tokens": 1, "output_tokens": 1}
 
 
 class Times:
-    """When each answer was asked for, and given, and whether all calls were made."""
+    """When each answer was asked for, by what, and given, and whether all calls were made."""
 
     def __init__(self) -> None:
+        self.requests: list[str] = []
         self.asked: dict[int, float] = {}
         self.answered: dict[int, float] = {}
         self.done = threading.Event()
@@ -91,6 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_timed = bool(request.get("tools")) and not agent
         if is_timed:
             self.times.asked.setdefault(_given(request), now)
+            self.times.requests.append(json.dumps(request["messages"]))
         if is_timed and _given(request) >= len(self.script):
             self.times.done.set()
         # The client takes answers with the same id for one answer.
