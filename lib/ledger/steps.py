@@ -8,7 +8,7 @@ from lib.ledger.text import storable
 from lib.system import packages
 from lib.system.digest import hex_digest
 
-_QUERY = (
+_SELECT = (
     "SELECT r.revision_id, r.change, r.actor, r.pattern_id, r.snapshot, p.snapshot AS before, "
     "r.timestamp, coalesce(e.event_id, r.event_id) AS event_id, r.session_id, r.program, "
     "r.prompt_id, r.tool_use_id, r.agent_id, e.event_type, e.tool_name, e.reason, "
@@ -17,8 +17,13 @@ _QUERY = (
     "LEFT JOIN revisions p ON p.revision_id = r.parent "
     "LEFT JOIN events e ON e.seq = r.seq "
     "LEFT JOIN revisions o ON o.revision_id = r.origin "
-    "LEFT JOIN files origin_file ON origin_file.file_id = o.file_id "
-    "WHERE f.path = ? ORDER BY r.revision_id DESC LIMIT ?"
+    "LEFT JOIN files origin_file ON origin_file.file_id = o.file_id"
+)
+_QUERY = f"{_SELECT} WHERE f.path = ? ORDER BY r.revision_id DESC LIMIT ?"
+_PATH = "SELECT path FROM files JOIN revisions USING (file_id) WHERE revision_id = ?"
+_BY_EVENT = (
+    "SELECT revision_id FROM revisions WHERE event_id = ?1 UNION ALL "
+    "SELECT revision_id FROM events e JOIN revisions r ON r.seq = e.seq WHERE e.event_id = ?1"
 )
 
 
@@ -53,6 +58,15 @@ class Step(NamedTuple):
 def steps_of(history: History, path: str, newest: int = -1) -> list[Step]:
     """List the `newest` steps (-1: all) of the file at `path`, newest first."""
     return [Step(*row) for row in history.rows(_QUERY, (storable(path), newest))]
+
+
+def step_by(history: History, event_id: str = "", revision: int = 0) -> tuple[str, Step] | None:
+    """Find one step by its event or its number, with its file's path; None if there is none."""
+    if event_id:
+        found = history.rows(_BY_EVENT, (storable(event_id),))
+        revision = found[0][0] if found else 0
+    rows = history.rows(f"{_SELECT} WHERE r.revision_id = ?", (revision,))
+    return (str(history.rows(_PATH, (revision,))[0][0]), Step(*rows[0])) if rows else None
 
 
 def id_of(path: str, step: Step) -> str:

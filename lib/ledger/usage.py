@@ -101,11 +101,23 @@ class Stats(History):
         told = *self._types_and_languages(edits, days), *self._paths(edits, days, most_paths)
         return Figures(*totals, self.steps(), days, *told, self._reused())
 
+    def activity(self, days: list[str], root: str = "") -> list[Series]:
+        """Count the edits on `days` by language, below the directory `root` if there is one."""
+        edits, position = self._by_day(days[0]), {day: number for number, day in enumerate(days)}
+        below = "AND file IN (SELECT file_id FROM files WHERE path >= ? AND path < ?)"
+        inside, values = (below, _below(root)) if root else ("", ())
+        query = f"SELECT day, language, sum(count) FROM {edits} WHERE day >= ? AND day <= ? "
+        found: defaultdict[str, list[int]] = defaultdict(([0] * len(days)).copy)
+        rows = self._db.execute(f"{query} {inside} GROUP BY 1, 2", (days[0], days[-1], *values))
+        for day, language, count in rows:
+            found[language][position[day]] = count
+        several = (Series(name, by_day) for name, by_day in found.items())
+        return sorted(several, key=lambda one: (-one.total, one.name))
+
     def project(self, root: str) -> Project:
         """Look at what lies below the directory `root`."""
-        # A range, for an index cannot answer LIKE; "0" is the character after "/".
         root = storable(root).rstrip("/")
-        below = (f"{root}/", f"{root}0")
+        below = _below(root)
         files = "FROM files WHERE path >= ? AND path < ?"
         (count,) = self._db.execute(f"SELECT count(*) {files}", below).fetchone()
         query = f"SELECT path, last_seq {files} ORDER BY last_seq DESC LIMIT 1"
@@ -216,6 +228,12 @@ def last_days(count: int) -> list[str]:
     """List the last `count` local days up to today, oldest first, as ISO 8601 dates."""
     today = datetime.now().astimezone().date()
     return [str(today - timedelta(days=back)) for back in range(count - 1, -1, -1)]
+
+
+def _below(root: str) -> tuple[str, str]:
+    """Return between which texts the paths below a directory are: an index cannot answer LIKE."""
+    root = storable(root).rstrip("/")
+    return f"{root}/", f"{root}0"  # the character after "/"
 
 
 def _begin(day: str) -> str:

@@ -1,5 +1,6 @@
 """Word times and texts for people, on a terminal or a page."""
 
+import os
 import time
 from datetime import datetime, timezone
 from math import isnan
@@ -10,6 +11,12 @@ def printable(text: str | None) -> str:
     if not text or text.isprintable():
         return text or ""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shortened(path: str) -> str:
+    """Replace the home directory in `path` by "~"."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return path.replace(f"{home}/", "~/") if home.startswith("/") else path
 
 
 def local(timestamp: str, form: str = "%Y-%m-%d %H:%M:%S") -> str:
