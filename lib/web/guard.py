@@ -85,7 +85,8 @@ class Guard:
         host = headers.get("host", "")
         if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("nothing can be changed here\n", 405, {"allow": "GET, HEAD"})
-        if host.rpartition(":")[0] not in HOSTS or len(headers.getlist("host")) != 1:
+        name, _, port = host.partition(":")
+        if name not in HOSTS or not port.isdecimal() or len(headers.getlist("host")) != 1:
             return PlainTextResponse("this is not the page's address\n", 421)
         if headers.get("origin", f"http://{host}") != f"http://{host}":
             return PlainTextResponse("another site asks\n", 403)

@@ -4,6 +4,8 @@ from collections import Counter
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from markupsafe import escape
+
 from lib.ledger import session_figures
 from lib.ledger.history import History
 from lib.ledger.prompts import Prompt
@@ -11,7 +13,7 @@ from lib.ledger.session_figures import Change
 from lib.web.asked import Asked
 from lib.web.page import Absent
 
-# Of one page: changes, prompts, and characters of one prompt and of all of them.
+# Of one page: changes, prompts, and characters of one prompt, and of all of them as they are sent.
 CHANGES, PROMPTS, PROMPT, TEXT = 150, 120, 1500, 60_000
 _PROMPTS = (
     "SELECT prompt_id, session_id, timestamp, text FROM prompts WHERE session_id = ? "
@@ -68,7 +70,7 @@ def _groups(prompts: list[Prompt], changes: list[Change], is_first: bool) -> lis
     for prompt_id, some in made.items():
         prompt = known.get(prompt_id)
         text = ((prompt and prompt.text) or "")[: max(0, min(PROMPT, left))]
-        left -= len(text)
+        left -= len(escape(text))
         agents = [(agent, list(own)) for agent, own in groupby(some, _actor)]
         groups.append(Group(prompt, text, agents))
     return groups
