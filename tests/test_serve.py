@@ -11,8 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +23,8 @@ from lib.ledger.store import FILE_NAME
 from tests.support.bundle import ROOT, wait_for
 from tests.support.outpost import Outpost
 from tests.support.page import Page
+from tests.support.served import START, Served, served
 
-START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from lib.commands.cli import main; main()"
 IS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 NOBODY = 65_534
 
@@ -38,49 +37,6 @@ def outpost(tmp_path: Path) -> Outpost:
     return made
 
 
-class Served:
-    """A running `serve` over the spool of `outpost`."""
-
-    def __init__(self, outpost: Outpost, *options: str, **environ: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", START, str(ROOT), "serve", *options],
-            env={
-                "HOME": str(outpost.directory.parent), "PATH": os.environ["PATH"],
-                "PATTERN_CACHE_DIR": str(outpost.directory), **environ,
-            },
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-        self.place = urlsplit(self.url)
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.place.netloc, timeout=20)
-
-    def cookie(self) -> dict[str, str]:
-        with closing(self.connect()) as connection:
-            connection.request("GET", f"{self.place.path}?{self.place.query}")
-            answer = connection.getresponse()
-            assert answer.status == 200
-            return {"Cookie": (answer.headers["set-cookie"] or "").partition(";")[0]}
-
-    def get(self, view: str, cookie: dict[str, str]) -> tuple[int, str]:
-        with closing(self.connect()) as connection:
-            connection.request("GET", f"{self.place.path}{view}", headers=cookie)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-
-
-@contextmanager
-def served(outpost: Outpost, *options: str, **environ: str) -> Iterator[Served]:
-    made = Served(outpost, *options, **environ)
-    try:
-        yield made
-    finally:
-        made.process.terminate()
-        made.process.communicate(timeout=20)
-
-
 def names(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*")}
 
@@ -88,7 +44,7 @@ def names(directory: Path) -> set[str]:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_answers_until_a_signal_and_leaves_nothing(how: int, outpost: Outpost) -> None:
     before = names(outpost.directory)
-    made = Served(outpost)
+    made = Served(outpost.directory)
     assert made.place.hostname == "127.0.0.1"
     cookie = made.cookie()
     assert "a.py" in made.get("", cookie)[1]
@@ -123,7 +79,7 @@ def test_it_ends_with_its_terminal(outpost: Outpost) -> None:
 
 @IS_ROOT
 def test_another_user_of_the_machine_gets_nothing(outpost: Outpost) -> None:
-    with served(outpost) as made:
+    with served(outpost.directory) as made:
         made.cookie()
         told = as_nobody(made, outpost.directory)
     secrets = [made.place.query.partition("=")[2], made.place.path.strip("/")]
@@ -170,7 +126,7 @@ def test_a_browser_is_not_started_with_the_token(outpost: Outpost, tmp_path: Pat
     )
     browser.chmod(0o755)
     before = names(outpost.directory)
-    with served(outpost, "--open", BROWSER=f"{browser} %s") as made:
+    with served(outpost.directory, "--open", BROWSER=f"{browser} %s") as made:
         wait_for(seen.exists)
         address, mode, *page = seen.read_text().splitlines()
         assert made.place.query.partition("=")[2] not in address
@@ -181,7 +137,7 @@ def test_a_browser_is_not_started_with_the_token(outpost: Outpost, tmp_path: Pat
 
 
 def test_what_is_new_is_told_to_all_who_listen(outpost: Outpost) -> None:
-    with served(outpost, "--json") as made:
+    with served(outpost.directory, "--json") as made:
         made.url = json.loads(made.url)["url"]
         made.place = urlsplit(made.url)
         cookie = made.cookie()
@@ -205,7 +161,7 @@ def test_what_is_new_is_told_to_all_who_listen(outpost: Outpost) -> None:
 
 
 def test_a_port_is_taken_or_refused(outpost: Outpost, capfd: pytest.CaptureFixture[str]) -> None:
-    with served(outpost) as made, pytest.MonkeyPatch.context() as patch:
+    with served(outpost.directory) as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATTERN_CACHE_DIR", str(outpost.directory))
         assert cli.main(["serve", "--port", str(made.place.port)]) == 1
         assert capfd.readouterr().err.startswith("pattern-tracker: [Errno")

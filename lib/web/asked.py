@@ -10,7 +10,8 @@ from lib.web.live import Mark, mark
 from lib.web.page import number
 
 T = TypeVar("T")
-MOST = 64
+# So many answers are kept, none of them a longer list.
+MOST, LONGEST = 12, 50_000
 
 
 class Sources(NamedTuple):
@@ -40,7 +41,8 @@ class Memory:
         made = make()
         with self._lock:
             self._known.pop(key, None)
-            self._known[key] = now, time.monotonic(), made
+            if not isinstance(made, list) or len(made) <= LONGEST:
+                self._known[key] = now, time.monotonic(), made
             while len(self._known) > MOST:
                 del self._known[next(iter(self._known))]
         return made

@@ -10,7 +10,7 @@ from lib.ledger.attribution import Line, attribute
 from lib.ledger.diff import unified
 from lib.ledger.history import History
 from lib.ledger.prompts import session
-from lib.ledger.reasons import Reason, Reasons, summary, who
+from lib.ledger.reasons import Reasons, summary, who
 from lib.ledger.revisions import BEFORE, DELETED, FORMAT, OUTSIDE, UNCHANGED
 from lib.ledger.steps import Step, size_of, step_by, steps_of
 from lib.web.asked import Asked
@@ -18,6 +18,8 @@ from lib.web.page import Absent, code, link
 
 # Of one page: lines, and characters of code as they are sent. Of one line, and of a list of steps.
 LINES, CHARACTERS, LINE, STEPS = 400, 60_000, 600, 40
+# Of a longer file it is not told how many lines each step changed: that takes too long.
+LONG = 2000
 DIFF_LINES, DIFF_CHARACTERS, PROMPT = 1500, 120_000, 60_000
 
 
@@ -49,6 +51,10 @@ def file(history: History, asked: Asked) -> dict[str, Any]:
     blocks = list(_blocks(_some(lines, first), reasons, first))
     shown = sum(len(block.lines) for block in blocks)
     listed = asked.number("list")
+
+    def size(one: Step) -> tuple[int, int] | None:
+        return size_of(history, one) if len(lines) <= LONG else None
+
     return {
         "path": path,
         "root": path.rpartition("/")[0],
@@ -61,7 +67,7 @@ def file(history: History, asked: Asked) -> dict[str, Any]:
         "all": len(lines),
         "kept": step.snapshot is not None or step.change == DELETED,
         "steps": [
-            (len(steps) - listed - n, one, *_told(history, reasons, one))
+            (len(steps) - listed - n, one, _address(one), reasons.of(one), size(one))
             for n, one in enumerate(steps[listed : listed + STEPS])
         ],
         "next": listed + STEPS if listed + STEPS < len(steps) else 0,
@@ -99,10 +105,6 @@ def _address(step: Step | None) -> str:
     if step.event_id:
         return link("step", id=step.event_id)
     return link("step", revision=step.revision_id)
-
-
-def _told(history: History, reasons: Reasons, step: Step) -> tuple[str, Reason, Any]:
-    return _address(step), reasons.of(step), size_of(history, step)
 
 
 def how(step: Step) -> str:

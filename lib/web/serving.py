@@ -3,13 +3,16 @@
 import os
 import signal
 import socket
-import webbrowser
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
+from urllib.parse import quote
 
 from uvicorn import Config, Server
 
-from lib.system import files
+from lib.system import files, origins
+from lib.system.settings import Settings
 from lib.web.asked import Sources
 from lib.web.guard import make_key
 from lib.web.site import Site
@@ -19,6 +22,7 @@ HOST = "127.0.0.1"
 DOOR = "open-page.html"
 # Who still listens then is cut off.
 GRACE_SECONDS = 2
+_SHOW = "import sys, webbrowser; webbrowser.open(sys.argv[1])"
 
 
 class PageServer(Server):
@@ -83,10 +87,17 @@ def _config(site: Site) -> Config:
 
 
 def _open(door: str, address: str) -> None:
-    """Show the address in the user's browser.
+    """Show the address in the user's browser, not in one that a project names.
 
-    By a file that nobody else can read: each user may see what a browser was started with.
+    By a file that nobody else can read: each user may see what a browser was started with. It stays
+    when this ends, which Ctrl-C is not to end either.
     """
     text = f'<!doctype html><meta http-equiv="refresh" content="0;url={address}">'
     files.replace(door, text.encode())
-    webbrowser.open(f"file://{os.path.abspath(door)}")
+    environ = dict(os.environ)
+    origins.forget_project(environ, Settings(environ).config_dir)
+    subprocess.Popen(
+        [sys.executable, "-I", "-c", _SHOW, f"file://{quote(os.path.abspath(door))}"],
+        env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
