@@ -180,6 +180,14 @@ def test_without_its_packages_it_says_a_line(
     assert capsys.readouterr() == ("", line)
 
 
+def test_an_installation_has_all_that_it_takes(installed_home: Path, outpost: Outpost) -> None:
+    root = installed_home / ".claude" / "hooks" / "pattern-tracker"
+    with served(outpost.directory, command=[str(root / "bin" / "pattern-tracker")]) as made:
+        cookie = made.cookie()
+        for view in ("", "books", "file?path=/p/a.py", "static/page.css", "static/page.js"):
+            assert made.get(view, cookie)[0] == 200
+
+
 def test_no_other_verb_loads_the_packages(outpost: Outpost) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv.pop(1))\n"

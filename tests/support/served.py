@@ -17,9 +17,12 @@ START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from lib.commands.cli 
 class Served:
     """A running `pattern-tracker serve` over a spool; `url` is the first line that it prints."""
 
-    def __init__(self, spool: Path, *options: str, **environ: str) -> None:
+    def __init__(
+        self, spool: Path, *options: str, command: list[str] | None = None, **environ: str
+    ) -> None:
+        own = [sys.executable, "-I", "-c", START, str(ROOT)]
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", START, str(ROOT), "serve", *options],
+            [*(command or own), "serve", *options],
             env={
                 "HOME": str(spool.parent), "PATH": os.environ["PATH"],
                 "PATTERN_CACHE_DIR": str(spool), **environ,
@@ -48,8 +51,10 @@ class Served:
 
 
 @contextmanager
-def served(spool: Path, *options: str, **environ: str) -> Iterator[Served]:
-    made = Served(spool, *options, **environ)
+def served(
+    spool: Path, *options: str, command: list[str] | None = None, **environ: str
+) -> Iterator[Served]:
+    made = Served(spool, *options, command=command, **environ)
     try:
         yield made
     finally:
