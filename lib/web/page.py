@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from lib.ledger.reasons import first_line
 from lib.system import wording
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,6 +32,7 @@ def _environment() -> Environment:
         day=lambda text: wording.local(text, "%Y-%m-%d"), when=wording.local,
         ago=lambda text: wording.ago(text, time.time()) if text else "never",
         age=wording.age, short=wording.shortened, words=words, model=short_model, code=code,
+        many=many,
     )  # fmt: skip
     made.globals["link"] = link
     return made
@@ -55,7 +57,8 @@ def link(view: str, fragment: str = "", **asked: object) -> str:
 
 
 def words(text: str, most: int = MOST_WORDS) -> str:
-    """Return the beginning of a text."""
+    """Return the beginning of a text's first line that says something."""
+    text = first_line(text)
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
@@ -75,6 +78,6 @@ def number(text: str | None, least: int = 0, most: int = 2**62) -> int:
     return min(max(found, least), most)
 
 
-def joined(names: Mapping[str, int]) -> str:
-    """Tell counts in a line."""
-    return ", ".join(f"{count} {name}" for name, count in names.items() if count)
+def many(count: int, noun: str) -> str:
+    """Word how many of something there are."""
+    return f"{count} {noun}{'s' * (count != 1)}"

@@ -37,7 +37,7 @@ def pattern(history: History, asked: Asked) -> dict[str, Any]:
         "height": drawing.ROW * len(steps),
         "row": drawing.ROW,
         "hidden": max(0, len(above) - NODES) + max(0, len(below) - NODES),
-        "diffs": _diffs(history, _by_nearness(edges, pattern_id)),
+        "diffs": _diffs(history, _by_nearness(edges, pattern_id, order)),
         "uses": history.applied_in(pattern_id)[:USES],
     }
 
@@ -49,8 +49,12 @@ def _row(step: Step, event: Event | None) -> tuple[Step, str, Event | None]:
     return step, " ".join(filter(None, (kind, note))), event
 
 
-def _by_nearness(edges: list[Edge], pattern_id: str) -> list[Edge]:
-    return sorted(edges, key=lambda edge: pattern_id not in (edge.child, edge.parent))
+def _by_nearness(edges: list[Edge], pattern_id: str, order: list[str]) -> list[Edge]:
+    """Sort edges: those of the pattern first, then the newest first."""
+    rank = {node: number for number, node in enumerate(order)}
+    return sorted(
+        edges, key=lambda edge: (pattern_id not in (edge.child, edge.parent), -rank[edge.child])
+    )
 
 
 def _diffs(history: History, edges: list[Edge]) -> list[tuple[Edge, list[str] | None, int]]:
