@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter, defaultdict
-from datetime import datetime, time, timedelta, timezone
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from lib.ledger import projects
 from lib.ledger.history import History
 from lib.ledger.moments import DERIVED
 from lib.ledger.revisions import OUTSIDE, is_nothing
-from lib.ledger.sums import EDITS, PATTERNS, SINCE
+from lib.ledger.sums import EDITS, LEAST_AHEAD, PATTERNS, SINCE, ahead_on, begin_of
 from lib.ledger.text import storable
 from lib.system.places import is_gone
 
@@ -97,34 +98,21 @@ class Stats(History):
         sums = dict(self._db.execute("SELECT name, value FROM sums").fetchall())
         (files,) = self._db.execute("SELECT count(*) FROM files").fetchone()
         totals = sums.get(PATTERNS, 0), files, sums.get(EDITS, 0), sums.get(SINCE)
-        edits = self._by_day(days[0])
+        edits = self.edits_from(days[0])
         told = *self._types_and_languages(edits, days), *self._paths(edits, days, most_paths)
         return Figures(*totals, self.steps(), days, *told, self._reused())
-
-    def activity(self, days: list[str], root: str = "") -> list[Series]:
-        """Count the edits on `days` by language, below the directory `root` if there is one."""
-        edits, position = self._by_day(days[0]), {day: number for number, day in enumerate(days)}
-        below = "AND file IN (SELECT file_id FROM files WHERE path >= ? AND path < ?)"
-        inside, values = (below, _below(root)) if root else ("", ())
-        query = f"SELECT day, language, sum(count) FROM {edits} WHERE day >= ? AND day <= ? "
-        found: defaultdict[str, list[int]] = defaultdict(([0] * len(days)).copy)
-        rows = self._db.execute(f"{query} {inside} GROUP BY 1, 2", (days[0], days[-1], *values))
-        for day, language, count in rows:
-            found[language][position[day]] = count
-        several = (Series(name, by_day) for name, by_day in found.items())
-        return sorted(several, key=lambda one: (-one.total, one.name))
 
     def project(self, root: str) -> Project:
         """Look at what lies below the directory `root`."""
         root = storable(root).rstrip("/")
-        below = _below(root)
+        inside = below(root)
         files = "FROM files WHERE path >= ? AND path < ?"
-        (count,) = self._db.execute(f"SELECT count(*) {files}", below).fetchone()
+        (count,) = self._db.execute(f"SELECT count(*) {files}", inside).fetchone()
         query = f"SELECT path, last_seq {files} ORDER BY last_seq DESC LIMIT 1"
-        file, seq = self._db.execute(query, below).fetchone() or (None, 0)
+        file, seq = self._db.execute(query, inside).fetchone() or (None, 0)
         query = "SELECT timestamp FROM events WHERE seq = ?"
         (when,) = self._db.execute(query, (seq,)).fetchone() or (None,)
-        today = _begin(last_days(1)[0])
+        today = begin_of(last_days(1)[0])
         query = (
             "SELECT coalesce(session_id, ''), count(*), count(DISTINCT file_path), max(timestamp) "
             "FROM events INDEXED BY events_by_file "
@@ -132,7 +120,7 @@ class Stats(History):
             "AND implied = 0 AND timestamp >= ? "
             f"AND actor IS NOT '{OUTSIDE}' GROUP BY 1 ORDER BY max(seq) DESC"
         )
-        sessions = self._db.execute(query, (*below, today[:13], today))
+        sessions = self._db.execute(query, (*inside, today[:13], today))
         several = [Session(*row) for row in sessions.fetchall()]
         query = "SELECT repository FROM projects WHERE root = ?"
         (repository,) = self._db.execute(query, (root,)).fetchone() or (None,)
@@ -175,13 +163,12 @@ class Stats(History):
             paths[file].by_day[position[day]] = count
         return found[0][2] if found else 0, list(paths.values())
 
-    def _by_day(self, first: str) -> str:
-        """Return the table of day, type, language, file and count of edits, from a local day on."""
-        query = "SELECT DISTINCT day, ahead FROM edits WHERE day >= date(?, '-1 day')"
-        if all(ahead in _ahead(day) for day, ahead in self._db.execute(query, (first,))):
+    def edits_from(self, first: str) -> str:
+        """Name the table of day, type, language, file and count of edits, from a local day on."""
+        if all(ahead in ahead_on(day) for day, ahead in self._zones(first)):
             return "(SELECT day, event_type, language, file_id AS file, count FROM edits)"
         # Some were counted by the days of another zone.
-        begin = _begin(first)
+        begin = begin_of(first)
         self._db.execute("DROP TABLE IF EXISTS temp.told")
         self._db.execute(
             "CREATE TEMP TABLE told AS "
@@ -194,6 +181,19 @@ class Stats(History):
             (begin[:13], begin),
         )
         return "told"
+
+    def _zones(self, first: str) -> Iterator[tuple[str, int]]:
+        """Yield each day from the one before `first` on, and how far local time was ahead on it.
+
+        One after another: there are many rows of each, and the index leads to the next.
+        """
+        query = "SELECT min(day) FROM edits WHERE day > ?"
+        after = "SELECT min(ahead) FROM edits WHERE day = ? AND ahead > ?"
+        day = str(date.fromisoformat(first) - timedelta(days=2))
+        while day := self._db.execute(query, (day,)).fetchone()[0]:
+            ahead = LEAST_AHEAD
+            while (ahead := self._db.execute(after, (day, ahead)).fetchone()[0]) is not None:
+                yield day, ahead
 
     def _reused(self) -> list[Reused]:
         """Find the patterns that several files hold, that in the most files first."""
@@ -230,20 +230,7 @@ def last_days(count: int) -> list[str]:
     return [str(today - timedelta(days=back)) for back in range(count - 1, -1, -1)]
 
 
-def _below(root: str) -> tuple[str, str]:
+def below(root: str) -> tuple[str, str]:
     """Return between which texts the paths below a directory are: an index cannot answer LIKE."""
     root = storable(root).rstrip("/")
     return f"{root}/", f"{root}0"  # the character after "/"
-
-
-def _begin(day: str) -> str:
-    """Write the first moment of a local day as the ledger's timestamps are written."""
-    midnight = datetime.combine(datetime.fromisoformat(day).date(), time()).astimezone()
-    return midnight.astimezone(timezone.utc).isoformat(timespec="microseconds")
-
-
-def _ahead(day: str) -> set[int]:
-    """Return how many minutes the local time of a day is ahead of UTC, at its begin and end."""
-    date = datetime.fromisoformat(day).date()
-    ends = (datetime.combine(date, at).astimezone().utcoffset() for at in (time(), time.max))
-    return {int(ahead.total_seconds() // 60) for ahead in ends if ahead is not None}

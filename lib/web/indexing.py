@@ -1,6 +1,7 @@
 """Bring the index of the search up to date, in a thread: at first that takes a while."""
 
 import sqlite3
+import time
 from contextlib import closing, suppress
 from threading import Thread
 
@@ -9,7 +10,9 @@ from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
 
 # So long a search waits for it.
-PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.05
+# While more is recorded all the time, that is looked for so often.
+LAG_SECONDS = 3.0
 
 
 class Indexing:
@@ -20,20 +23,22 @@ class Indexing:
         self._state: object = None
         self._thread: Thread | None = None
         self._done = self._all = 0
+        self._ended = -LAG_SECONDS
 
     def begin(self, state: object) -> tuple[int, int]:
         """Index what was recorded since the ledger was in another `state`.
 
         Returns how many documents of how many are indexed; 0 and 0 if all are. For one thread.
         """
-        if self._thread is None and state != self._state:
+        is_due = time.monotonic() - self._ended > LAG_SECONDS
+        if self._thread is None and state != self._state and is_due:
             self._thread = Thread(target=self._update, args=(state,), daemon=True)
             self._thread.start()
         if self._thread is not None:
             self._thread.join(PATIENCE_SECONDS)
             if self._thread.is_alive():
                 return self._done, max(self._all, 1)
-            self._thread = None
+            self._thread, self._ended = None, time.monotonic()
         return 0, 0
 
     def _update(self, state: object) -> None:

@@ -4,10 +4,10 @@ from itertools import groupby
 from typing import Any
 
 from lib.ledger import roots, session_figures
+from lib.ledger.activity import activity
 from lib.ledger.filters import ALL
 from lib.ledger.revisions import FORMAT
-from lib.ledger.text import storable
-from lib.ledger.usage import Series, Stats, last_days
+from lib.ledger.usage import Series, Stats, below, last_days
 from lib.web import drawing
 from lib.web.asked import Asked
 from lib.web.page import Absent
@@ -17,7 +17,7 @@ PROJECTS, SESSIONS, EVENTS, FILES, LANGUAGES = 100, 8, 12, 200, 8
 # What sums up a year may be so old while more is recorded all the time.
 LAG_SECONDS = 15.0
 # Of a project the steps of so many files are counted: those that were changed last.
-NEWEST = 100
+NEWEST = 50
 _FILES = (
     "SELECT path, gone, timestamp FROM files LEFT JOIN events ON seq = last_seq "
     "WHERE path >= ? AND path < ? ORDER BY last_seq DESC LIMIT ? OFFSET ?"
@@ -55,7 +55,7 @@ ACTORS = ("agent", "shell", "outside")
 def _activity(history: Stats, root: str = "") -> dict[str, Any]:
     """Tell of the edits of a year, by week and by language."""
     days = last_days(7 * WEEKS)
-    languages = history.activity(days, root)
+    languages = activity(history, days, root)
     by_day = [sum(counts) for counts in zip(*(one.by_day for one in languages), strict=True)]
     weeks = drawing.weeks(days, by_day or [0] * len(days))
     most = sorted(languages, key=_total, reverse=True)
@@ -80,8 +80,8 @@ def project(history: Stats, asked: Asked) -> dict[str, Any]:
     found = history.project(root)
     if not found.files:
         raise Absent(f"no file below {root or '/'} was recorded")
-    below = f"{storable(root)}/", f"{storable(root)}0"
-    actors = asked.remembered(f"actors {root}", lambda: history.rows(_ACTORS, (*below, NEWEST)))
+    inside = below(root)
+    actors = asked.remembered(f"actors {root}", lambda: history.rows(_ACTORS, (*inside, NEWEST)))
     return {
         "root": root,
         "found": found,
@@ -90,7 +90,7 @@ def project(history: Stats, asked: Asked) -> dict[str, Any]:
         ),
         "actors": drawing.shares(actors),
         "newest": NEWEST if found.files > NEWEST else 0,
-        "files": history.rows(_FILES, (*below, FILES, but)),
+        "files": history.rows(_FILES, (*inside, FILES, but)),
         "but": but,
         "next": but + FILES if but + FILES < found.files else 0,
     }
