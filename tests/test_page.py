@@ -37,11 +37,6 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return where / "spool"
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path)
-
-
 def plain(page: str) -> str:
     """What a page says, without its tags."""
     return html.unescape(re.sub(r"<[^>]+>", "", page))

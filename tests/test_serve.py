@@ -169,6 +169,30 @@ def test_a_port_is_taken_or_refused(outpost: Outpost, capfd: pytest.CaptureFixtu
             cli.main(["serve", "--port", "70000"])
 
 
+def test_a_closed_output_is_said_to_be(outpost: Outpost) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$c" serve >&-'], capture_output=True, text=True, check=False,
+        env={"c": f"{ROOT}/bin/pattern-tracker", "PATTERN_CACHE_DIR": str(outpost.directory)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "pattern-tracker: standard output is closed\n")
+
+
+def test_it_serves_from_a_directory_that_is_gone(outpost: Outpost, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = 'rmdir "$PWD"; exec "$@"'
+    own = ["/bin/sh", "-c", script, "sh", f"{ROOT}/bin/pattern-tracker"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(gone)
+        made = Served(outpost.directory, command=own)
+    try:
+        for view in ("", "project?root=/p", "file?path=/p/a.py", "books"):
+            assert made.get(view, made.cookie())[0] == 200
+    finally:
+        made.process.terminate()
+        made.process.communicate(timeout=20)
+
+
 @pytest.mark.parametrize("package", ["starlette", "uvicorn", "jinja2"])
 def test_without_its_packages_it_says_a_line(
     package: str, outpost: Outpost, monkeypatch: pytest.MonkeyPatch, capsys: Any
