@@ -170,6 +170,7 @@ def test_what_stands_more_than_once_is_told_with_its_origin(repository: Reposito
             assert 'http-equiv="refresh"' in shown
             time.sleep(0.05)
     assert "2 times the same but for names" in shown
+    assert "days ago (there are 0), 0 % stood 30 days later" in plain(shown)
     (origin, copy) = re.findall(r"<li>(origin|copy) <a href=\"file\?path=[^\"]*", shown)
     assert (origin, copy) == ("origin", "copy")
     assert plain(shown).index("b.py:1-6") < plain(shown).index("c.py:2-7")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing, suppress
 from itertools import islice
 from threading import Lock, Thread
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 from lib.ledger.attribution import Line, attribute
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
+from lib.ledger.survival import survival
+from lib.ledger.usage import below
 from lib.system import bundle
 from lib.units.recorded_units import told, units_below
 from lib.units.repeated import repeated
@@ -19,6 +22,9 @@ from lib.units.repeated import repeated
 SECONDS = 300.0
 # So many groups of units are told, and so many projects are kept.
 MOST, KEPT = 120, 16
+# The lines of so many files are followed: those that were changed last.
+FILES = 500
+_NEWEST = "SELECT path FROM files WHERE path >= ? AND path < ? ORDER BY last_seq DESC LIMIT ?"
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
     "from lib.web.comparison import main; main(*sys.argv[2:])"
@@ -26,9 +32,12 @@ _START = (
 
 
 class Compared(NamedTuple):
-    """What was found in a project; `groups` is None while nothing is known, or it failed."""
+    """What was found in a project; `found` is None while nothing is known, or it failed.
 
-    groups: list[dict[str, Any]] | None
+    It has the `groups` of units that are the same, and the `survival` of the agent's lines.
+    """
+
+    found: dict[str, Any] | None
     is_running: bool
 
 
@@ -38,17 +47,17 @@ class Comparisons:
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._lock = Lock()
-        self._found: dict[str, tuple[object, list[dict[str, Any]] | None]] = {}
+        self._found: dict[str, tuple[object, dict[str, Any] | None]] = {}
         self._running: tuple[str, subprocess.Popen[bytes]] | None = None
         self._is_over = False
 
     def of(self, root: str, state: object) -> Compared:
         """Return what is known of the project at `root`; compare it anew in another state."""
         with self._lock:
-            known, groups = self._found.get(root, (None, None))
+            known, found = self._found.get(root, (None, None))
             if known != state and self._running is None and not self._is_over:
                 self._begin(root, state)
-            return Compared(groups, self._running is not None and known != state)
+            return Compared(found, self._running is not None and known != state)
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -82,7 +91,10 @@ class Comparisons:
 
 
 def main(directory: str, root: str) -> None:
-    """Print what stands more than once below `root`, each unit with the time of its oldest line."""
+    """Print what stands more than once below `root`, and how many of the agent's lines stand.
+
+    Each unit has the time of its oldest line.
+    """
     with suppress(OSError):
         os.nice(10)
     with closing(History(f"{directory}/{FILE_NAME}", is_read_only=True)) as history:
@@ -93,7 +105,9 @@ def main(directory: str, root: str) -> None:
             for unit in units:
                 unit["since"] = _since(history, files, unit)
             units.sort(key=lambda unit: (unit["since"], unit["file_path"]))
-    print(json.dumps(groups))
+        paths = [row[0] for row in history.rows(_NEWEST, (*below(root), FILES))]
+        lived = [one._asdict() for one in survival(history, paths, time.time())]
+    print(json.dumps({"groups": groups, "survival": lived}))
 
 
 def _since(history: History, files: dict[str, list[Line]], unit: dict[str, Any]) -> str:

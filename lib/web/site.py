@@ -109,7 +109,7 @@ class Site:
             if not history.project(root).files:
                 raise Absent(f"no file below {root or '/'} was recorded")
             found = self._comparisons.of(root, mark(self._sources.directory))
-            return {"root": root, "found": found}
+            return {"root": root, **found._asdict()}
 
         return self._told("reuse", tell)
 
