@@ -183,6 +183,29 @@ def test_the_books_are_those_of_status(repository: Repository) -> None:
     assert "No service: the ledger on this machine has all of it." in shown
 
 
+def test_the_books_tell_drops_by_cause_and_how_a_service_is(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:1"
+    outpost = Outpost(tmp_path / "spool", INTELLIGENCE_SERVICE_URL=url)
+    for number in range(3):
+        outpost.write(f"/p/{number}.py", f"x = {number}\n", None, service_url=url)
+    outpost.write("/p/0.py", "x = 0\n", "x = 0\n", service_url=url)
+    for _ in range(8):
+        assert not outpost.flush()
+    page = Page(outpost.directory)
+    shown = page.text("books")
+    told = plain(shown)
+    (captured, *parts) = map(
+        int, re.findall(r"(\d+) (?:captured|delivered|waiting|in|dropped)", told)
+    )
+    assert (captured, sum(parts)) == (4, 4)
+    assert f"{url}4" in re.sub(r"\s", "", told)
+    assert "changed nothing" in told
+    state = re.search(r"The circuit is ([\w-]+)", shown)
+    assert state is not None
+    assert re.search(rf"circuit\s*{state[1]}", told)
+    assert "refused" in told
+
+
 def test_what_was_recorded_is_text(tmp_path: Path) -> None:
     outpost = Outpost(tmp_path / "spool")
     path = f"/p/{EVIL.replace('/', '-')}/a.py"
