@@ -10,8 +10,8 @@ from lib.web.live import Mark, mark
 from lib.web.page import number
 
 T = TypeVar("T")
-# So many answers are kept, none of them a longer list.
-MOST, LONGEST = 12, 50_000
+# So many answers are kept, and so long may those be together that are lists.
+MOST, LONGEST = 64, 50_000
 
 
 class Sources(NamedTuple):
@@ -41,11 +41,13 @@ class Memory:
         made = make()
         with self._lock:
             self._known.pop(key, None)
-            if not isinstance(made, list) or len(made) <= LONGEST:
-                self._known[key] = now, time.monotonic(), made
-            while len(self._known) > MOST:
+            self._known[key] = now, time.monotonic(), made
+            while len(self._known) > MOST or self._length() > LONGEST:
                 del self._known[next(iter(self._known))]
         return made
+
+    def _length(self) -> int:
+        return sum(len(made) for _, _, made in self._known.values() if isinstance(made, list))
 
 
 class Asked:
