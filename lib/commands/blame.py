@@ -22,7 +22,7 @@ from lib.commands.terminal import Cell, columns, cropped, padded, print_line, re
 from lib.commands.when import local
 from lib.ledger.attribution import Line, Place, attribute
 from lib.ledger.history import History
-from lib.ledger.reasons import BEFORE_RECORDING, Reason, Reasons, first_line, who
+from lib.ledger.reasons import BEFORE_RECORDING, Reason, Reasons, summary, who
 from lib.ledger.steps import Step, id_of
 
 ID_DIGITS = 8
@@ -32,7 +32,6 @@ WIDTHS = ((140, 36, "%Y-%m-%d %H:%M"), (110, 24, "%y-%m-%d %H:%M"), (80, 18, "%m
 NARROW = (0, 14, "")
 SESSION_STYLES = ("cyan", "yellow", "magenta", "green")
 SOME_TIME = "2026-01-01T00:00:00+00:00"
-NOT_KEPT = "prompt not kept"
 # What git calls lines that are in no commit.
 NO_COMMIT, NOT_YET = "0" * 40, "Not recorded yet"
 
@@ -127,17 +126,6 @@ def _margin(
         (f"{when:<{size}} " if form else "", "dim"),
         (padded(cropped(printable(summary(step, reason)), words), words), style),
     ]
-
-
-def summary(step: Step | None, reason: Reason) -> str:
-    """Say in a line why a step was made."""
-    if step is None:
-        return "not recorded yet"
-    if who(step) == BEFORE_RECORDING:
-        return BEFORE_RECORDING
-    if step.session_id is None:
-        return step.reason or ""
-    return first_line(reason.text) or NOT_KEPT
 
 
 def _porcelain(

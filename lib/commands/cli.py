@@ -26,6 +26,7 @@ VERBS = {
     "sessions": "what was asked for in each session, and what that changed",
     "search": "prompts, names and code, the best matches first",
     "reuse": "functions and classes that stand more than once in a project",
+    "serve": "a page to look at all of this, in a browser on this machine",
     "stats": "patterns, reuse, and edits by language and file over time",
     "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",

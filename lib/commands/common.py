@@ -8,7 +8,7 @@ from lib.commands.reading import has_ledger, read_ledger
 from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL, UNDO
 from lib.ledger.store import Ledger
 from lib.ledger.worktrees import MADE
-from lib.system import files
+from lib.system import files, wording
 from lib.system.places import here, real
 from lib.system.settings import Settings
 
@@ -16,6 +16,7 @@ from lib.system.settings import Settings
 OFFERED = 10
 L = TypeVar("L", bound=Ledger)
 NOTHING = "nothing was recorded yet"
+printable = wording.printable
 
 
 class CommandError(Exception):
@@ -76,13 +77,6 @@ def by_actor(steps: dict[str, int]) -> str:
 def print_json(value: object) -> None:
     """Print a JSON value on one line."""
     print(json.dumps(value, ensure_ascii=True))
-
-
-def printable(text: str | None) -> str:
-    """Escape the control characters of `text`, which could drive a terminal."""
-    if not text or text.isprintable():
-        return text or ""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def names_of(path: str) -> list[str]:

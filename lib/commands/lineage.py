@@ -23,8 +23,7 @@ from lib.commands.terminal import (
     screen,
 )
 from lib.commands.when import local
-from lib.ledger.diff import unified
-from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, draw
+from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, changes, draw
 from lib.ledger.history import Edge, History
 from lib.system.places import is_gone
 
@@ -141,15 +140,6 @@ def _told(history: History, edges: list[Edge], diff: bool) -> list[dict[str, obj
             lines = changes(history, edge)
             entry["diff"] = None if lines is None else "".join(f"{line}\n" for line in lines)
     return told
-
-
-def changes(history: History, edge: Edge) -> list[str] | None:
-    """Compute the unified diff of a step, a line each; None where no code was kept."""
-    before, after = history.code_of(edge.parent), history.code_of(edge.child)
-    if before is None or after is None:
-        return None
-    hunks = list(unified(before.splitlines(), after.splitlines()))
-    return [f"--- {edge.parent}", f"+++ {edge.child}", *hunks] if hunks else []
 
 
 class Drawing:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from collections.abc import Iterator
 
 from lib.commands.common import (
     CommandError,
@@ -16,14 +15,9 @@ from lib.commands.common import (
 from lib.commands.log import number_of
 from lib.commands.terminal import print_line, relative, screen
 from lib.ledger.history import History
-from lib.ledger.text import storable
-from lib.units.bounded import read
-from lib.units.fingerprint import Fingerprint
-from lib.units.grammars import language_at
+from lib.units.recorded_units import told, units_below
 from lib.units.repeated import Repeated, repeated
 
-# So much code (in characters) is compared: about 50,000 functions.
-MOST_CODE = 32 * 1024 * 1024
 SHOWN = 50
 STYLES = {"same": "yellow", "renamed": "cyan"}
 
@@ -46,51 +40,19 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"there is no {printable(path)}")
     asked = names_of(path)[0]
     root = asked if os.path.isdir(asked) else repository() or os.path.dirname(asked)
-    found = [one for one in repeated(_units(history, root)) if _is_about(one, asked)][: options.n]
+    several = repeated(units_below(history, root))
+    found = [one for one in several if _is_about(one, asked)][: options.n]
     if options.json:
-        print_json([_told(one) for one in found])
+        print_json([told(one) for one in found])
         return 0
     for one in found:
         _show(one)
     return 0 if found else say_nothing(False, "nothing stands more than once in what was recorded")
 
 
-def _units(history: History, root: str) -> Iterator[tuple[str, Fingerprint]]:
-    """Yield the units of the files below a directory, as they were recorded last."""
-    base = root.rstrip("/")
-    query = (
-        "SELECT path, snapshot FROM files JOIN revisions ON revision_id = files.revision "
-        "WHERE path >= ? AND path < ? AND NOT gone AND snapshot NOT NULL ORDER BY path"
-    )
-    left = MOST_CODE
-    for path, snapshot in history.rows(query, (storable(f"{base}/"), storable(f"{base}0"))):
-        language = language_at(path)
-        code = history.snapshot(snapshot) if language else None
-        if code:
-            left -= len(code)
-            if left < 0:
-                return
-            for one in read(code, language).units:
-                yield path, one
-
-
 def _is_about(one: Repeated, asked: str) -> bool:
     """Check that a copy is in what was asked for, which may be one file."""
     return any(f"{copy.path}/".startswith(f"{asked.rstrip('/')}/") for copy in one.copies)
-
-
-def _told(one: Repeated) -> dict[str, object]:
-    units = [
-        {
-            "file_path": path,
-            "kind": unit.kind,
-            "qualified_name": unit.qualified_name,
-            "start_line": unit.start_line,
-            "end_line": unit.end_line,
-        }
-        for path, unit in one.copies
-    ]
-    return {"same": one.same, "tokens": one.tokens, "units": units}
 
 
 def _show(one: Repeated) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from contextlib import closing
-from typing import NamedTuple
 
 from lib.commands.bars import bar
 from lib.commands.common import opened, print_json, printable, say_nothing, spool_directory
@@ -12,8 +11,7 @@ from lib.commands.terminal import Cell, print_line, relative, screen
 from lib.commands.when import local
 from lib.ledger import search_index
 from lib.ledger.history import History
-from lib.ledger.prompts import prompts, session
-from lib.ledger.search_index import FILE, PROMPT, Found
+from lib.ledger.search_index import FILE, PROMPT, Found, Place, place
 from lib.ledger.store import FILE_NAME
 
 SHOWN = 20
@@ -23,14 +21,6 @@ ID_DIGITS = 8
 # Fewer documents are indexed before anybody could read how far that is.
 MANY = 2000
 BAR = ("indexing", "BarColumn", "MofNCompleteColumn")
-
-
-class Place(NamedTuple):
-    """Where a match is: what a person goes on with, and when that was, "" where it is a file."""
-
-    text: str
-    timestamp: str
-    session_id: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,32 +42,22 @@ def run(options: argparse.Namespace) -> int:
         index.update(
             history, lambda done, count: move(completed=done, total=count, visible=count >= MANY)
         )
-        found = [(one, _place(history, one)) for one in index.find(text, options.n)]
-    for one, place in found:
+        found = [(one, place(history, one)) for one in index.find(text, options.n)]
+    for one, at in found:
         if options.json:
-            print_json({**one._asdict(), **place._asdict()})
+            print_json({**one._asdict(), **at._asdict()})
         else:
-            print_line(screen(), _cells(one, place))
+            print_line(screen(), _cells(one, at))
     return 0 if found else say_nothing(options.json, f"nothing with {printable(text)}")
 
 
-def _place(history: History, found: Found) -> Place:
-    if found.kind == FILE:
-        return Place(found.key, "", "")
-    if found.kind == PROMPT:
-        prompt = prompts(history, [found.key])[found.key]
-        about = session(history, prompt.session_id)
-        return Place(about.title or "", prompt.timestamp, prompt.session_id)
-    return Place(session(history, found.key).cwd or "", "", found.key)
-
-
-def _cells(found: Found, place: Place) -> list[Cell]:
+def _cells(found: Found, at: Place) -> list[Cell]:
     if found.kind == FILE:
         number = f":{found.number}" if found.number else ""
-        where = f"{relative(printable(place.text))}{number}"
+        where = f"{relative(printable(at.text))}{number}"
     else:
-        when = f"{local(place.timestamp, '%Y-%m-%d %H:%M')} " if place.timestamp else ""
-        where = f"{when}{place.session_id[:ID_DIGITS]}"
+        when = f"{local(at.timestamp, '%Y-%m-%d %H:%M')} " if at.timestamp else ""
+        where = f"{when}{at.session_id[:ID_DIGITS]}"
     line = found.line.strip() if found.kind != FILE or found.number else ""
     return [
         (f"{found.kind:<8}", STYLES.get(found.kind, "cyan")),

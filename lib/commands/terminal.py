@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from lib.commands.common import printable
+from lib.system import wording
 from lib.system.places import here
 
 # A piece of text and its style, in rich's words.
@@ -19,6 +20,7 @@ _CODES = {
 }  # fmt: skip
 # In a pipe nothing is cropped or wrapped.
 UNBOUNDED = 100_000
+shortened = wording.shortened
 
 
 class Screen(NamedTuple):
@@ -46,12 +48,6 @@ def _accept_all() -> None:
 def is_bounded() -> bool:
     """Check whether lines have a width: on a terminal, or where COLUMNS gives one."""
     return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
-
-
-def shortened(path: str) -> str:
-    """Replace the home directory in `path` by "~"."""
-    home = os.environ.get("HOME", "").rstrip("/")
-    return path.replace(f"{home}/", "~/") if home.startswith("/") else path
 
 
 def relative(path: str) -> str:

@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from lib.commands import unit_lineage
-from lib.commands.blame import NOT_KEPT
 from lib.commands.common import CommandError, opened, print_json, printable, say_nothing
 from lib.commands.part import Part, is_file, part
 from lib.commands.present import Present
@@ -16,7 +15,7 @@ from lib.commands.when import local
 from lib.ledger.history import History
 from lib.ledger.line_history import Touch, touches
 from lib.ledger.prompts import session
-from lib.ledger.reasons import BEFORE_RECORDING, Reason, Reasons, who
+from lib.ledger.reasons import BEFORE_RECORDING, NOT_KEPT, Reason, Reasons, who
 from lib.ledger.revisions import AGENT, BEFORE, FORMAT, OUTSIDE, SHELL, UNCHANGED, UNDO
 from lib.ledger.steps import Step
 

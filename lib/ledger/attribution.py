@@ -35,30 +35,37 @@ class Line(NamedTuple):
     place: Place
 
 
-def attribute(history: History, path: str, present: str | None = None) -> list[Line]:
+def attribute(
+    history: History, path: str, present: str | None = None, until: int | None = None
+) -> list[Line]:
     """Attribute the lines of the file at `path`, as it is recorded, or holds `present` now.
 
-    What came from another recorded file is followed there. Of a step whose code was not kept the
-    lines are those that differ after it from before it. Raises sqlite3.Error.
+    With `until` as it was after the step of that number. What came from another recorded file is
+    followed there. Of a step whose code was not kept the lines are those that differ after it from
+    before it. Raises sqlite3.Error.
     """
     lines = Lines()
     places: list[Place] = []
-    for where, step, code in contents(history, path, present):
+    for where, step, code in contents(history, path, present, until):
         places = _next(places, lines, code, where, step)
     texts = lines.data.decode("utf-8", "surrogatepass").split("\n")
     return [Line(text, place) for text, place in zip(texts, places, strict=False)]
 
 
 def contents(
-    history: History, path: str, present: str | None
+    history: History, path: str, present: str | None, until: int | None = None
 ) -> Iterator[tuple[str, Step | None, bytes]]:
     """Yield what the file at `path` held, oldest first: where, by which step, and the code.
 
-    Code is in UTF-8 as the client tells it. `present`, if it is not None, comes last, by no step.
+    Code is in UTF-8 as the client tells it. `present`, if it is not None, comes last, by no
+    step; after the step of the number `until`, if there is one, no other comes.
     """
     reader = history.contents()
     hidden: tuple[str, Step] | None = None
     steps = steps_to(history, path)
+    if until is not None:
+        numbers = [step.revision_id for _, step in steps]
+        steps = steps[: numbers.index(until) + 1] if until in numbers else []
     if present is None and steps and steps[-1][1].change == DELETED:
         steps.pop()  # it is asked what the file held last
     for where, step in steps:

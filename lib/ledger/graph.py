@@ -1,9 +1,10 @@
-"""Lay out a lineage as lines of text, with one more column for each branch."""
+"""Lay out a lineage as lines of text, with one more column for each branch, and its changes."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from lib.ledger.history import Edge
+from lib.ledger.diff import unified
+from lib.ledger.history import Edge, History
 
 NEW, UNDONE, AGAIN = "", "undone", "again"
 
@@ -97,3 +98,15 @@ def _hangs_from(node: str, ancestor: str, above: Mapping[str, str]) -> bool:
             return True
         node = above[node]
     return False
+
+
+def changes(history: History, edge: Edge) -> list[str] | None:
+    """Compute the unified diff of a step, a line each; None where no code was kept.
+
+    Raises packages.Missing, sqlite3.Error.
+    """
+    before, after = history.code_of(edge.parent), history.code_of(edge.child)
+    if before is None or after is None:
+        return None
+    hunks = list(unified(before.splitlines(), after.splitlines()))
+    return [f"--- {edge.parent}", f"+++ {edge.child}", *hunks] if hunks else []

@@ -11,6 +11,7 @@ from lib.ledger.store import Ledger
 BEFORE_RECORDING = "before recording"
 # What is sent of a prompt at most, in characters.
 MOST_SENT = 16 * 1024
+NOT_KEPT = "prompt not kept"
 
 
 class Reason(NamedTuple):
@@ -80,3 +81,14 @@ def who(step: Step | None) -> str:
 def first_line(text: str | None) -> str:
     """Return the first line of a text that says something."""
     return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+
+
+def summary(step: Step | None, reason: Reason) -> str:
+    """Say in a line why a step was made."""
+    if step is None:
+        return "not recorded yet"
+    if who(step) == BEFORE_RECORDING:
+        return BEFORE_RECORDING
+    if step.session_id is None:
+        return step.reason or ""
+    return first_line(reason.text) or NOT_KEPT

@@ -15,6 +15,7 @@ from lib.ledger.biography import units_in
 from lib.ledger.connecting import connect
 from lib.ledger.history import History
 from lib.ledger.opening import refuse_links
+from lib.ledger.prompts import prompts, session
 from lib.ledger.text import storable
 from lib.ledger.transactions import transaction
 
@@ -52,6 +53,14 @@ class Found(NamedTuple):
     key: str
     number: int
     line: str
+
+
+class Place(NamedTuple):
+    """Where a match is: what a person goes on with, and when that was, "" where it is a file."""
+
+    text: str
+    timestamp: str
+    session_id: str
 
 
 class SearchIndex:
@@ -201,3 +210,14 @@ def _plain(text: str) -> str:
 def opened(ledger: str) -> closing[SearchIndex]:
     """Open the index of the ledger at the path `ledger`, for a `with` statement."""
     return closing(SearchIndex(path_of(ledger)))
+
+
+def place(history: History, found: Found) -> Place:
+    """Tell where a match is. Raises sqlite3.Error."""
+    if found.kind == FILE:
+        return Place(found.key, "", "")
+    if found.kind == PROMPT:
+        prompt = prompts(history, [found.key])[found.key]
+        about = session(history, prompt.session_id)
+        return Place(about.title or "", prompt.timestamp, prompt.session_id)
+    return Place(session(history, found.key).cwd or "", "", found.key)

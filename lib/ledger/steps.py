@@ -19,6 +19,11 @@ _SELECT = (
     "LEFT JOIN revisions o ON o.revision_id = r.origin "
     "LEFT JOIN files origin_file ON origin_file.file_id = o.file_id"
 )
+_PATH = "SELECT path FROM files JOIN revisions USING (file_id) WHERE revision_id = ?"
+_BY_EVENT = (
+    "SELECT revision_id FROM revisions WHERE event_id = ?1 UNION ALL "
+    "SELECT revision_id FROM events e JOIN revisions r ON r.seq = e.seq WHERE e.event_id = ?1"
+)
 _QUERY = f"{_SELECT} WHERE f.path = ? ORDER BY r.revision_id DESC LIMIT ?"
 
 
@@ -58,6 +63,15 @@ def steps_of(history: History, path: str, newest: int = -1) -> list[Step]:
 def step_of(history: History, revision_id: int) -> Step:
     """Return the step of a file that made a revision."""
     return Step(*history.rows(f"{_SELECT} WHERE r.revision_id = ?", (revision_id,))[0])
+
+
+def step_by(history: History, event_id: str = "", revision: int = 0) -> tuple[str, Step] | None:
+    """Find one step by its event or its number, with its file's path; None if there is none."""
+    if event_id:
+        found = history.rows(_BY_EVENT, (storable(event_id),))
+        revision = found[0][0] if found else 0
+    rows = history.rows(f"{_SELECT} WHERE r.revision_id = ?", (revision,))
+    return (str(history.rows(_PATH, (revision,))[0][0]), Step(*rows[0])) if rows else None
 
 
 def id_of(path: str, step: Step) -> str:

@@ -2,13 +2,15 @@
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import datetime, time, timezone
 from typing import NamedTuple
 
 # The names of sums. SINCE is no number but the first edit's time.
 PATTERNS, EDITS, SINCE = "patterns", "edits", "since"
 # What the sums of steps begin with: of each actor's, and of those of a reason.
 STEPS = "steps:"
+# No zone is so many minutes behind UTC.
+LEAST_AHEAD = -10_000
 
 
 class Edit(NamedTuple):
@@ -39,6 +41,19 @@ def local_day(timestamp: str) -> tuple[str, int]:
         return "", 0
     offset = local.utcoffset()
     return local.date().isoformat(), int(offset.total_seconds() // 60) if offset else 0
+
+
+def begin_of(day: str) -> str:
+    """Write the first moment of a local day as the ledger's timestamps are written."""
+    midnight = datetime.combine(datetime.fromisoformat(day).date(), time()).astimezone()
+    return midnight.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+
+def ahead_on(day: str) -> set[int]:
+    """Return how many minutes the local time of a day is ahead of UTC, at its begin and end."""
+    date = datetime.fromisoformat(day).date()
+    ends = (datetime.combine(date, at).astimezone().utcoffset() for at in (time(), time.max))
+    return {int(ahead.total_seconds() // 60) for ahead in ends if ahead is not None}
 
 
 def add_edits(db: sqlite3.Connection, edits: Iterable[Edit]) -> None:

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter, defaultdict
-from datetime import datetime, time, timedelta, timezone
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from lib.ledger import projects
 from lib.ledger.history import History
 from lib.ledger.moments import DERIVED
 from lib.ledger.revisions import OUTSIDE, is_nothing
-from lib.ledger.sums import EDITS, PATTERNS, SINCE
+from lib.ledger.sums import EDITS, LEAST_AHEAD, PATTERNS, SINCE, ahead_on, begin_of
 from lib.ledger.text import storable
 from lib.system.places import is_gone
 
@@ -97,22 +98,21 @@ class Stats(History):
         sums = dict(self._db.execute("SELECT name, value FROM sums").fetchall())
         (files,) = self._db.execute("SELECT count(*) FROM files").fetchone()
         totals = sums.get(PATTERNS, 0), files, sums.get(EDITS, 0), sums.get(SINCE)
-        edits = self._by_day(days[0])
+        edits = self.edits_from(days[0])
         told = *self._types_and_languages(edits, days), *self._paths(edits, days, most_paths)
         return Figures(*totals, self.steps(), days, *told, self._reused())
 
     def project(self, root: str) -> Project:
         """Look at what lies below the directory `root`."""
-        # A range, for an index cannot answer LIKE; "0" is the character after "/".
         root = storable(root).rstrip("/")
-        below = (f"{root}/", f"{root}0")
+        inside = below(root)
         files = "FROM files WHERE path >= ? AND path < ?"
-        (count,) = self._db.execute(f"SELECT count(*) {files}", below).fetchone()
+        (count,) = self._db.execute(f"SELECT count(*) {files}", inside).fetchone()
         query = f"SELECT path, last_seq {files} ORDER BY last_seq DESC LIMIT 1"
-        file, seq = self._db.execute(query, below).fetchone() or (None, 0)
+        file, seq = self._db.execute(query, inside).fetchone() or (None, 0)
         query = "SELECT timestamp FROM events WHERE seq = ?"
         (when,) = self._db.execute(query, (seq,)).fetchone() or (None,)
-        today = _begin(last_days(1)[0])
+        today = begin_of(last_days(1)[0])
         query = (
             "SELECT coalesce(session_id, ''), count(*), count(DISTINCT file_path), max(timestamp) "
             "FROM events INDEXED BY events_by_file "
@@ -120,7 +120,7 @@ class Stats(History):
             "AND implied = 0 AND timestamp >= ? "
             f"AND actor IS NOT '{OUTSIDE}' GROUP BY 1 ORDER BY max(seq) DESC"
         )
-        sessions = self._db.execute(query, (*below, today[:13], today))
+        sessions = self._db.execute(query, (*inside, today[:13], today))
         several = [Session(*row) for row in sessions.fetchall()]
         query = "SELECT repository FROM projects WHERE root = ?"
         (repository,) = self._db.execute(query, (root,)).fetchone() or (None,)
@@ -163,13 +163,12 @@ class Stats(History):
             paths[file].by_day[position[day]] = count
         return found[0][2] if found else 0, list(paths.values())
 
-    def _by_day(self, first: str) -> str:
-        """Return the table of day, type, language, file and count of edits, from a local day on."""
-        query = "SELECT DISTINCT day, ahead FROM edits WHERE day >= date(?, '-1 day')"
-        if all(ahead in _ahead(day) for day, ahead in self._db.execute(query, (first,))):
+    def edits_from(self, first: str) -> str:
+        """Name the table of day, type, language, file and count of edits, from a local day on."""
+        if all(ahead in ahead_on(day) for day, ahead in self._zones(first)):
             return "(SELECT day, event_type, language, file_id AS file, count FROM edits)"
         # Some were counted by the days of another zone.
-        begin = _begin(first)
+        begin = begin_of(first)
         self._db.execute("DROP TABLE IF EXISTS temp.told")
         self._db.execute(
             "CREATE TEMP TABLE told AS "
@@ -182,6 +181,19 @@ class Stats(History):
             (begin[:13], begin),
         )
         return "told"
+
+    def _zones(self, first: str) -> Iterator[tuple[str, int]]:
+        """Yield each day from the one before `first` on, and how far local time was ahead on it.
+
+        One after another: there are many rows of each, and the index leads to the next.
+        """
+        query = "SELECT min(day) FROM edits WHERE day > ?"
+        after = "SELECT min(ahead) FROM edits WHERE day = ? AND ahead > ?"
+        day = str(date.fromisoformat(first) - timedelta(days=2))
+        while day := self._db.execute(query, (day,)).fetchone()[0]:
+            ahead = LEAST_AHEAD
+            while (ahead := self._db.execute(after, (day, ahead)).fetchone()[0]) is not None:
+                yield day, ahead
 
     def _reused(self) -> list[Reused]:
         """Find the patterns that several files hold, that in the most files first."""
@@ -218,14 +230,7 @@ def last_days(count: int) -> list[str]:
     return [str(today - timedelta(days=back)) for back in range(count - 1, -1, -1)]
 
 
-def _begin(day: str) -> str:
-    """Write the first moment of a local day as the ledger's timestamps are written."""
-    midnight = datetime.combine(datetime.fromisoformat(day).date(), time()).astimezone()
-    return midnight.astimezone(timezone.utc).isoformat(timespec="microseconds")
-
-
-def _ahead(day: str) -> set[int]:
-    """Return how many minutes the local time of a day is ahead of UTC, at its begin and end."""
-    date = datetime.fromisoformat(day).date()
-    ends = (datetime.combine(date, at).astimezone().utcoffset() for at in (time(), time.max))
-    return {int(ahead.total_seconds() // 60) for ahead in ends if ahead is not None}
+def below(root: str) -> tuple[str, str]:
+    """Return between which texts the paths below a directory are: an index cannot answer LIKE."""
+    root = storable(root).rstrip("/")
+    return f"{root}/", f"{root}0"  # the character after "/"

@@ -1,0 +1,1 @@
+"""A page over the ledger, for one's own browser on one's own machine."""

@@ -1,0 +1,180 @@
+"""Show a file with the reason of each line, and one step of it with its prompt and diff."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from markupsafe import escape
+
+from lib.ledger.attribution import Line, attribute
+from lib.ledger.diff import unified
+from lib.ledger.history import History
+from lib.ledger.prompts import session
+from lib.ledger.reasons import Reasons, summary, who
+from lib.ledger.revisions import BEFORE, DELETED, FORMAT, OUTSIDE, UNCHANGED
+from lib.ledger.steps import Step, size_of, step_by, steps_of
+from lib.web.asked import Asked
+from lib.web.page import Absent, code, link
+
+# Of one page: lines, and characters of code as they are sent. Of one line, and of a list of steps.
+LINES, CHARACTERS, LINE, STEPS = 400, 60_000, 600, 40
+# Of a longer file it is not told how many lines each step changed: that takes too long.
+LONG = 2000
+DIFF_LINES, DIFF_CHARACTERS, PROMPT = 1500, 120_000, 60_000
+
+
+class Block(NamedTuple):
+    """Lines that came with one step: its link, why and by whom; each line with its number."""
+
+    href: str
+    why: str
+    actor: str
+    model: str | None
+    timestamp: str
+    lines: list[tuple[int, str]]
+
+
+def file(history: History, asked: Asked) -> dict[str, Any]:
+    """Tell whose each line of a file is, as it is recorded or as it was after a step."""
+    path = asked.text("path")
+    steps = steps_of(history, path)
+    if not steps:
+        raise Absent(f"no file {path} was recorded")
+    at = min(asked.number("step"), len(steps)) or len(steps)
+    step = steps[len(steps) - at]
+    reasons = Reasons(history)
+    lines = asked.remembered(
+        f"lines {step.revision_id}",
+        lambda: attribute(history, path, until=step.revision_id),
+    )
+    first = min(asked.number("line", 1), max(1, len(lines)))
+    blocks = list(_blocks(_some(lines, first), reasons, first))
+    shown = sum(len(block.lines) for block in blocks)
+    listed = asked.number("list")
+
+    def size(one: Step) -> tuple[int, int] | None:
+        return size_of(history, one) if len(lines) <= LONG else None
+
+    return {
+        "path": path,
+        "root": path.rpartition("/")[0],
+        "step": step,
+        "at": at,
+        "count": len(steps),
+        "blocks": blocks,
+        "first": first,
+        "last": first + shown - 1,
+        "all": len(lines),
+        "kept": step.snapshot is not None or step.change == DELETED,
+        "steps": [
+            (len(steps) - listed - n, one, _address(one), reasons.of(one), size(one))
+            for n, one in enumerate(steps[listed : listed + STEPS])
+        ],
+        "next": listed + STEPS if listed + STEPS < len(steps) else 0,
+        "how": how,
+    }
+
+
+def _some(lines: Sequence[Line], first: int) -> list[Line]:
+    """Return as many lines as fit on a page, from number `first` on; at least one."""
+    left, end = CHARACTERS, first - 1
+    while end < len(lines) and end - first + 1 < LINES and left > 0:
+        left -= len(escape(lines[end].text[:LINE]))
+        end += 1
+    return list(lines[first - 1 : end])
+
+
+def _blocks(lines: list[Line], reasons: Reasons, number: int) -> Any:
+    for step, block in groupby(lines, lambda line: line.place.step):
+        reason = reasons.of(step)
+        texts = [_cropped(line.text) for line in block]
+        when = step.timestamp if step else ""
+        why = summary(step, reason) if step is None or step.session_id else how(step)
+        numbered = list(enumerate(texts, number))
+        yield Block(_address(step), why, who(step), reason.model, when, numbered)
+        number += len(texts)
+
+
+def _cropped(text: str) -> str:
+    return code(text) if len(text) <= LINE else f"{code(text[:LINE])}… {len(text) - LINE} more"
+
+
+def _address(step: Step | None) -> str:
+    if step is None:
+        return ""
+    if step.event_id:
+        return link("step", id=step.event_id)
+    return link("step", revision=step.revision_id)
+
+
+def how(step: Step) -> str:
+    """Say in a few words what a step did, and who that may have been."""
+    if step.change == BEFORE:
+        return "as it was found"
+    if step.program:
+        return f"{step.change} by {step.program}"
+    if step.actor != OUTSIDE:
+        return " ".join(filter(None, (step.change, step.reason)))
+    if step.change == UNCHANGED:
+        return "comments or blank lines, by somebody else"
+    if step.reason == FORMAT:
+        return "the layout alone, by a formatter or somebody else"
+    return f"{step.change} by somebody else"
+
+
+def step(history: History, asked: Asked) -> dict[str, Any]:
+    """Tell of one step: who made it, for which prompt, and what it changed."""
+    found = step_by(history, asked.text("id"), asked.number("revision"))
+    if found is None:
+        raise Absent("no step of a file is known by that id")
+    path, one = found
+    reason = Reasons(history).of(one)
+    steps = [step.revision_id for step in steps_of(history, path)][::-1]
+    lines, cut = diff_of(history, one)
+    text = reason.text or ""
+    return {
+        "path": path,
+        "step": one,
+        "how": how(one),
+        "actor": who(one),
+        "reason": reason,
+        "why": summary(one, reason) if one.session_id else "",
+        "prompt": text[:PROMPT],
+        "cut_prompt": len(text) - PROMPT,
+        "session": session(history, one.session_id) if one.session_id else None,
+        "lines": lines,
+        "cut": cut,
+        "at": steps.index(one.revision_id) + 1,
+        "count": len(steps),
+        "size": size_of(history, one),
+        "before": _neighbour(steps, one, -1),
+        "after": _neighbour(steps, one, 1),
+    }
+
+
+def _neighbour(steps: list[int], step: Step, by: int) -> str:
+    at = steps.index(step.revision_id) + by
+    return link("step", revision=steps[at]) if 0 <= at < len(steps) else ""
+
+
+def diff_of(history: History, step: Step) -> tuple[list[str] | None, int]:
+    """Return the lines of a step's diff, None where no code was kept, and how many are left out."""
+    after = "" if step.change == DELETED else history.snapshot(step.snapshot)
+    before = history.snapshot(step.before)
+    if after is None or (step.before and before is None):
+        return None, 0
+    return shortened_diff(list(unified((before or "").splitlines(), after.splitlines())))
+
+
+def shortened_diff(
+    lines: list[str], most: int = DIFF_LINES, characters: int = DIFF_CHARACTERS
+) -> tuple[list[str], int]:
+    """Return the first lines of a diff that are no more than may be shown; count the others."""
+    shown: list[str] = []
+    for line in lines[:most]:
+        text = _cropped(line)
+        characters -= len(escape(text)) + 40
+        if characters < 0:
+            break
+        shown.append(text)
+    return shown, len(lines) - len(shown)
