@@ -29,6 +29,8 @@ def failure(error: str, kind: str | None = None) -> dict[str, object]:
         (400, {"detail": ""}, Verdict.UNWELL),
         (422, None, Verdict.UNWELL),
         (413, None, Verdict.TOO_LARGE),
+        (504, {"detail": "Request timed out"}, Verdict.UNKNOWN),
+        (503, {"detail": "no database"}, Verdict.UNWELL),
         (401, {"detail": "no"}, Verdict.NOT_ALLOWED),
         (403, None, Verdict.NOT_ALLOWED),
         (404, {"detail": "Not Found"}, Verdict.NO_ROUTE),

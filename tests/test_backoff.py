@@ -122,6 +122,24 @@ def test_a_slow_answer_halves_the_steps_and_doubles_the_pauses() -> None:
     assert made.has_credit()
 
 
+def test_what_was_not_answered_is_tried_in_small_and_growing_parts() -> None:
+    made = Backoff({}, FakeClock())
+    assert made.most() == 100
+    made.doubted(1)  # it cannot be less
+    assert made.most() == 100
+    made.doubted(100)
+    found = [made.most()]
+    made.succeeded(0.01, events=1)  # says nothing of more
+    made.doubted(50)
+    for seconds in (0.1, 2.5, 4.5, 1.9, 0.1, 0.1, 0.1):
+        made.succeeded(seconds, events=made.most())
+        found.append(made.most())
+    assert found == [50, 50, 50, 25, 50, 100, 100, 100]
+    assert "most" not in made.state
+    useless: list[Any] = ["x", -3, 0, 1e12, None, []]
+    assert all(Backoff({"most": value}).most() == 100 for value in useless)
+
+
 def test_a_failure_takes_what_was_earned() -> None:
     clock = FakeClock()
     made = Backoff({}, clock, middle)

@@ -3,10 +3,12 @@
 import json
 import os
 import subprocess
+import time
 
 import pytest
 
 from lib.commands.facts import gather
+from lib.delivery import backoff, http
 from tests.support.bundle import INTERPRETER, ROOT
 from tests.support.outpost import Outpost
 from tests.support.service_app import BATCH, TRACK, Outage, Reply, Request
@@ -98,9 +100,37 @@ def test_an_outage_sends_no_more_than_one_batch_again(
     for _ in range(5):
         assert not outpost.flush()
     assert outpost.flush()
-    assert sizes(server) == [20, 0, 0, 0, 0, 0, 19]
+    assert sizes(server)[:7] == [20, 0, 0, 0, 0, 0, 10]
+    assert sum(sizes(server)[6:]) == 19
     # The batch in doubt, and one event for each time that it was asked again.
     assert sum(server.commits.values()) - len(server.commits) <= 20 + 4
+
+
+def test_a_service_that_is_too_slow_for_a_batch_gets_no_other_one(
+    outpost: Outpost, server: ServiceDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stores each one, and answers when nobody waits any more."""
+    monkeypatch.setattr(http, "READ", 1.0)
+    monkeypatch.setattr(backoff, "SLOW_SECONDS", 0.25)
+    answer = server.service.answer
+
+    def slow(request: Request, outage: Outage | None = None) -> Reply:
+        time.sleep(0.03 * request.body.count(b'"event_type"'))
+        return answer(request, outage)
+
+    monkeypatch.setattr(server.service, "answer", slow)
+    many(outpost, 40)
+    assert not outpost.flush()
+    outpost.flush_until_done()
+    assert sizes(server)[0] == 40
+    assert max(sizes(server)[2:]) <= 20
+    # It is remembered, for it is as slow the next time.
+    asked = len(server.requests)
+    many(outpost, 20)
+    outpost.flush_until_done()
+    assert max(sizes(server)[asked:]) <= 20
+    # Each time half of what was not answered.
+    assert sum(server.commits.values()) - len(server.commits) < 40 + 20 + 10
 
 
 def test_a_batch_that_is_too_large_is_halved(outpost: Outpost, server: ServiceDouble) -> None:

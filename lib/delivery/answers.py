@@ -72,6 +72,7 @@ _BY_STATUS = {
     405: Verdict.NO_ROUTE,
     413: Verdict.TOO_LARGE,
     500: Verdict.BROKEN,
+    504: Verdict.UNKNOWN,  # who gave up waiting for the answer does not know either
 }
 
 

@@ -11,11 +11,16 @@ than 1.1 times the usual load.
 While it recovers, success earns. After the first request that is answered well two may follow, then
 four, up to WINDOW, with a pause of random length before each such step. A slow answer halves the
 steps and doubles the pauses; a failure takes all that was earned, and doubles the pauses too.
+
+What was sent and not answered may have been stored, and is sent again. So that this does not happen
+to the same events time and again, the next requests are half as large, and grow again as they are
+answered fast.
 """
 
 import random
 from collections.abc import Callable
 
+from lib.delivery.portions import BATCH
 from lib.system.clock import Clock
 from lib.system.state import State
 
@@ -85,7 +90,9 @@ class Backoff:
         """Take one request from the budget."""
         if self.phase == RECOVERING and self._credits() < 1.0:  # its pause is over
             window = 2.0 * max(0.5, _number(self.state, "window"))
-            self.state["window"] = self.state["credits"] = min(window, WINDOW)
+            # Small requests are no reason to ask more often.
+            window = min(window, max(1.0, WINDOW * self.most() / BATCH))
+            self.state["window"] = self.state["credits"] = window
         if self.phase != WELL:
             self.state["credits"] = round(max(0.0, self._credits() - 1.0), 6)
 
@@ -107,14 +114,34 @@ class Backoff:
             verdict=verdict, reason=reason,
         )  # fmt: skip
 
-    def succeeded(self, seconds: float = 0.0) -> None:
-        """Note that the service did its part, and took so many `seconds` for it."""
+    def most(self) -> int:
+        """Return how many events the next request may hold."""
+        return int(min(_number(self.state, "most") or BATCH, BATCH))
+
+    def doubted(self, events: int) -> None:
+        """Note that nobody knows whether so many events of a request arrived."""
+        if events > 1:
+            self.state["most"] = events // 2
+
+    def succeeded(self, seconds: float = 0.0, events: int = 1) -> None:
+        """Note that the service did its part, and took so many `seconds` for so many events."""
+        if "most" in self.state and events >= self.most():
+            self._resize(seconds, events)
         for name in ("failures", "verdict", "reason"):
             self.state.pop(name, None)
         if self.phase == FAILING:
             self.state.update(phase=RECOVERING, window=1.0, credits=0.0)
         if self.phase == RECOVERING:
             self._step(seconds > SLOW_SECONDS)
+
+    def _resize(self, seconds: float, events: int) -> None:
+        """Choose how many events the next request holds, lest it take long."""
+        if seconds > 2.0 * SLOW_SECONDS:
+            self.state["most"] = max(1, events // 2)
+        elif seconds <= SLOW_SECONDS:
+            self.state["most"] = 2 * self.most()
+            if self.most() == BATCH:
+                del self.state["most"]
 
     def _step(self, is_slow: bool) -> None:
         """Adapt window and pause of a recovery to an answer; begin a pause if nothing is left."""

@@ -14,9 +14,10 @@ from lib.delivery.approval import Approvals, Destination, Refused
 from lib.delivery.backoff import RECOVERING, SECTION, Backoff
 from lib.delivery.breaker import shared_breaker
 from lib.delivery.drive import supervised
-from lib.delivery.engine import BATCH, Engine
+from lib.delivery.engine import Engine
 from lib.delivery.gate import Gate
 from lib.delivery.parcels import Memory, Outcome, Parcel, Request, Steps
+from lib.delivery.portions import BATCH
 from lib.system import packages
 from lib.system.clock import Clock
 from lib.system.settings import Settings
@@ -81,9 +82,8 @@ class Dispatch:
         self.destination = self._find(approvals)
         # One event may be what it fails on; and what is sent again may be there already.
         doubtful = Verdict.BROKEN.value, Verdict.UNKNOWN.value
-        failed = self._backoff.state.get("verdict") in doubtful
-        failures = self._backoff.failures if failed else 0
-        self._engine = Engine(url, memory, self._is_batched(), failures)
+        failures = self._backoff.failures if self._backoff.state.get("verdict") in doubtful else 0
+        self._engine = Engine(url, memory, self._is_batched(), failures, self._backoff.most)
         self._sender: Sender | None = None
         self._steps: Steps | None = None
         self._stopped = self._halted = False

@@ -33,7 +33,7 @@ def supervised(
             if refusal:
                 raise Failed(Answer(Verdict.UNWELL, refusal))
             answers = yield request
-            gate.answered(engine.health(request, answers))
+            gate.answered(engine.health(request, answers), len(request.bodies))
     finally:
         gate.leave()
 

@@ -8,19 +8,18 @@ Parents that it needs and that the service does not have go before it. The first
 service's own ends a run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from lib.delivery import wire
 from lib.delivery.answers import FAILURES, REFUSALS, Answer, Failed, Verdict
 from lib.delivery.parcels import Item, Memory, Outcome, Parcel, Request, Steps, event_id
-from lib.delivery.portions import portions, split
+from lib.delivery.portions import BATCH, portions, split
 from lib.delivery.wire import Body, Told
 
 if TYPE_CHECKING:
     pass
 
-BATCH = 100
 # What one request holds, in bytes of the files that its events come from.
 REQUEST_BYTES = 900 * 1024
 # Split requests that the service failed on without a reason; more of it is the service's fault.
@@ -39,16 +38,25 @@ class Engine:
         failures: how many runs in a row the service has failed without a reason or an answer. If
             any, it is asked with one event before the others, each time with another one, for one
             may be what it fails on.
+        most: tells how many events the next request may hold.
 
     `proven` says that the service took something, and by the present route.
     """
 
-    def __init__(self, url: str, memory: Memory, batched: bool = True, failures: int = 0) -> None:
+    def __init__(
+        self,
+        url: str,
+        memory: Memory,
+        batched: bool = True,
+        failures: int = 0,
+        most: Callable[[], int] = lambda: BATCH,
+    ) -> None:
         self.batched = batched
         self.proven = False
         self._url = url
         self._memory = memory
         self._failures = failures
+        self._most = most
         self._seen: set[str] = set()
         # Creations that the service does not take in any form.
         self._hopeless: set[str] = set()
@@ -64,7 +72,7 @@ class Engine:
                 probe = parcels.pop(-self._failures % len(parcels))
                 yield from self._run([self._items(probe)])
         items = (item for parcel in parcels for item in self._items(parcel))
-        for group in portions(items, BATCH, REQUEST_BYTES):
+        for group in portions(items, self._most, REQUEST_BYTES):
             yield from self._run([group])
 
     def finish(self) -> Steps:

@@ -26,8 +26,8 @@ class Circuit:
         self._permit = self._breaker.try_acquire()
         return "" if self._permit else OPEN_CIRCUIT
 
-    def answered(self, answer: Answer) -> bool:
-        """Record the answer to the request; return whether the service did its part."""
+    def answered(self, answer: Answer, events: int = 1) -> bool:
+        """Record the answer to so many events; return whether the service did its part."""
         failed = answer.verdict in FAILURES
         permit, self._permit = self._permit, None
         if self._breaker is not None and permit is not None:
@@ -80,16 +80,18 @@ class Gate(Circuit):
         self._entered = self._clock.now()
         return refusal
 
-    def answered(self, answer: Answer) -> bool:
-        """Record the answer to the request; return whether the service did its part."""
+    def answered(self, answer: Answer, events: int = 1) -> bool:
+        """Record the answer, as `Circuit.answered`."""
         if answer.verdict is Verdict.NOT_ALLOWED:
             # One that does not let us in is well; only asking less often helps.
             self.leave()
+        if answer.verdict is Verdict.UNKNOWN:
+            self.backoff.doubted(events)
         if not super().answered(answer):
             self.backoff.failed(answer.verdict.value, answer.reason, answer.retry_after)
             return False
         if self._forced and self._circuit.get_state()["state"] != CLOSED:
             self._circuit.reset()
-        self.backoff.succeeded(self._clock.since(self._entered))
+        self.backoff.succeeded(self._clock.since(self._entered), events)
         self.backoff.state["last_delivery"] = timestamp(int(self._clock.wall() * 1e9))
         return True

@@ -1,7 +1,10 @@
 """Cut a queue into requests, and a request that failed into smaller ones."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
+
+# The most events that one request holds.
+BATCH = 100
 
 
 class Sized(Protocol):
@@ -16,12 +19,12 @@ S = TypeVar("S", bound=Sized)
 T = TypeVar("T")
 
 
-def portions(things: Iterable[S], number: int, size: int) -> Iterator[list[S]]:
-    """Yield `things` by at most `number` and, but for a single one, `size` bytes together."""
+def portions(things: Iterable[S], most: Callable[[], int], size: int) -> Iterator[list[S]]:
+    """Yield `things` by at most `most()` and, but for a single one, `size` bytes together."""
     portion: list[S] = []
     total = 0
     for thing in things:
-        if portion and (len(portion) >= number or total + thing.size > size):
+        if portion and (len(portion) >= most() or total + thing.size > size):
             yield portion
             portion, total = [], 0
         portion.append(thing)

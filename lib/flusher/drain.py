@@ -76,7 +76,7 @@ class Drain:
             todo = in_order(self._directory, useful)
             self.met_bytes += sum(file.size for file in todo if file.name in new)
             left = len(todo)
-            for portion in portions(todo, RECORD, RECORD_BYTES):
+            for portion in portions(todo, lambda: RECORD, RECORD_BYTES):
                 if self._is_late():
                     break
                 self._take(portion)

@@ -13,7 +13,6 @@ from lib.delivery.breaker import Breaker
 from lib.delivery.gate import Gate
 from lib.resilience.testing import FakeClock
 
-BATCH = 100
 RUN_SECONDS = 30.0
 DOWN = Answer(Verdict.UNWELL, "down")
 LIMITED = Answer(Verdict.UNWELL, "HTTP 429")
@@ -158,7 +157,7 @@ class Fleet:
             self._at(now + gate.wait() + 0.1, lambda now: self._go_on(now, machine))
 
     def _ask(self, now: float, machine: Machine) -> None:
-        events = 1 if machine.doubts else min(BATCH, machine.waiting)
+        events = 1 if machine.doubts else min(machine.gate.backoff.most(), machine.waiting)
         is_down = self._outage[0] <= now < self._outage[1]
         took, answer = (0.0, DOWN) if is_down else self._service.ask(now, events)
         self.offered[int(now // 60)] += 1
@@ -168,7 +167,7 @@ class Fleet:
     def _answered(self, now: float, machine: Machine, answer: Answer, events: int) -> None:
         machine.is_busy = False
         machine.doubts = answer is LATE
-        if machine.gate.answered(answer):
+        if machine.gate.answered(answer, events):
             machine.waiting -= events
             self.delivered[int(now // 60)] += events
             self._go_on(now, machine)
