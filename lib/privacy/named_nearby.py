@@ -129,14 +129,15 @@ def _kind(text: str, begin: int, stop: int) -> str:
     kind = _told(before, last=True) or _told(behind, last=False)
     if kind or _ALONE.match(before):
         return kind or _told(_above(text, line), last=True)
-    return _told(_header(text, before), last=True)
-
-
-def _header(text: str, before: str) -> str:
-    """Return the column's name in a table's first line, for a value with `before` in its line."""
     first = text[: max(0, text.find("\n", 0, _HEADER))]
-    mark = next((mark for mark in ",;\t" if mark in before and mark in first), "")
-    names, number = first.split(mark) if mark else [], before.count(mark)
+    last = text[max(0, line - _BEFORE) : max(0, line - 1)].rpartition("\n")[2]
+    return _told(_column(first, before), last=True) or _told(_column(last, before), last=True)
+
+
+def _column(header: str, before: str) -> str:
+    """Return the name that a table's `header` has for a value with `before` in its line."""
+    mark = next((mark for mark in ",;\t|" if mark in before and mark in header), "")
+    names, number = header.split(mark) if mark else [], before.count(mark)
     return names[number] if number < len(names) else ""
 
 

@@ -39,7 +39,7 @@ branch-key A16-80? key_live_ key_test_
 browserbase-key W24-60 bb_live_ bb_test_
 browseruse-key W32-60? bu_
 builder-key H32 bpk-
-buildkite-token W40-100 bkua_ bkaa_ bkar_ bkps_ bkpat_ bkct_ bkaj_ bkpt_
+buildkite-token W32-100 bkua_ bkaa_ bkar_ bkps_ bkpat_ bkct_ bkaj_ bkpt_
 calcom-key A24-80? cal_live_ cal_test_ cal_
 cartesia-key W15-60 sk_car_
 canva-secret W44-60 cnvca
@@ -87,7 +87,7 @@ facebook-token A20-300? EAA EAAC
 figma-token W36-80 figd_ figo_ figu_ figr_
 firecrawl-key H32 fc-
 fireworks-key A20-40? fw_
-fleetbase-key A30-90 flb_test_ flb_live_
+fleetbase-key A20-90 flb_test_ flb_live_
 flyio-token B50-4000 fm1_ fm1a_ fm1r_ fm2_
 flutterwave-key W12-60 FLWSECK_TEST- FLWPUBK_TEST- FLWSECK- FLWPUBK-
 frameio-token B50-90 fio-u-
