@@ -66,6 +66,7 @@ class Crowd:
         own = self.own(number)
         turns = [[write(own, "own = 0\n")], *self.slot(number),
                  [shell(f"sed -i s/0/1{number}/ {own.name}")],
+                 [("Read", {"file_path": str(own)})],
                  [write(own, f"own = 2{number}\n")]]  # fmt: skip
         self._print(number, turns)
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from lib.capture import event
 from lib.capture.payload import Change, event_of
+from lib.flusher.unfolding import Unfolding
 from lib.ledger.overlaps import NAMED
 from lib.spool import inbox
 from tests.support.outpost import Outpost
@@ -151,3 +153,35 @@ def test_what_was_long_ago_is_nobodys_at_the_same_time(project: Project) -> None
     assert project.steps() == [
         ("one", STATES[0]), ("two", STATES[1]), ("outside", STATES[0]), ("three", STATES[1]),
     ]  # fmt: skip
+
+
+def test_the_end_of_an_empty_file_is_no_change_that_another_made(project: Project) -> None:
+    project.edit("one", None, "")
+    project.outpost._captured += 1
+    captured_ns = time.time_ns() - 3600 * 10**9 + project.outpost._captured * 10**6
+    made: Any = event.build(
+        event.FILE_DELETED, event.Content("", PATH), path=PATH, session_id="two", tool_use_id="two",
+        captured_ns=captured_ns,
+    )  # fmt: skip
+    inbox.commit(str(project.outpost.directory), {**made, "actor": "shell"}, captured_ns)
+    assert project.steps() == [("one", ""), ("two", None)]
+
+
+class Blind:
+    """Knows of no files."""
+
+    def holds(self, path: str, made: object) -> bool:
+        return False
+
+    def before(self, path: str, began_ns: int) -> None:
+        return None
+
+
+def test_what_a_client_is_about_to_write_is_no_file_of_another(tmp_path: Path) -> None:
+    """It writes beside the file and renames, and the diff of a shell may have that."""
+    names = ["a.py.tmp.18811.fe760ecde7b5", "a.tmp.py"]
+    files = [{"path": f"/p/{name}", "code": STATES[0], "created": True} for name in names]
+    call: Any = {"event_data": {"files": files, "ended_ns": 1, "keeps_content": True}}
+    blind: Any = Blind()
+    made = Unfolding(call, blind, blind).events()
+    assert [one["event_data"]["file_path"] for one in made] == ["/p/a.tmp.py"]

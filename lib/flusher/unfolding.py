@@ -4,6 +4,7 @@ What the hook read counts as it is. What was there before follows from the clien
 is what was recorded last. Where the client did not tell all, the project is looked through.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
@@ -18,6 +19,8 @@ from lib.ledger.revisions import OUTSIDE, SHELL
 from lib.spool.spooled import Event
 
 TOOL = "Bash"
+# How the client names what it will rename.
+_WRITING = re.compile(r"\.tmp\.\d+\.[0-9a-f]{8,}\Z")
 
 
 class Known(Protocol):
@@ -64,6 +67,7 @@ class Unfolding:
         """
         files = self._data.get("files")
         told = [f for f in files if _names_a_file(f)] if isinstance(files, list) else []
+        told = [file for file in told if not _is_writing(file)]
         made = [made for file in told if (made := self._told(file)) is not None]
         made += self._found_by_looking({file["path"] for file in told})
         made.sort(key=lambda one: one["event_type"] != event.FILE_DELETED)
@@ -159,6 +163,11 @@ class Unfolding:
 
 def _names_a_file(file: object) -> bool:
     return isinstance(file, dict) and isinstance(file.get("path"), str)
+
+
+def _is_writing(file: dict[str, Any]) -> bool:
+    """Check whether a client was just about to write: it does so beside the file, then renames."""
+    return _WRITING.search(file["path"]) is not None
 
 
 def _whole(value: object) -> int:

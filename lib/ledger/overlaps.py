@@ -9,7 +9,7 @@ import sqlite3
 from datetime import datetime, timedelta
 from typing import Any
 
-from lib.capture.event import UNKNOWN, UNTOLD
+from lib.capture.event import FILE_DELETED, UNKNOWN, UNTOLD
 from lib.ledger import snapshots
 from lib.ledger.moments import DERIVED, Moment
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, Head, is_same, plain
@@ -126,6 +126,9 @@ def _session(event: Event) -> str:
 
 
 def _code(event: Event) -> str | None:
+    """Return what a file held after an event, None where that is not kept or there is no file."""
+    if event["event_type"] == FILE_DELETED:
+        return None
     details: Any = event["event_data"].get("pattern_data")
     code = details.get("code") if isinstance(details, dict) else None
     return code if isinstance(code, str) else None

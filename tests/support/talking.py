@@ -43,8 +43,7 @@ class Talk:
         No letter of it is that of the word before at its place: a terminal is sent what differs.
         """
         self._first = self._first or word
-        self._terminal.type(_CLEAR + word)
-        self._terminal.wait_for(word)
+        self._insist(_CLEAR + word, lambda: self._terminal.shows(word))
         self._terminal.type("\r")
         self._turns += 1
         self._terminal.wait_until(lambda: self._answers() == self._turns)
@@ -64,20 +63,23 @@ class Talk:
         self._terminal.type("\r")
         self._terminal.wait_for("restored")
         self._terminal.wait_for("ash")
-        pressed = 0.0
-
-        def is_done() -> bool:
-            # A key that comes before the question can be answered is lost.
-            nonlocal pressed
-            if time.monotonic() > pressed + 2:
-                pressed = time.monotonic()
-                self._terminal.type(_BOTH if word else _CODE)
-            return done()
-
-        self._terminal.wait_until(is_done)
+        self._insist(_BOTH if word else _CODE, done)
         if word:
             # The prompt that was taken back can be changed now.
             self._terminal.wait_for(word)
+
+    def _insist(self, keys: str, is_done: Callable[[], bool]) -> None:
+        """Press keys until that has come of it: what comes before it can be taken is lost."""
+        pressed = 0.0
+
+        def is_so() -> bool:
+            nonlocal pressed
+            if time.monotonic() > pressed + 2:
+                pressed = time.monotonic()
+                self._terminal.type(keys)
+            return is_done()
+
+        self._terminal.wait_until(is_so)
 
     def _answers(self) -> int:
         for path in (self._config / "projects").glob("*/*.jsonl"):

@@ -67,9 +67,15 @@ class Terminal:
     def wait_for(self, text: str) -> None:
         """Return once `text` was shown after what was waited for before."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while (found := self.seen.find(text, self._waited)) < 0:
+        while not self.shows(text):
             assert self._read(deadline), f"{text!r} did not come: {self.seen!r}"
-        self._waited = found + len(text)
+
+    def shows(self, text: str) -> bool:
+        """Check whether `text` was shown after what was waited for before."""
+        found = self.seen.find(text, self._waited)
+        if found >= 0:
+            self._waited = found + len(text)
+        return found >= 0
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         """Return once `condition()` is true; what is shown meanwhile is read."""
