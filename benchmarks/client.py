@@ -1,6 +1,6 @@
 """What hooks add to the real client's calls: `python -m benchmarks.client`.
 
-Arguments: SESSIONS, EDITS, and the sides, if not all.
+Arguments: SESSIONS, EDITS, and the sides, if not all; the first is what others are compared with.
 
 Each side's sessions are run in turn: SESSIONS of them with EDITS Writes, Edits and calls of Bash
 each, at the end of which the client is killed, right after its last call. Printed is a table: what
@@ -29,7 +29,6 @@ from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, seed
 from tests.support.messages_api import Call, Times, scripted
 
 SESSIONS, EDITS = 10, 10
-NONE = "no hooks"
 KINDS = ("Write", "Edit", "Bash")
 CODE = "".join(f"def f{n}(a, b):\n    # the sum\n    return a + b + {n}\n\n\n" for n in range(80))
 # What belongs to a side and is still there so long after its last session is left over.
@@ -59,7 +58,8 @@ class Session(NamedTuple):
 def main() -> None:
     """Measure and print."""
     sessions, edits = [*map(int, sys.argv[1:3]), *(SESSIONS, EDITS)[len(sys.argv[1:3]) :]]
-    sides = {n: s for n, s in _sides().items() if not sys.argv[3:] or n in (NONE, *sys.argv[3:])}
+    sides = {n: side for n, side in _sides().items() if not sys.argv[3:] or n in sys.argv[3:]}
+    base = next(iter(sides))
     client = NEWEST_CLIENT if NEWEST_CLIENT.exists() else CLIENT
     with tempfile.TemporaryDirectory(dir=_scratch(), ignore_cleanup_errors=True) as scratch:
         homes: dict[str, Path] = {}
@@ -84,11 +84,11 @@ def main() -> None:
         print("| | a Write | in starts | an Edit | a Bash | the prompt | kept | left | bytes |")
         print("|---|---|---|---|---|---|---|---|---|")
         for name, side in sides.items():
-            more = [_added(found[name], found[NONE], kind) for kind in (*KINDS, "start")]
+            more = [_added(found[name], found[base], kind) for kind in (*KINDS, "start")]
             kept, made = side.kept(homes[name]), 2 * sessions * edits
             told = "-" if kept is None else f"{kept - (before[name] or 0)} of {made}"
             grown = _size(homes[name]) - sizes[name]
-            grown -= 0 if name == NONE else _size(homes[NONE]) - sizes[NONE]
+            grown -= 0 if name == base else _size(homes[base]) - sizes[base]
             shown = [f"{one * 1000:+.1f} ({best * 1000:+.1f})" for one, best in more]
             shown.insert(1, f"{more[0][0] / start:.2f} ({more[0][1] / min(bare):.2f})")
             row = [name, *shown, told, str(_left(homes[name])), f"{grown:,}"]
@@ -103,7 +103,7 @@ def _sides() -> dict[str, Side]:
     usual = f"PATTERN_CACHE_DIR=$HOME/kept {INTERPRETER} -I {ROOT}/benchmarks/usual_hook.py"
     jq = "jq -c '[.tool_name, .tool_input.file_path]' >>$HOME/kept"
     sides = {
-        NONE: Side(lambda home: {}, [], lambda home: None),
+        "no hooks": Side(lambda home: {}, [], lambda home: None),
         "installed": Side(_install, [], _recorded),
         "plugin": Side(lambda home: {}, ["--plugin-dir", str(ROOT / "plugin")], _recorded),
         "jq": Side(lambda home: _after(jq), [], _lines),
