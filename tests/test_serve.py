@@ -20,6 +20,7 @@ import pytest
 
 from lib.commands import cli
 from lib.ledger.store import FILE_NAME
+from lib.system import packages
 from tests.support.bundle import ROOT, wait_for
 from tests.support.outpost import Outpost
 from tests.support.page import Page
@@ -193,7 +194,7 @@ def test_it_serves_from_a_directory_that_is_gone(outpost: Outpost, tmp_path: Pat
         made.process.communicate(timeout=20)
 
 
-@pytest.mark.parametrize("package", ["starlette", "uvicorn", "jinja2"])
+@pytest.mark.parametrize("package", packages.PAGE)
 def test_without_its_packages_it_says_a_line(
     package: str, outpost: Outpost, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -10,8 +10,6 @@ from lib.commands.status import WORDS
 from lib.ledger.history import History
 from lib.system import packages
 
-PACKAGES = ("starlette", "uvicorn", "jinja2")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
@@ -22,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve the page until it is interrupted. Raises CommandError, packages.Missing."""
-    for package in PACKAGES:
+    for package in packages.PAGE:
         packages.load(package)
     from lib.web import serving
     from lib.web.asked import Sources

@@ -8,6 +8,8 @@ from typing import Any
 
 # Of requirements.txt, as they are imported.
 NAMES = ("httpx", "orjson", "filelock", "rich", "regex", "rapidfuzz")
+# What `serve` alone needs.
+PAGE = ("starlette", "uvicorn", "jinja2")
 
 
 class Missing(Exception):

@@ -26,7 +26,11 @@ def install(lock: str, scratch: str, run: Callable[[list[str]], list[str]]) -> l
     Raises OSError.
     """
     with open(lock, encoding="utf-8") as file:
-        pins = {pin[1]: pin[0] for pin in _PIN.finditer(file.read())}
+        text = file.read()
+    # One package may have several, each for some versions of Python.
+    pins: dict[str, str] = {}
+    for pin in _PIN.finditer(text):
+        pins[pin[1]] = pins.get(pin[1], "") + pin[0]
     optional = [name for name in pins if name.startswith(_OPTIONAL)]
     options = ["--require-hashes", *(f"--only-binary={name}" for name in optional), "-r"]
     failed = run([*options, lock])

@@ -86,7 +86,8 @@ class Guard:
         if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("nothing can be changed here\n", 405, {"allow": "GET, HEAD"})
         name, _, port = host.partition(":")
-        if name not in HOSTS or not port.isdecimal() or len(headers.getlist("host")) != 1:
+        is_named = name in HOSTS and (port.isdecimal() or name == host)
+        if not is_named or len(headers.getlist("host")) != 1:
             return PlainTextResponse("this is not the page's address\n", 421)
         if headers.get("origin", f"http://{host}") != f"http://{host}":
             return PlainTextResponse("another site asks\n", 403)
