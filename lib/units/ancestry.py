@@ -14,7 +14,6 @@ from lib.units.pieces import Piece
 _LEAST, _LEAST_CHANGED, _ALIKE = 20, 40, 0.8
 # So much of a part is in what the whole lost or won.
 _PART = 0.7
-_LEAST_LINE = 6
 _MOST_OF_A_LINE, _MOST_FOR_ONE, _MOST_PARTS, _MOST_COPIES = 24, 4, 2000, 5000
 
 
@@ -80,12 +79,12 @@ def copies(olds: Sequence[Piece], news: Iterable[Piece], likeness: Likeness) -> 
         return {}
     having: dict[bytes, list[int]] = defaultdict(list)
     for i, old in enumerate(olds):
-        for line in _lines(old):
+        for line in old.lines:
             having[line].append(i)
     found = {}
     for new in come[:_MOST_COPIES]:
         shared: Counter[int] = Counter()
-        for line in _lines(new):
+        for line in new.lines:
             others = having.get(line, ())
             shared.update(others if len(others) <= _MOST_OF_A_LINE else ())
         best = sorted(shared, key=lambda i: (-shared[i], i))[:_MOST_FOR_ONE]
@@ -95,10 +94,6 @@ def copies(olds: Sequence[Piece], news: Iterable[Piece], likeness: Likeness) -> 
             if not olds[likest].is_class and likeness(olds[likest], new) >= least:
                 found[new] = Origin(olds[likest], (COPIED,))
     return found
-
-
-def _lines(piece: Piece) -> set[bytes]:
-    return {line for line in map(bytes.strip, piece.body.split(b"\n")) if len(line) >= _LEAST_LINE}
 
 
 def _is_telling(piece: Piece, least: int) -> bool:

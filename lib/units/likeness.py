@@ -2,12 +2,9 @@
 
 from collections import Counter
 from itertools import pairwise
-from zlib import crc32
 
 from lib.units.pieces import Piece
 
-# So many of the parts of a unit stand for it where many are compared.
-_SKETCH = 48
 # Below such a part of the smaller to the larger one nothing is alike.
 _LEAST_SHARE = 0.15
 _OWN = b"<name>"
@@ -46,10 +43,3 @@ class Likeness:
             found.update(pairwise(code))
             self._sizes[piece] = max(0, 2 * len(code) - 1)
         return found
-
-
-def sketch(piece: Piece) -> list[int]:
-    """Return numbers of which alike pieces have many in common: the least of its triples'."""
-    code = piece.code
-    triples = {crc32(b"\0".join(code[at : at + 3])) for at in range(max(1, len(code) - 2))}
-    return sorted(triples)[:_SKETCH]

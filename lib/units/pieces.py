@@ -8,6 +8,7 @@ from lib.units.lexing import Lexed, lex
 
 # What is said before a unit is looked for in so many bytes before it.
 _MOST_BEFORE = 4096
+_LEAST_LINE = 6
 CONSTRUCTOR = "<constructor>"
 _OWN, _OWNER = b"<name>", b"<owner>"
 _MODIFIERS = frozenset(
@@ -54,6 +55,12 @@ class Piece:
     def code(self) -> tuple[bytes, ...]:
         """The tokens of its body but for comments."""
         return self.lexed.code
+
+    @cached_property
+    def lines(self) -> frozenset[bytes]:
+        """The lines of its body that say something, by which those are found that are like it."""
+        lines = map(bytes.strip, self.body.split(b"\n"))
+        return frozenset(line for line in lines if len(line) >= _LEAST_LINE)
 
     @cached_property
     def _heading(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:

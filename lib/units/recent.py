@@ -7,7 +7,7 @@ from lib.units.extraction import Unit
 from lib.units.pieces import Piece
 
 # What is remembered: of so many feeds, so many units, and so many bytes of their text.
-MOST_FEEDS, MOST_UNITS, MOST_BYTES = 64, 2000, 1024 * 1024
+MOST_FEEDS, MOST_UNITS, MOST_BYTES = 64, 1000, 1024 * 1024
 
 
 class Kept(NamedTuple):

@@ -1,11 +1,12 @@
 """Join units one by one that have other names now, or are in other places."""
 
-from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from lib.units.homes import Homes
-from lib.units.likeness import Likeness, sketch
+from lib.units.likeness import Likeness
 from lib.units.pieces import Piece
 
 # Bodies below so many tokens say little.
@@ -16,9 +17,10 @@ _NEAR_SAME, _NEAR_RENAMED, _FAR_SAME, _FAR_RENAMED = 0.35, 0.6, 0.5, 0.75
 _LATE_SAME, _LATE_RENAMED = 0.75, 0.85
 _NEAR_SMALL = 0.95
 _NEVER = 2.0
-# At most so many are compared, of one name, and of those that have a part of a sketch in common;
-# and so many for each unit, in all.
-_MOST_OF_A_NAME, _MOST_OF_A_PART, _MOST_FOR_ONE, _MOST = 48, 24, 12, 200_000
+_NONE: Mapping[Piece, object] = MappingProxyType({})
+# Where they are few, all are compared; else those of one name, and those with most lines in common,
+# so many for each unit and in all.
+_FEW, _MOST_OF_A_NAME, _MOST_OF_A_LINE, _MOST_BY_LINES, _MOST = 600, 48, 24, 6, 60_000
 
 
 class _Match(NamedTuple):
@@ -32,22 +34,23 @@ def join_strays(
     news: Sequence[Piece],
     homes: Homes,
     likeness: Likeness,
-    earlier: Container[Piece] = (),
+    earlier: Mapping[Piece, object] = _NONE,
 ) -> None:
     """Join old units to new ones, the best evidence first, each at most once.
 
-    Those in `earlier` are of another feed than the rest.
+    Those in `earlier` are of other feeds than the rest, and it says of which.
     """
     olds = [old for old in olds if old.partner is None]
     news = [new for new in news if new.partner is None]
     if not olds or not news:
         return
+    uprooted = _uprooted(olds, earlier) | _uprooted(news, earlier)
     matches = []
-    for count, (i, j) in enumerate(_candidates(olds, news)):
-        if count > _MOST:
-            break
-        is_late = olds[i] in earlier or news[j] in earlier
-        if rank := _rank(olds[i], news[j], homes, likeness, is_late):
+    for i, j in sorted(_candidates(olds, news, earlier)):
+        old, new = olds[i], news[j]
+        is_late = old in earlier or new in earlier
+        is_loose = old in uprooted or new in uprooted
+        if rank := _rank(old, new, homes, likeness, is_late, is_loose):
             matches.append(_Match(-rank, i, j))
     for _, i, j in sorted(matches):
         old, new = olds[i], news[j]
@@ -55,28 +58,43 @@ def join_strays(
             homes.join(old, new)
 
 
-def _candidates(olds: Sequence[Piece], news: Sequence[Piece]) -> Iterator[tuple[int, int]]:
-    """Yield which old and new units may be the same: all if they are few."""
-    if len(olds) * len(news) <= _MOST_FOR_ONE * (len(olds) + len(news)):
-        yield from ((i, j) for i in range(len(olds)) for j in range(len(news)))
-        return
+def _uprooted(units: Iterable[Piece], earlier: Mapping[Piece, object]) -> set[Piece]:
+    """Return those whose class is among the units too: it may turn up with them."""
+    classes = {(earlier.get(one), one.place) for one in units if one.is_class}
+    return {one for one in units if (earlier.get(one), (one.path, one.box)) in classes}
+
+
+def _candidates(
+    olds: Sequence[Piece], news: Sequence[Piece], earlier: Mapping[Piece, object]
+) -> set[tuple[int, int]]:
+    """Return which old and new units may be the same."""
+    fresh_olds = [i for i, old in enumerate(olds) if old not in earlier]
+    fresh_news = [j for j, new in enumerate(news) if new not in earlier]
+    found: set[tuple[int, int]] = set()
+    if len(fresh_olds) * len(fresh_news) <= _FEW:
+        found.update((i, j) for i in fresh_olds for j in fresh_news)
+        if len(fresh_olds) == len(olds) and len(fresh_news) == len(news):
+            return found
     named, having = defaultdict(list), defaultdict(list)
     for j, new in enumerate(news):
         named[new.plain].append(j)
-        for part in sketch(new):
-            having[part].append(j)
+        for line in new.lines:
+            having[line].append(j)
+    most = 1 + _MOST // len(olds)
     for i, old in enumerate(olds):
-        shared: dict[int, int] = defaultdict(int)
-        for part in sketch(old):
-            others = having.get(part, ())
-            if len(others) <= _MOST_OF_A_PART:
-                for j in others:
-                    shared[j] += 1
-        best = sorted(shared, key=lambda j: (-shared[j], j))[:_MOST_FOR_ONE]
-        yield from ((i, j) for j in {*best, *named[old.plain][:_MOST_OF_A_NAME]})
+        shared: Counter[int] = Counter()
+        for line in old.lines:
+            others = having.get(line, ())
+            shared.update(others if len(others) <= _MOST_OF_A_LINE else ())
+        best = sorted(shared, key=lambda j: (-shared[j], j))[:_MOST_BY_LINES]
+        best += named.get(old.plain, ())[:_MOST_OF_A_NAME]
+        found.update((i, j) for j in best[:most])
+    return found
 
 
-def _rank(old: Piece, new: Piece, homes: Homes, likeness: Likeness, is_late: bool) -> float:
+def _rank(
+    old: Piece, new: Piece, homes: Homes, likeness: Likeness, is_late: bool, is_loose: bool
+) -> float:
     """Return how much speaks for a new unit being the old one; 0.0 if not enough."""
     if old.is_class != new.is_class or old.language != new.language:
         return 0.0
@@ -86,12 +104,12 @@ def _rank(old: Piece, new: Piece, homes: Homes, likeness: Likeness, is_late: boo
     is_declared = old.signature == new.signature
     alike = likeness(old, new)
     is_small = min(len(old.code), len(new.code)) < _SMALL
-    if is_near:
+    if is_near and not is_late:
         need = _need_near(is_named, is_boxed, is_declared, is_small)
     elif is_small:
         is_told = is_named and is_declared and len(old.code) > _LEAST
         need = 1.0 if is_told else _NEVER
-    elif is_late and not (is_named and is_boxed and old.box):
+    elif is_late and (is_loose or not is_named) and not (is_named and is_boxed and old.box):
         need = _LATE_SAME if is_named else _LATE_RENAMED
     else:
         need = _FAR_SAME if is_named else _FAR_RENAMED
