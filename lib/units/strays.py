@@ -44,13 +44,12 @@ def join_strays(
     news = [new for new in news if new.partner is None]
     if not olds or not news:
         return
-    uprooted = _uprooted(olds, earlier) | _uprooted(news, earlier)
+    uprooted = _uprooted(olds, earlier)
     matches = []
     for i, j in sorted(_candidates(olds, news, earlier)):
         old, new = olds[i], news[j]
         is_late = old in earlier or new in earlier
-        is_loose = old in uprooted or new in uprooted
-        if rank := _rank(old, new, homes, likeness, is_late, is_loose):
+        if rank := _rank(old, new, homes, likeness, is_late, old in uprooted):
             matches.append(_Match(-rank, i, j))
     for _, i, j in sorted(matches):
         old, new = olds[i], news[j]
@@ -93,7 +92,7 @@ def _candidates(
 
 
 def _rank(
-    old: Piece, new: Piece, homes: Homes, likeness: Likeness, is_late: bool, is_loose: bool
+    old: Piece, new: Piece, homes: Homes, likeness: Likeness, is_late: bool, is_uprooted: bool
 ) -> float:
     """Return how much speaks for a new unit being the old one; 0.0 if not enough."""
     if old.is_class != new.is_class or old.language != new.language:
@@ -109,7 +108,7 @@ def _rank(
     elif is_small:
         is_told = is_named and is_declared and len(old.code) > _LEAST
         need = 1.0 if is_told else _NEVER
-    elif is_late and (is_loose or not is_named) and not (is_named and is_boxed and old.box):
+    elif is_late and (is_uprooted or not is_named) and not (is_named and is_boxed and old.box):
         need = _LATE_SAME if is_named else _LATE_RENAMED
     else:
         need = _FAR_SAME if is_named else _FAR_RENAMED
