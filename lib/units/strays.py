@@ -14,7 +14,7 @@ _SMALL, _LEAST = 12, 4
 # How alike bodies must be: in one file or what became of it, and elsewhere; of one name, or not;
 # and elsewhere in another feed, where what is more alike may still come.
 _NEAR_SAME, _NEAR_RENAMED, _FAR_SAME, _FAR_RENAMED = 0.35, 0.6, 0.5, 0.75
-_LATE_SAME, _LATE_RENAMED = 0.75, 0.85
+_LATE_SAME, _LATE_RENAMED = 0.6, 0.85
 _NEAR_SMALL = 0.95
 _NEVER = 2.0
 _NONE: Mapping[Piece, object] = MappingProxyType({})
