@@ -12,6 +12,8 @@ from lib.units.pieces import Piece
 
 # Below so many tokens sameness says nothing. Changed copies are longer, and so much alike.
 _LEAST, _LEAST_CHANGED, _ALIKE = 20, 40, 0.8
+# Units of a file that went into one that was there are so much alike.
+_JOINED = 0.5
 # So much of a part is in what the whole lost or won.
 _PART = 0.7
 _MOST_OF_A_LINE, _MOST_FOR_ONE, _MOST_PARTS, _MOST_COPIES = 24, 4, 2000, 5000
@@ -28,21 +30,24 @@ Origins = dict[Piece, Origin]
 
 
 def carried(
-    sources: Iterable[Sequence[Piece]], news: Sequence[Piece], likeness: Likeness
+    source: Sequence[Piece], news: Sequence[Piece], likeness: Likeness, is_new: bool
 ) -> Origins:
-    """Find the units of a new file in other files that stand, by their files and classes."""
+    """Find the units of a file in one that stands, by what is in the files and their classes.
+
+    Of a file that is not new, `news` are those that it gained.
+    """
+    twins = {copy(new): new for new in news if new.partner is None}
+    homes = Homes(likeness)
+    homes.join_files([source], [list(twins)])
+    homes.join_classes(source, list(twins))
+    homes.join_by_name(source, list(twins))
     found: Origins = {}
-    for source in sources:
-        left = {copy(new): new for new in news if new.partner is None and new not in found}
-        homes = Homes(likeness)
-        homes.join_files([source], [list(left)])
-        homes.join_classes(source, list(left))
-        homes.join_by_name(source, list(left))
-        for twin, new in left.items():
-            if old := twin.partner:
-                is_carried = homes.is_carried(old, twin)
-                words = {*changes(old, twin, is_carried), COPIED}
-                found[new] = Origin(old, tuple(sorted(words)))
+    for twin, new in twins.items():
+        old = twin.partner
+        if old and (is_new or likeness(old, new) >= _JOINED):
+            is_carried = homes.is_carried(old, twin) and (is_new or bool(old.box))
+            words = {*changes(old, twin, is_carried), COPIED}
+            found[new] = Origin(old, tuple(sorted(words)))
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from lib.units.ancestry import Origins, carried, copies, parts
+from lib.units.ancestry import Origins, copies, parts
 from lib.units.changes import DELETED, INTRODUCED, RESTORED, changes
 from lib.units.extraction import Unit
 from lib.units.homes import Homes
@@ -76,9 +76,9 @@ def follow(
     found = Late(recent, olds, news)
     origins: Origins = {}
     if found.is_wanted:
-        found.join(homes, likeness, gone, come, known)
+        found.join(homes, gone, come, known)
         origins = copies(olds, news, likeness) | parts(olds, news, likeness)
-        origins |= carried(found.standing, news, likeness)
+        origins |= found.copies
     steps = list(_steps(olds, news, homes, found, origins))
     if found.is_wanted:
         _remember(read, recent, found)

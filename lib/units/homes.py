@@ -22,7 +22,7 @@ class Homes:
     """What each home became; one that is not known stayed what it was."""
 
     def __init__(self, likeness: Likeness) -> None:
-        self._likeness = likeness
+        self.likeness = likeness
         self._became: dict[Home, Home] = {}
         self._taken: set[Home] = set()
 
@@ -83,7 +83,7 @@ class Homes:
         pairs = []
         for i, old in enumerate(olds[:_MOST_ALIKE]):
             for j, new in enumerate(news[:_MOST_ALIKE]):
-                alike = self._likeness(old, new)
+                alike = self.likeness(old, new)
                 is_short = len(old.code) <= _SHORT and len(new.code) <= 3 * _SHORT
                 if alike >= _OVERLOAD or is_short or old.is_class:
                     pairs.append((-alike, i, j))

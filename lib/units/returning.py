@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from lib.units.ancestry import Origins, carried
 from lib.units.homes import Homes
-from lib.units.likeness import Likeness
 from lib.units.pieces import Piece
 from lib.units.recent import Kept, Recent
 from lib.units.sources import Known, sources_of
@@ -19,15 +19,13 @@ class Late:
     def __init__(self, recent: Recent, olds: list[Piece], news: list[Piece]) -> None:
         self.recent, self.olds, self.news = recent, olds, news
         self.of: dict[Piece, Kept] = {}
-        # The feeds in which pieces were told as begun, or ended; and files that new ones may be
-        # copies of.
+        # The feeds in which pieces were told as begun, or ended; and what came with the rest of a
+        # file that stands.
         self.feeds: dict[Piece, int] = {}
-        self.standing: list[list[Piece]] = []
+        self.copies: Origins = {}
         self.is_wanted = any(one.partner is None for one in (*olds, *news))
 
-    def join(
-        self, homes: Homes, likeness: Likeness, gone: Files, come: Files, known: Known | None
-    ) -> None:
+    def join(self, homes: Homes, gone: Files, come: Files, known: Known | None) -> None:
         """Join what is left, also within the feed, where what is known of files is of no help."""
         lost = self._earlier(is_lost=True)
         if lost and any(new.partner is None for new in self.news):
@@ -35,25 +33,45 @@ class Late:
             homes.join_classes(lost, self.news)
             homes.join_by_name(lost, self.news)
         for file in come:
-            self._join_sources(file, homes, known)
-        join_strays([*self.olds, *lost], self.news, homes, likeness, self.feeds)
+            self._join_sources(file, homes, known, is_new=True)
+        for file in self._grown(come):
+            self._join_sources(file, homes, known, is_new=False)
+        join_strays([*self.olds, *lost], self.news, homes, self.feeds)
         self._forget_the_dead()
         gained = self._earlier(is_lost=False)
         if gained and any(old.partner is None for old in self.olds):
             homes.join_files(gone, self._whole(gained))
             homes.join_classes(self.olds, gained)
             homes.join_by_name(self.olds, gained)
-            join_strays(self.olds, gained, homes, likeness, self.feeds)
+            join_strays(self.olds, gained, homes, self.feeds)
 
-    def _join_sources(self, file: Sequence[Piece], homes: Homes, known: Known | None) -> None:
+    def _grown(self, come: Files) -> Iterable[list[Piece]]:
+        """Yield what files gained that were there: several units of one may be from another."""
+        gained = defaultdict(list)
+        for new in self.news:
+            if new.partner is None and not new.box:
+                gained[new.path].append(new)
+        new_ones = {file[0].path for file in come if file}
+        for path, several in gained.items():
+            if len(several) > 1 and path not in new_ones:
+                yield several
+
+    def _join_sources(
+        self, file: Sequence[Piece], homes: Homes, known: Known | None, is_new: bool
+    ) -> None:
         for found, feed in sources_of(file, known):
             if feed is None:
-                self.standing.append(found)
-            else:
-                self.feeds.update(dict.fromkeys(found, feed))
+                left = [new for new in file if new not in self.copies]
+                self.copies |= carried(found, left, homes.likeness, is_new)
+                continue
+            self.feeds.update(dict.fromkeys(found, feed))
+            if is_new:
                 homes.join_files([found], [file])
                 homes.join_classes(found, file)
                 homes.join_by_name(found, file)
+                continue
+            for new, (old, _) in carried(found, file, homes.likeness, is_new).items():
+                homes.join(old, new)
 
     def _earlier(self, is_lost: bool) -> list[Piece]:
         found = self.recent.pieces(is_lost)

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from lib.units.homes import Homes
-from lib.units.likeness import Likeness
 from lib.units.pieces import Piece
 
 # Bodies below so many tokens say little.
@@ -33,7 +32,6 @@ def join_strays(
     olds: Sequence[Piece],
     news: Sequence[Piece],
     homes: Homes,
-    likeness: Likeness,
     earlier: Mapping[Piece, object] = _NONE,
 ) -> None:
     """Join old units to new ones, the best evidence first, each at most once.
@@ -49,7 +47,7 @@ def join_strays(
     for i, j in sorted(_candidates(olds, news, earlier)):
         old, new = olds[i], news[j]
         is_late = old in earlier or new in earlier
-        if rank := _rank(old, new, homes, likeness, is_late, old in uprooted):
+        if rank := _rank(old, new, homes, is_late, old in uprooted):
             matches.append(_Match(-rank, i, j))
     for _, i, j in sorted(matches):
         old, new = olds[i], news[j]
@@ -91,9 +89,7 @@ def _candidates(
     return found
 
 
-def _rank(
-    old: Piece, new: Piece, homes: Homes, likeness: Likeness, is_late: bool, is_uprooted: bool
-) -> float:
+def _rank(old: Piece, new: Piece, homes: Homes, is_late: bool, is_uprooted: bool) -> float:
     """Return how much speaks for a new unit being the old one; 0.0 if not enough."""
     if old.is_class != new.is_class or old.language != new.language:
         return 0.0
@@ -101,7 +97,7 @@ def _rank(
     is_boxed = _last(old.box) == _last(new.box)
     is_named = old.plain == new.plain
     is_declared = old.signature == new.signature
-    alike = likeness(old, new)
+    alike = homes.likeness(old, new)
     is_small = min(len(old.code), len(new.code)) < _SMALL
     if is_near and not is_late:
         need = _need_near(is_named, is_boxed, is_declared, is_small)
