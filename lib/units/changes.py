@@ -28,6 +28,8 @@ def changes(old: Piece, new: Piece, is_carried: bool) -> set[str]:
         words.add(DOCUMENTATION)
     if old.head != new.head or old.body != new.body:
         words |= _of_text(old, new)
+        if not words and not old.is_class:
+            words.add(FORMAT)
     return words
 
 
@@ -41,6 +43,4 @@ def _of_text(old: Piece, new: Piece) -> set[str]:
         words.add(BODY)
     if old.comments != new.comments:
         words.add(COMMENT)
-    if not words and not old.is_class and old.name == new.name:
-        words.add(FORMAT)
     return words
