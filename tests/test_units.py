@@ -16,6 +16,7 @@ from lib.units import grammars, parsing
 from lib.units.extraction import Unit, extract
 from lib.units.grammars import LANGUAGES, language_at
 from lib.units.parsing import MOST_BYTES
+from lib.units.unknown_syntax import without
 from tests.support.bundle import ROOT
 from tests.support.unit_cases import CASES, DECLARATIONS, ENDINGS, HALVES
 
@@ -98,6 +99,37 @@ def test_what_is_being_written_hides_nothing_around_it(language: str) -> None:
     assert [unit.qualified_name for unit in whole if "." not in unit.qualified_name] == [
         "one", "two", "three",
     ]  # fmt: skip
+
+
+# What the grammar does not know: `in out`, and signatures and properties that end with their line.
+NEW_TYPES = """
+export interface Store<in out Key, out Value = never> {
+  <A>(a: A): Map<Key, A>
+  /** Or
+   * so. */
+  <
+    B
+  >(b: B, c: Value): [Key, B]
+  name: string
+  in: "query"
+}
+const send: {
+  (a: A): B
+  <C>(c: C): B
+} = (out, a) => g(a,
+  out as B)
+class L { "a/b"() { return f(
+    <T>(x: T) => x) } }
+"""
+
+
+def test_types_that_the_grammar_does_not_know() -> None:
+    assert [told(unit) for unit in extract(NEW_TYPES, "typescript")] == [
+        "class Store 2-11", "function send 12-16", "class L 17-18", "method L.a/b 17-18",
+    ]  # fmt: skip
+    assert len(without(NEW_TYPES.encode(), "typescript")) == len(NEW_TYPES)
+    assert b"f(\n    <T>" in without(NEW_TYPES.encode(), "typescript")
+    assert b"  out as B" in without(NEW_TYPES.encode(), "typescript")
 
 
 def known_to_python(tree: ast.AST) -> Iterator[tuple[str, str, int, int]]:

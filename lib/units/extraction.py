@@ -85,7 +85,7 @@ def _declaring(nodes: Iterable[_Found]) -> int:
 
 
 def _units(found: Parsed, nodes: Iterable[_Found]) -> Iterator[Unit]:
-    data, known, _ = found
+    data, known = found.data, found.known
     before = around = _NOWHERE
     inside: list[_Open] = []
     line = counted = 0

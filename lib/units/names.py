@@ -87,7 +87,7 @@ def _held(node: Any, name_field: str, value_field: str) -> Named | None:
     if name in _PALE:
         name = own or name.rpartition(".")[2]
     elif holder is not None and holder.type in ("string", "string_literal"):
-        name = name.strip("'\"")
+        return _known(kind, name.strip("'\""))
     elif holder is not None and holder.type == "variable_name":  # of PHP
         name = name.lstrip("$")
     name = _EXPORTS.sub("", name)
@@ -109,7 +109,8 @@ def _own_name(node: Any) -> str:
     found = node.child_by_field_name("name") if node.type != "subscript_declaration" else None
     if found is not None:
         sign = "~" if node.type == "destructor_declaration" else ""
-        return sign + _text(found)
+        text = _text(found)
+        return sign + (text.strip("'\"") if found.type == "string" else text)
     if node.type in _FIXED:
         return _FIXED[node.type]
     declarator = node.child_by_field_name("declarator")

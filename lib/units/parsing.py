@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from lib.system import packages
 from lib.units.grammars import Grammar, grammar
+from lib.units.unknown_syntax import without
 
 # Why code has no units.
 TOO_LARGE, TOO_SLOW, NO_GRAMMAR = "too large", "too slow", "no grammar"
@@ -17,11 +18,12 @@ _PORTION = 4096
 
 
 class Parsed(NamedTuple):
-    """Code in UTF-8 with its tree and the grammar that made it."""
+    """Code in UTF-8, with its tree, the grammar that made it, and what it was made of."""
 
     data: bytes
     known: Grammar
     tree: Any
+    read: bytes
 
 
 def parsed(data: bytes, language: str) -> Parsed | str:
@@ -31,8 +33,19 @@ def parsed(data: bytes, language: str) -> Parsed | str:
     known = grammar(language)
     if known is None:
         return NO_GRAMMAR
-    tree = parse(data, known, Late(len(data)))
-    return Parsed(data, known, tree) if tree and is_searchable(tree.root_node) else TOO_SLOW
+    late = Late(len(data))
+    tree, read = parse(data, known, late), data
+    if tree and tree.root_node.has_error and (other := without(data, language)) != data:
+        again = parse(other, known, late)
+        if again and _wrong(again.root_node) < _wrong(tree.root_node):
+            tree, read = again, other
+    is_found = tree and is_searchable(tree.root_node)
+    return Parsed(data, known, tree, read) if is_found else TOO_SLOW
+
+
+def _wrong(root: Any) -> tuple[bool, int]:
+    """Tell whether code was not understood at all, and how many declarations have an error."""
+    return root.is_error, sum(child.has_error for child in root.children)
 
 
 class Late:

@@ -30,7 +30,7 @@ def second_look(found: Parsed) -> Iterator[Stretch]:
     root = found.tree.root_node
     if not root.has_error:
         return
-    begins = [match.end() for match in _BEGINS.finditer(found.data)]
+    begins = [match.end() for match in _BEGINS.finditer(found.read)]
     late = Late(len(found.data))
     for start, end in _unread(root, len(found.data)):
         first, last = bisect_right(begins, start), bisect_left(begins, end)
@@ -56,7 +56,7 @@ def _unread(root: Any, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _parsed_between(found: Parsed, stops: list[int], late: Late) -> Iterator[Stretch]:
-    data, opener = found.data, found.known.opener
+    data, opener = found.read, found.known.opener
     after = data.find(opener) + len(opener)
     for start, end in pairwise(stops):
         ranges = [_range(start, end)]
