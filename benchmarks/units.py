@@ -1,14 +1,18 @@
 """What finding functions costs: `python -m benchmarks.units [KB]`, 26 KB by default.
 
 Prints the processor time of a file of that size in Python, JavaScript and TypeScript, made of code
-that repeats with other names, once the grammar is loaded: median and deciles; and the memory of a
-process with no language, with these three and with all of them.
+that repeats with other names, once the grammar is loaded: median and deciles, to find its units and
+to have their fingerprints as well, where all are new and where one has changed; and the memory of
+a process with no language, with these three and with all of them.
 """
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 from benchmarks.measure import deciles, run
+from lib.units.bounded import read
 from lib.units.extraction import extract
 from lib.units.grammars import LANGUAGES
 
@@ -81,18 +85,28 @@ def main() -> None:
         cost = run([sys.executable, "-c", PROGRAM, *languages], b"", {"PYTHONPATH": "."})
         print(f"{name} languages: {cost.memory:.0f} MB, {cost.cpu:.2f} s")
     codes = {language: _code(language, size) for language in MEASURED}
-    costs: dict[str, list[float]] = {language: [] for language in MEASURED}
+    for language, code in codes.items():
+        known = {one.content for one in read(code, language).units}
+        edited = code.replace("Number(value || 1)", "Number(value)").replace("int(value or 1)", "1")
+        assert edited != code
+        assert len(known) > size
+        for name, work in (
+            ("units", partial(extract, code, language)),
+            ("fingerprints", partial(read, code, language)),
+            ("one edited", partial(read, edited, language, known)),
+        ):
+            print(f"{language}, {len(code)} bytes, {name}: {_cost(work)} of processor time")
+
+
+def _cost(work: Callable[[], object]) -> str:
+    """Measure what a call takes, once everything is loaded."""
+    costs: list[float] = []
     for number in range(ROUNDS + 1):
-        for language, code in codes.items():
-            begun = time.process_time()
-            count = len(extract(code, language))
-            if number:
-                costs[language].append((time.process_time() - begun) * 1000)
-            assert count > size
-    for language, found in costs.items():
-        text = "{:.1f} ({:.1f} - {:.1f}) ms of processor time".format(*deciles(found))
-        count = len(extract(codes[language], language))
-        print(f"{language}: {len(codes[language])} bytes, {count} units: {text}")
+        begun = time.process_time()
+        work()
+        if number:
+            costs.append((time.process_time() - begun) * 1000)
+    return "{:.1f} ({:.1f} - {:.1f}) ms".format(*deciles(costs))
 
 
 def _code(language: str, size: int) -> str:

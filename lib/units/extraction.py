@@ -95,7 +95,7 @@ def _units(found: Parsed, nodes: Iterable[_Found]) -> Iterator[Unit]:
         role = _ORDER[order]
         told = None
         if role not in _AROUND:
-            told = named(node, role, known.fields) if len(inside) < MOST_DEPTH else None
+            told = named(node, role, known.fields, data) if len(inside) < MOST_DEPTH else None
             if told is None:
                 continue
         end = -minus_end

@@ -40,19 +40,19 @@ class Named(NamedTuple):
     name: str
 
 
-def named(node: Any, role: str, fields: Mapping[str, tuple[str, str]]) -> Named | None:
-    """Return what a node in a role declares; None if that is nothing that has a name."""
+def named(node: Any, role: str, fields: Mapping[str, tuple[str, str]], data: bytes) -> Named | None:
+    """Return what a node of code, `data`, declares in a role; None if it has no name."""
     if role == "holder":
-        return _held(node, *fields[node.type])
+        return _held(node, *fields[node.type], data)
     if node.type in _BODIES and not node.child_by_field_name("body"):
         return None
     if node.type == "impl_item":
-        return _known("impl", _plain_type(node.child_by_field_name("type")))
+        return _known("impl", _plain_type(node.child_by_field_name("type"), data))
     if node.type == "method_declaration" and (receiver := node.child_by_field_name("receiver")):
-        owner = _plain_type(_type_in(receiver))
-        own = _text(node.child_by_field_name("name"))
+        owner = _plain_type(_type_in(receiver), data)
+        own = _text(node.child_by_field_name("name"), data)
         return _known(role, f"{owner}.{own}" if owner and own else own)
-    name = _own_name(node)
+    name = _own_name(node, data)
     return _known("method" if role == "function" and "." in name else role, name)
 
 
@@ -73,17 +73,17 @@ def _known(kind: str, name: str) -> Named | None:
     return Named(kind, name) if 0 < len(name) <= MOST_CHARACTERS else None
 
 
-def _held(node: Any, name_field: str, value_field: str) -> Named | None:
+def _held(node: Any, name_field: str, value_field: str, data: bytes) -> Named | None:
     """Return what a node gives its name to, as in `const name = () => {}`."""
     value = _only(node.child_by_field_name(value_field))
     kind = VALUES.get(value.type) if value else None
     if value is None or kind is None:
         return None
-    own = _text(value.child_by_field_name("name"))
+    own = _text(value.child_by_field_name("name"), data)
     if value.type in _BODIES and (own or not value.child_by_field_name("body")):
         return None
     holder = _only(node.child_by_field_name(name_field)) if name_field else None
-    name = _text(holder) if holder else _FIXED.get(node.type, "")
+    name = _text(holder, data) if holder else _FIXED.get(node.type, "")
     if name in _PALE:
         name = own or name.rpartition(".")[2]
     elif holder is not None and holder.type in ("string", "string_literal"):
@@ -105,25 +105,25 @@ def _only(node: Any) -> Any:
     return node
 
 
-def _own_name(node: Any) -> str:
+def _own_name(node: Any, data: bytes) -> str:
     found = node.child_by_field_name("name") if node.type != "subscript_declaration" else None
     if found is not None:
         sign = "~" if node.type == "destructor_declaration" else ""
-        text = _text(found)
+        text = _text(found, data)
         return sign + (text.strip("'\"") if found.type == "string" else text)
     if node.type in _FIXED:
         return _FIXED[node.type]
     declarator = node.child_by_field_name("declarator")
     if declarator is not None:
-        return _declared(declarator)
+        return _declared(declarator, data)
     if sign := node.child_by_field_name("operator"):
-        return f"operator {_text(sign)}"
+        return f"operator {_text(sign, data)}"
     if node.type == "conversion_operator_declaration":
-        return f"operator {_text(node.child_by_field_name('type'))}"
+        return f"operator {_text(node.child_by_field_name('type'), data)}"
     return ""
 
 
-def _declared(node: Any) -> str:
+def _declared(node: Any, data: bytes) -> str:
     """Return the name in a declarator of C or C++, such as `*name(int)` or `Class::name()`."""
     for _ in range(MOST_CHARACTERS):
         inner = node.child_by_field_name("declarator")
@@ -133,12 +133,12 @@ def _declared(node: Any) -> str:
             break
         node = inner
     if node.type == "operator_cast":
-        return f"operator {_text(node.child_by_field_name('type'))}"
-    name = _text(node)
+        return f"operator {_text(node.child_by_field_name('type'), data)}"
+    name = _text(node, data)
     return "" if name in _NO_NAMES else name
 
 
-def _plain_type(node: Any) -> str:
+def _plain_type(node: Any, data: bytes) -> str:
     """Return a type's name without what it points to or is made for: `*Pair[K]` is `Pair`."""
     for _ in range(MOST_CHARACTERS):
         if node is None:
@@ -149,7 +149,7 @@ def _plain_type(node: Any) -> str:
         if inner is None:
             break
         node = inner
-    return _text(node)
+    return _text(node, data)
 
 
 def _type_in(receiver: Any) -> Any:
@@ -158,9 +158,10 @@ def _type_in(receiver: Any) -> Any:
     )
 
 
-def _text(node: Any) -> str:
+def _text(node: Any, data: bytes) -> str:
     """Return what a node says, on one line, with dots between the parts of a name."""
     if node is None or node.end_byte - node.start_byte > 4 * MOST_CHARACTERS:
         return ""
-    text = " ".join(node.text.decode("utf-8", "replace").split())
+    # Not `node.text`: the tree would ask for it what it was read from, portion by portion.
+    text = " ".join(data[node.start_byte : node.end_byte].decode("utf-8", "replace").split())
     return text.replace("::", ".")
