@@ -476,7 +476,7 @@ def imaged(loose: Loose) -> None:
 def torn(loose: Loose) -> None:
     """It begins as it should."""
     (image,) = loose.root.glob("lib/__pycache__/hook-*.image")
-    image.write_bytes(image.read_bytes()[:70_000] + b"\0" * 70_000)
+    os.truncate(image, 70_000)
 
 
 def in_turn(*changes: Callable[[Loose], object]) -> Callable[[Loose], object]:
@@ -538,6 +538,10 @@ def test_with_an_image_it_captures_whatever_is_in_it(
     imaged(loose)
     spoil(loose)
     assert loose.run(["/bin/sh"]) == 1
+    # And it is made anew.
+    imaged(loose)
+    (image,) = loose.root.glob("lib/__pycache__/hook-*.image")
+    assert image.stat().st_size > 100_000
 
 
 def test_where_it_cannot_become_python_another_does(loose: Loose, shell: list[str]) -> None:

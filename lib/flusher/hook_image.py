@@ -115,6 +115,8 @@ def promise(part, at):
         package, _, short = name.rpartition(".")
         setattr(sys.modules[package], short, module)
         module.__getattr__ = lambda name, module=module: get(module, name)
+if posix.fstat(image).st_size != sum(parts[-1][1]):
+    raise ValueError  # it was cut off
 is_hook = "root" not in globals()
 if is_hook:
     import gc
@@ -189,7 +191,7 @@ def _laid_out(given: str, made_of: str, parts: list[list[Source]], codes: list[b
             places.append((tuple(part), (len(code), at)))
             at += len(code)
         text = f"{given}parts = {tuple(places)!r}{_STARTER}"
-        made = marshal.dumps((strip(compile(text, "", "exec", optimize=2)), made_of))
+        made = marshal.dumps((strip(compile(text, "", "exec", optimize=2)), (made_of, at)))
         if made == beginning:
             return beginning + b"".join(codes)
         beginning = made
@@ -229,6 +231,7 @@ def _signature(path: str) -> tuple[int, int]:
 def _is_fresh(root: str, made_of: str) -> bool:
     try:
         with open(image_path(root), "rb") as file:
-            return bool(marshal.load(file)[1] == made_of)
+            size = os.fstat(file.fileno()).st_size
+            return bool(marshal.load(file)[1] == (made_of, size))
     except (OSError, ValueError, EOFError, TypeError):
         return False
