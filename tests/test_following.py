@@ -76,6 +76,15 @@ def test_what_can_become_of_a_unit() -> None:
     ]
 
 
+def test_indentation_is_part_of_what_python_does() -> None:
+    assert edited(A, A.replace("    return", "        return")) == ["first>first body"]
+    wrapped = A.replace("(one * 2)", "(\n    one\n        * 2\n)").replace("in a", "in \\\n  a")
+    assert edited(A, wrapped.replace("\\\n  a", "a")) == ["first>first format"]
+    nested = "if x:\n" + "".join(f"    {line}\n" for line in A.splitlines())
+    assert edited(A, nested) == ["first>first format"]
+    assert edited(A, A.replace("        b", "  \n      # that\n      b")) == ["first>first comment"]
+
+
 def test_a_unit_moves_within_its_file() -> None:
     inside = "class X:\n    a = 1\n\n" + "".join(f"    {line}\n" for line in LONG.splitlines())
     assert edited("class X:\n    a = 1\n\n" + LONG, inside) == ["work>X.work moved"]

@@ -1,5 +1,6 @@
 """Say in words what changed between a unit and the one that continues it."""
 
+from lib.units.lexing import depths
 from lib.units.pieces import CONSTRUCTOR, Piece
 
 # With one of these a unit's life begins; the old one is where its text is from.
@@ -39,8 +40,13 @@ def _of_text(old: Piece, new: Piece) -> set[str]:
         words.add(SIGNATURE)
     if old.modifiers != new.modifiers:
         words.add(MODIFIER)
-    if old.code != new.code:
+    if old.code != new.code or _is_indented_anew(old, new):
         words.add(BODY)
     if old.comments != new.comments:
         words.add(COMMENT)
     return words
+
+
+def _is_indented_anew(old: Piece, new: Piece) -> bool:
+    is_told = old.language == "python" and old.body != new.body and not old.is_class
+    return is_told and depths(old.body) != depths(new.body)

@@ -28,6 +28,7 @@ _SPECIAL = {
     "shell": (r"(?:(?<=[\s;&|(])|\A)" + _HASH, r'"(?:\\(?s:.)|[^"\\])*"?', r"'[^']*'?"),
 }
 _COMMENTS = (b"//", b"/*", b"=b")
+_OPENING, _CLOSING = (b"(", b"[", b"{"), (b")", b"]", b"}")
 _SIGNS = (*_COMMENTS, b"#")
 
 
@@ -45,6 +46,31 @@ def lex(data: bytes, language: str) -> Lexed:
         return Lexed(tuple(found), ())
     comments = tuple(token for token in found if _is_comment(token))
     return Lexed(tuple(token for token in found if not _is_comment(token)), comments)
+
+
+def depths(data: bytes) -> tuple[int, ...]:
+    """Tell how deep each statement of a Python body lies in it, which is part of what it does.
+
+    The first one has its indentation before the body, where what follows it has the least.
+    """
+    widths: list[int] = []
+    brackets = end = 0
+    for found in _pattern("python").finditer(data):
+        token = found[0]
+        line = data[end : found.start()].rpartition(b"\n")
+        if line[1] and not brackets and not _is_comment(token) and data[end - 1 : end] != b"\\":
+            widths.append(len(line[2].expandtabs()))
+        brackets = max(0, brackets + (token in _OPENING) - (token in _CLOSING))
+        end = found.end()
+    levels = [min(widths, default=0)]
+    depth = [0]
+    for width in widths:
+        while levels[-1] > width:
+            levels.pop()
+        if not levels or levels[-1] < width:
+            levels.append(width)
+        depth.append(len(levels) - 1)
+    return tuple(depth)
 
 
 @cache

@@ -37,6 +37,8 @@ class Late:
         for file in self._grown(come):
             self._join_sources(file, homes, known, is_new=False)
         join_strays([*self.olds, *lost], self.news, homes, self.feeds)
+        # Those that were small, and lie in what was found now.
+        homes.join_by_name(self.olds, self.news)
         self._forget_the_dead()
         gained = self._earlier(is_lost=False)
         if gained and any(old.partner is None for old in self.olds):
