@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -221,6 +222,19 @@ def test_the_parser_is_stopped_when_its_time_is_over(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(parsing, "LEAST_SECONDS", 0)
     monkeypatch.setattr(parsing, "SECONDS_A_BYTE", 0)
     assert extract(code, "python") == []
+
+
+def test_nothing_is_kept_of_what_was_parsed() -> None:
+    """The binding of tree-sitter never lets go of what it reads code from."""
+    code = "# so\n" * 20_000
+    assert extract(code, "python") == []
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            extract(code, "python")
+        assert tracemalloc.get_traced_memory()[0] < len(code)
+    finally:
+        tracemalloc.stop()
 
 
 def test_many_and_deep_units() -> None:

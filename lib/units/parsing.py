@@ -14,7 +14,6 @@ TOO_LARGE, TOO_SLOW, NO_GRAMMAR = "too large", "too slow", "no grammar"
 MOST_BYTES = 1024 * 1024
 LEAST_SECONDS, SECONDS_A_BYTE = 0.1, 2e-6
 MOST_STEPS = 10**8
-_PORTION = 4096
 
 
 class Parsed(NamedTuple):
@@ -65,12 +64,21 @@ class Late:
 def parse(data: bytes, known: Grammar, is_late: Late, ranges: list[Any] | None = None) -> Any:
     """Return the tree of code, or of ranges of it; None if it takes too long."""
     parser = packages.load("tree_sitter").Parser(known.language, included_ranges=ranges)
+    views: dict[int, memoryview] = {}
+
+    def read(offset: int, _: Any) -> memoryview | None:
+        if offset >= len(data):
+            return None
+        return views.get(offset) or views.setdefault(offset, memoryview(data)[offset:])
+
     try:
-        return parser.parse(
-            lambda offset, _: data[offset : offset + _PORTION], progress_callback=is_late
-        )
+        return parser.parse(read, progress_callback=is_late)
     except ValueError:
         return None
+    finally:
+        # The binding never lets go of what it was given.
+        for view in views.values():
+            view.release()
 
 
 def is_searchable(root: Any) -> bool:

@@ -62,7 +62,8 @@ def _parsed_between(found: Parsed, stops: list[int], late: Late) -> Iterator[Str
         ranges = [_range(start, end)]
         if opener and len(opener) <= after <= start:
             ranges.insert(0, _range(after - len(opener), after))
-        tree = parse(data, found.known, late, ranges)
+        # A short stretch is parsed before the parser looks at the time.
+        tree = None if late() else parse(data, found.known, late, ranges)
         if tree is None or not is_searchable(tree.root_node):
             return
         yield Stretch(start, end, tree)
