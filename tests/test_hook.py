@@ -172,7 +172,10 @@ MODULES = {
 
 
 # For calls of Bash alone.
-SHELL = {"lib.capture.shell", "lib.capture.shell_words"}
+# What only calls of the shell need, and only hints.
+SELDOM = {"lib.capture.shell", "lib.capture.shell_words", "lib.capture.like_lines"} | {
+    f"lib.capture.reuse_{name}" for name in ("hint", "index", "scope")
+}
 
 
 @pytest.mark.parametrize("imaged", [True, False])
@@ -194,7 +197,7 @@ def test_the_hook_imports_nothing_but_builtins_and_itself(
     )  # fmt: skip
     loaded = eval(done.stderr) - {"posix"}
     ours = {*hook_image.MODULES, *hook_image.PACKAGES}
-    assert ours - SHELL <= loaded
+    assert ours - SELDOM <= loaded
     assert loaded - ours - {"lib.hook"} <= MODULES
     # Before a tool call nothing is hashed: of the image, that part is not loaded.
     assert loaded.isdisjoint({"_sha256", "_sha2"}) == (imaged and stage == "pre")

@@ -4,7 +4,7 @@ import argparse
 import time
 
 from lib.commands import destinations, facts
-from lib.commands.common import by_actor, print_json, printable, spool_directory
+from lib.commands.common import by_actor, print_json, spool_directory
 from lib.commands.destinations import Circuit
 from lib.commands.facts import LOSSES, NEVER, NO_SERVICE, Facts
 from lib.commands.setup import link
@@ -13,8 +13,8 @@ from lib.commands.when import age, ago, since
 from lib.delivery.circuit import CLOSED
 from lib.flusher.plugin_environment import FAILED
 
-# How long it is told that another Python took over.
-SHOWN_SECONDS = 30 * 86_400.0
+# How long it is told that another Python took over; and of a function's name, in characters.
+SHOWN_SECONDS, MOST_NAME = 30 * 86_400.0, 30
 GOOD, BAD, WORSE, PLAIN, FAINT = "green", "yellow", "bold red", "", "dim"
 # What a cause of a drop or of no capture means.
 WORDS = {
@@ -89,8 +89,8 @@ def _steps(steps: dict[str, int]) -> list[tuple[str, Cell]]:
 def _hint(last: dict[str, str] | None, now: float) -> list[tuple[str, Cell]]:
     if not last:
         return []
-    where = f"{shortened(printable(last['file_path']))}: {last['name']}, {last['origin']}"
-    return [("last hint", (f"{ago(last['timestamp'], now)} for {where}", PLAIN))]
+    name = last["name"].rpartition(".")[2][:MOST_NAME]
+    return [("last hint", (f"of {name}, {ago(last['timestamp'], now)}", PLAIN))]
 
 
 def _plain(text: str, is_bad: bool = False) -> Cell:

@@ -11,10 +11,6 @@ from lib.transcripts import past
 
 def finish(plan: Plan) -> None:
     """Import past sessions, if that was asked for, else say how. Raises CommandError."""
-    print(
-        "Where the agent writes again what stands in the project, one line tells it so, and where:"
-    )
-    print("  PATTERN_REUSE_HINTS=off silences that")
     if plan.options.past:
         _bring(plan)
     elif number := past.count(plan.config):

@@ -37,6 +37,7 @@ from lib.system.pythons import longest_lived
 from lib.system.settings import Settings
 
 LOCK_SECONDS = 300.0
+HINTS = "The agent is told of code that it writes again: PATTERN_REUSE_HINTS=off silences that."
 
 
 def main(source: str, interpreter: str, arguments: list[str]) -> int:
@@ -109,7 +110,9 @@ def _install(plan: Plan) -> None:
         unlinked = link.put(plan.root)
     if url:
         print(trust.use(Approvals(plan.root + SUFFIX), url))
-    print(f"It is on. Ask it any time:\n  {link.typed(plan.root)} status\n{unlinked}", end="")
+    print(
+        f"It is on. {HINTS}\nAsk it any time:\n  {link.typed(plan.root)} status\n{unlinked}", end=""
+    )
     sys.stdout.flush()
     beforehand.finish(plan)
 
