@@ -25,7 +25,8 @@ _LINK = re.compile(
           | :[ \t]{{0,4}}(?:&'[a-z]{{1,9}}[ ])?[A-Za-z*&\[][\w.|?*&<>\[\] ]{{0,40}}[ \t]=(?![=>])
           | (?:[Aa]s[ ])?[A-Za-z][\w()]{{1,14}}[ \t]{{1,4}}=(?!=)                # x type =
           | \{{[ \t]?get;[^}}]{{0,20}}\}}[ \t]?=                                 # a property
-          | ,?\s{{0,80}}-?[ \t]?{_QUOTE}?[A-Za-z]{{0,9}}[vV]alue{_QUOTE}?(?:[ \t]{{0,9}}[:=]|[ ])
+          | ,?\s{{0,80}}-{{0,2}}[ \t]?{_QUOTE}?[A-Za-z]{{0,9}}[vV]alue{_QUOTE}?
+            (?:[ \t]{{0,9}}[:=]|[ ])
           | </\w{{1,20}}>\s{{0,40}}(<\w{{1,20}}>)                                # <key>..<string>
           | (?<=["'])(?:[ ][^<>\n]{{0,40}})?(>)(?:<value>)?
           | (>)<!\[CDATA\[
@@ -105,8 +106,9 @@ def _assigned(text: str, lowered: str, word: str, at: int) -> "tuple[int, int, s
         return None
     start = start_of(text, at)
     name = text[start:stop]
-    # A path, a type, a resource.
-    if (text[start - 1 : start] == "/" and name[0].isalnum()) or _RESOURCE.search(name):
+    # A path that has no value, a type, a resource.
+    is_path = text[start - 1 : start] == "/" and name[0].isalnum()
+    if (is_path and not (link and "alue" in link[0])) or _RESOURCE.search(name):
         return None
     found = _linked(text, at, name, link, kind, sure) if link else None
     return found or (strings_behind(text, stop, kind) if sure else None)

@@ -47,6 +47,7 @@ _LOGINS = {
     "getconnection": {"getconnection": _LAST_ARGUMENT},
     "pass": {
         "sshpass": _OPTION.format("-p"),
+        "htpasswd": r"[ \t][^\n]{0,60}?-\w{0,3}b\w{0,3}[ \t]\S{1,80}[ \t]\S{1,80}[ \t]" + _WORD,
         "-passin": r"[ =]pass:" + _WORD,
         "-passout": r"[ =]pass:" + _WORD,
         "echo ": r"(?:-n )?[\"']([^\"'\n]{6,100})[\"'] \| [^\n]{0,60}--password-stdin",

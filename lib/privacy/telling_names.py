@@ -68,7 +68,7 @@ OPTION = re.compile(r"(?:^|[\s\"'\[(])--?[\w.-]{0,40}\Z")
 COMMAND = re.compile(
     r"(?:^|\s)(?:ENV|ARG|setx|SetEnv|set[ ]-g?x|fastcgi_param|#[ ]?define|[Pp]assword|PASSWORD"
     r"|login|machine|BY|by|[(]?(?:setq|setenv|defvar|def|proxy_set_header|RequestHeader set|set))\s"
-    r"[\s\w.@$\"-]{0,80}\Z"
+    r"[\s\w.@$\"-]{0,80}\Z|(?:^|\n)[ \t]{0,8}(?:require|root)\Z"
 )
 # Before a name that a string follows: the beginning of a line, or a sign.
 STATEMENT = re.compile(r"(?:(?:^|\n)[ \t]{0,40}[@:]?|[\s{][@:])[\w.-]{0,40}\Z")
