@@ -110,9 +110,8 @@ def _install(plan: Plan) -> None:
         unlinked = link.put(plan.root)
     if url:
         print(trust.use(Approvals(plan.root + SUFFIX), url))
-    print(
-        f"It is on. {HINTS}\nAsk it any time:\n  {link.typed(plan.root)} status\n{unlinked}", end=""
-    )
+    words = f"It is on. {HINTS}\nAsk it any time:\n  {link.typed(plan.root)} status\n{unlinked}"
+    print(words, end="")
     sys.stdout.flush()
     beforehand.finish(plan)
 
