@@ -8,6 +8,9 @@ from lib.commands.setup import link
 from lib.commands.setup.plan import Plan
 from lib.transcripts import past
 
+# For those who are told that it is on.
+HINTS = "The agent is told of code that it writes again: PATTERN_REUSE_HINTS=off silences that."
+
 
 def finish(plan: Plan) -> None:
     """Import past sessions, if that was asked for, else say how. Raises CommandError."""

@@ -37,7 +37,6 @@ from lib.system.pythons import longest_lived
 from lib.system.settings import Settings
 
 LOCK_SECONDS = 300.0
-HINTS = "The agent is told of code that it writes again: PATTERN_REUSE_HINTS=off silences that."
 
 
 def main(source: str, interpreter: str, arguments: list[str]) -> int:
@@ -110,8 +109,8 @@ def _install(plan: Plan) -> None:
         unlinked = link.put(plan.root)
     if url:
         print(trust.use(Approvals(plan.root + SUFFIX), url))
-    words = f"It is on. {HINTS}\nAsk it any time:\n  {link.typed(plan.root)} status\n{unlinked}"
-    print(words, end="")
+    words = f"It is on. {beforehand.HINTS}\nAsk it any time:\n  {link.typed(plan.root)} status\n"
+    print(words + unlinked, end="")
     sys.stdout.flush()
     beforehand.finish(plan)
 
