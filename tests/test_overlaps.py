@@ -84,6 +84,20 @@ def test_what_one_replaced_that_had_read_before_another_wrote(project: Project) 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("is_look", [True, False])
+def test_which_of_two_wrote_last_is_told_by_who_comes_next(project: Project, is_look: bool) -> None:
+    """Both had read the same, and the hook of the first to write was late."""
+    project.edit("one", None, STATES[0])
+    project.edit("three", STATES[0], STATES[2])
+    project.edit("two", STATES[0], STATES[1])
+    if is_look:
+        project.shell("four", None, STATES[2], is_told=False)
+    project.edit("two", STATES[2], STATES[3])
+    assert project.steps() == [
+        ("one", STATES[0]), ("two", STATES[1]), ("three", STATES[2]), ("two", STATES[3]),
+    ]  # fmt: skip
+
+
 def test_what_a_session_itself_left_it_did_not_replace_unknowingly(project: Project) -> None:
     project.edit("one", None, STATES[0])
     project.edit("one", STATES[0], STATES[1])

@@ -47,6 +47,8 @@ def placed(
     moment, place = moments.moment_of(db, event, path)
     if head is None:
         return moment, place
+    if overlaps.order_by_found(db, event, head):
+        place = Place(place.is_late, is_out=True)
     found = overlaps.moment_before_claim(db, event, path, moment)
     found = found or _moment_before(db, event, path, head, moment)
     return (found, moments.LATE) if found else (moment, place)

@@ -33,6 +33,14 @@ _CLAIMS = (
     "AND e.timestamp >= ?8 AND e.session_id IS NOT ?9 ORDER BY e.up"
 )
 
+_BOTH = (
+    "SELECT l.seq, e.up FROM revisions h JOIN events l ON l.seq = h.seq "
+    "JOIN revisions p ON p.revision_id = h.parent JOIN events e ON e.seq = p.seq "
+    "WHERE h.revision_id = ?1 AND e.snapshot = ?2 AND l.before_snapshot = e.before_snapshot "
+    "AND l.boot = e.boot AND l.up > e.up AND l.up < e.up + ?3 AND l.snapshot != e.snapshot "
+    "AND l.session_id IS NOT e.session_id AND l.actor IS NULL AND e.actor IS NULL"
+)
+
 
 def moment_before_claim(
     db: sqlite3.Connection, event: Event, path: str, moment: Moment
@@ -56,6 +64,21 @@ def moment_before_claim(
         if not is_told or (is_new if before is None else held == before):
             return moment[0], up - 1
     return None
+
+
+def order_by_found(db: sqlite3.Connection, event: Event, head: Head) -> bool:
+    """Put the last of two that began with the same first, if `event` found what the other left.
+
+    Which of them was the first to write their hooks do not tell. Returns whether it did so; then
+    the ledger is to be put in order. May raise sqlite3.Error.
+    """
+    code = _code(event)
+    found = _before(event) or (code and snapshots.digest_of(code))
+    row = db.execute(_BOTH, (head.revision_id, found, WRITING.seconds * 10**9)).fetchone()
+    if row is None:
+        return False
+    db.execute("UPDATE events SET up = ? WHERE seq = ?", (row[1] - 1, row[0]))
+    return True
 
 
 def is_claim(db: sqlite3.Connection, event: Event, head: Head | None) -> bool:
