@@ -112,15 +112,15 @@ def test_hostile_code_is_bounded(language: str) -> None:
     assert read("", language) == Reading([])
 
 
-def test_50_000_functions_are_found() -> None:
-    assert len(read("def f(): pass\n" * 50_000, "python").units) == 50_000
+def test_20_000_functions_are_found() -> None:
+    assert len(read("def f(): pass\n" * 20_000, "python").units) == 20_000
 
 
 @pytest.mark.parametrize(
     "code",
     [
         "(" * 300, "([{" * 100, "f({a: [" * 90, "A<T," * 64, "x" * 10_001, ODD, "a\ufffd" * 100,
-        LARGE,
+        LARGE, "f(<<-ONE)\n" * 21,
     ],
 )  # fmt: skip
 def test_what_is_suspicious(code: str) -> None:
