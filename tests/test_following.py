@@ -241,6 +241,17 @@ def test_a_moved_file_whose_old_one_was_not_seen_to_go_names_its_origin() -> Non
     assert [one.change for one in follow(merged, Recent(), known=other)] == [("introduced",)] * 2
 
 
+def test_a_unit_that_is_told_of_twice_goes_on_once() -> None:
+    twice = "class X:\n    def get(self, a):\n        return a.found\n"
+    other = twice + twice.replace("X", "Y")
+    recent = Recent()
+    assert len(fed(recent, ("old", twice, None))) == 2
+    gone = knowing(*[Source("old", "python", twice, gone=1)] * 2)
+    steps = follow([Changed("new", "python", None, other)], recent, known=gone)
+    met = [one.old for one in steps if one.old]
+    assert len(set(met)) == len(met) == 2
+
+
 def test_a_file_told_twice_counts_from_its_first_state_to_its_last() -> None:
     steps = fed(Recent(), ("a", A, B), ("a", B, A.replace("* 2", "* 3")))
     assert steps == ["a:first>a:first body"]

@@ -36,18 +36,20 @@ def carried(
 
     Of a file that is not new, `news` are those that it gained.
     """
+    # Twins of them are joined, for they themselves may still be joined with others.
+    olds = {copy(old): old for old in source if old.partner is None}
     twins = {copy(new): new for new in news if new.partner is None}
     homes = Homes(likeness)
-    homes.join_files([source], [list(twins)])
-    homes.join_classes(source, list(twins))
-    homes.join_by_name(source, list(twins))
+    homes.join_files([list(olds)], [list(twins)])
+    homes.join_classes(list(olds), list(twins))
+    homes.join_by_name(list(olds), list(twins))
     found: Origins = {}
     for twin, new in twins.items():
         old = twin.partner
         if old and (is_new or likeness(old, new) >= _JOINED):
             is_carried = homes.is_carried(old, twin) and (is_new or bool(old.box))
             words = {*changes(old, twin, is_carried), COPIED}
-            found[new] = Origin(old, tuple(sorted(words)))
+            found[new] = Origin(olds[old], tuple(sorted(words)))
     return found
 
 

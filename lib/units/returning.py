@@ -23,11 +23,14 @@ class Late:
         # file that stands.
         self.feeds: dict[Piece, int] = {}
         self.copies: Origins = {}
+        self._lost: dict[tuple[int, str, int], Piece] = {}
         self.is_wanted = any(one.partner is None for one in (*olds, *news))
 
     def join(self, homes: Homes, gone: Files, come: Files, known: Known | None) -> None:
         """Join what is left, also within the feed, where what is known of files is of no help."""
         lost = self._earlier(is_lost=True)
+        for piece in lost:
+            self._once(piece, self.feeds[piece])
         if lost and any(new.partner is None for new in self.news):
             homes.join_files(self._whole(lost), come)
             homes.join_classes(lost, self.news)
@@ -66,14 +69,20 @@ class Late:
                 left = [new for new in file if new not in self.copies]
                 self.copies |= carried(found, left, homes.likeness, is_new)
                 continue
-            self.feeds.update(dict.fromkeys(found, feed))
+            lost = [self._once(piece, feed) for piece in found]
             if is_new:
-                homes.join_files([found], [file])
-                homes.join_classes(found, file)
-                homes.join_by_name(found, file)
+                homes.join_files([lost], [file])
+                homes.join_classes(lost, file)
+                homes.join_by_name(lost, file)
                 continue
-            for new, (old, _) in carried(found, file, homes.likeness, is_new).items():
+            for new, (old, _) in carried(lost, file, homes.likeness, is_new).items():
                 homes.join(old, new)
+
+    def _once(self, piece: Piece, feed: int) -> Piece:
+        """Return what stands for a unit that was gone in a feed: it is told from several sides."""
+        piece = self._lost.setdefault((feed, piece.path, piece.unit.start), piece)
+        self.feeds[piece] = feed
+        return piece
 
     def _earlier(self, is_lost: bool) -> list[Piece]:
         found = self.recent.pieces(is_lost)
