@@ -1,7 +1,7 @@
 """Find what the classes and files of units became, so that units are looked for in them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from lib.units.likeness import Likeness
 from lib.units.pieces import Piece
@@ -16,6 +16,8 @@ _OVERLOAD, _SHORT = 0.35, 12
 # No more of one name are compared with one another.
 _MOST_ALIKE = 20
 _MOST_OF_A_NAME = 64
+# Of a class elsewhere under another name so many members are compared; they are so much alike.
+_MOST_MEMBERS, _ALIKE = 8, 0.4
 
 
 class Homes:
@@ -124,10 +126,13 @@ class Homes:
             if classes[i].partner is None and others[j].partner is None:
                 self.join(classes[i], others[j])
 
-    def _alike(self, old: Piece, own: set[str], new: Piece, others: set[str]) -> float:
+    def _alike(
+        self, old: Piece, own: dict[str, Piece], new: Piece, others: dict[str, Piece]
+    ) -> float:
         is_near = self.of((old.path, "")) == (new.path, "")
         is_same = old.name == new.name
-        shared = len(own & others)
+        both = own.keys() & others.keys()
+        shared = len(both)
         share = shared / max(1, len(own), len(others))
         of_smaller = shared / max(1, min(len(own), len(others)))
         if is_same:
@@ -135,8 +140,15 @@ class Homes:
         elif is_near:
             is_enough = of_smaller >= _SHARED and shared > 0
         else:
-            is_enough = share >= _SHARED and shared > 1
+            is_enough = share >= _SHARED and shared > 1 and self._do_the_same(both, own, others)
         return share + 0.5 * is_same + 0.25 * is_near + 0.01 if is_enough else 0.0
+
+    def _do_the_same(
+        self, names: Set[str], own: dict[str, Piece], others: dict[str, Piece]
+    ) -> bool:
+        """Check that members are alike: what only declares them has the same names too."""
+        some = sorted(names)[:_MOST_MEMBERS]
+        return sum(self.likeness(own[name], others[name]) for name in some) >= _ALIKE * len(some)
 
     def join_files(self, gone: Iterable[Sequence[Piece]], come: Iterable[Sequence[Piece]]) -> None:
         """Find the files that came in place of others that are gone, by their outermost units."""
@@ -167,11 +179,11 @@ def _signature(piece: Piece) -> object:
     return piece.signature
 
 
-def _members(units: Iterable[Piece]) -> dict[Home, set[str]]:
-    found: dict[Home, set[str]] = defaultdict(set)
+def _members(units: Iterable[Piece]) -> dict[Home, dict[str, Piece]]:
+    found: dict[Home, dict[str, Piece]] = defaultdict(dict)
     for one in units:
         if one.box:
-            found[one.path, one.box].add(one.plain)
+            found[one.path, one.box].setdefault(one.plain, one)
     return found
 
 
