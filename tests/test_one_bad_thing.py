@@ -174,7 +174,8 @@ IGNORES = {
     "a group": "(?P<\n", "braces": "{a,b\n", "a surrogate": "\udc80\n", "U+2028": "\u2028[\n",
 }  # fmt: skip
 RULES = {
-    "names of fields": "event|data|code|pattern\n", "nothing": "\n", "the empty match": "x*\n", "a mark": "\ufeffabc\n",
+    "names of fields": "event|data|code|pattern\n",
+    "nothing": "\n", "the empty match": "x*\n", "a mark": "\ufeffabc\n",
     "groups": "(return)( x)?(y)*\n", "a look ahead": "(?=def)\n", "an end": "$\n",
     "a comment": "# [\n", "letters of any case": "(?i)RETURN\n", "lines": "(?s)def.*\n",
     "a name": "(?P<x>return)\n",
