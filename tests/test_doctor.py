@@ -217,6 +217,7 @@ def test_a_pattern_of_ones_own_that_cannot_be_applied_is_found(well: Bundle, wro
     path.write_text(f"CORP-[0-9]+\n{wrong}\n")
     found = examine(well)[1]["redaction"]
     assert (found["level"], "line 2" in found["text"]) == (SERIOUS, True)
+    assert "without their code" in found["text"]
     assert f"correct {path}" in found["fix"]
     path.write_text("\ufeffCORP-[0-9]+\n")
     assert examine(well)[1]["redaction"]["text"] == "1 of your own"

@@ -2,7 +2,6 @@
 
 import asyncio
 import codecs
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from lib.capture.payload import capture
 from lib.pattern_tracker import PatternTracker
 from lib.privacy import user_rules
 from lib.resilience import PatternCache, ResilientAPIClient
-from lib.spool import inbox
 from lib.system import json_codec
 from tests.support.bundle import Bundle, write_payload
 from tests.support.canaries import Canary, canaries, extension
@@ -43,9 +41,13 @@ def traces(stored: bytes) -> list[str]:
             if canary.traces(stored)]  # fmt: skip
 
 
+def in_files(directory: Path) -> bytes:
+    return b"\n".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
+
+
 def on_disk(directory: Path) -> bytes:
     """The bytes of all files below `directory`, and what the ledger keeps compressed."""
-    found = b"\n".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
+    found = in_files(directory)
     if not (directory / "ledger.db").exists():
         return found
     ledger = Outpost(directory).ledger()
@@ -193,6 +195,15 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def codes(outpost: Outpost) -> set[str]:
+    """All code that is kept in the ledger."""
+    ledger = outpost.ledger()
+    digests = ledger._db.execute("SELECT digest FROM snapshots").fetchall()
+    found = {str(ledger.snapshot(row["digest"])) for row in digests}
+    ledger.close()
+    return found
+
+
 def test_a_pattern_of_the_user_is_redacted(tmp_path: Path, rules: Path) -> None:
     rules.write_text("# ours\n\nCORP-[0-9]{6}\n")
     outpost = Outpost(tmp_path / "spool")
@@ -233,26 +244,66 @@ def test_a_pattern_counts_however_an_editor_stores_it(
 
 
 @pytest.mark.parametrize("data", [b"fine\0\n", WRITTEN.encode("utf-16-le"), b"\xff\xfea", b"\xff"])
-def test_what_is_no_text_delivers_nothing(tmp_path: Path, rules: Path, data: bytes) -> None:
+def test_what_is_no_text_withholds_code(tmp_path: Path, rules: Path, data: bytes) -> None:
     rules.write_bytes(data)
     outpost = Outpost(tmp_path / "spool")
-    name = outpost.write("/p/a.py", "x = 1\n")
-    assert not outpost.flush()
-    assert outpost.pending() == [name]
+    outpost.write("/p/a.py", "x = 1\n")
+    assert outpost.flush()
+    assert codes(outpost) == set()
 
 
 @pytest.mark.parametrize("line", ["(unclosed", "(a+)+b", "x" * 501, "(?:a|aa)+$x"])
-def test_with_an_unusable_pattern_nothing_is_delivered(
-    tmp_path: Path, rules: Path, line: str
-) -> None:
+def test_with_an_unusable_pattern_no_code_is_kept(tmp_path: Path, rules: Path, line: str) -> None:
     rules.write_text(f"fine\n{line}\n")
     outpost = Outpost(tmp_path / "spool")
-    name = outpost.write("/p/a.py", "x = 1\n")
-    assert not outpost.flush()
-    assert outpost.pending() == [name]
-    assert "line 2" in outpost.section("flusher")["last_error"]
-    rules.write_text("fine\n")
+    outpost.write("/p/a.py", "canary = 1\n", "canary = 2\n")
     assert outpost.flush()
+    assert b"canary" not in in_files(tmp_path / "spool")
+    assert codes(outpost) == set()
+    assert "line 2" in outpost.section("flusher")["last_error"]
+    log = (tmp_path / "spool" / "flusher.log").read_text()
+    assert log.count("code is withheld") == 1
+    rules.write_text("fine\n")
+    outpost.write("/p/b.py", "y = 1\n")
+    assert outpost.flush()
+    assert "y = 1\n" in codes(outpost)
+    assert outpost.section("flusher")["last_error"] is None
+
+
+def test_what_waits_for_its_service_is_withheld_on_the_disk_and_on_the_wire(
+    tmp_path: Path, rules: Path, server: ServiceDouble
+) -> None:
+    rules.write_text("(unclosed\n")
+    outpost = Outpost(tmp_path / "spool", server)
+    server.faults.set(Fault.REFUSE)
+    name = outpost.write("/p/a.py", "canary = 1\n")
+    assert not outpost.flush()
+    assert b"canary" not in in_files(tmp_path / "spool")
+    written = (tmp_path / "spool" / name).stat().st_ino
+    outpost.run()
+    assert (tmp_path / "spool" / name).stat().st_ino == written
+    server.faults.clear()
+    assert outpost.flush()
+    assert len(server.commits) == 1
+    assert b"canary" not in on_wire(server)
+    assert b'"/p/a.py"' in on_wire(server)
+
+
+def test_steps_are_the_same_whether_code_was_withheld_or_not(tmp_path: Path, rules: Path) -> None:
+    def steps(name: str, line: str) -> list[tuple[str, str | None, str, str | None]]:
+        rules.write_text(line)
+        outpost = Outpost(tmp_path / name)
+        outpost.story()
+        assert outpost.flush()
+        rules.write_text("")
+        outpost.write("/p/a.py", "def f():\n    return 9\n", "def f():\n    return 5\n")
+        assert outpost.flush()
+        ledger = outpost.ledger()
+        events = [(e.event_type, e.file_path, e.pattern_id, e.actor) for e in ledger.events()]
+        ledger.close()
+        return events
+
+    assert steps("withheld", "(\n") == steps("kept", "")
 
 
 def test_a_text_that_a_pattern_takes_too_long_for_is_withheld(tmp_path: Path, rules: Path) -> None:
@@ -264,7 +315,9 @@ def test_a_text_that_a_pattern_takes_too_long_for_is_withheld(tmp_path: Path, ru
     assert b"[REDACTED:unchecked]" in on_disk(tmp_path / "spool")
     for number in range(user_rules.MAX_TIMEOUTS):
         outpost.write(f"/p/{number}.py", f"x{number} = {'a' * 2000}?!\n")
-    assert not outpost.flush()
+    outpost.write("/p/last.py", "canary = 1\n")
+    assert outpost.flush()
+    assert b"canary" not in on_disk(tmp_path / "spool")
     assert "too slow" in outpost.section("flusher")["last_error"]
 
 
@@ -273,15 +326,17 @@ def test_a_file_of_patterns_that_others_can_write_is_refused(tmp_path: Path, rul
     rules.chmod(0o622)
     outpost = Outpost(tmp_path / "spool")
     outpost.write("/p/a.py", "x = 1\n")
-    assert not outpost.flush()
+    assert outpost.flush()
+    assert codes(outpost) == set()
     assert "others may write" in outpost.section("flusher")["last_error"]
 
 
-def test_the_library_leaves_an_event_while_the_patterns_are_unusable(
+def test_the_library_withholds_texts_while_the_patterns_are_unusable(
     tmp_path: Path, rules: Path
 ) -> None:
     rules.write_text("(unclosed\n")
     client = ResilientAPIClient("", cache_dir=tmp_path / "spool")
-    found = asyncio.run(client.track_pattern_resilient("pattern_created", "p", "n", {"a": 1}))
-    assert (found["success"], found["cached"]) == (False, True)
-    assert os.listdir(tmp_path / "spool").count(inbox.file_name(found["event_id"], "")) == 1
+    tracked = client.track_pattern_resilient("pattern_created", "p", "n", {"code": "canary"})
+    found = asyncio.run(tracked)
+    assert found["success"]
+    assert b"canary" not in in_files(tmp_path / "spool")

@@ -13,6 +13,7 @@ from lib.capture.payload import capture
 from lib.flusher import following
 from lib.ledger import joining, prompts, wanted
 from lib.ledger.history import History
+from lib.privacy import user_rules
 from tests.support.canaries import canaries
 from tests.support.mounts import Fuse, alone, needs_fuse
 from tests.support.outpost import Outpost
@@ -370,6 +371,20 @@ def test_while_what_is_excluded_is_unclear_nothing_is_stored(place: Place, tmp_p
     (unclear / ".patternignore").rmdir()
     place.outpost.flush()
     assert place.joined() == {"u-1": ("make the gazelle", "m-1")}
+
+
+def test_while_a_pattern_of_ones_own_cannot_be_applied_prompts_wait(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "redact.txt"
+    monkeypatch.setattr(user_rules, "default_path", lambda: str(rules))
+    rules.write_text("gazelle\n(\n")
+    place.asked("make the gazelle", "u-1")
+    assert place.outpost.flush()
+    assert place.rows("SELECT * FROM prompts") == []
+    rules.write_text("gazelle\n")
+    assert place.outpost.flush()
+    assert place.joined() == {"u-1": ("make the [REDACTED:custom]", "m-1")}
 
 
 def test_prompts_and_titles_hold_no_secrets(tmp_path: Path, server: ServiceDouble) -> None:

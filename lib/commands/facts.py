@@ -208,7 +208,7 @@ def environment(known: Environment, now: float) -> str:
 def flusher(known: Flusher, now: float) -> str:
     """Word what the flusher does, or how its last run went."""
     if known["last_error"]:
-        return f"its last run failed: {known['last_error']}"
+        return f"its last run: {known['last_error']}"
     if known["running"]:
         return "at work"
     return f"last run {ago(known['last_run'], now)}" if known["last_run"] else NEVER

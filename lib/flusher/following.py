@@ -42,12 +42,14 @@ class Following:
         """Read what is new in the followed transcripts into the ledger. Raises sqlite3.Error."""
         joining = Joining(ledger.connection)
         self._is_behind, self._seen = False, {}
+        if intake.trouble:  # what is said there is there later
+            return
 
         def recover(payloads: list[dict[str, Any]], keeps: bool) -> None:
             self._recovery.take(payloads, ledger, keeps)
 
         def take_back(undone: list[Any]) -> None:
-            self._recovery.take_back((Undone(*one) for one in undone), ledger, intake.clean)
+            self._recovery.take_back((Undone(*one) for one in undone), ledger, intake.redacted)
 
         work = _Pass(joining, intake, recover, take_back)
         looked: set[str] = set()

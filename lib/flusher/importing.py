@@ -99,6 +99,7 @@ class Importer(Flusher):
     ) -> None:
         notes_earlier = ledger is not None and ledger.has_earlier_ids()
         intake = Intake(self.directory, notes_earlier)
+        intake.patterns()
         retelling = Retelling(intake, self.settings, notes_earlier)
         db = ledger.connection if ledger else None
         if db and not is_dry:

@@ -10,7 +10,7 @@ from lib.flusher.obstacles import Obstacle
 from lib.ledger import earlier_identity
 from lib.privacy import user_rules
 from lib.privacy.excluded import Judge, Verdict
-from lib.privacy.redaction import redact, redact_event
+from lib.privacy.redaction import redact, redact_event, withhold
 from lib.spool import outbox
 from lib.spool.spooled import Event
 from lib.system import files, json_codec, mounts
@@ -36,16 +36,22 @@ class Held(Exception):
 
 
 class Intake:
-    """Reads the spool at `directory`. Raises user_rules.Unusable where nothing may be read.
+    """Reads the spool at `directory`.
 
     A file that held a secret holds none after it was read. `notes_earlier`: the ledger has ids of
-    an earlier version, so each event gets those of its contents.
+    an earlier version, so each event gets those of its contents. `trouble` says why the user's own
+    patterns cannot be applied, "" where they can.
     """
 
     def __init__(self, directory: str, notes_earlier: bool = False) -> None:
         self._directory = directory
         self._notes_earlier = notes_earlier
-        self._rules = user_rules.load()
+        self._rules: list[user_rules.UserRule] = []
+        self.trouble = ""
+        try:
+            self._rules = user_rules.load()
+        except user_rules.Unusable as unusable:
+            self.trouble = str(unusable)
         self._judge = Judge(near)
         settings = Settings(os.environ)
         self._own = settings.config_dir and os.path.realpath(settings.config_dir)
@@ -59,7 +65,7 @@ class Intake:
         """Read the event in file `name`, and redact it.
 
         A call of the shell is none yet, and is read as it is.
-        Raises as `outbox.read` does, Unusable; for one that is not yet `recorded` Ignored, Held.
+        Raises as `outbox.read` does; for one that is not yet `recorded` Ignored, Held.
         """
         event = outbox.read(self._directory, name)
         if event["event_type"] == shell.EVENT_TYPE:
@@ -70,7 +76,7 @@ class Intake:
         if self._notes_earlier and not recorded:
             earlier_identity.note(event)
         clean = self.clean(event)
-        if clean is not event or is_link:
+        if is_link or (clean is not event and clean != event):
             self._rewrite(name, clean)
         return clean
 
@@ -87,20 +93,32 @@ class Intake:
         outbox.quarantine(self._directory, name, reason)
 
     def clean(self, event: Event) -> Event:
-        """Redact `event`. Raises Unusable; Damaged where this event alone makes a pattern so."""
+        """Redact `event`; withhold its texts where the user's patterns cannot be applied."""
         is_fresh = not any(rule.timeouts for rule in self._rules)
         try:
-            return redact_event(event, self._rules)
+            return self.redacted(event)
         except user_rules.Unusable as unusable:
-            if not is_fresh:  # by others; in the next run it may be the first
-                raise
-            for rule in self._rules:
-                rule.timeouts = 0
-            raise outbox.Damaged(f"of your own redaction patterns {unusable} on it") from None
+            if is_fresh and not self.trouble:  # this event alone makes a pattern so
+                log(self._directory, f"the code of {event['event_id']} is withheld: {unusable}")
+                for rule in self._rules:
+                    rule.timeouts = 0
+            else:
+                self.trouble = str(unusable)
+            return withhold(event)
+
+    def redacted(self, event: Event) -> Event:
+        """Redact `event`. Raises Unusable."""
+        return redact_event(event, self.patterns())
 
     def cleaned(self, text: str) -> str:
         """Redact `text`. Raises Unusable."""
-        return redact(text, self._rules)[0]
+        return redact(text, self.patterns())[0]
+
+    def patterns(self) -> list[user_rules.UserRule]:
+        """Return the user's own patterns. Raises Unusable."""
+        if self.trouble:
+            raise user_rules.Unusable(self.trouble)
+        return self._rules
 
     def excludes_all(self, directory: str) -> bool:
         """Check whether the rules for files of a directory exclude whatever there may be.
@@ -182,7 +200,11 @@ class Intake:
                 text = bounded(file, outbox.MAX_FILE_BYTES).decode("utf-8", "surrogateescape")
         except Refused:
             return
-        clean, names = redact(text.replace("\\n", "\n"), self._rules)
+        lines = text.replace("\\n", "\n")
+        try:
+            clean, names = redact(lines, self.patterns())
+        except user_rules.Unusable:  # it leaves this disk by way of `read` alone
+            clean, names = redact(lines)
         if names:
             data = clean.replace("\n", "\\n").encode("utf-8", "surrogateescape")
             files.replace(path, data, sync=True, mtime_ns=captured_ns)

@@ -107,7 +107,7 @@ class Flusher:
         self._approvals, self._progress = approvals or Approvals(), progress
         self._lock = make_lock(f"{directory}/{outbox.LOCK_FILE}")
         self._deadline = time.monotonic() + DEADLINE_SECONDS
-        self._failed, self._forced = "", False
+        self._failed, self._withheld, self._forced = "", "", False
         self._sightings, self._following = Sightings(directory), Following(directory, settings)
         self._kept: set[str] = set()
         self._resumes_at = NEVER  # when the service takes more of what waited during an outage
@@ -130,8 +130,7 @@ class Flusher:
         Somebody asked, so the service is asked whatever its state, without a deadline. Returns
         whether nothing is left. Raises OSError; TimeoutError if the other run did not end.
         """
-        self._forced = True
-        self._deadline = NEVER
+        self._forced, self._deadline = True, NEVER
         if not self._hold(timeout, self._drain_patiently):
             raise TimeoutError("another flusher is at work")
         while self._is_due() and self._hold(0.0, self._drain):
@@ -162,8 +161,7 @@ class Flusher:
 
     def _has_news(self) -> bool:
         """Check whether a file waits that this run has not dealt with, or can deal with now."""
-        names = outbox.names(self.directory)
-        return shared.has_news() or any(name not in self._kept for name in names)
+        return shared.has_news() or not self._kept.issuperset(outbox.names(self.directory))
 
     def _forget_mark(self) -> None:
         with suppress(FileNotFoundError):
@@ -212,8 +210,9 @@ class Flusher:
             self._failed = f"{type(error).__name__}: {error}"
             log(self.directory, self._failed)
             self._upkeep.keep_bounds()
-        finished = {"last_run": timestamp(time.time_ns()), "last_error": self._failed or None}
-        finished |= {"last_delivery": finished["last_run"]} if self.delivered > before else {}
+        now = timestamp(time.time_ns())
+        finished = {"last_run": now, "last_error": self._failed or self._withheld or None}
+        finished |= {"last_delivery": now} if self.delivered > before else {}
         self.state.update("flusher", lambda section: section.update(finished))
 
     def _drain_into(self, ledger: Ledger) -> None:
@@ -226,6 +225,9 @@ class Flusher:
         self._upkeep.tidy(passage.accounts, ledger, self._forced)
         self._sightings.sweep()
         obstacles.note(self.state, intake.obstacles)
+        if intake.trouble and not self._withheld:
+            self._withheld = f"code is withheld: {intake.trouble}"
+            log(self.directory, self._withheld)
 
     def _deliver_all(self, passage: Passage, join: Callable[[], None]) -> None:
         services = Services(

@@ -107,7 +107,7 @@ class Resender(Flusher):
 class Sendable:
     """The ledger as a service may know it now: the events in it, and the engine's memory.
 
-    `tells_prompts`: whether prompts go with the events.
+    `tells_prompts`: whether prompts go with the events. Raises Unusable where nothing may go.
     """
 
     def __init__(self, directory: str, ledger: History, settings: Settings) -> None:
@@ -118,6 +118,7 @@ class Sendable:
         self._ledger = ledger
         self._keep_content = settings.keep_content
         self._intake = Intake(directory)
+        self._intake.patterns()
         self._is_excluded = lru_cache(10_000)(self._excludes)
 
     def parcels(self, rows: list[history.Event]) -> list[Parcel]:
@@ -127,7 +128,7 @@ class Sendable:
         return [self._parcel(r) for r in rows if not self._is_excluded(r.file_path or "")]
 
     def _parcel(self, row: history.Event) -> Parcel:
-        event = self._intake.clean(self._event(row))
+        event = self._intake.redacted(self._event(row))
         resolved = self._ledger.resolved(row.event_id)
         asked: Mapping[str, str] = wire.NOTHING
         if self.tells_prompts:
@@ -159,7 +160,7 @@ class Sendable:
             made["pattern_name"] = made["code"] = None
         if not self._keep_content:
             made["code"] = None
-        return cast(Origin, self._intake.clean(cast(Event, made)))
+        return cast(Origin, self._intake.redacted(cast(Event, made)))
 
     def _excludes(self, path: str) -> bool:
         """Check whether a file is excluded now; "" is not."""

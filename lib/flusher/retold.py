@@ -187,7 +187,7 @@ class Retelling:
         """Redact an event. What a file held before was mostly redacted as what it held after."""
         holders = [made["event_data"]["pattern_data"], *cast(list[Any], made.get("parents") or [])]
         codes = [holder.pop("code", None) for holder in holders]
-        clean = self._intake.clean(made)
+        clean = self._intake.redacted(made)
         parents = cast(list[Any], clean.get("parents") or [])
         for holder, code in zip(
             [clean["event_data"]["pattern_data"], *parents], codes, strict=True

@@ -14,7 +14,6 @@ from typing import Any, cast
 from lib.capture.payload import Change, event_of
 from lib.flusher.look import seen
 from lib.ledger.revisions import OUTSIDE
-from lib.privacy import user_rules
 from lib.spool import outbox
 from lib.spool.spooled import Event
 from lib.system import files, json_codec
@@ -64,7 +63,7 @@ class Sightings:
     def look(self) -> None:
         """Note what the watched files hold, without secrets, where that changed since."""
         if self.clean is not None:
-            with suppress(OSError, user_rules.Unusable):
+            with suppress(OSError):
                 self._look(self.clean)
 
     def _look(self, clean: Callable[[Event], Event]) -> None:

@@ -21,6 +21,14 @@ IDS = frozenset(
     "event_id timestamp captured_at session_id tool_use_id agent_id pattern_id content_pattern_id "
     "parent_pattern_ids event_type edge_type service_url last_retry redacted".split()
 )
+# Those that say where it was captured and how, which stay where texts are withheld.
+PLACES = frozenset(
+    "file_path named cwd transcript_path language pattern_type pattern_version triggered_by "
+    "tool_name transformation_type before captured actor program agent_type prompt_id "
+    "earlier_ids".split()
+)
+# Names that no pattern may take out of an event.
+_FIELDS = IDS | PLACES | {"event_data", "pattern_data", "parents", "pattern_name", "code", "reason"}
 MAX_DEPTH = 100
 # Short texts that the rules find nothing in, and those by the name of their field: most of an
 # event's are those of the one before.
@@ -35,6 +43,18 @@ class Pattern(Protocol):
 
     def finditer(self, text: str) -> "Iterator[Any]":
         """Yield the matches in `text`."""
+
+
+class _Unchecked:
+    """Stands for patterns that cannot be applied."""
+
+    def finditer(self, text: str) -> "Iterator[Any]":
+        if text:
+            raise TimeoutError
+        return iter(())
+
+
+_UNCHECKED: Sequence[Pattern] = (_Unchecked(),)
 
 
 def redact(text: str, extra: Sequence[Pattern] = ()) -> tuple[str, list[str]]:
@@ -95,6 +115,14 @@ def redact_event(event: Event, extra: Sequence[Pattern] = ()) -> Event:
     return made
 
 
+def withhold(event: Event) -> Event:
+    """Redact `event`, leave out its code, and replace other texts whole but for ids and `PLACES`.
+
+    With a marker in its place all code of so many lines would be the same to the ledger.
+    """
+    return redact_event(event, _UNCHECKED)
+
+
 def _clean(value: object, extra: Sequence[Pattern], names: set[str], depth: int) -> object:
     if isinstance(value, str):
         if value in _harmless and not extra:
@@ -108,6 +136,9 @@ def _clean(value: object, extra: Sequence[Pattern], names: set[str], depth: int)
     if isinstance(value, list):
         return [_clean(item, extra, names, depth + 1) for item in value]
     if isinstance(value, dict):
+        if extra is _UNCHECKED and "code" in value:
+            names.add(UNCHECKED)
+            value = {name: held for name, held in value.items() if name != "code"}
         return dict(_clean_field(k, v, extra, names, depth) for k, v in value.items())
     return value
 
@@ -117,12 +148,14 @@ def _clean_field(
 ) -> tuple[object, object]:
     if name in IDS:
         return name, value
+    if extra is _UNCHECKED and name in PLACES:
+        extra = ()
     if isinstance(name, str) and isinstance(value, str) and (name, value) not in _harmless:
         if is_secret(name, value):
             names.add("secret")
             return name, "[REDACTED:secret]"
         _remember(value, name)
-    is_known = not extra and isinstance(name, str) and name in _harmless
+    is_known = name in _FIELDS or (not extra and isinstance(name, str) and name in _harmless)
     clean = name if is_known else _clean(name, extra, names, depth)
     return clean, _clean(value, extra, names, depth + 1)
 

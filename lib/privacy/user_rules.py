@@ -26,7 +26,7 @@ _PROBED = "aA0 _-."
 
 
 class Unusable(Exception):
-    """The user's patterns cannot be applied, so nothing may be delivered; the text says why."""
+    """The user's patterns cannot be applied, so no code may be kept; the text says why."""
 
 
 class UserRule:

@@ -21,7 +21,6 @@ from lib.delivery.service_state import state_of
 from lib.flusher.intake import Held, Ignored, Intake
 from lib.flusher.passage import Passage
 from lib.ledger.rows import Taken
-from lib.privacy.user_rules import Unusable
 from lib.resilience.addressee import Addressee
 from lib.resilience.cache import PatternCache
 from lib.resilience.circuit_breaker import CircuitBreaker
@@ -135,7 +134,7 @@ class ResilientAPIClient:
                 made = intake.clean(made)
             except Ignored:
                 return _result(False, False, "its file is excluded")
-            except (outbox.Damaged, Held, Unusable) as problem:
+            except Held as problem:
                 stored = await self._store(made)
                 return self._left(str(problem), stored, bool(stored))
             name = inbox.name_of(made)

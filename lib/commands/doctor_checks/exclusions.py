@@ -46,8 +46,8 @@ def patterns(site: Site) -> Finding:
     try:
         count = len(user_rules.load(path))
     except user_rules.Unusable as unusable:
-        fix = f"correct {path}, or remove it: what waits is recorded then"
-        return Finding(SERIOUS, f"no event is recorded or sent meanwhile: {unusable}", fix)
+        fix = f"correct {path}, or remove it: from then on code is kept"
+        return Finding(SERIOUS, f"events are kept and sent without their code: {unusable}", fix)
     return Finding(OK, f"{count or 'none'} of your own")
 
 
