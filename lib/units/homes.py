@@ -17,7 +17,9 @@ _OVERLOAD, _SHORT = 0.35, 12
 _MOST_ALIKE = 20
 _MOST_OF_A_NAME = 64
 # Of a class elsewhere under another name so many members are compared; they are so much alike.
-_MOST_MEMBERS, _ALIKE = 8, 0.4
+_MOST_MEMBERS, _ALIKE = 8, 0.2
+# Here another unit may have the same name; where not, a name says enough.
+_OVERLOADING = frozenset({"java", "cpp", "csharp", "kotlin", "swift"})
 
 
 class Homes:
@@ -70,7 +72,7 @@ class Homes:
             self._join_namesakes(before, after)
 
     def _join_namesakes(self, olds: list[Piece], news: list[Piece]) -> None:
-        if len(olds) == len(news) == 1:
+        if len(olds) == len(news) == 1 and olds[0].language not in _OVERLOADING:
             self.join(olds[0], news[0])
             return
         for same in (_text, _signature):
