@@ -3,6 +3,7 @@
 import json
 import posix
 import re
+import shutil
 import subprocess
 import venv
 from pathlib import Path
@@ -274,6 +275,22 @@ def test_an_environment_for_other_packages_is_made_anew(
         ".venv",
         "environment.lock",
     }
+
+
+def test_a_checkouts_own_environment_stays(plugin: Plugin) -> None:
+    """A plugin directory may be somebody's working copy, in which the first hook takes over."""
+    seed(plugin.home / "own")
+    seed(plugin.data)
+    plugin.spool.mkdir(parents=True, mode=0o700)
+    own = plugin.root / ".venv"
+    own.symlink_to(plugin.home / "own" / ".venv")
+    place = (str(plugin.root), str(plugin.data), str(plugin.spool))
+    plugin_environment.ensure(*place, suspect=True)
+    assert own.readlink() == plugin.home / "own" / ".venv"
+    # One that does not work is replaced.
+    shutil.rmtree(plugin.home / "own")
+    plugin_environment.ensure(*place, suspect=True)
+    assert own.resolve() == plugin.data / ".venv"
 
 
 @pytest.mark.parametrize("data", ["", "relative", "${CLAUDE_PLUGIN_DATA}"])

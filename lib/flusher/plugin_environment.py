@@ -38,7 +38,8 @@ def ensure(root: str, data: str, directory: str, suspect: bool = False) -> None:
     try:
         if os.path.isabs(data) and data != root:
             _remember(root, data)
-        if os.path.isabs(data) and (suspect or _is_wanted(root, data)):
+        is_wanted = not _has_its_own(root, data) if suspect else _is_wanted(root, data)
+        if os.path.isabs(data) and is_wanted:
             _prepare_alone(root, data, directory, suspect)
     except Exception as error:
         log(directory, f"the environment could not be prepared: {type(error).__name__}: {error}")
@@ -66,6 +67,15 @@ def _is_wanted(root: str, data: str) -> bool:
         return True
     is_ours = os.path.realpath(own) == os.path.realpath(place)
     return is_ours and os.stat(place).st_mtime < os.stat(f"{root}/requirements.lock").st_mtime
+
+
+def _has_its_own(root: str, data: str) -> bool:
+    """Check whether a plugin's directory, such as a checkout, has an environment that works."""
+    from lib.system import environment
+
+    own = f"{root}/.venv"
+    is_ours = data == root or os.path.realpath(own) == os.path.realpath(_place(data))
+    return not is_ours and environment.works(own)
 
 
 def _place(data: str) -> str:
