@@ -63,12 +63,10 @@ class Bench:
             spool.mkdir(mode=0o700)
             self._held.append(wake.say_running(str(spool)))
             self._spools[name] = spool
-        place = self._spools["full"] / REUSE
-        place.mkdir()
-        (place / f"ab{BASE}").write_bytes(data)
-        (place / f"ab{RECENT}").write_bytes(table(self._entries[:100], 100))
-        (place / PROJECTS).write_text(f"ab {self.root}\n")
-        self._place = place
+        self._place = f"{self._spools['full']}/{REUSE}"
+        Path(f"{self._place}ab{BASE}").write_bytes(data)
+        Path(f"{self._place}ab{RECENT}").write_bytes(table(self._entries[:100], 100))
+        Path(f"{self._place}{PROJECTS}").write_text(f"ab {self.root}\n")
 
     def _entry(self, number: int) -> Entry:
         return Entry(f"f_{number}", f"src/m{number // 10}.py", 5, 1, "2026-01-01", self._code())
@@ -129,7 +127,7 @@ class Bench:
                 code = "import os\n\n\ndef g(a):\n" + "\n".join(lines) + "\n\n\nlast = 7\n"
                 given: Any = {"session_id": f"s{number}-{changed}", "tool_name": "Write",
                               "tool_input": {"content": code}}  # fmt: skip
-                told[changed] += bool(hint(str(self._place), given, f"{self.root}/n.py", "now"))
+                told[changed] += bool(hint(self._place, given, f"{self.root}/n.py", "now"))
         whole, most = (told[changed] / COPIES for changed in told)
         print(f"of {COPIES} copies told: {whole:.3f} whole, {most:.3f} with a line in ten changed")
 

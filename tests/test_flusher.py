@@ -57,7 +57,7 @@ def test_a_session_of_real_payloads_is_recorded_in_order(bundle: Bundle) -> None
     status = bundle.json("status")
     assert (status["captured"], status["delivered"], status["pending"]) == (19, 19, 0)
     assert (status["dropped"], status["skipped"]) == ({}, {"secret": 1})
-    stored = b"".join(p.read_bytes() for p in bundle.spool.rglob("*") if p.is_file())
+    stored = b"".join(p.read_bytes() for p in bundle.spool.iterdir())
     assert b"wJalrXUtnFEMI" not in stored
 
 

@@ -185,7 +185,7 @@ def test_a_project_may_turn_it_off(project: Project) -> None:
 
 
 def tables(project: Project) -> list[Path]:
-    found = sorted((project.bundle.spool / "reuse").glob("*.base"))
+    found = sorted(project.bundle.spool.glob("reuse.*.base"))
     assert found
     return found
 
@@ -248,8 +248,7 @@ def test_what_is_said_holds_plain_characters_alone(tmp_path: Path, seed: int) ->
     letters = "aZ0_.$/:-" * 3 + " \n\t\"'`\\<>{}|;&\x1b\u202e\u00e4\u4e2d\ud83d"
     name, path = ("".join(chance.choices(letters, k=chance.randint(1, 12))) for _ in range(2))
     path = path.strip("/.").replace("//", "/") or "b"
-    place, root = tmp_path / "reuse", tmp_path / "p"
-    place.mkdir()
+    place, root = f"{tmp_path}/reuse.", tmp_path / "p"
     try:
         file = root / path
         file.parent.mkdir(parents=True)
@@ -257,10 +256,10 @@ def test_what_is_said_holds_plain_characters_alone(tmp_path: Path, seed: int) ->
     except (OSError, ValueError):
         root.mkdir(exist_ok=True)
     entry = Entry(name, path, 4, 1, "2026-01-01", COPY.partition("):\n")[2].encode())
-    (place / "ab.base").write_bytes(table([entry], 10))
-    (place / "projects").write_text(f"ab {root}\n")
+    Path(f"{place}ab.base").write_bytes(table([entry], 10))
+    Path(f"{place}projects").write_text(f"ab {root}\n")
     given: Any = {"session_id": "s", "tool_name": "Write", "tool_input": {"content": COPY}}
-    printed = hint(str(place), given, f"{root}/new.py", "2026-01-01T00:00:00Z")
+    printed = hint(place, given, f"{root}/new.py", "2026-01-01T00:00:00Z")
     plain = set("_.$/:-") | set(string.ascii_letters + string.digits)
     assert bool(printed) == (plain.issuperset(name + path) and file.is_file())
     if printed:

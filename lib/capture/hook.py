@@ -11,8 +11,8 @@ from lib.system import files, json_codec
 from lib.system.settings import Settings
 
 CHUNK = 65536
-# Where the indexes are of what may be reused, in the spool.
-REUSE = "reuse"
+# How the names of the indexes of what may be reused begin, in the spool.
+REUSE = "reuse."
 
 
 def pre_tool_use(root: str) -> None:
@@ -58,7 +58,7 @@ def post_tool_use(root: str) -> None:
 def _hint(directory: str, given: "dict[str, object]", made: "dict[str, object]") -> None:
     """Print a hint where what was written stands elsewhere already; as a rule there is none."""
     try:
-        posix.stat(f"{directory}/{REUSE}")
+        posix.stat(f"{directory}/{REUSE}projects")
         from lib.capture.reuse_hint import hint
 
         path = str(made["event_data"]["file_path"])  # type: ignore[index]

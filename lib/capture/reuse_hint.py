@@ -31,11 +31,12 @@ _APPEND = posix.O_APPEND | posix.O_CREAT | posix.O_WRONLY | (_READ & ~posix.O_RD
 def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     """Return what to print for a call that wrote the file at `path`, "" for nothing.
 
-    `place` is the directory of the indexes, where what is told is noted too: the time `now`, the
-    file, lines of the unit, the session, the unit's name and its file, with blanks between them.
+    `place` is how the paths of the indexes begin, beside which what is told is noted: the time
+    `now`, the file, lines of the unit, the session, the unit's name and its file, with blanks
+    between them.
     Raises OSError, and ValueError for a damaged index.
     """
-    name, root = _project(f"{place}/{PROJECTS}", path)
+    name, root = _project(f"{place}{PROJECTS}", path)
     session = payload.get("session_id")
     written = _written(payload)
     if not name or len(written) < _LEAST or "\n" in path:
@@ -48,7 +49,7 @@ def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     # Of very long code the beginning has to do: nobody should wait for it.
     code = written.encode("utf-8", "surrogatepass")[:_MOST_CODE]
     texts = lines_of(code)
-    candidates = _candidates(f"{place}/{name}", windows(texts))
+    candidates = _candidates(f"{place}{name}", windows(texts))
     if not candidates:
         return ""
     told: list[str] = []
@@ -56,7 +57,7 @@ def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     lines, places = numbers(texts), places_of(code)
     for found, at in candidates:
         key = f"{session} {found.name} {found.path}"
-        if any(one.endswith(key) for one in told) or _was_told(f"{place}/{TOLD}", key):
+        if any(one.endswith(key) for one in told) or _was_told(f"{place}{TOLD}", key):
             continue
         if said := _said(found, at, lines, places, (root, own), payload):
             window = ".".join(f"{line:x}" for line in found.lines[:WINDOW])
@@ -64,7 +65,7 @@ def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
             words.append(said)
             if len(words) == _MOST_HINTS:
                 break
-    return _printed(f"{place}/{TOLD}", told, words, f"{now} {path}") if words else ""
+    return _printed(f"{place}{TOLD}", told, words, f"{now} {path}") if words else ""
 
 
 def _project(path: str, file: str) -> "tuple[str, str]":

@@ -3,7 +3,6 @@
 import argparse
 import glob
 import os
-import shutil
 from contextlib import closing
 
 from lib.capture.hook import REUSE
@@ -66,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
         if options.yes:
             search_index.remove(search_index.path_of(f"{directory}/{FILE_NAME}"))
             # Digests of lines are in there; the flusher makes it anew.
-            shutil.rmtree(f"{directory}/{REUSE}", ignore_errors=True)
+            for path in glob.glob(f"{glob.escape(directory)}/{REUSE}*"):
+                os.unlink(path)
     finally:
         lock.release()
     if options.json:

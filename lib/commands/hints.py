@@ -40,7 +40,7 @@ def given(directory: str) -> list[Hint]:
     with (
         suppress(OSError),
         open(
-            f"{directory}/{REUSE}/{TOLD}", encoding="utf-8", errors="surrogateescape", newline="\n"
+            f"{directory}/{REUSE}{TOLD}", encoding="utf-8", errors="surrogateescape", newline="\n"
         ) as file,
     ):
         for line in file:

@@ -56,7 +56,6 @@ class ReuseUpkeep:
         seen = state.get("until", 0)
         if until == seen:
             return
-        files.make_private_directory(self._place)
         if until < seen:  # the ledger was made anew
             state = {}
         projects = state.setdefault("projects", {})
@@ -88,23 +87,23 @@ class ReuseUpkeep:
         everything = db.execute(_ALL, (project,)).fetchall()
         self._write(name + BASE, table(_entries(db, root, everything), MOST_UNITS))
         with suppress(FileNotFoundError):
-            os.unlink(f"{self._place}/{name}{RECENT}")
+            os.unlink(f"{self._place}{name}{RECENT}")
         return [until, len(everything)]
 
     def _state(self) -> dict[str, Any]:
         with suppress(OSError, ValueError, RecursionError):
-            with open(f"{self._place}/{STATE}", encoding="utf-8") as file:
+            with open(f"{self._place}{STATE}", encoding="utf-8") as file:
                 found = json_codec.loads(file.read())
             if isinstance(found, dict):
                 return found
         return {}
 
     def _write(self, name: str, data: bytes) -> None:
-        files.replace(f"{self._place}/{name}", data)
+        files.replace(f"{self._place}{name}", data)
 
     def _cut(self) -> None:
         """Shorten the list of what was told."""
-        path = f"{self._place}/{TOLD}"
+        path = f"{self._place}{TOLD}"
         with suppress(FileNotFoundError):
             if os.path.getsize(path) > _MOST_TOLD:
                 with open(path, "rb") as file:

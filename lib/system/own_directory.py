@@ -5,7 +5,8 @@ from lib.system.calls import posix
 # What a spool says of itself, in its README.
 OWNER = "This directory belongs to pattern-tracker"
 # How the names begin that a spool may have. Those of SIGNS are used by nobody else.
-NAMES = ("pending_", "tmp_", "tally", "ledger.db", "state.", "flusher.", "quarantine", "sighting_")
+NAMES = ("pending_", "tmp_", "tally", "ledger.db", "state.", "flusher.", "quarantine", "sighting_",
+         "reuse.")  # fmt: skip
 SIGNS = ("flusher.", "tally", "state.lock", "ledger.db")
 MARKERS = ("README", ".gitignore", "CACHEDIR.TAG")
 _DIGITS = frozenset("0123456789abcdef")
