@@ -10,14 +10,12 @@ from itertools import islice
 from threading import Lock, Thread
 from typing import Any, NamedTuple
 
-from lib.ledger.attribution import Line, attribute
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
 from lib.ledger.survival import survival
 from lib.ledger.usage import below
 from lib.system import bundle
-from lib.units.recorded_units import told, units_below
-from lib.units.repeated import repeated
+from lib.units.recorded_units import Recorded
 
 SECONDS = 300.0
 # So many groups of units are told, and so many projects are kept.
@@ -91,28 +89,11 @@ class Comparisons:
 
 
 def main(directory: str, root: str) -> None:
-    """Print what stands more than once below `root`, and how many of the agent's lines stand.
-
-    Each unit has the time of its oldest line.
-    """
+    """Print what stands more than once below `root`, and how many of the agent's lines stand."""
     with suppress(OSError):
         os.nice(10)
     with closing(History(f"{directory}/{FILE_NAME}", is_read_only=True)) as history:
-        groups = [told(one) for one in islice(repeated(units_below(history, root)), MOST)]
-        files: dict[str, list[Line]] = {}
-        for group in groups:
-            units: Any = group["units"]
-            for unit in units:
-                unit["since"] = _since(history, files, unit)
-            units.sort(key=lambda unit: (unit["since"], unit["file_path"]))
+        groups = [one.told() for one in islice(Recorded(history, root).clusters(), MOST)]
         paths = [row[0] for row in history.rows(_NEWEST, (*below(root), FILES))]
         lived = [one._asdict() for one in survival(history, paths, time.time())]
     print(json.dumps({"groups": groups, "survival": lived}))
-
-
-def _since(history: History, files: dict[str, list[Line]], unit: dict[str, Any]) -> str:
-    path = unit["file_path"]
-    if path not in files:
-        files[path] = attribute(history, path)
-    lines = files[path][unit["start_line"] - 1 : unit["end_line"]]
-    return min((one.place.step.timestamp for one in lines if one.place.step), default="")
