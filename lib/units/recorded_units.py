@@ -1,6 +1,7 @@
 """Tell which units of recorded files stand more than once: the origin, and since when each does."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -23,8 +24,8 @@ from lib.units.repeated import (
     repeated,
 )
 
-# Of files whose units are not known so much code (in characters) is parsed.
-MOST_CODE = 32 * 1024 * 1024
+# Files whose units are not known are parsed for so long.
+SECONDS = 4.0
 _FILES = (
     "SELECT path, f.file_id, snapshot, units FROM files f JOIN revisions r "
     "ON r.revision_id = f.revision LEFT JOIN standing s "
@@ -90,13 +91,16 @@ class Recorded:
     """The files below the directory `root`, as they were recorded last.
 
     Without what nobody is to reuse (tests, what is generated or vendored) and what is the same on
-    purpose, unless `is_all`. Its methods may raise sqlite3.Error.
+    purpose, unless `is_all`. Files whose units are not known are parsed for so many `seconds`, the
+    rest of them left out. Its methods may raise sqlite3.Error.
     """
 
-    def __init__(self, history: History, root: str, is_all: bool = False) -> None:
+    def __init__(
+        self, history: History, root: str, is_all: bool = False, seconds: float = SECONDS
+    ) -> None:
         self._history = history
         self._base = f"{root.rstrip('/')}/"
-        self._is_all = is_all
+        self._is_all, self._seconds = is_all, seconds
         self._reader = history.contents()
         self._snapshots: dict[str, str] = {}
         # By the file: its code, "" for one whose units are all meant, None for none of them.
@@ -113,7 +117,7 @@ class Recorded:
             yield Cluster(one._replace(copies=copies), [since for since, _ in dated])
 
     def _units(self) -> Iterator[Copy]:
-        left = MOST_CODE
+        deadline = time.monotonic() + self._seconds
         bounds = storable(self._base), storable(f"{self._base[:-1]}0")
         for path, file_id, snapshot, units in self._history.rows(_FILES, bounds):
             if not self._is_all and is_left_out(path[len(self._base) :]):
@@ -121,10 +125,8 @@ class Recorded:
             self._snapshots[path] = snapshot
             if units is not None:
                 yield from self._known(path, file_id, units)
-            elif left > 0 and (language := language_at(path)):
-                code = self._history.snapshot(snapshot) or ""
-                left -= len(code)
-                yield from _parsed(path, code, language)
+            elif (language := language_at(path)) and time.monotonic() < deadline:
+                yield from _parsed(path, self._history.snapshot(snapshot) or "", language)
 
     def _known(self, path: str, file_id: int, units: str) -> Iterator[Copy]:
         held = {number: rest for number, *rest in self._history.rows(_UNITS, (file_id,))}

@@ -17,7 +17,8 @@ from lib.ledger.usage import below
 from lib.system import bundle
 from lib.units.recorded_units import Recorded
 
-SECONDS = 300.0
+# So long the process may take, and parse in it.
+SECONDS, PARSING_SECONDS = 300.0, 200.0
 # So many groups of units are told, and so many projects are kept.
 MOST, KEPT = 120, 16
 # The lines of so many files are followed: those that were changed last.
@@ -93,7 +94,8 @@ def main(directory: str, root: str) -> None:
     with suppress(OSError):
         os.nice(10)
     with closing(History(f"{directory}/{FILE_NAME}", is_read_only=True)) as history:
-        groups = [one.told() for one in islice(Recorded(history, root).clusters(), MOST)]
+        recorded = Recorded(history, root, seconds=PARSING_SECONDS)
+        groups = [one.told() for one in islice(recorded.clusters(), MOST)]
         paths = [row[0] for row in history.rows(_NEWEST, (*below(root), FILES))]
         lived = [one._asdict() for one in survival(history, paths, time.time())]
     print(json.dumps({"groups": groups, "survival": lived}))
