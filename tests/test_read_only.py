@@ -14,13 +14,13 @@ from tests.support.outpost import Outpost
 pytestmark = needs_mounts()
 QUESTIONS = ("home", "status", "log", "lineage /p/a.py", "stats", "export", "log --file copy.py")
 FULL = (
-    "mount -t tmpfs -o size=2m,mode=700 none {0}; cp {1}/* {0}; {2} "
+    "mount -t tmpfs -o size=2m,mode=700 none {0}; cp -R {1}/* {0}; {2} "
     "cat /dev/zero > {0}/filler 2>/dev/null || true"
 )
 STATES = {
     "full": (FULL, "the disk is full", "make room on that disk"),
     "read-only": (
-        "mount -t tmpfs -o mode=700 none {0}; cp {1}/* {0}; {2} mount -o remount,ro {0}",
+        "mount -t tmpfs -o mode=700 none {0}; cp -R {1}/* {0}; {2} mount -o remount,ro {0}",
         "the disk is read-only",
         "mount it for writing",
     ),
