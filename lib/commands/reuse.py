@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     asked = names_of(path)[0]
     root = asked if os.path.isdir(asked) else repository() or os.path.dirname(asked)
     several = Recorded(history, root, options.all).clusters()
-    found = [one for one in several if _is_about(one, asked) and _is_new(one, since)]
+    # The newest copy is the last.
+    found = [one for one in several if _is_about(one, asked) and one.since[-1] >= since]
     if options.json:
         print_json([one.told() for one in found[: options.n]])
     elif not found:
@@ -73,11 +74,6 @@ def _is_about(cluster: Cluster, asked: str) -> bool:
     """Check that a copy is in what was asked for, which may be one file."""
     below = f"{asked.rstrip('/')}/"
     return any(f"{copy.path}/".startswith(below) for copy in cluster.one.copies)
-
-
-def _is_new(cluster: Cluster, since: str) -> bool:
-    """Check that a copy, not the origin, came since then."""
-    return not since or any(came >= since for came in cluster.since[1:])
 
 
 def _show(cluster: Cluster) -> None:
