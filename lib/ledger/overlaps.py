@@ -54,6 +54,8 @@ def moment_before_claim(
     if code is None or moment[1] is None or not (actor in (None, AGENT) or is_named):
         return None
     before, is_told = _before(event), event.get("before") not in (UNKNOWN, UNTOLD)
+    if not is_told and not is_named:  # an earlier client's edit may have come to the same itself
+        return None
     values = (
         path, _RECENT, snapshots.digest_of(code), snapshots.digest_of(plain(code)), *moment,
         moment[1] - RUNNING // timedelta(microseconds=1) * 1000,
