@@ -27,7 +27,7 @@ def test_log_prints_an_object_a_line_oldest_first(edited: Bundle) -> None:
     assert [e["event_type"] for e in events] == ["pattern_created"] + ["pattern_modified"] * 2
     assert set(events[0]) == {
         "actor", "event_id", "timestamp", "event_type", "pattern_id", "pattern_name", "language",
-        "file_path", "tool_name", "session_id", "parent_pattern_ids", "reason",
+        "file_path", "tool_name", "session_id", "parent_pattern_ids", "reason", "units",
     }  # fmt: skip
     assert events[2]["parent_pattern_ids"] == [events[1]["pattern_id"]]
 

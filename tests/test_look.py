@@ -131,7 +131,7 @@ class Recorded:
 
 def call_in(root: Path) -> Event:
     """A call of the shell in `root` of which nobody told what it did."""
-    data = {"files": [], "looks": True, "keeps_content": True, "began_ns": 1, "ended_ns": 2**63}
+    data = {"files": [], "looks": True, "keeps_content": True, "began_ns": 1, "ended_ns": 2**63 - 1}
     return cast(Event, {"event_data": data, "cwd": str(root)})
 
 

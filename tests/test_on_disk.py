@@ -52,7 +52,7 @@ def doctor(bundle: Bundle, where: Path) -> dict[str, str]:
 def test_a_file_as_it_was_recorded(bundle: Bundle, project: Path) -> None:
     found, drawn = lineage(bundle, project / "src" / "a.py")
     assert found["file"] == {"path": f"{project}/src/a.py", "state": "same"}
-    assert len(drawn) == 4
+    assert len(drawn) == 5
     assert bundle.json("lineage", found["pattern_id"])["file"] is None
     assert doctor(bundle, project / "src")["level"] == "ok"
     # A comment, white space and how lines end are no other code.

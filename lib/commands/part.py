@@ -83,7 +83,8 @@ def check_name(history: History, path: str, name: str) -> None:
 
 def is_file(history: History, name: str) -> bool:
     """Check whether there is a file by that name, or one was recorded."""
-    return os.path.lexists(name) or any(map(history.head, names_of(name)))
+    # The disk comes last: what is recorded may lie on one that does not answer.
+    return any(map(history.head, names_of(name))) or os.path.lexists(name)
 
 
 def _names(history: History, path: str) -> set[str]:
