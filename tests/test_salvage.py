@@ -151,7 +151,7 @@ def test_what_waits_for_a_service_reaches_it(
 ) -> None:
     """Of those that are recorded already the ledger may know nothing any more."""
     pages = kinds(grown / "ledger.db")
-    for number in (*pages["first"], *pages["table, leaf"], *pages["index, leaf"]):
+    for number in (*pages["first"], *pages["table, leaf"][::3], *pages["index, leaf"][::3]):
         directory = tmp_path / f"{number}"
         shutil.copytree(grown, directory)
         outpost = Outpost(directory, server)
