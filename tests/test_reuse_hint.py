@@ -115,6 +115,14 @@ def test_most_of_a_unit_is_told_as_most_of_it(project: Project) -> None:
     assert project.write("src/third.py", less, session="s-2") == ""
 
 
+def test_of_copies_of_each_other_the_first_is_told(project: Project) -> None:
+    project.write("src/copy.py", ORIGIN, session="s-0")
+    project.settle()
+    said = told(project.write("src/other.py", COPY))
+    assert said.count("the same as") == 1
+    assert "src/files.py" in said
+
+
 def test_layout_and_comments_make_no_difference(project: Project) -> None:
     lines = [f"\t{line.replace('    ', chr(9))}  " for line in COPY.splitlines()]
     lines.insert(6, "# here it begins")

@@ -55,14 +55,17 @@ def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     told: list[str] = []
     words: list[str] = []
     lines, places = numbers(texts), places_of(code)
+    held: list[list[int]] = []
     for found, at in candidates:
         key = f"{session} {found.name} {found.path}"
-        if any(one.endswith(key) for one in told) or _was_told(f"{place}{TOLD}", key):
+        # Of copies of each other one will do.
+        if found.lines in held or _was_told(f"{place}{TOLD}", key):
             continue
         if said := _said(found, at, lines, places, (root, own), payload):
             window = ".".join(f"{line:x}" for line in found.lines[:WINDOW])
             told.append(f"{window} {key}")
             words.append(said)
+            held.append(found.lines)
             if len(words) == _MOST_HINTS:
                 break
     return _printed(f"{place}{TOLD}", told, words, f"{now} {path}") if words else ""
@@ -102,7 +105,7 @@ def _written(payload: "dict[str, object]") -> str:
 def _candidates(path: str, looked: "list[int]") -> "list[tuple[Found, int]]":
     """List the units that share windows with what was written, those that share most first."""
     several: list[tuple[int, Found, int]] = []
-    for ending in (RECENT, BASE):
+    for ending in (BASE, RECENT):
         try:
             fd = posix.open(path + ending, _READ)
         except FileNotFoundError:
