@@ -324,10 +324,10 @@ def test_a_flusher_whose_calls_fail_loses_nothing(
     fail_everywhere(scene, tmp_path, STEP * 3, error, monkeypatch)
 
 
-# Every call fails for what is told apart somewhere, every third for what is not. One test takes a
-# minute or two, so they are halves.
+# Every second call fails for what is told apart somewhere, every sixth for what is not. One test
+# takes a minute or two, so they are halves.
 HALVES = [
-    (error, 2 if error in ("EIO", "EMFILE") else 6, half)
+    (error, 4 if error in ("EIO", "EMFILE") else 12, half)
     for error in (*ERRORS, "EINTR")
     for half in (0, 1)
 ]

@@ -225,4 +225,4 @@ class TestModel(Tracker.TestCase):  # type: ignore[valid-type,misc]
 
 @pytest.mark.long
 class TestModelAtLength(Tracker.TestCase):  # type: ignore[valid-type,misc]
-    settings = settings(max_examples=600, stateful_step_count=30)
+    settings = settings(max_examples=300, stateful_step_count=30)
