@@ -26,7 +26,7 @@ NEWEST_CLIENT = ROOT / ".cache" / "newest-client" / "node_modules" / ".bin" / "c
 INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 # A whole environment of this version of Python, made once for all tests.
 ENVIRONMENT = ROOT / ".cache" / "environment-{}.{}".format(*sys.version_info)
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60.0
 NO_PYC = shutil.ignore_patterns("__pycache__")
 
 
