@@ -54,7 +54,7 @@ class Bench:
         self._chance = random.Random(7)
         self._entries = [self._entry(n) for n in range(number)]
         made = time.process_time()
-        data = table(self._entries, number)
+        data = table(self._entries)
         self._seconds, self._size = time.process_time() - made, len(data)
         self._spools = {}
         self._held = []
@@ -65,11 +65,11 @@ class Bench:
             self._spools[name] = spool
         self._place = f"{self._spools['full']}/{REUSE}"
         Path(f"{self._place}ab{BASE}").write_bytes(data)
-        Path(f"{self._place}ab{RECENT}").write_bytes(table(self._entries[:100], 100))
+        Path(f"{self._place}ab{RECENT}").write_bytes(table(self._entries[:100]))
         Path(f"{self._place}{PROJECTS}").write_text(f"ab {self.root}\n")
 
     def _entry(self, number: int) -> Entry:
-        return Entry(f"f_{number}", f"src/m{number // 10}.py", 5, 1, "2026-01-01", self._code())
+        return Entry(f"f_{number}", f"src/m{number // 10}.py", 1, "2026-01-01", self._code())
 
     def _code(self) -> bytes:
         chance = self._chance
@@ -107,7 +107,7 @@ class Bench:
     def print_making(self) -> None:
         """Print what making the tables costs."""
         begun = time.process_time()
-        table(self._entries[:40], 40)
+        table(self._entries[:40])
         one = (time.process_time() - begun) * 1000
         print(f"all in a table: {self._seconds:.1f} s of processor, {self._size / 1e6:.1f} MB")
         print(f"40 functions of a file that changed: {one:.1f} ms of processor")

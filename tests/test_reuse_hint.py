@@ -217,6 +217,23 @@ def test_a_damaged_index_is_silent(project: Project, damage: int) -> None:
     assert project.bundle.json("status")["captured"] == 2
 
 
+def test_the_index_of_a_small_project_is_small(project: Project) -> None:
+    (found,) = tables(project)
+    assert found.stat().st_size < 4096
+
+
+STATES = ["{", "[]", '{"until": "x"}', '{"until": 1, "projects": []}', '{"projects": {"/p": 3}}']
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_an_index_says_of_itself_may_be_anything(project: Project, state: str) -> None:
+    (project.bundle.spool / "reuse.state.json").write_text(state)
+    project.write("b.py", ORIGIN.replace("headers", "fields"))
+    project.settle()
+    assert project.bundle.json("status")["flusher"]["last_error"] is None
+    assert told(project.write("a.py", COPY))
+
+
 @pytest.mark.parametrize("made", ["link", "pipe", "directory", "missing", "empty"])
 def test_an_index_that_is_no_file_of_ours_is_silent(project: Project, made: str) -> None:
     (table,) = tables(project)
@@ -263,8 +280,8 @@ def test_what_is_said_holds_plain_characters_alone(tmp_path: Path, seed: int) ->
         file.write_text(COPY)
     except (OSError, ValueError):
         root.mkdir(exist_ok=True)
-    entry = Entry(name, path, 4, 1, "2026-01-01", COPY.partition("):\n")[2].encode())
-    Path(f"{place}ab.base").write_bytes(table([entry], 10))
+    entry = Entry(name, path, 1, "2026-01-01", COPY.partition("):\n")[2].encode())
+    Path(f"{place}ab.base").write_bytes(table([entry]))
     Path(f"{place}projects").write_text(f"ab {root}\n")
     given: Any = {"session_id": "s", "tool_name": "Write", "tool_input": {"content": COPY}}
     printed = hint(place, given, f"{root}/new.py", "2026-01-01T00:00:00Z")

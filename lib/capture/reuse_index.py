@@ -8,7 +8,7 @@ is a file of little-endian numbers and names:
     bitmap: two bits for each window that may be in the table
     slots: 4 bytes of a window, 4 of the number (from 1) of its unit; looked for one after the other
     units: 4 bytes for where a unit begins among the names, 4 for its length
-    names: name, path, line, lead, since, each with a NUL behind it, then 4 bytes for each line
+    names: name, path, lead, since, each with a NUL behind it, then 4 bytes for each line
 
 Whoever has written it may have been killed, or be somebody else: all that is read is checked.
 """
@@ -27,14 +27,14 @@ _MOST_BITMAP = 1 << 23
 
 
 class Found:
-    """A unit: its name, its file's path in the project, and where it begins.
+    """A unit: its name, its file's path in the project, and since when it is there.
 
     `lead`: so many lines after its first one those begin that `lines` has the numbers of.
     """
 
     def __init__(self, fields: "list[bytes]", lines: "list[int]") -> None:
-        self.name, self.path, line, lead, since = (f.decode() for f in fields)
-        self.line, self.lead, self.since = int(line), int(lead), since
+        self.name, self.path, lead, self.since = (field.decode() for field in fields)
+        self.lead = int(lead)
         self.lines = lines
 
 
@@ -99,8 +99,8 @@ class Table:
         told = posix.pread(self._fd, UNIT, self._places[1] + UNIT * (number - 1))
         start, size = int.from_bytes(told[:4], "little"), int.from_bytes(told[4:], "little")
         data = posix.pread(self._fd, min(size, _MOST_BYTES), self._places[2] + start)
-        *fields, lines = data.split(b"\0", 5)
-        if len(data) != size or len(fields) != 5 or len(lines) % LINE:
+        *fields, lines = data.split(b"\0", 4)
+        if len(data) != size or len(fields) != 4 or len(lines) % LINE:
             raise ValueError
         return Found(
             fields,

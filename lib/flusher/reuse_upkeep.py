@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from lib.capture.hook import REUSE
@@ -49,23 +50,20 @@ class ReuseUpkeep:
     def update(self, db: sqlite3.Connection) -> None:
         """Bring the tables up to what is known of units. Raises OSError, sqlite3.Error."""
         until = Lives(db).until()
-        state = self._state()
-        seen = state.get("until", 0)
+        seen, projects = self._state()
         if until == seen:
             return
         if until < seen:  # the ledger was made anew
-            state = {}
-        projects = state.setdefault("projects", {})
+            seen, projects = 0, {}
         query = (
             "SELECT DISTINCT project, root FROM revisions JOIN files USING (file_id) "
             "JOIN projects ON project_id = project WHERE revision_id > ? AND project != ?"
         )
-        for project, root in db.execute(query, (state.get("until", 0), NONE)).fetchall():
-            known = projects.get(root)
-            projects[root] = self._update(db, project, root, known, until)
-        state["until"] = until
+        for project, root in db.execute(query, (seen, NONE)).fetchall():
+            if "\n" not in root:
+                projects[root] = self._update(db, project, root, projects.get(root), until)
         self._write(PROJECTS, "".join(f"{_name(root)} {root}\n" for root in projects).encode())
-        self._write(STATE, json_codec.dumps(state).encode())
+        self._write(STATE, json_codec.dumps({"until": until, "projects": projects}).encode())
         self._cut()
 
     def _update(
@@ -79,21 +77,24 @@ class ReuseUpkeep:
         if known:
             changed = db.execute(_CHANGED, (known[0], project)).fetchall()
             if len(changed) <= max(_FEW, known[1] // _PART):
-                self._write(name + RECENT, table(_entries(db, root, changed), MOST_UNITS))
+                self._write(name + RECENT, table(_entries(db, root, changed)))
                 return known
         everything = db.execute(_ALL, (project,)).fetchall()
-        self._write(name + BASE, table(_entries(db, root, everything), MOST_UNITS))
+        self._write(name + BASE, table(islice(_entries(db, root, everything), MOST_UNITS)))
         with suppress(FileNotFoundError):
             os.unlink(f"{self._place}{name}{RECENT}")
         return [until, len(everything)]
 
-    def _state(self) -> dict[str, Any]:
-        with suppress(OSError, ValueError, RecursionError):
+    def _state(self) -> tuple[int, dict[str, list[int]]]:
+        """Return up to which revision all tables are, and for each project what `_update` did."""
+        with suppress(OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
             with open(f"{self._place}{STATE}", encoding="utf-8") as file:
-                found = json_codec.loads(file.read())
-            if isinstance(found, dict):
-                return found
-        return {}
+                found: Any = json_codec.loads(file.read())
+            known = {
+                str(root): [int(at), int(size)] for root, (at, size) in found["projects"].items()
+            }
+            return int(found["until"]), known
+        return 0, {}
 
     def _write(self, name: str, data: bytes) -> None:
         files.replace(f"{self._place}{name}", data)
@@ -132,7 +133,7 @@ def _entries(db: sqlite3.Connection, root: str, found: list[tuple[int, str]]) ->
             if not is_on_purpose(code, unit.start, unit.end):
                 lead = code.count(b"\n", unit.start, unit.body)
                 body = code[unit.body : unit.end]
-                yield Entry(unit.name, own, unit.start_line, lead, since[:10], body)
+                yield Entry(unit.name, own, lead, since[:10], body)
 
 
 def _code(db: sqlite3.Connection, revision_id: int) -> bytes | None:

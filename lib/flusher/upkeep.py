@@ -3,6 +3,7 @@
 And its ledger: what was recorded late comes to its place, and units of files are caught up with.
 """
 
+import sqlite3
 import time
 
 from lib.flusher.reuse_upkeep import ReuseUpkeep
@@ -53,7 +54,7 @@ class Upkeep:
             replay.replay(db)
         self._catch_up(ledger, is_asked)
         if self._reuse is not None and not self.is_behind:
-            self._reuse.update(db)
+            self._keep_reuse(db)
         if self.room >= 0 and time.monotonic() < self._tidy_at:
             return
         self._tidy_at = time.monotonic() + TIDY_SECONDS
@@ -61,6 +62,14 @@ class Upkeep:
         outbox.sweep(self._directory)
         if accounts.is_foldable():
             accounts.fold(ledger, outbox.keys(self._directory))
+
+    def _keep_reuse(self, db: sqlite3.Connection) -> None:
+        """Keep the index of hints, without which nothing is missing but those."""
+        assert self._reuse is not None
+        try:
+            self._reuse.update(db)
+        except OSError as error:
+            log(self._directory, f"the index of what may be reused was not kept: {error}")
 
     def _catch_up(self, ledger: Ledger, is_asked: bool) -> None:
         """Go on with the units of files."""
