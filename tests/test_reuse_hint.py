@@ -192,6 +192,17 @@ def test_a_project_may_turn_it_off(project: Project) -> None:
     assert project.write("a.py", COPY, PATTERN_REUSE_HINTS="off") == ""
 
 
+def test_a_project_may_not_turn_it_on(project: Project) -> None:
+    own = project.bundle.home / ".claude" / "settings.json"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text(json.dumps({"env": {"PATTERN_REUSE_HINTS": "off"}}))
+    (project.root / ".claude").mkdir()
+    told = {"env": {"PATTERN_REUSE_HINTS": "on"}}
+    (project.root / ".claude" / "settings.json").write_text(json.dumps(told))
+    environ = {"PATTERN_REUSE_HINTS": "on", "CLAUDE_PROJECT_DIR": str(project.root)}
+    assert project.write("a.py", COPY, **environ) == ""
+
+
 def tables(project: Project) -> list[Path]:
     found = sorted(project.bundle.spool.glob("reuse.*.base"))
     assert found
