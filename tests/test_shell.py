@@ -11,7 +11,7 @@ import pytest
 
 from lib.capture import shell
 from lib.capture.named_file import Refused
-from lib.capture.shell_words import may_write, simple_commands
+from lib.capture.shell_words import may_write, names_all, simple_commands
 from tests.support.bundle import ROOT, payload
 
 pytestmark = pytest.mark.usefixtures("exact_times")
@@ -42,6 +42,44 @@ def test_a_command_that_only_reads_is_told(command: str) -> None:
 @pytest.mark.parametrize("command", WRITING)
 def test_a_command_that_may_write_is_told(command: str) -> None:
     assert any(map(may_write, simple_commands(command)))
+
+
+NAMING = [
+    "sed -i 's/[0-9]*$/1/' a.py", "cat > b.py <<'EOF'\n$x\nEOF", "echo '*' >> b.py", "> b",
+    "cat a | tee b", "X=1 sudo touch a", "sed -i s/1/2/ a.py && git status",
+    "printf '%s' \"$HOME\" > b",
+]  # fmt: skip
+# What else they change, they do not name: the rest of the writing ones, and these.
+NOT_NAMING = [
+    *({*WRITING} - {
+        "sed -i s/1/2/ a.py", "cat > b.py <<'EOF'\ntext\nEOF", "echo x >> b.py", "cat a | tee b",
+        "cat <<A <<B > c\na\nA\nb\nB", "X=1 sudo touch a", "ls &> log", "sed -Ei.bak s/1/2/ a.py",
+        "sed --in-place=x 1d a",
+    }),
+    "cd lib && sed -i s/1/2/ a.py", "sed -i s/1/2/ *.py", "touch $name", "echo x > ~/b.py",
+    "touch a.py; make", "sed -i s/1/2/ a.py && ./format", "touch a" + " " * 9000 + "; make",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", NAMING)
+def test_a_command_that_names_all_that_it_changes_is_told(command: str) -> None:
+    assert names_all(command, simple_commands(command))
+
+
+@pytest.mark.parametrize("command", sorted(NOT_NAMING))
+def test_a_command_that_may_change_what_it_does_not_name_is_told(command: str) -> None:
+    assert not names_all(command, simple_commands(command))
+
+
+def test_a_link_that_is_named_may_stand_for_any_file(tmp_path: Path) -> None:
+    where = tmp_path / "project"
+    where.mkdir()
+    (where / "a.py").touch()
+    (where / "link.py").symlink_to(where / "a.py")
+    start = began(where)
+    (where / "a.py").write_text("x = 2\n")
+    for command, is_sure in (("echo x > a.py", True), ("echo x > link.py", False)):
+        assert call(where, command, start)["event_data"]["names_all"] is is_sure
 
 
 def test_quotes_go_and_here_documents_are_left_out() -> None:

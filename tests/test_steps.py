@@ -236,6 +236,24 @@ def test_what_a_formatter_left_before_a_shell_came_is_seen(project: Project) -> 
 
 
 @pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize(
+    ("command", "whose"), [("sed -i s/0/1/ a.py", OUTSIDE), ("sed -i s/0/1/ *.py", SHELL)]
+)
+def test_what_a_command_cannot_have_done_others_did(
+    project: Project, tells: bool, command: str, whose: str
+) -> None:
+    """A person merges while the agent's shell is at another file."""
+    for name in ("a.py", "b.py", "c.py"):
+        project.agent(name, OLD)
+    project.flush()
+    project.shell(command, {"a.py": NEW, "b.py": NEW, "c.py": None}, tells)
+    project.flush()
+    assert told(project, "a.py")[1:] == [(SHELL, "modified", NEW)]
+    assert told(project, "b.py")[1:] == [(whose, "modified", NEW)]
+    assert told(project, "c.py")[1:] == [(whose, "deleted", None)]
+
+
+@pytest.mark.parametrize("tells", [True, False])
 def test_a_session_that_keeps_no_code_keeps_none_of_what_others_did(
     project: Project, tells: bool
 ) -> None:

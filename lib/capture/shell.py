@@ -24,7 +24,7 @@ MAX_CHARACTERS = 1024 * 1024
 # How much earlier than the client says a call may have begun: it starts the hook a while after it.
 SLACK_NS = 100_000_000
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+@-")
-_REGULAR, _KIND = 0o100000, 0o170000
+_REGULAR, _LINK, _KIND = 0o100000, 0o120000, 0o170000
 _ENDED = ("", "PostToolUse")
 
 
@@ -34,8 +34,9 @@ def capture(
     """Build the record of the call in `payload`, which ended just before `captured_ns`.
 
     Its `files` are those that the client says the call changed, and those that the command names
-    and that were changed while it ran; `looks` says that there may be others. Raises Refused where
-    nothing can have changed.
+    and that were changed while it ran; `looks` says that there may be others, and `names_all` that
+    the command itself can have changed none but those that it names. Raises Refused where nothing
+    can have changed.
     """
     given, answer = payload.get("tool_input"), payload.get("tool_response")
     command = given.get("command") if isinstance(given, dict) else None
@@ -44,7 +45,8 @@ def capture(
     told = answer.get("bashEditDiff") if isinstance(answer, dict) else None
     if not isinstance(told, dict) or told.get("unavailable") or told.get("skipped"):
         told = None
-    commands = [c for c in shell_words.simple_commands(command) if shell_words.may_write(c)]
+    simple = shell_words.simple_commands(command)
+    commands = [words for words in simple if shell_words.may_write(words)]
     if told is None and not commands:
         raise Refused("other")
     cwd = text(payload.get("cwd"))
@@ -68,6 +70,7 @@ def capture(
             "ended_ns": captured_ns,
             "files": reader.files,
             "looks": looks,
+            "names_all": reader.is_sure and shell_words.names_all(command, simple),
             "keeps_content": keep_content,
         },
         **context(payload),
@@ -81,6 +84,8 @@ class _Reader:
         self.files: list[dict[str, Any]] = []
         self._config_dir = config_dir
         self._keep_content = keep_content
+        # Whether each file that is named was seen for what it is.
+        self.is_sure = True
         self._left = MAX_CHARACTERS
         self._seen: dict[str, dict[str, Any]] = {}
 
@@ -101,6 +106,7 @@ class _Reader:
         for words in commands:
             for word in words[1:]:
                 if word[:1] in ("-", ">", "") or len(self._seen) >= MAX_FILES:
+                    self.is_sure = self.is_sure and len(self._seen) < MAX_FILES
                     continue
                 path = word if word[0] == "/" else f"{cwd}/{word.removeprefix('./')}"
                 try:
@@ -110,6 +116,8 @@ class _Reader:
                 if status.st_mode & _KIND == _REGULAR and status.st_ctime_ns >= began_ns:
                     self._add(path, {})
                     self._seen.get(path, {})["named"] = True
+                elif status.st_mode & _KIND == _LINK:
+                    self.is_sure = False
 
     def _add(self, path: str, change: "dict[str, Any]") -> None:
         if path in self._seen or path[:1] != "/":
@@ -124,7 +132,7 @@ class _Reader:
             self._seen[path] = read = self._read(found, change)
             self.files.append(read)
         except Refused:
-            pass
+            self.is_sure = False
 
     def _read(self, path: str, change: "dict[str, Any]") -> "dict[str, Any]":
         if change.get("deleted") is True:

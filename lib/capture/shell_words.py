@@ -29,6 +29,11 @@ _READING = frozenset(
     "sum tac tail test tr true false type ulimit umask uname unset uptime w wait wc "
     "whereis which who whoami yes :".split()
 )
+# Write to nothing but files that are their words.
+_NAMING = frozenset("sed tee touch truncate".split())
+# Behind one of these a name means another file.
+_MOVING = ("cd", "popd", "pushd")
+_EXPANDED = frozenset("$`*?[{~")
 _FIND_WRITING = ("-delete", "-exec", "-execdir", "-ok", "-okdir")
 _GIT_READING = frozenset(
     "add blame branch cat-file commit config describe diff fetch for-each-ref grep help log "
@@ -146,6 +151,28 @@ def may_write(words: "list[str]") -> bool:
     program, given = base_name(words[0]), words[1:]
     depends = _DEPENDING.get(program)
     return depends(given) if depends else program not in _READING
+
+
+def names_all(command: str, commands: "list[list[str]]") -> bool:
+    """Check whether a command, of these simple ones, can change no file but those that it names."""
+    return len(command) <= MAX_LENGTH and all(map(_names_all, commands))
+
+
+def _names_all(words: "list[str]") -> bool:
+    program, *given = without_prefixes(words) or [""]
+    program = base_name(program)
+    if not may_write(words):
+        return program not in _MOVING
+    if any("$(" in word or "`" in word for word in words):
+        return False
+    if program in _NAMING:
+        named = [word for word in given if not word.startswith("-")]
+        named = named[1:] if program == "sed" else named
+    elif program in _READING or program in ("", WRITES):
+        named = [words[at] for at in range(1, len(words)) if words[at - 1] == WRITES]
+    else:
+        return False
+    return _EXPANDED.isdisjoint("".join(named))
 
 
 def _is_in_place(word: str) -> bool:

@@ -59,6 +59,7 @@ class Unfolding:
         # By the clock that gives the order; see `lib.spool.inbox`.
         self.moment = (str(told.get("boot") or ""), _whole(told.get("up")))
         self.looked = ""
+        self._named_files: set[str] = set()
 
     def events(self) -> list[Event]:
         """List the events: what others did before, then the ends of files, then the rest.
@@ -68,6 +69,7 @@ class Unfolding:
         files = self._data.get("files")
         told = [f for f in files if _names_a_file(f)] if isinstance(files, list) else []
         told = [file for file in told if not _is_writing(file)]
+        self._named_files = {file["path"] for file in told if file.get("named") is True}
         made = [made for file in told if (made := self._told(file)) is not None]
         made += self._found_by_looking({file["path"] for file in told})
         made.sort(key=lambda one: one["event_type"] != event.FILE_DELETED)
@@ -97,14 +99,19 @@ class Unfolding:
     def _told(self, file: dict[str, Any]) -> Event | None:
         path, code = file["path"], file.get("code")
         if file.get("gone") is True:
-            return self._deletion(path, before=_last(file.get("hunks")))
+            return self._deletion(path, self._who(path), before=_last(file.get("hunks")))
         if not isinstance(code, str):
-            made = self._read(path, SHELL)
+            made = self._read(path, self._who(path))
             return self._named(made) if made and file.get("named") is True else made
         before = _before(code, file.get("hunks"))
         is_known = before is not None or file.get("created") is True
-        made = self._event(Change(path, code, before, is_known), SHELL)
+        made = self._event(Change(path, code, before, is_known), self._who(path))
         return self._named(made) if file.get("named") is True else made
+
+    def _who(self, path: str) -> str:
+        """Tell who changed a file while the call ran: others, where it could not have."""
+        is_other = self._data.get("names_all") is True and path not in self._named_files
+        return OUTSIDE if is_other else SHELL
 
     def _named(self, made: Event) -> Event:
         """Note that the call named the file: others that had it changed meanwhile did not do it."""
@@ -124,7 +131,7 @@ class Unfolding:
                 yield made
 
     def _found(self, found: Found) -> Event | None:
-        actor = SHELL if found.during else OUTSIDE
+        actor = self._who(found.path) if found.during else OUTSIDE
         return self._deletion(found.path, actor) if found.gone else self._read(found.path, actor)
 
     def _read(self, path: str, actor: str) -> Event | None:
