@@ -130,5 +130,6 @@ def exact_times() -> Iterator[None]:
     """Calls of the shell begin when they say so: nothing lies between their end and the hook."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shell, "SLACK_NS", 0)
+        patch.setattr(shell, "LATE_NS", 0)
         patch.setattr(shell, "_age_ns", lambda: 0)
         yield

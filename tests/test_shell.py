@@ -71,6 +71,25 @@ def test_a_command_that_may_change_what_it_does_not_name_is_told(command: str) -
     assert not names_all(command, simple_commands(command))
 
 
+def test_a_hook_may_be_late_for_a_file_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is, where the machine is busy."""
+    monkeypatch.setattr(shell, "LATE_NS", 1000)
+    where = tmp_path / "project"
+    where.mkdir()
+    (where / "a.py").write_text("x = 2\n")
+    changed_ns = (where / "a.py").stat().st_ctime_ns
+    for late_ns, kept in ((0, False), (shell.LATE_NS, True), (shell.LATE_NS + 1, None)):
+        made = payload(
+            "22-bash-nodiff.post", cwd=str(where), tool_input={"command": "sed -i s/1/2/ a.py"},
+            tool_response={}, duration_ms=0,
+        )  # fmt: skip
+        ended_ns = changed_ns + shell.SLACK_NS + late_ns
+        found = files(shell.capture(made, ended_ns, "", True))
+        assert [file.get("late", False) for file in found.values()] == [kept] * (kept is not None)
+
+
 def test_a_link_that_is_named_may_stand_for_any_file(tmp_path: Path) -> None:
     where = tmp_path / "project"
     where.mkdir()

@@ -253,6 +253,23 @@ def test_what_a_command_cannot_have_done_others_did(
     assert told(project, "c.py")[1:] == [(whose, "deleted", None)]
 
 
+@pytest.mark.parametrize(
+    ("command", "whose"), [("sed -i s/0/1/ a.py b.py", SHELL), ("cp a.py b.py", OUTSIDE)]
+)
+def test_what_a_late_hook_names_is_the_shells_where_it_can_be_no_others(
+    project: Project, monkeypatch: pytest.MonkeyPatch, command: str, whose: str
+) -> None:
+    project.agent("a.py", OLD)
+    project.agent("b.py", OLD)
+    project.flush()
+    project.write("b.py", NEW)
+    monkeypatch.setattr(shell, "LATE_NS", 10**11)
+    project.shell(command, {}, False)
+    project.flush()
+    assert told(project, "a.py") == [(AGENT, "created", OLD)]
+    assert told(project, "b.py")[1:] == [(whose, "modified", NEW)]
+
+
 @pytest.mark.parametrize("tells", [True, False])
 def test_a_session_that_keeps_no_code_keeps_none_of_what_others_did(
     project: Project, tells: bool

@@ -23,6 +23,8 @@ MAX_FILES = 64
 MAX_CHARACTERS = 1024 * 1024
 # How much earlier than the client says a call may have begun: it starts the hook a while after it.
 SLACK_NS = 100_000_000
+# A busy machine may start the hook so long after the end of a call.
+LATE_NS = 2_000_000_000
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+@-")
 _REGULAR, _LINK, _KIND = 0o100000, 0o120000, 0o170000
 _ENDED = ("", "PostToolUse")
@@ -102,7 +104,10 @@ class _Reader:
         return bool(told.get("moreFiles")) or len(self._seen) > MAX_FILES
 
     def read_named(self, commands: "list[list[str]]", cwd: str, began_ns: int) -> None:
-        """Read the files that are words of `commands`, and were changed after `began_ns`."""
+        """Read the files that are words of `commands`, and were changed after `began_ns`.
+
+        Or a little before: then they are `late`, and others may have done it.
+        """
         for words in commands:
             for word in words[1:]:
                 if word[:1] in ("-", ">", "") or len(self._seen) >= MAX_FILES:
@@ -113,9 +118,12 @@ class _Reader:
                     status = posix.lstat(path)
                 except (OSError, ValueError):
                     continue
-                if status.st_mode & _KIND == _REGULAR and status.st_ctime_ns >= began_ns:
+                changed_ns = status.st_ctime_ns
+                if status.st_mode & _KIND == _REGULAR and changed_ns >= began_ns - LATE_NS:
                     self._add(path, {})
                     self._seen.get(path, {})["named"] = True
+                    if changed_ns < began_ns:
+                        self._seen.get(path, {})["late"] = True
                 elif status.st_mode & _KIND == _LINK:
                     self.is_sure = False
 

@@ -59,7 +59,8 @@ class Unfolding:
         # By the clock that gives the order; see `lib.spool.inbox`.
         self.moment = (str(told.get("boot") or ""), _whole(told.get("up")))
         self.looked = ""
-        self._named_files: set[str] = set()
+        # Those that the command names, and whether they may have been changed before it began.
+        self._named_files: dict[str, bool] = {}
 
     def events(self) -> list[Event]:
         """List the events: what others did before, then the ends of files, then the rest.
@@ -69,7 +70,9 @@ class Unfolding:
         files = self._data.get("files")
         told = [f for f in files if _names_a_file(f)] if isinstance(files, list) else []
         told = [file for file in told if not _is_writing(file)]
-        self._named_files = {file["path"] for file in told if file.get("named") is True}
+        for file in told:
+            if file.get("named") is True:
+                self._named_files[file["path"]] = file.get("late") is True
         made = [made for file in told if (made := self._told(file)) is not None]
         made += self._found_by_looking({file["path"] for file in told})
         made.sort(key=lambda one: one["event_type"] != event.FILE_DELETED)
@@ -106,12 +109,16 @@ class Unfolding:
         before = _before(code, file.get("hunks"))
         is_known = before is not None or file.get("created") is True
         made = self._event(Change(path, code, before, is_known), self._who(path))
+        if file.get("late") is True and self._known.holds(path, made):
+            return None
         return self._named(made) if file.get("named") is True else made
 
     def _who(self, path: str) -> str:
-        """Tell who changed a file while the call ran: others, where it could not have."""
-        is_other = self._data.get("names_all") is True and path not in self._named_files
-        return OUTSIDE if is_other else SHELL
+        """Tell who changed a file about when the call ran: others, where it could not have."""
+        is_late = self._named_files.get(path)
+        if self._data.get("names_all") is True:
+            return OUTSIDE if is_late is None else SHELL
+        return OUTSIDE if is_late else SHELL
 
     def _named(self, made: Event) -> Event:
         """Note that the call named the file: others that had it changed meanwhile did not do it."""

@@ -88,7 +88,7 @@ def is_claim(db: sqlite3.Connection, event: Event, head: Head | None) -> bool:
 
     `head` is the last revision of its file. May raise sqlite3.Error.
     """
-    if event.get("actor") != SHELL or head is None or event.get(NAMED):
+    if event.get("actor") not in (SHELL, OUTSIDE) or head is None or event.get(NAMED):
         return False
     code, pattern_id = _code(event), str(event.get("content_pattern_id"))
     if code is None or event.get("before") in (UNKNOWN, UNTOLD):
