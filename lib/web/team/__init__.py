@@ -1,0 +1,1 @@
+"""The server of a team: what everybody's hooks send, kept and answered for all."""

@@ -1,0 +1,52 @@
+"""What the storage asks of a database: transactions of portable SQL."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from lib.web.team.stored import Row
+
+T = TypeVar("T")
+
+
+class Work(Protocol):
+    """An open transaction; `?` stands for a parameter, and never for itself."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement and return its rows."""
+        ...
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement and return how many rows it changed."""
+        ...
+
+    def lock(self, name: str) -> None:
+        """Keep others that name the same from going on, until the transaction ends."""
+        ...
+
+
+class Database(Protocol):
+    """Connections to a database. Raises StorageError; any thread may call, several at once."""
+
+    def write(self, work: Callable[[Work], T]) -> T:
+        """Call `work` with a transaction, and commit it.
+
+        It is called again where the database ended it for a reason that passes at once: so it must
+        do the same if it was done before.
+        """
+        ...
+
+    def read(self, work: Callable[[Work], T]) -> T:
+        """Call `work` with a transaction that can change nothing."""
+        ...
+
+    def native(self, statement: str) -> str:
+        """Translate the types of a statement that makes a table."""
+        ...
+
+    def version(self) -> str:
+        """Return the database's kind and version once it has answered."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
