@@ -11,8 +11,11 @@ from hypothesis import HealthCheck, settings
 
 from lib.capture import shell
 from lib.spool import wake
+from lib.web.team.sql_storage import open_storage
+from lib.web.team.stored import Storage
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, brought, seed, wait_for
 from tests.support.outpost import Outpost
+from tests.support.postgres import PostgresServer
 from tests.support.repository import Repository
 from tests.support.service_double import ServiceDouble
 
@@ -66,6 +69,30 @@ def server() -> Iterator[ServiceDouble]:
 def outpost(tmp_path: Path, server: ServiceDouble) -> Outpost:
     """A spool whose events are for `server`."""
     return Outpost(tmp_path / "spool", server)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL: one for all tests of a worker, none of which ends it or fills it."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def team_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database for a team's server, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/team.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_schema()
+
+
+@pytest.fixture
+def team_storage(team_url: str) -> Iterator[Storage]:
+    """The storage of a team's server, empty, in each kind of database."""
+    storage = open_storage(team_url)
+    yield storage
+    storage.close()
 
 
 @pytest.fixture(scope="session")

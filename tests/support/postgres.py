@@ -1,7 +1,9 @@
-"""A real PostgreSQL for tests: started once a process, in a scratch directory, ended by its id.
+"""A real PostgreSQL for tests: on loopback, in a scratch directory, ended by its id.
 
     with PostgresServer() as server:
-        url = server.new_database()
+        url = server.new_schema()
+
+The fixture `postgres` is one for all tests of a worker.
 
 Debian's packages or those that .ci/postgresql has fetched; skipped by name where there are none.
 """
@@ -26,12 +28,13 @@ from tests.support.bundle import ROOT
 _PLACES = (ROOT / ".cache/postgresql/root/usr/lib/postgresql", Path("/usr/lib/postgresql"))
 _NOBODY = {"user": "nobody", "group": "nogroup", "extra_groups": ()}
 _SETTINGS = {
-    # What is measured is the program, and what is tried is the program's end, not the machine's.
     "max_connections": "60",
-    "shared_buffers": "64MB",
+    "shared_buffers": "32MB",
     "log_min_messages": "fatal",
-    "autovacuum_naptime": "10min",
-    "unix_socket_permissions": "0777",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    # What is killed in tests is the program, never the machine.
+    "fsync": "off",
 }
 
 
@@ -46,34 +49,24 @@ def binaries() -> Path | None:
 class PostgresServer:
     """A server of its own, on a free port of loopback; `settings` are added to its own."""
 
-    def __init__(self, data: Path | None = None, **settings: str) -> None:
+    def __init__(self, directory: Path | None = None, **settings: str) -> None:
         found = binaries()
         if found is None:
             pytest.skip("PostgreSQL is not installed")
         self._bin, self._settings = found, _SETTINGS | settings
-        self._made = None if data else tempfile.mkdtemp(prefix="postgres-")
-        self._data = data or Path(self._made or "") / "data"
+        # It does not run as root, and others may not enter the directories of root's tests.
+        self._as: dict[str, Any] = _NOBODY if os.geteuid() == 0 else {}
+        self._directory = directory or Path(tempfile.mkdtemp(prefix="postgres-"))
+        self._data = self._directory / "data"
         self._numbers = count()
         self.port = _free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self._as: dict[str, Any] = _NOBODY if os.geteuid() == 0 else {}
 
     def __enter__(self) -> "PostgresServer":
-        self._data.parent.chmod(0o755)
-        self._data.mkdir(exist_ok=True)
         if self._as:
-            shutil.chown(self._data, "nobody", "nogroup")
-        command: list[Any] = [
-            self._bin / "initdb",
-            "-D",
-            self._data,
-            "-U",
-            "tests",
-            "-A",
-            "trust",
-            "-N",
-        ]
-        command += ["--encoding=UTF8", "--locale=C.UTF-8"]
+            shutil.chown(self._directory, *(self._as[name] for name in ("user", "group")))
+        command: list[Any] = [self._bin / "initdb", "-D", self._data, "--no-sync"]
+        command += ["-U", "tests", "-A", "trust", "--encoding=UTF8", "--locale=C.UTF-8"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as)
         self.start()
         return self
@@ -85,33 +78,25 @@ class PostgresServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-        if self._made:
-            shutil.rmtree(self._made, ignore_errors=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
     def url(self) -> str:
         """The address of the database that is there from the start."""
-        return self.url_of("postgres")
+        return f"postgresql://tests@127.0.0.1:{self.port}/postgres"
 
-    def url_of(self, database: str) -> str:
-        """The address of a database."""
-        return f"postgresql://tests@127.0.0.1:{self.port}/{database}"
-
-    def new_database(self) -> str:
-        """Make an empty database and return its address."""
-        name = f"test_{os.getpid()}_{next(self._numbers)}"
+    def new_schema(self) -> str:
+        """Make an empty schema and return the address under which its tables are found."""
+        name = f"test_{next(self._numbers)}"
         with psycopg.connect(self.url, autocommit=True) as db:
-            db.execute(f'CREATE DATABASE "{name}" STRATEGY file_copy')
-        return self.url_of(name)
+            db.execute(f"CREATE SCHEMA {name}")
+        return f"{self.url}?options=-csearch_path%3D{name}"
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
         given = [f"--{name}={value}" for name, value in self._settings.items()]
         self.process = subprocess.Popen(
-            [
-                self._bin / "postgres", "-D", self._data, "-p", str(self.port), "-k", self._data,
-                "--listen_addresses=127.0.0.1", *given,
-            ],
+            [self._bin / "postgres", "-D", self._data, "-p", str(self.port), *given],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self._as,
         )  # fmt: skip
         deadline = time.monotonic() + 60

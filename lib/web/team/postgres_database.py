@@ -104,6 +104,8 @@ class PostgresDatabase:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._once(work, is_reading)
+            except UnicodeEncodeError as error:
+                raise StorageError(str(error), type(error).__name__, False) from error
             except psycopg.Error as error:
                 if attempt == ATTEMPTS or not _may_work_now(error):
                     raise _told(error) from error
