@@ -63,6 +63,7 @@ class PostgresServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "PostgresServer":
+        self._directory.mkdir(exist_ok=True)
         if self._as:
             shutil.chown(self._directory, *(self._as[name] for name in ("user", "group")))
         command: list[Any] = [self._bin / "initdb", "-D", self._data, "--no-sync"]
@@ -94,20 +95,31 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        given = [f"--{name}={value}" for name, value in self._settings.items()]
-        self.process = subprocess.Popen(
-            [self._bin / "postgres", "-D", self._data, "-p", str(self.port), *given],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self._as,
-        )  # fmt: skip
         deadline = time.monotonic() + 60
         while True:
+            # Of one that was killed, processes may be left for a moment: then this one ends.
+            if self.process is None or self.process.poll() is not None:
+                self.process = self._started()
             try:
                 psycopg.connect(self.url, connect_timeout=5).close()
                 return
             except psycopg.OperationalError:
-                assert self.process.poll() is None, "PostgreSQL has ended"
                 assert time.monotonic() < deadline, "PostgreSQL does not answer"
                 time.sleep(0.05)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        given = [f"--{name}={value}" for name, value in self._settings.items()]
+        return subprocess.Popen(
+            [self._bin / "postgres", "-D", self._data, "-p", str(self.port), *given],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self._as,
+        )  # fmt: skip
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the server and to each of its processes."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for pid in (self.process.pid, *map(int, children.read_text().split())):
+            os.kill(pid, number)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End the server: SIGINT at once but in order, SIGQUIT or SIGKILL as in a crash."""
