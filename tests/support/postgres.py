@@ -121,6 +121,14 @@ class PostgresServer:
         for pid in (self.process.pid, *map(int, children.read_text().split())):
             os.kill(pid, number)
 
+    def processor_seconds(self) -> float:
+        """Return the processor time that its processes have taken so far, ended ones included."""
+        assert self.process is not None
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ticks = sum(map(_ticks, children)) + _ticks(str(pid), ended=True)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End the server: SIGINT at once but in order, SIGQUIT or SIGKILL as in a crash."""
         if self.process is None:
@@ -134,3 +142,8 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def _ticks(pid: str, ended: bool = False) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11 : 15 if ended else 13]))

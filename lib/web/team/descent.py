@@ -41,6 +41,7 @@ def related(
     work: Work, pattern_id: str, reader: Reader, depth: int, limit: int, is_up: bool
 ) -> list[Relation]:
     """List the edges from a pattern up to what it came from, or down to what came from it."""
+    work.by_index()
     edges = _followed(work, pattern_id, reader, depth, limit, is_up)
     briefs = named(work, {edge.far for edge in edges}, reader)
     found = []

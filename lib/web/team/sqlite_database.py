@@ -28,6 +28,9 @@ class _Transaction:
     def lock(self, name: str) -> None:
         """Do nothing: who writes has the whole file to himself."""
 
+    def by_index(self) -> None:
+        """Do nothing: that is its way."""
+
 
 class SqliteDatabase:
     """The file at `path`; one transaction writes at a time, and any number read beside it."""

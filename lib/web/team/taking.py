@@ -54,6 +54,7 @@ def record(work: Work, tellings: Sequence[Telling]) -> list[Outcome]:
     # holds when it is written. Others' are beside them: all keys have the person in them.
     for person in sorted({telling.fields.person for telling in tellings}):
         work.lock(f"person {person}")
+    work.by_index()
     kept = _kept(work, tellings)
     known = _known(work, tellings)
     _write(work, tellings, kept)

@@ -11,6 +11,7 @@ MOST_VERSIONS = 1000
 
 def pattern(work: Work, pattern_id: str, reader: Reader) -> Pattern | None:
     """Return what the reader may know of a pattern, None if that is nothing."""
+    work.by_index()
     condition, projects = may_see(reader)
     where, asked = f"FROM events WHERE pattern_id = ? AND {condition}", [pattern_id, *projects]
     columns = "told, pattern_name, pattern_type, language, file_path, code"
@@ -34,6 +35,7 @@ def pattern(work: Work, pattern_id: str, reader: Reader) -> Pattern | None:
 
 def evolution(work: Work, pattern_id: str, reader: Reader) -> list[Version]:
     """List the versions of a pattern, oldest first."""
+    work.by_index()
     condition, projects = may_see(reader)
     columns = ", ".join(Version._fields)
     sql = (

@@ -23,6 +23,10 @@ class Work(Protocol):
         """Keep others that name the same from going on, until the transaction ends."""
         ...
 
+    def by_index(self) -> None:
+        """Find rows by indexes until the transaction ends: few rows of many are asked for."""
+        ...
+
 
 class Database(Protocol):
     """Connections to a database. Raises StorageError; any thread may call, several at once."""
