@@ -13,6 +13,7 @@ from pathlib import Path
 
 COMMAND = [
     sys.executable, "-m", "pip_audit", "--requirement", "requirements.lock",
+    "--requirement", "requirements-team.lock",
     "--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json",
 ]  # fmt: skip
 

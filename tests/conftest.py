@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,9 +16,11 @@ from lib.web.team.sql_storage import open_storage
 from lib.web.team.stored import Storage
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, brought, seed, wait_for
 from tests.support.outpost import Outpost
-from tests.support.postgres import PostgresServer
 from tests.support.repository import Repository
 from tests.support.service_double import ServiceDouble
+
+if TYPE_CHECKING:
+    from tests.support.postgres import PostgresServer
 
 # For one test of the long form, in seconds; the others have what pyproject.toml gives them.
 LONG_SECONDS = 900
@@ -72,8 +75,10 @@ def outpost(tmp_path: Path, server: ServiceDouble) -> Outpost:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres() -> "Iterator[PostgresServer]":
     """A PostgreSQL: one for all tests of a worker, none of which ends it or fills it."""
+    from tests.support.postgres import PostgresServer
+
     with PostgresServer() as server:
         yield server
 

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from packaging.requirements import Requirement
 
 from tests.support.bundle import ROOT
@@ -11,13 +12,14 @@ _PIN = re.compile(
 )
 
 
-def test_every_dependency_is_pinned_with_hashes() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements", "requirements-team"])
+def test_every_dependency_is_pinned_with_hashes(name: str) -> None:
+    lock = (ROOT / f"{name}.lock").read_text()
     pins: dict[str, list[str]] = {}
-    for name, version, _ in _PIN.findall(lock):
-        pins.setdefault(name, []).append(version)
-    assert sum(map(len, pins.values())) == lock.count("==") - lock.count("_version ==")
-    for line in (ROOT / "requirements.txt").read_text().split():
+    for package, version, _ in _PIN.findall(lock):
+        pins.setdefault(package, []).append(version)
+    assert sum(map(len, pins.values())) == len(re.findall(r"^[\w.-]+==", lock, re.M))
+    for line in (ROOT / f"{name}.txt").read_text().split():
         wanted = Requirement(line)
         assert pins[wanted.name]
         assert all(version in wanted.specifier for version in pins[wanted.name])

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from lib.web.team.sql_storage import open_storage
 from lib.web.team.stored import Arrived, Reader, Storage, StorageError
 from tests.support.bundle import ROOT
 from tests.support.mounts import alone
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, psycopg
 from tests.support.team import arrived, contents, recounted
 
 ALL = Reader()

@@ -20,12 +20,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.support.bundle import ROOT
 
-_PLACES = (ROOT / ".cache/postgresql/root/usr/lib/postgresql", Path("/usr/lib/postgresql"))
+# Who imports this is skipped where the packages of a team's server are not.
+psycopg = pytest.importorskip("psycopg")
+
+_FETCHED = ROOT / ".cache/postgresql/root/usr/lib"
+_PLACES = (Path("/usr/lib/postgresql"), _FETCHED / "postgresql")
 _NOBODY = {"user": "nobody", "group": "nogroup", "extra_groups": ()}
 _SETTINGS = {
     "max_connections": "60",
@@ -55,7 +58,10 @@ class PostgresServer:
             pytest.skip("PostgreSQL is not installed")
         self._bin, self._settings = found, _SETTINGS | settings
         # It does not run as root, and others may not enter the directories of root's tests.
-        self._as: dict[str, Any] = _NOBODY if os.geteuid() == 0 else {}
+        self._started_as: dict[str, Any] = dict(_NOBODY) if os.geteuid() == 0 else {}
+        # What was fetched has its libraries beside it.
+        libraries = ":".join(map(str, _FETCHED.glob("*-linux-*")))
+        self._started_as["env"] = {"LD_LIBRARY_PATH": libraries, "PATH": os.defpath}
         self._directory = directory or Path(tempfile.mkdtemp(prefix="postgres-"))
         self._data = self._directory / "data"
         self._numbers = count()
@@ -64,11 +70,11 @@ class PostgresServer:
 
     def __enter__(self) -> "PostgresServer":
         self._directory.mkdir(exist_ok=True)
-        if self._as:
-            shutil.chown(self._directory, *(self._as[name] for name in ("user", "group")))
+        if "user" in self._started_as:
+            shutil.chown(self._directory, self._started_as["user"], self._started_as["group"])
         command: list[Any] = [self._bin / "initdb", "-D", self._data, "--no-sync"]
         command += ["-U", "tests", "-A", "trust", "--encoding=UTF8", "--locale=C.UTF-8"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._started_as)
         self.start()
         return self
 
@@ -111,7 +117,7 @@ class PostgresServer:
         given = [f"--{name}={value}" for name, value in self._settings.items()]
         return subprocess.Popen(
             [self._bin / "postgres", "-D", self._data, "-p", str(self.port), *given],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self._as,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self._started_as,
         )  # fmt: skip
 
     def signal_all(self, number: signal.Signals) -> None:

@@ -9,7 +9,7 @@ from lib.system.files import make_all_private
 
 PARTS = (
     "lib", "hooks", "bin", "skills", ".claude-plugin", "plugin", "plugin.json", "install.sh",
-    "requirements.lock", "README.md", "LICENSE", "CHANGELOG.md",
+    "requirements.lock", "requirements-team.lock", "README.md", "LICENSE", "CHANGELOG.md",
 )  # fmt: skip
 # What is made beside the bundle, followed by the process that makes it.
 ASIDE = ".pattern-tracker.new."

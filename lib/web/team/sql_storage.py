@@ -143,7 +143,7 @@ def open_storage(url: str, seconds: float = 20.0) -> Storage:
         try:
             from lib.web.team.postgres_database import PostgresDatabase
         except ImportError:
-            text = "PostgreSQL needs the packages of requirements-team.txt"
+            text = "PostgreSQL needs the packages of requirements-team.lock"
             raise StorageError(text, "ImportError", False) from None
         return SqlStorage(PostgresDatabase(url, seconds))
     raise StorageError(f"no database is named by {scheme}:", "ValueError", False)
