@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from lib.web.team.sql_storage import open_storage
+from lib.web.team.sql_storage import SqlStorage, open_storage
 from lib.web.team.stored import Arrived, Reader, Storage, StorageError
+from lib.web.team.working import Work
 from tests.support.bundle import ROOT
 from tests.support.mounts import alone
 from tests.support.postgres import PostgresServer, psycopg
@@ -146,6 +148,35 @@ def test_a_frozen_database_is_given_up_and_taken_up_again(server: PostgresServer
     storage.record([arrived("2", "created", "b")])
     assert storage.rows("SELECT count(*) FROM events") == [(2,)]
     storage.close()
+
+
+def test_a_server_that_is_frozen_within_a_transaction_does_not_hold_up_the_others(
+    server: PostgresServer,
+) -> None:
+    url = server.new_schema()
+    storage, frozen = open_storage(url, seconds=1), open_storage(url, seconds=1)
+    assert isinstance(frozen, SqlStorage)
+    taken, over = threading.Event(), threading.Event()
+
+    def freeze(work: Work) -> None:
+        work.lock("person ann")
+        taken.set()
+        over.wait(60)
+
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(frozen._database.write, freeze)
+        assert taken.wait(30)
+        body = arrived("1", "created", "a")
+        found = [refusal(storage, body)]
+        while found[-1] is not None and len(found) < 12:
+            found.append(refusal(storage, body))
+        over.set()
+        with suppress(StorageError):
+            running.result(60)
+    assert found[0] is not None
+    assert found[-1] is None
+    storage.close()
+    frozen.close()
 
 
 WRITER = """

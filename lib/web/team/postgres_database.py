@@ -1,5 +1,6 @@
 """Transactions in PostgreSQL."""
 
+import math
 import re
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -25,6 +26,8 @@ _BY_INDEX = "SELECT " + ", ".join(
 MOST_CONNECTIONS = 10
 ATTEMPTS = 3
 SECONDS_TO_CONNECT = 5
+# Until a silent connection is tried, in seconds.
+KEEPALIVE = 30
 
 
 class _Connection(psycopg.Connection[Row]):
@@ -51,7 +54,8 @@ class _Connection(psycopg.Connection[Row]):
 
 
 class _Transaction:
-    def __init__(self, db: psycopg.Connection[Row]) -> None:
+    def __init__(self, db: "_Connection") -> None:
+        self._db = db
         self._cursor = psycopg.RawCursor(db)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -60,24 +64,31 @@ class _Transaction:
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return self._cursor.execute(_numbered(sql), tuple(parameters)).rowcount
 
-    def lock(self, name: str) -> None:
-        number = int(hex_digest(name)[:16], 16) - 2**63
-        self.run("SELECT pg_advisory_xact_lock(?)", (number,))
+    def lock(self, *names: str) -> None:
+        numbers = sorted(int(hex_digest(name)[:16], 16) - 2**63 for name in names)
+        # One after another, in an order that all keep to: nobody waits for who waits for him.
+        each = ", ".join(["pg_advisory_xact_lock(?)"] * len(numbers))
+        self.run(f"SELECT {each}", numbers)
 
     def by_index(self) -> None:
         # Before a table's first ANALYZE it would rather read all of it, at each step of a line.
         self.run(_BY_INDEX)
+
+    def take_time(self) -> None:
+        self.run("SELECT set_config('statement_timeout', '0', true)")
+        self._db.seconds = math.inf
 
 
 class PostgresDatabase:
     """The database at `url`, over a pool of connections."""
 
     def __init__(self, url: str, seconds: float) -> None:
-        kind = type("_Bounded", (_Connection,), {"seconds": seconds})
+        self._seconds = seconds
         self._pool = ConnectionPool(
             url,
-            connection_class=kind,
-            kwargs={"connect_timeout": SECONDS_TO_CONNECT},
+            connection_class=_Connection,
+            kwargs={"connect_timeout": SECONDS_TO_CONNECT, "keepalives_idle": KEEPALIVE},
+            configure=self._configure,
             min_size=1,
             max_size=MOST_CONNECTIONS,
             timeout=min(seconds, 2 * SECONDS_TO_CONNECT),
@@ -121,9 +132,16 @@ class PostgresDatabase:
 
     def _once(self, work: Callable[[Work], T], is_reading: bool) -> T:
         with self._pool.connection() as db:
-            if is_reading:
-                db.execute("SET TRANSACTION READ ONLY")
+            db.seconds, db.read_only = self._seconds, is_reading
             return work(_Transaction(db))
+
+    def _configure(self, db: _Connection) -> None:
+        """Have the database give up, too: on a question, and on a server that is frozen."""
+        db.autocommit = True
+        limits = {"statement_timeout": 1, "idle_in_transaction_session_timeout": 3}
+        for name, times in limits.items():
+            db.execute(f"SET {name} = {math.ceil(self._seconds * 1000) * times}")
+        db.autocommit = False
 
 
 @lru_cache(maxsize=512)

@@ -25,11 +25,14 @@ class _Transaction:
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return self._db.execute(sql, tuple(parameters)).rowcount
 
-    def lock(self, name: str) -> None:
+    def lock(self, *names: str) -> None:
         """Do nothing: who writes has the whole file to himself."""
 
     def by_index(self) -> None:
         """Do nothing: that is its way."""
+
+    def take_time(self) -> None:
+        """Do nothing: it always does."""
 
 
 class SqliteDatabase:

@@ -85,7 +85,8 @@ def migrate(database: Database) -> None:
 
 def _migrate(native: Callable[[str], str]) -> Callable[[Work], None]:
     def work(work: Work) -> None:
-        # Another server may be starting: who comes second finds it done.
+        # Another server may be starting: who comes second finds it done, after a while.
+        work.take_time()
         work.lock("migrations")
         work.run(_VERSIONS)
         done = work.rows("SELECT max(version) FROM migrations")[0][0] or 0

@@ -52,8 +52,8 @@ def record(work: Work, tellings: Sequence[Telling]) -> list[Outcome]:
     """Record `tellings` in the transaction `work`, and tell what became of each."""
     # One person's events are recorded one batch after another, so that what is asked here still
     # holds when it is written. Others' are beside them: all keys have the person in them.
-    for person in sorted({telling.fields.person for telling in tellings}):
-        work.lock(f"person {person}")
+    if people := {telling.fields.person for telling in tellings}:
+        work.lock(*(f"person {person}" for person in people))
     work.by_index()
     kept = _kept(work, tellings)
     known = _known(work, tellings)

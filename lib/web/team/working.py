@@ -19,12 +19,16 @@ class Work(Protocol):
         """Run a statement and return how many rows it changed."""
         ...
 
-    def lock(self, name: str) -> None:
-        """Keep others that name the same from going on, until the transaction ends."""
+    def lock(self, *names: str) -> None:
+        """Keep others that name one of the same from going on, until the transaction ends."""
         ...
 
     def by_index(self) -> None:
         """Find rows by indexes until the transaction ends: few rows of many are asked for."""
+        ...
+
+    def take_time(self) -> None:
+        """Let the rest of the transaction take as long as it needs."""
         ...
 
 
