@@ -29,7 +29,7 @@ from tests.support.team import arrived
 
 BATCH, SENDERS, DEPTH, ASKED = 100, 4, 100, 200
 PEOPLE, PROJECTS = 10_000, 500
-SINGLES = 4000
+SINGLES = 2000
 PROMPT = "Make the reader close its file when the caller stops half way, and test that. " * 3
 
 
