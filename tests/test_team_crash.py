@@ -119,6 +119,18 @@ def test_a_database_that_ends_and_starts_again_loses_and_doubles_nothing(
     assert_whole(storage)
 
 
+def test_a_database_that_is_away_for_long_is_found_again(server: PostgresServer) -> None:
+    storage = open_storage(server.new_schema(), seconds=1)
+    body = arrived("1", "created", "a")
+    server.stop()
+    # Longer than the pool tries by itself.
+    told = [refusal(storage, body) for _ in range(3)]
+    assert [error is not None and error.is_passing for error in told] == [True] * 3
+    server.start()
+    assert any(refusal(storage, body) is None for _ in range(10))
+    storage.close()
+
+
 def test_connections_that_are_cut_are_made_anew_without_a_word(
     server: PostgresServer, storage: Storage
 ) -> None:
@@ -218,6 +230,7 @@ def test_a_server_that_is_killed_has_kept_what_it_acknowledged(
     storage.close()
 
 
+@pytest.mark.long
 @alone
 def test_a_full_disk_refuses_and_goes_on_when_there_is_room() -> None:
     disk = mounted(10)

@@ -474,5 +474,11 @@ def test_what_cannot_be_opened_is_told_in_a_line(url: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_what_refuses_to_connect_is_told_without_the_password() -> None:
+    with pytest.raises(StorageError, match="refused") as caught:
+        open_storage("postgresql://ann:hunter2@127.0.0.1:1/x")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_health_names_the_database(team_storage: Storage) -> None:
     assert team_storage.health().startswith(("SQLite 3.", "PostgreSQL "))

@@ -1,5 +1,6 @@
 """Transactions in PostgreSQL."""
 
+import logging
 import math
 import re
 import time
@@ -22,6 +23,13 @@ _TYPES = {
 }
 _BY_INDEX = "SELECT " + ", ".join(
     f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")
+)
+# Others changed the same, or the connection was cut.
+_PASSING = (
+    psycopg.errors.IntegrityError,
+    psycopg.errors.TransactionRollback,
+    psycopg.errors.AdminShutdown,
+    psycopg.errors.CrashShutdown,
 )
 MOST_CONNECTIONS = 10
 ATTEMPTS = 3
@@ -84,6 +92,8 @@ class PostgresDatabase:
 
     def __init__(self, url: str, seconds: float) -> None:
         self._seconds = seconds
+        # What the pool logs is raised here.
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
         self._pool = ConnectionPool(
             url,
             connection_class=_Connection,
@@ -91,10 +101,15 @@ class PostgresDatabase:
             configure=self._configure,
             min_size=1,
             max_size=MOST_CONNECTIONS,
-            timeout=min(seconds, 2 * SECONDS_TO_CONNECT),
-            reconnect_timeout=SECONDS_TO_CONNECT,
+            timeout=min(seconds, SECONDS_TO_CONNECT),
+            reconnect_timeout=min(seconds, SECONDS_TO_CONNECT),
             open=False,
         )
+        try:
+            # The pool would not say why it cannot connect.
+            psycopg.connect(url, connect_timeout=SECONDS_TO_CONNECT).close()
+        except psycopg.Error as error:
+            raise _told(error) from error
         self._pool.open()
 
     def write(self, work: Callable[[Work], T]) -> T:
@@ -157,13 +172,12 @@ def _may_work_now(error: psycopg.Error) -> bool:
     """Tell whether another attempt, at once, has a chance."""
     if isinstance(error, (PoolTimeout, psycopg.errors.ConnectionTimeout)):
         return False
-    if isinstance(error, (psycopg.errors.IntegrityError, psycopg.errors.AdminShutdown)):
-        return True
-    passing = psycopg.errors.TransactionRollback  # a deadlock, or others changed the same
-    return isinstance(error, passing) or error.sqlstate is None
+    return error.sqlstate is None or isinstance(error, _PASSING)
 
 
 def _told(error: psycopg.Error) -> StorageError:
     is_passing = not isinstance(error, (psycopg.DataError, psycopg.errors.ProgramLimitExceeded))
     first = str(error).strip().partition("\n")[0]
+    if isinstance(error, PoolTimeout):
+        first = "the database cannot be reached"
     return StorageError(f"PostgreSQL: {first}", type(error).__name__, is_passing)
