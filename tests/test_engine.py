@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.delivery import engine, wire
+from lib.delivery import engine, implied
 from lib.delivery.answers import REFUSALS, Answer, Failed, Verdict
 from lib.delivery.drive import drive_async, supervised
 from lib.delivery.engine import Engine
@@ -116,7 +116,7 @@ class Service:
         """What a body needs was told of, goes before it, or is not taken in any form."""
         before = self.told | self.given_up
         for sent in bodies:
-            assert set(wire.needs(sent)) <= before, sent
+            assert set(implied.needs(sent)) <= before, sent
             before = before | {sent["pattern_id"]}
 
     def _answers(self, bodies: list[Body], fault: str) -> list[Answer]:
@@ -148,7 +148,7 @@ class Service:
         return is_taboo or id_of(sent) in self.poison
 
     def _store(self, sent: Body) -> Answer:
-        if not set(wire.needs(sent)) <= self.nodes:
+        if not set(implied.needs(sent)) <= self.nodes:
             return Answer(Verdict.MISSING, "no such parent")
         self.nodes.add(sent["pattern_id"])
         self.stored[id_of(sent)] += 1
@@ -241,7 +241,9 @@ def check_run(queue: Queue) -> None:
     queue.run()
     sent = service.requests[before:]
     size = sum(len(bodies) for bodies in events.values())
-    needs = {need for bodies in events.values() for found in bodies for need in wire.needs(found)}
+    needs = {
+        need for bodies in events.values() for found in bodies for need in implied.needs(found)
+    }
     assert len(sent) <= 6 * (size + 2 * len(needs)) + 4
     ours = [[id_of(found) for found in bodies if "creation" not in id_of(found)] for bodies in sent]
     assert all(len(ids) <= SMALL_BATCH for ids in ours)
@@ -265,7 +267,7 @@ def is_poison(service: Service, bodies: list[Body]) -> bool:
 
 def is_held(service: Service, bodies: list[Body]) -> bool:
     """Whether no run can deliver the event."""
-    needs = {need for found in bodies for need in wire.needs(found)}
+    needs = {need for found in bodies for need in implied.needs(found)}
     return bool({id_of(found) for found in bodies} & service.mines or needs & service.taboo)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.capture.event import Content, build
-from lib.delivery import escaping, wire
+from lib.delivery import escaping, implied, wire
 from tests.support.service_rules import FIELDS, check_values, read_event, read_json
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -157,8 +157,8 @@ def test_a_marked_file_tells_of_its_content_too() -> None:
 
 
 def test_a_creation_needs_nothing_but_the_id() -> None:
-    body = wire.creation("retry-1", {"event_id": "e", "timestamp": None})
+    body = implied.creation("retry-1", {"event_id": "e", "timestamp": None})
     accepted(body)
     assert "code" not in body["pattern_data"]
-    full = wire.creation("retry-1", {"event_id": "e", "timestamp": None, "code": "x"})
-    assert wire.without_code(full)["pattern_data"] == body["pattern_data"]
+    full = implied.creation("retry-1", {"event_id": "e", "timestamp": None, "code": "x"})
+    assert implied.without_code(full)["pattern_data"] == body["pattern_data"]

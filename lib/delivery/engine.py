@@ -11,11 +11,12 @@ service's own ends a run.
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from lib.delivery import wire
+from lib.delivery import implied
 from lib.delivery.answers import FAILURES, REFUSALS, Answer, Failed, Verdict
+from lib.delivery.implied import Told
 from lib.delivery.parcels import Item, Memory, Outcome, Parcel, Request, Steps, event_id
 from lib.delivery.portions import BATCH, portions, split
-from lib.delivery.wire import Body, Told
+from lib.delivery.wire import Body
 
 if TYPE_CHECKING:
     pass
@@ -178,7 +179,7 @@ class Engine:
 
     def _heal(self, item: Item, answer: Answer) -> list[Item]:
         """Send `item` again with the parents that the service turned out not to have."""
-        lost = wire.needs(item.body)
+        lost = implied.needs(item.body)
         self._memory.forget_known(self._url, lost)
         self._seen.difference_update(lost)
         if item.heals == MAX_HEALS:
@@ -190,7 +191,7 @@ class Engine:
         if item.parcel is not None:
             item.parcel.problem = answer.reason
             return []
-        bare = wire.without_code(item.body)
+        bare = implied.without_code(item.body)
         if bare != item.body:
             return [item._replace(body=bare)]
         self._hopeless.add(bare["pattern_id"])
@@ -213,13 +214,14 @@ class Engine:
 
         The parents of a creation are looked for in the same way.
         """
-        wanted = set(wire.needs(body)) - ids - self._seen - self._hopeless
+        wanted = set(implied.needs(body)) - ids - self._seen - self._hopeless
         missing = wanted - self._memory.known_at(self._url, wanted)
         made: list[Item] = []
-        for need in wire.needs(body):
+        for need in implied.needs(body):
             if need in missing and need not in ids:
                 ids.add(need)
-                creation = wire.creation(need, self._memory.creation_of(need), told)
+                known, project = self._memory.creation_of(need), body["pattern_data"].get("project")
+                creation = implied.creation(need, known, told, project)
                 made += self._creations(creation, told, ids)
                 made.append(Item(creation, None, told=told))
         return made

@@ -4,7 +4,8 @@ from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lib.delivery.answers import Answer
-from lib.delivery.wire import Body, Told
+from lib.delivery.implied import Told
+from lib.delivery.wire import Body
 
 if TYPE_CHECKING:
     from lib.ledger.rows import Origin

@@ -13,7 +13,7 @@ from lib.spool.spooled import Event
 from lib.system.digest import hex_digest
 
 if TYPE_CHECKING:
-    from lib.ledger.rows import Origin, Resolved
+    from lib.ledger.rows import Resolved
 
 # In characters.
 LIMITS = {
@@ -43,11 +43,6 @@ ESCAPED = "escaped"
 NOTHING: Mapping[str, str] = {}
 
 
-# The name and the code of patterns, by their ids. The ledger may have those of another project, and
-# they are not for this event's service.
-Told = Mapping[str, tuple[str | None, str | None]]
-
-
 class Body(TypedDict):
     """One body for the service's lineage/track, within the service's limits."""
 
@@ -67,16 +62,25 @@ class Body(TypedDict):
     pattern_data: dict[str, Any]
 
 
-def bodies(event: Event, resolved: "Resolved", asked: Mapping[str, str] = NOTHING) -> list[Body]:
+def bodies(
+    event: Event,
+    resolved: "Resolved",
+    asked: Mapping[str, str] = NOTHING,
+    place: Mapping[str, str] = NOTHING,
+) -> list[Body]:
     """Convert `event` to bodies, in the order of sending.
 
-    `resolved` is what the ledger made of the event, see `Ledger.resolved`, and `asked` what may be
-    told of the prompt that it was made for, see `reasons.told_to_services`. One body as a rule; a
-    file that applies a pattern by its marker has a content of its own too, and that comes from
-    what it was before and from the pattern.
+    `resolved` is what the ledger made of the event, see `Ledger.resolved`, `asked` what may be
+    told of the prompt that it was made for, see `reasons.told_to_services`, and `place` the
+    `project` that its file is in, with the `path` in that. One body as a rule; a file that applies
+    a pattern by its marker has a content of its own too, and that comes from what it was before
+    and from the pattern.
     """
-    first = [_outside(event, found)] if (found := resolved["outside"]) else []
-    return first + (_own(_base(event, resolved, asked), resolved) if resolved["event_type"] else [])
+    made = [_outside(event, found)] if (found := resolved["outside"]) else []
+    if resolved["event_type"]:
+        made += _own(_base(event, resolved, asked), resolved)
+    where = {name: text_of(text) for name, text in place.items()}
+    return [{**body, "pattern_data": {**body["pattern_data"], **where}} for body in made]
 
 
 def _own(base: Body, resolved: "Resolved") -> list[Body]:
@@ -98,7 +102,7 @@ def _outside(event: Event, found: "Resolved") -> Body:
     data = {"event_id": found["event_id"], "captured_at": event["timestamp"]}
     if isinstance(before.get("code"), str):
         data["code"] = before["code"]
-    return _safe(
+    return safe(
         {
             "event_type": _type_for(found["event_type"], len(found["parents"])),
             "pattern_id": found["pattern_id"],
@@ -115,58 +119,6 @@ def _outside(event: Event, found: "Resolved") -> Body:
     )
 
 
-def needs(body: Body) -> list[str]:
-    """List the ids that the service must have before `body`."""
-    if body["event_type"] in ("pattern_applied", "pattern_deprecated"):
-        return [body["pattern_id"], *body["parent_pattern_ids"]]
-    return list(body["parent_pattern_ids"])
-
-
-def told_by(event: Event, resolved: "Resolved") -> Told:
-    """Collect what `event` itself tells of the patterns that it needs."""
-    given, parents = event["event_data"], event.get("parents")
-    details, name = given.get("pattern_data"), given.get("pattern_name")
-    code = details.get("code") if isinstance(details, dict) else None
-    found: dict[str, tuple[str | None, str | None]] = {}
-    for parent in parents if isinstance(parents, list) else ():
-        if isinstance(parent, dict):
-            found[str(parent.get("pattern_id"))] = parent.get("pattern_name"), parent.get("code")
-    return found | dict.fromkeys((resolved["pattern_id"], resolved["content_id"]), (name, code))
-
-
-def creation(pattern_id: str, known: "Origin", told: Told | None = None) -> Body:
-    """Build the creation of a pattern that the service lacks, from the ledger's fields of it.
-
-    With `told` its name and code are those that are told there, if any.
-    """
-    if told is not None:
-        name, code = told.get(pattern_id, (None, None))
-        known = {**known, "pattern_name": name, "code": code}
-    data = {"event_id": known["event_id"], "captured_at": known.get("timestamp"), "implied": True}
-    if known.get("code") is not None:
-        data["code"] = known["code"]
-    parents = known.get("parents") or []
-    return _safe(
-        {
-            # A creation with parents would lose them at the service.
-            "event_type": "pattern_forked" if parents else "pattern_created",
-            "parent_pattern_ids": parents,
-            "edge_type": "derived_from" if parents else None,
-            "pattern_id": pattern_id,
-            "pattern_name": known.get("pattern_name"),
-            "pattern_type": known.get("pattern_type"),
-            "language": known.get("language"),
-            "pattern_data": data,
-        }
-    )
-
-
-def without_code(body: Body) -> Body:
-    """Strip `body` to ids and names: what is left to try if it was refused."""
-    kept = {name: body["pattern_data"].get(name) for name in ("event_id", "captured_at")}
-    return {**body, "pattern_data": {**kept, "implied": True}, "file_path": None, "reason": None}
-
-
 def _base(event: Event, resolved: "Resolved", asked: Mapping[str, str]) -> Body:
     given = event["event_data"]
     details = given.get("pattern_data")
@@ -179,7 +131,7 @@ def _base(event: Event, resolved: "Resolved", asked: Mapping[str, str]) -> Body:
             data.setdefault(name, given[name])
     # A pattern that came from itself would become a cycle when it is sent again.
     parents = [parent for parent in resolved["parents"] if parent != resolved["content_id"]]
-    return _safe(
+    return safe(
         {
             **given,
             "event_type": _type_for(resolved["event_type"], len(parents)),
@@ -217,7 +169,7 @@ def _content(base: Body, content: str, parents: list[str], edge: str | None) -> 
     }
 
 
-def _safe(given: dict[str, Any]) -> Body:
+def safe(given: Mapping[str, Any]) -> Body:
     """Reduce an event's fields to those of the wire, with types, lengths and values it accepts."""
     body: dict[str, Any] = {
         "event_type": text_of(given.get("event_type")),

@@ -14,9 +14,10 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from lib.delivery import wire
+from lib.delivery import implied, wire
 from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Held, Ignored, Intake
+from lib.flusher.project_names import ProjectNames
 from lib.flusher.sightings import Sightings
 from lib.flusher.unfolding import Unfolding
 from lib.ledger.reasons import told_to_services
@@ -58,6 +59,7 @@ class Passage:
         self.delivered = 0
         self._directory = directory
         self._intake = intake
+        self._projects = ProjectNames(ledger, intake.cleaned)
         self._table: dict[str, Step] = {}
 
     @cached_property
@@ -175,9 +177,9 @@ class Passage:
         if not resolved:
             return Parcel(name, [], size)
         asked = told_to_services(self.ledger, event["event_id"]) if prompts else wire.NOTHING
-        bodies = wire.bodies(event, resolved, asked)
+        bodies = wire.bodies(event, resolved, asked, self._projects.told(event))
         size += len(asked.get("prompt", ""))
-        return Parcel(name, bodies, size, wire.told_by(event, resolved))
+        return Parcel(name, bodies, size, implied.told_by(event, resolved))
 
     def settle(self, outcome: Outcome, service: str) -> None:
         """Acknowledge or quarantine the files in the table by the outcome at the service."""

@@ -18,6 +18,7 @@ from lib.delivery.parcels import Outcome, Parcel
 from lib.delivery.services import Services
 from lib.flusher.intake import Held, Ignored, Intake
 from lib.flusher.process import Flusher
+from lib.flusher.project_names import ProjectNames
 from lib.ledger import history
 from lib.ledger.filters import Filter
 from lib.ledger.history import History
@@ -119,6 +120,7 @@ class Sendable:
         self._keep_content = settings.keep_content
         self._intake = Intake(directory)
         self._intake.patterns()
+        self._projects = ProjectNames(ledger, self._intake.cleaned)
         self._is_excluded = lru_cache(10_000)(self._excludes)
 
     def parcels(self, rows: list[history.Event]) -> list[Parcel]:
@@ -135,7 +137,9 @@ class Sendable:
             found = told_to_services(self._ledger, row.event_id)
             asked = {name: self._intake.cleaned(text) for name, text in found.items()}
         size = len(json_codec.dumps(event)) + len(asked.get("prompt", ""))
-        return Parcel(row.event_id, wire.bodies(event, resolved, asked) if resolved else [], size)
+        place = self._projects.told(event)
+        made = wire.bodies(event, resolved, asked, place) if resolved else []
+        return Parcel(row.event_id, made, size)
 
     def _event(self, row: history.Event) -> Event:
         _, pattern_type = self._ledger.words_of(row.content_id)
@@ -160,6 +164,11 @@ class Sendable:
             made["pattern_name"] = made["code"] = None
         if not self._keep_content:
             made["code"] = None
+        if first:
+            # What is another project's is told as of that.
+            where = {"file_path": first.file_path, "pattern_data": {"session_id": first.session_id}}
+            told = self._projects.told(cast(Event, {"event_data": where}))
+            made["project"] = told.get("project")
         return cast(Origin, self._intake.redacted(cast(Event, made)))
 
     def _excludes(self, path: str) -> bool:

@@ -92,6 +92,19 @@ def name_of(path: str, project: int | None, root: str | None, repository: str | 
     return path if project == NONE else places.in_any_worktree(path)
 
 
+def checkout_of(db: sqlite3.Connection, path: str) -> Checkout | None:
+    """Return where the file at `path` is, None where that cannot be known now.
+
+    Where its row does not tell, the disk is asked. Raises sqlite3.Error.
+    """
+    query = f"SELECT {COLUMNS} FROM files LEFT JOIN projects ON project_id = project"
+    row = db.execute(f"{query} WHERE path = ?", (storable(path),)).fetchone()
+    project, root, repository = row or (None, None, None)
+    if root and repository:
+        return Checkout(root, repository)
+    return Checkout("", "") if project == NONE else places.checkout(os.path.dirname(path))
+
+
 def _paths(events: Iterable[Event]) -> set[str]:
     paths = (event["event_data"].get("file_path") for event in events)
     return {path for path in paths if isinstance(path, str) and path}

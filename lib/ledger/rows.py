@@ -32,7 +32,10 @@ class Resolved(TypedDict):
 
 
 class Origin(TypedDict, total=False):
-    """The fields of a pattern's creation; event_id and timestamp are always there."""
+    """The fields of a pattern's creation; event_id and timestamp are always there.
+
+    project is that of its first event, where somebody asked.
+    """
 
     event_id: str
     timestamp: str | None
@@ -41,3 +44,4 @@ class Origin(TypedDict, total=False):
     language: str | None
     code: str | None
     parents: list[str]
+    project: str | None
