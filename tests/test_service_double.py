@@ -1,6 +1,5 @@
 """The double answers as the service does, over a real socket, and its faults are what they say."""
 
-import gzip
 import json
 import subprocess
 import sys
@@ -34,57 +33,7 @@ def client(server: ServiceDouble) -> Iterator[Client]:
     made.close()
 
 
-# One event: what is sent, and the status and some of the text of its answer.
-NEW = event("created", "n")
-GZIPPED = gzip.compress(json.dumps(NEW).encode(), mtime=0)
-NULLABLE = "tool_name file_path language edge_type transformation_type reason".split()
-NOT_NULLABLE = (
-    "event_type pattern_id pattern_name pattern_type pattern_version pattern_data "
-    "parent_pattern_ids triggered_by".split()
-)
-LIMITS = {"pattern_version": 50, "language": 50, "pattern_type": 100, "triggered_by": 100}
-LIMITS |= dict.fromkeys(("pattern_id", "pattern_name", "tool_name"), 255)
-WRONG = {"pattern_id": 7, "pattern_data": [], "parent_pattern_ids": [7], "reason": {}}
-UNSTORABLE = [b'"a\\u0000b"', b'"\\ud800"', b'"\xed\xa0\x80"', b'"\xff"', b"NaN", b"Infinity"]
-NEEDS = [event("modified", "n"), event("forked", "n"), event("merged", "n", "a")]
-LACKS = [
-    event("modified", "n", "gone", "a"), event("forked", "n", "gone"),
-    event("merged", "n", "a", "gone"), event("applied", "gone"), event("deprecated", "gone"),
-]  # fmt: skip
-ANSWERS: list[tuple[Any, int, str]] = [
-    *(({k: v for k, v in NEW.items() if k != field}, 422, f'"loc": ["body", "{field}"]')
-      for field in ("event_type", "pattern_id")),
-    *((NEW | {field: None}, 200, '"status": "created"') for field in NULLABLE),
-    *((NEW | {field: None}, 422, field) for field in NOT_NULLABLE),
-    # In characters.
-    *((NEW | {field: "é" * limit}, 200, "") for field, limit in LIMITS.items()),
-    *((NEW | {field: "é" * (limit + 1)}, 422, field) for field, limit in LIMITS.items()),
-    *((NEW | {field: value}, 422, field) for field, value in WRONG.items()),
-    *((NEW | {field: "database"}, 400, f'{{"detail": "Invalid {field}')
-      for field in ("event_type", "edge_type", "transformation_type")),
-    *((raw, 422, "detail") for raw in (b"", b"{", b"[1]", b'"text"', b'{"a": "\x00"}', b"null")),
-    *((json.dumps(NEW).encode().replace(b'"x"', value), 400, '{"detail": "')
-      for value in (*UNSTORABLE, b"[" * 9999)),
-    (GZIPPED, 400, '{"detail": "'),
-    (event("created", "n", pattern_data={}), 400, '{"detail": "pattern_data'),
-    *((body, 400, "parent_pattern_ids") for body in NEEDS),
-    *((body, 400, '"metadata": {"error_type": "validation_error"}') for body in LACKS),
-    # That word turns a 400 into a 500.
-    (event("forked", "n", "async_database_writer"), 500, '"error_type": "validation_error"'),
-    # Only the first parent of a modification must be there.
-    (event("modified", "n", "a", "gone"), 200, '"status": "modified"'),
-    (event("deprecated", "a"), 200, '"status": "deprecated"'),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("body", "status", "said"), ANSWERS, ids=range(len(ANSWERS)))
-def test_an_event_is_answered_and_kept_or_not(
-    server: ServiceDouble, client: Client, body: Any, status: int, said: str
-) -> None:
-    client.track("created", "a")
-    answer = client.ask("POST", TRACK, body)
-    assert (answer.status, said in answer.body.decode()) == (status, True), answer.body
-    assert len(server.events) == 1 + (status == 200)
+# What all services of the wire answer alike is in tests/test_service_contract.py.
 
 
 def test_defaults_are_filled_in_and_unknown_fields_dropped(
@@ -100,11 +49,10 @@ def test_defaults_are_filled_in_and_unknown_fields_dropped(
     }.items() <= body.items()  # fmt: skip
 
 
-def test_depth_and_encoding_are_limited(server: ServiceDouble, client: Client) -> None:
+def test_depth_is_limited(server: ServiceDouble, client: Client) -> None:
     server.service.max_depth = 5
     assert client.track("created", "a", pattern_data={"k": [[[1]]]}).status == 200
     assert client.track("created", "a", pattern_data={"k": [[[[1]]]]}).status == 400
-    assert client.ask("POST", TRACK, NEW, **{"Content-Encoding": "gzip"}).status == 400
 
 
 def test_lineage_is_what_the_events_say(server: ServiceDouble, client: Client) -> None:
@@ -190,78 +138,6 @@ def test_batch_reports_what_failed_and_keeps_the_rest(
     assert (failed["event_index"], failed["pattern_id"]) == (1, "database")
     assert failed.get("metadata") == ({"error_type": "validation_error"} if with_metadata else None)
     assert len(server.events) == 2
-
-
-@pytest.mark.parametrize(
-    ("bad", "status"),
-    [
-        ({"event_type": "pattern_created"}, 422),
-        ("text", 422),
-        (event("created", "z", language="l" * 51), 422),
-        (event("created", "z", edge_type="odd"), 400),
-        (event("created", "z", pattern_data={}), 400),
-        (event("merged", "z", "g"), 400),
-        (event("created", "z", pattern_data={"k": "\0"}), 400),
-    ],
-)
-def test_one_bad_event_refuses_the_whole_batch_unnamed(
-    server: ServiceDouble, client: Client, bad: Any, status: int
-) -> None:
-    good = event("created", "g")
-    last, first = client.batch(good, good, bad), client.batch(bad, good, good)
-    assert (last.status, last.body) == (status, first.body)
-    assert server.events == []
-
-
-# Reading, envelopes and routes
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
-    [
-        ("GET", "/health", None, 200),
-        ("GET", "/lineage/a?query_type=ancestry", None, 500),
-        ("GET", "/lineage/a", None, 500),
-        ("GET", "/lineage/a?query_type=odd", None, 400),
-        ("GET", "/lineage/gone/evolution", None, 404),
-        ("GET", "/lineage/a%2Fb?query_type=descendants", None, 404),
-        ("GET", "/lineage/a%2Fb/evolution", None, 404),
-        ("GET", BATCH, None, 405),
-        ("PUT", TRACK, None, 405),
-        ("POST", "/nothing", None, 404),
-        ("POST", BATCH, {"events": []}, 500),
-        ("POST", BATCH, {}, 422),
-        ("POST", BATCH, {"events": [], "processing_mode": 1}, 422),
-        ("POST", BATCH, {"events": [], "processing_mode": "odd"}, 400),
-        # There is no maximum count.
-        ("POST", BATCH, {"events": [event("created", f"p{n}") for n in range(2000)]}, 200),
-    ],
-)
-def test_routes(client: Client, method: str, path: str, body: Any, status: int) -> None:
-    client.batch(event("created", "a"), event("created", "a/b"))
-    assert client.ask(method, path, body).status == status
-
-
-def test_what_can_be_read(server: ServiceDouble, client: Client) -> None:
-    newer = event("created", "a b", pattern_version="2")
-    client.batch(event("created", "a b"), newer, event("modified", "c", "a b"))
-    found = client.ask("GET", "/lineage/a%20b?query_type=descendants")
-    assert found.json["data"]["descendants"] == ["c"]
-    versions = client.ask("GET", "/lineage/a%20b/evolution").json["data"]["evolution"]
-    assert [node["pattern_version"] for node in versions] == ["1.0.0", "2"]
-    health = client.ask("GET", "/health").json
-    assert (health["status"], bool(health["components"])) == ("healthy", True)
-
-
-def test_a_slash_too_many_is_redirected_and_a_prefix_too_few_is_not(
-    server: ServiceDouble, client: Client
-) -> None:
-    answer = client.ask("POST", TRACK + "/?a=1", event("created", "a"))
-    assert answer.status == 307
-    assert answer.headers["location"] == f"{server.url}{PREFIX}{TRACK}?a=1"
-    assert server.events == []
-    client.http.request("GET", "/health")
-    assert client.receive().status == 404
 
 
 # Limits and connections

@@ -26,7 +26,7 @@ VERBS = {
     "sessions": "what was asked for in each session, and what that changed",
     "search": "prompts, names and code, the best matches first",
     "reuse": "functions and classes that stand more than once in a project",
-    "serve": "a page to look at all of this, in a browser on this machine",
+    "serve": "a page to look at all of this, on this machine, or --team: a server for many",
     "stats": "patterns, reuse, and edits by language and file over time",
     "export": "the events for other programs: JSON Lines or Agent Trace",
     "sync": "deliver what waits, now",
@@ -34,6 +34,7 @@ VERBS = {
     "doctor": "what is wrong, and what to do about it",
     "quarantine": "what could not be delivered: list, show, retry, drop",
     "trust": "let a service on another machine have the events",
+    "token": "who may send to a team's server, and ask it: create, list, revoke",
     "forget": "delete what was kept of prompts and code",
     "completion": "a script that lets bash, zsh or fish complete these",
 }

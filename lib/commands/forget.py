@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 
 from lib.capture.hook import REUSE
+from lib.commands import forget_team, team_database
 from lib.commands.common import (
     CommandError,
     names_of,
@@ -46,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--file", metavar="PATH", help="all code that was kept of a file")
     text = "the prompts from before, and the code that no later step holds"
     what.add_argument("--before", metavar="TIME", help=text)
+    text = "all that a team's server has of somebody, tokens too"
+    what.add_argument("--person", metavar="NAME", help=text)
+    text = "all that a team's server has of a project"
+    what.add_argument("--project", metavar="NAME", help=text)
+    team_database.add_argument(parser)
     parser.add_argument(
         "--yes", action="store_true", help="do it: without, say how much it would be"
     )
@@ -53,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Forget what is asked for; without --yes only count it. Raises CommandError."""
+    if options.person or options.project:
+        return forget_team.run(options)
     directory = spool_directory()
     if not has_ledger(directory):
         return say_nothing(options.json)

@@ -1,10 +1,10 @@
-"""Run `pattern-tracker serve`: a page over what was recorded, on this machine alone."""
+"""Run `pattern-tracker serve`: a page over what was recorded, on this machine or for a team."""
 
 import argparse
 import sys
 from functools import partial
 
-from lib.commands import facts
+from lib.commands import facts, serve_team
 from lib.commands.common import opened, print_json, spool_directory
 from lib.commands.status import WORDS
 from lib.ledger.history import History
@@ -16,10 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "at this port (default: any that is free)"
     parser.add_argument("--port", type=_port, default=0, metavar="N", help=text)
     parser.add_argument("--open", action="store_true", help="show it in the browser")
+    serve_team.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve the page until it is interrupted. Raises CommandError, packages.Missing."""
+    if options.team:
+        return serve_team.run(options)
     for package in packages.PAGE:
         packages.load(package)
     from lib.web import serving

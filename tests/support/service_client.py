@@ -3,11 +3,17 @@
 import json
 import select
 from http.client import HTTPConnection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tests.support.service_app import BATCH, PREFIX, TRACK
-from tests.support.service_double import ServiceDouble
+
+
+class Server(Protocol):
+    """What listens somewhere."""
+
+    @property
+    def url(self) -> str: ...
 
 
 class Answer(NamedTuple):
@@ -23,10 +29,11 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """One keep-alive connection, opened by its first request."""
+    """One keep-alive connection, opened by its first request; `headers` go with each."""
 
-    def __init__(self, server: ServiceDouble) -> None:
+    def __init__(self, server: Server, **headers: str) -> None:
         self.http = HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+        self.headers = headers
 
     def close(self) -> None:
         """Let the next request open a new connection."""
@@ -34,7 +41,7 @@ class Client:
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> None:
         raw = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        self.http.request(method, PREFIX + path, raw, headers)
+        self.http.request(method, PREFIX + path, raw, self.headers | headers)
 
     def receive(self) -> Answer:
         response = self.http.getresponse()
