@@ -45,7 +45,6 @@ def make(storage: Storage, rules: Rules) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
-        grouping.start()
         async with anyio.create_task_group() as beside:
             beside.start_soon(_retain, storage, rules)
             try:

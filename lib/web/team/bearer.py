@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lib.web.team.rates import Rates
+from lib.web.team.rates import Rates, TooMany
 from lib.web.team.stored import Reader, Storage
 
 # So that one is recognised where it does not belong.
@@ -70,10 +70,13 @@ class Bearers:
 
         Raises TooMany, StorageError.
         """
-        if len(token) > LONGEST or self._guesses.wait(address):
+        if len(token) > LONGEST:
             self.guess(address)
             return None
         digest = digest_of(token)
+        # Who had a good one is not held up by who guesses behind the same address.
+        if digest not in self._known and (seconds := self._guesses.wait(address)):
+            raise TooMany(seconds)
         found = self._storage.find_token(digest)
         if found is None:
             self._known.pop(digest, None)

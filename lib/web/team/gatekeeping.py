@@ -7,6 +7,7 @@ itself is open to nobody else, but for its health; the page asks for a token by 
 import logging
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
+from math import ceil
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -52,14 +53,15 @@ class Gate:
         try:
             answer = await self._refusal(Request(scope))
         except TooMany as error:
-            answer = refused(429, "Rate limit exceeded", {"retry-after": f"{error.seconds:.0f}"})
+            headers = {"retry-after": f"{ceil(error.seconds)}"}
+            answer = refused(429, "Rate limit exceeded", headers)
         except StorageError as error:
             answer = away(error)
         await (answer or self._app)(scope, receive, partial(_send_secured, send))
 
     async def _refusal(self, request: Request) -> Response | None:
         """Return what to say instead of an answer, None for who is let in."""
-        path, address = request.url.path, request.client.host if request.client else ""
+        path, address = request.scope["path"], request.client.host if request.client else ""
         is_page = not f"{path}/".startswith(f"{PREFIX}/")
         token = token_in(request.headers.get("authorization", ""))
         if not token and is_page:

@@ -1,6 +1,7 @@
 """Record events that arrive at the same time in one transaction: it costs little more than one."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -8,8 +9,9 @@ from typing import NamedTuple
 from lib.web.team.stored import Arrived, Outcome, StorageError
 
 Record = Callable[[Sequence[Arrived]], list[Outcome]]
-# So many events make a transaction, or one request that has more.
-MOST = 500
+# So many events make a transaction, or one request that has more; and as long as no more than so
+# many wait, the next transaction takes them all instead of another one beside it.
+MOST, FEW = 500, 100
 
 
 class _Request(NamedTuple):
@@ -18,47 +20,56 @@ class _Request(NamedTuple):
 
 
 class Grouping:
-    """Records what requests bring, with so many `writers` beside each other.
+    """Records what requests bring, in up to `writers` transactions beside each other.
 
-    `record` is that of the storage. For one event loop, between `start` and `stop`.
+    `record` is that of the storage. For one event loop.
     """
 
     def __init__(self, record: Record, writers: int = 1) -> None:
         self._record = record
         self._pool = ThreadPoolExecutor(writers, "recording")
         self._writers = writers
-        self._waiting: asyncio.Queue[_Request] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def start(self) -> None:
-        """Begin to record."""
-        self._tasks = [asyncio.create_task(self._write()) for _ in range(self._writers)]
+        self._waiting: deque[_Request] = deque()
+        # In events.
+        self._size = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
         """Record what waits, and end."""
-        await self._waiting.join()
-        for task in self._tasks:
-            task.cancel()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         self._pool.shutdown()
 
     async def add(self, arrived: Sequence[Arrived]) -> list[Outcome]:
         """Record events, all or none, and tell what became of each. Raises StorageError."""
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait(_Request(arrived, done))
+        self._waiting.append(_Request(arrived, done))
+        self._size += len(arrived)
+        self._begin()
         return await done
 
-    async def _write(self) -> None:
-        while True:
-            group = [await self._waiting.get()]
-            size = len(group[0].arrived)
-            while size < MOST and not self._waiting.empty():
-                group.append(self._waiting.get_nowait())
-                size += len(group[-1].arrived)
-            await self._record_all(group)
-            for _ in group:
-                self._waiting.task_done()
+    def _begin(self) -> None:
+        """Begin a transaction if it is time for another one."""
+        busy = len(self._tasks)
+        if self._waiting and (not busy or (busy < self._writers and self._size > FEW)):
+            task = asyncio.create_task(self._write(self._taken()))
+            self._tasks.add(task)
+            task.add_done_callback(self._end)
 
-    async def _record_all(self, group: Sequence[_Request]) -> None:
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._begin()
+
+    def _taken(self) -> list[_Request]:
+        group: list[_Request] = []
+        size = 0
+        while self._waiting and size < MOST:
+            group.append(self._waiting.popleft())
+            size += len(group[-1].arrived)
+        self._size -= size
+        return group
+
+    async def _write(self, group: Sequence[_Request]) -> None:
         """Record a group; where one of it cannot be recorded, each alone."""
         events = [event for request in group for event in request.arrived]
         loop = asyncio.get_running_loop()
@@ -72,7 +83,7 @@ class Grouping:
                         request.done.set_exception(error)
             else:
                 for request in group:
-                    await self._record_all([request])
+                    await self._write([request])
             return
         rest = iter(outcomes)
         for request in group:

@@ -74,7 +74,7 @@ def serve(storage: Storage, rules: Rules, place: Place, say: Callable[[str], Non
 def prepared(storage: Storage, rules: Rules, place: Place) -> TeamServer:
     """Make a server, to be run with a socket. Raises OSError for a bad certificate."""
     config = Config(
-        make(storage, rules), ws="none", lifespan="on", log_config=None,
+        make(storage, rules), http="h11", ws="none", lifespan="on", log_config=None,
         access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS, limit_concurrency=MOST_CONNECTIONS,
         proxy_headers=bool(place.proxies), forwarded_allow_ips=list(place.proxies),
