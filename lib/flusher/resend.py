@@ -19,6 +19,7 @@ from lib.delivery.services import Services
 from lib.flusher.intake import Held, Ignored, Intake
 from lib.flusher.process import Flusher
 from lib.flusher.project_names import ProjectNames
+from lib.flusher.told_units import ToldUnits
 from lib.ledger import history
 from lib.ledger.filters import Filter
 from lib.ledger.history import History
@@ -57,14 +58,19 @@ class Resender(Flusher):
         self.refused: dict[str, str] = {}
 
         def work() -> None:
-            with closing(History(f"{self.directory}/{FILE_NAME}")) as ledger:
-                self._resend(ledger, since)
+            path = f"{self.directory}/{FILE_NAME}"
+            # Who asks for it waits for it: the time that it takes has no bound.
+            with (
+                closing(History(path)) as ledger,
+                closing(ToldUnits(self.directory, part=1.0)) as units,
+            ):
+                self._resend(ledger, since, units)
 
         if not self._hold(timeout, work):
             raise TimeoutError("another flusher is at work")
         return not self.goes_on and not self.refused
 
-    def _resend(self, ledger: History, since: str) -> None:
+    def _resend(self, ledger: History, since: str, units: ToldUnits) -> None:
         missing: dict[str, Parcel] = {}
 
         def settle(outcome: Outcome, service: str) -> None:
@@ -74,7 +80,7 @@ class Resender(Flusher):
             self.refused.update(outcome.refused)
             ledger.settle((), service, outcome.told)
 
-        sendable = Sendable(self.directory, ledger, self.settings)
+        sendable = Sendable(self.directory, ledger, self.settings, units)
         services = Services(self.settings, self.state, sendable, settle, True, self._approvals)
         if not services.default:
             raise Refused(NO_SERVICE)
@@ -111,12 +117,15 @@ class Sendable:
     `tells_prompts`: whether prompts go with the events. Raises Unusable where nothing may go.
     """
 
-    def __init__(self, directory: str, ledger: History, settings: Settings) -> None:
+    def __init__(
+        self, directory: str, ledger: History, settings: Settings, units: ToldUnits
+    ) -> None:
         self.tells_prompts = settings.keep_prompts
         self.known_at = ledger.known_at
         self.forget_known = ledger.forget_known
         self._directory = directory
         self._ledger = ledger
+        self._units = units
         self._keep_content = settings.keep_content
         self._intake = Intake(directory)
         self._intake.patterns()
@@ -130,7 +139,7 @@ class Sendable:
         return [self._parcel(r) for r in rows if not self._is_excluded(r.file_path or "")]
 
     def _parcel(self, row: history.Event) -> Parcel:
-        event = self._intake.redacted(self._event(row))
+        event = self._units.added(self._intake.redacted(self._event(row)))
         resolved = self._ledger.resolved(row.event_id)
         asked: Mapping[str, str] = wire.NOTHING
         if self.tells_prompts:

@@ -13,7 +13,7 @@ from lib.units.last_parsed import LastParsed
 # What is parsed just now.
 LAST_PARSED = "flusher.told"
 # So many of one event. So many seconds of a run, or this part of its processor time, may be spent
-# on it: of a long backlog the rest goes without.
+# on it, unless another part is given: of a long backlog the rest goes without.
 MOST = 100
 SECONDS, PART = 1.0, 0.2
 
@@ -24,8 +24,9 @@ class ToldUnits:
     For the holder of the lock of the spool at `directory`.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, part: float = PART) -> None:
         self._directory = directory
+        self._part = part
         self._last: LastParsed | None = None
         self._spent = 0.0
 
@@ -43,7 +44,7 @@ class ToldUnits:
         code = details.get("code") if isinstance(details, dict) else None
         if not isinstance(code, str) or not isinstance(path, str) or not isinstance(details, dict):
             return event
-        if not language_at(path) or self._spent > SECONDS + PART * began:
+        if not language_at(path) or self._spent > SECONDS + self._part * began:
             return event
         self._last = self._last or LastParsed(f"{self._directory}/{LAST_PARSED}")
         units = _units(code, path, self._last)
