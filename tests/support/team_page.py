@@ -1,0 +1,70 @@
+"""The team's page in this process, for one reader, as a browser walks through it."""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from lib.web.team.pages import routes
+from lib.web.team.stored import Reader, Storage
+from tests.support.page import links
+
+with warnings.catch_warnings():
+    # It would rather have another client than the one that is here anyway.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+BASE = "http://team.example.org/"
+
+
+class TeamPage:
+    """The page over a storage, for who may see `projects` (None: all) and has some rights.
+
+    `person` is None for somebody whom nobody has let in.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        projects: frozenset[str] | None = None,
+        person: str | None = "ann",
+        rights: frozenset[str] = frozenset({"read"}),
+    ) -> None:
+        inner = Starlette(routes=routes(storage))
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and person is not None:
+                scope["state"] = {"reader": Reader(projects), "person": person, "rights": rights}
+            await inner(scope, receive, send)
+
+        self.client = TestClient(app, base_url=BASE, follow_redirects=False)
+
+    def get(self, view: str = "", **asked: object) -> Any:
+        """Ask for a view."""
+        return self.client.get(f"{BASE}{view}", params={k: str(v) for k, v in asked.items()})
+
+    def text(self, view: str = "", **asked: object) -> str:
+        """Return the page of a view that there is."""
+        answer = self.get(view, **asked)
+        assert answer.status_code == 200, answer.text
+        return str(answer.text)
+
+    def walk(self, most: int = 6) -> Iterator[tuple[str, Any]]:
+        """Follow all links from the first page on, `most` to each view; yield the answers."""
+        seen: Counter[str] = Counter()
+        met: set[str] = set()
+        todo = ["", "search?q=invoice", "units?q=load"]
+        while todo:
+            address = todo.pop(0)
+            view = address.partition("?")[0]
+            if address in met or seen[view] >= most:
+                continue
+            met.add(address)
+            seen[view] += 1
+            answer = self.client.get(f"{BASE}{address}")
+            yield address, answer
+            if "html" in answer.headers["content-type"]:
+                todo += links(answer.text)
