@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from lib.web.team.entrance import COOKIE, digest_of
+from lib.web.team.gatekeeping import COOKIE
 from lib.web.team.sql_storage import open_storage
-from lib.web.team.stored import Arrived, Note, Storage, Token
+from lib.web.team.stored import Arrived, Note, Storage
 from tests.support.page import links
 from tests.support.postgres import PostgresServer
-from tests.support.team_page import BASE, TeamPage
+from tests.support.team_page import BASE, TeamPage, token_for
 from tests.support.team_story import HOST, PEOPLE, story
 
 NOW = time.time()
@@ -80,8 +80,8 @@ def storage(
     if request.param == "sqlite":
         yield from filled(f"sqlite://{tmp_path_factory.mktemp('team')}/team.db", told)
     else:
-        with PostgresServer() as server:
-            yield from filled(server.new_database(), told)
+        server: PostgresServer = request.getfixturevalue("postgres")
+        yield from filled(server.new_schema(), told)
 
 
 def filled(url: str, told: list[Arrived]) -> Iterator[Storage]:
@@ -90,9 +90,6 @@ def filled(url: str, told: list[Arrived]) -> Iterator[Storage]:
     for project in ("left", "right", "third"):
         storage.set_consent(project, True)
     storage.note(Note(NOW, "ann", f"created a token {EVIL}", "bob"))
-    for name, rights in (("reads", {"read"}), ("writes", {"write"})):
-        token = Token(name, digest_of(f"token-{name}"), name, frozenset(rights), None, NOW)
-        storage.add_token(token)
     yield storage
     storage.close()
 
@@ -296,22 +293,25 @@ def test_a_token_is_asked_for_once(storage: Storage) -> None:
         assert 'name="token"' in answer.text
         assert ORDERS not in answer.text
     post = stranger.client.post
-    for wrong in ("", "token-wrong", "token-writes", "token-reads extra", EVIL, "x" * 9000):
+    good = token_for(storage, "bob", frozenset({"read"}))
+    writes = token_for(storage, "bob", frozenset({"write"}))
+    for wrong in ("", "token-wrong", writes, f"{good} extra", EVIL, "x" * 9000):
         answer = post(f"{BASE}login", data={"token": wrong})
         assert answer.status_code in (400, 403)
         assert "set-cookie" not in answer.headers
     other = {"sec-fetch-site": "cross-site"}
-    answer = post(f"{BASE}login", data={"token": "token-reads"}, headers=other)
+    answer = post(f"{BASE}login", data={"token": good}, headers=other)
     assert "set-cookie" not in answer.headers
-    answer = post(f"{BASE}login", data={"token": "token-reads"})
+    answer = post(f"{BASE}login", data={"token": good})
     assert (answer.status_code, answer.headers["location"]) == (303, "./")
     made = answer.headers["set-cookie"]
-    assert f"{COOKIE}=token-reads" in made
-    assert "HttpOnly" in made
-    assert "SameSite=strict" in made
+    for part in (f"{COOKIE}={good}", "HttpOnly", "SameSite=strict", "Path=/"):
+        assert part in made
+    assert ORDERS in stranger.text()
     answer = post(f"{BASE}logout")
     assert answer.status_code == 303
     assert "Max-Age=0" in answer.headers["set-cookie"]
+    assert stranger.get().status_code == 401
 
 
 def test_nothing_but_a_token_can_be_sent(storage: Storage) -> None:

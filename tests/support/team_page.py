@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
-
-from lib.web.team.pages import routes
-from lib.web.team.stored import Reader, Storage
+from lib.web.team import bearer
+from lib.web.team.app import Rules, make
+from lib.web.team.gatekeeping import COOKIE
+from lib.web.team.stored import Storage, Token
 from tests.support.page import links
 
 with warnings.catch_warnings():
@@ -18,6 +17,16 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 BASE = "http://team.example.org/"
+
+
+def token_for(
+    storage: Storage, person: str, rights: frozenset[str], projects: frozenset[str] | None = None
+) -> str:
+    """Make a token that is good from now on."""
+    made = bearer.make()
+    digest = bearer.digest_of(made)
+    storage.add_token(Token(digest[:12], digest, person, rights, projects, 0.0))
+    return made
 
 
 class TeamPage:
@@ -33,14 +42,11 @@ class TeamPage:
         person: str | None = "ann",
         rights: frozenset[str] = frozenset({"read"}),
     ) -> None:
-        inner = Starlette(routes=routes(storage))
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and person is not None:
-                scope["state"] = {"reader": Reader(projects), "person": person, "rights": rights}
-            await inner(scope, receive, send)
-
-        self.client = TestClient(app, base_url=BASE, follow_redirects=False)
+        self.client = TestClient(
+            make(storage, Rules(rate=0)), base_url=BASE, follow_redirects=False
+        )
+        if person is not None:
+            self.client.cookies[COOKIE] = token_for(storage, person, rights, projects)
 
     def get(self, view: str = "", **asked: object) -> Any:
         """Ask for a view."""

@@ -1,6 +1,5 @@
 """Ask who looks at the page for a token, once: a cookie holds it from then on."""
 
-import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
@@ -9,28 +8,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from lib.web.guard import HEADERS
 from lib.web.page import rendered
+from lib.web.team.bearer import digest_of
+from lib.web.team.gatekeeping import COOKIE
 from lib.web.team.stored import Storage, StorageError
 
-COOKIE = "pattern-tracker-team"
 COOKIE_SECONDS = 30 * 86_400
 # In bytes: the form holds a token and no more.
 MOST_BYTES = 4096
 # What a browser says of who sends a form: this page, or a person.
 _OWN_SITES = ("same-origin", "none")
-
-
-def digest_of(token: str) -> str:
-    """Return what is kept of a token."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def secured(answer: Response) -> Response:
-    """Add what keeps a page from being shown, led or read by another site's."""
-    answer.headers.update(HEADERS)
-    answer.headers.setdefault("cache-control", "no-store")
-    return answer
 
 
 def ask(request: Request) -> Response:
@@ -61,7 +48,7 @@ def enter(storage: Storage) -> Callable[[Request], Coroutine[Any, Any, Response]
             COOKIE, token, COOKIE_SECONDS, httponly=True, samesite="strict",
             secure=request.url.scheme == "https",
         )  # fmt: skip
-        return secured(made)
+        return made
 
     return answer
 
@@ -70,11 +57,11 @@ def leave(request: Request) -> Response:
     """Let the browser forget the token."""
     made = RedirectResponse("login", 303)
     made.delete_cookie(COOKIE, httponly=True, samesite="strict")
-    return secured(made)
+    return made
 
 
 def _form(problem: str = "", status: int = 200) -> Response:
-    return secured(rendered("team/login.html", {"problem": problem}, status))
+    return rendered("team/login.html", {"problem": problem}, status)
 
 
 async def _given(request: Request) -> str:

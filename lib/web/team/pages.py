@@ -34,8 +34,7 @@ NOTES = 500
 def routes(storage: Storage) -> list[BaseRoute]:
     """Return the routes of the page over what `storage` has, to be mounted at the root.
 
-    Whoever mounts them sets `request.state.reader` (a Reader), `.person` and `.rights` for those
-    who are let in; others are asked for a token.
+    `lib.web.team.gatekeeping` says on `request.state` who asks; others are asked for a token.
     """
     return [
         *(Route(f"/{name}", _endpoint(name, storage)) for name in VIEWS),
@@ -73,7 +72,7 @@ def _told(
         reader = getattr(request.state, "reader", None)
         if reader is None:
             return entrance.closed()
-        return entrance.secured(_answer(template, tell, request, reader))
+        return _answer(template, tell, request, reader)
 
     return answer
 
