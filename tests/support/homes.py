@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
-from lib.spool import outbox
+from lib.spool import outbox, wake
 from lib.system.digest import hex_digest
-from tests.support.bundle import ROOT, Bundle, write_payload
+from tests.support.bundle import ROOT, Bundle, wait_for, write_payload
 
 REMOTE = "https://somebody:secret@git.example.org/shop/orders.git"
 PROJECT = "git.example.org/shop/orders"
@@ -106,9 +106,11 @@ class Home(Bundle):
                 file.write_text(f"{file.read_text()}# by hand {self._uses}\nhand = {self._uses}\n")
             self.write(name, CODE.format(name=f"{kind}_{self.person}", step=self._uses))
 
-    def sync(self) -> bool:
-        """Ask for delivery at once; whether nothing is left."""
-        self.command("sync", "--json")
+    def deliver(self) -> bool:
+        """Let the flusher end that may be at work, deliver the rest; whether nothing is left."""
+        wait_for(lambda: not wake.is_running(str(self.spool)))
+        if self.pending():
+            self.command("sync", "--json")
         return not self.pending()
 
     def quarantined(self) -> list[str]:

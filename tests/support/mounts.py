@@ -41,8 +41,11 @@ def is_alone() -> bool:
     return _INSIDE in os.environ
 
 
-def alone(test: Callable[..., None]) -> Callable[..., None]:
-    """Let a test run in a mount namespace of its own: it is run again by a pytest in there."""
+def alone(test: Callable[..., None], seconds: float = _SECONDS) -> Callable[..., None]:
+    """Let a test run in a mount namespace of its own: it is run again by a pytest in there.
+
+    It has so many `seconds`.
+    """
 
     @needs_mounts()
     @functools.wraps(test)
@@ -55,7 +58,7 @@ def alone(test: Callable[..., None]) -> Callable[..., None]:
         done = subprocess.run(
             [*ALONE, sys.executable, "-m", "pytest", *options, name],
             env={**os.environ, _INSIDE: "1"}, capture_output=True, text=True, check=False,
-            timeout=_SECONDS,
+            timeout=seconds,
         )  # fmt: skip
         if "1 skipped" in done.stdout:
             pytest.skip("see inside")
