@@ -35,6 +35,7 @@ VERBS = {
     "quarantine": "what could not be delivered: list, show, retry, drop",
     "trust": "let a service on another machine have the events",
     "token": "who may send to a team's server, and ask it: create, list, revoke",
+    "consent": "which projects of a team's server are compared with each other",
     "forget": "delete what was kept of prompts and code",
     "completion": "a script that lets bash, zsh or fish complete these",
 }
