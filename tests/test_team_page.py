@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 
@@ -15,62 +14,16 @@ from lib.web.team.stored import Arrived, Note, Storage
 from tests.support.page import links
 from tests.support.postgres import PostgresServer
 from tests.support.team_page import BASE, TeamPage, token_for
-from tests.support.team_story import HOST, PEOPLE, story
+from tests.support.team_story import EVIL, HOST, PEOPLE, alike, hostile, story
 
 NOW = time.time()
 ORDERS, NOTES = f"{HOST}/orders-api", f"{HOST}/notes"
-# What would act in a terminal, in a page, in SQL, or turn a line around.
-EVIL = "\x1b[2J\x07<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e{{7*7}}'; --%_!"
 MOST_BYTES = 300_000
-SHARED = (
-    "def retried(call, times):\n    for _ in range(times):\n"
-    "        if call():\n            return 1\n"
-)
-
-
-def body(pattern_id: str, path: str, code: str, **changes: Any) -> dict[str, Any]:
-    """A creation as the wire has it, with its defaults."""
-    data = {"event_id": f"e-{pattern_id}-{path}", "code": code, "path": path}
-    return {
-        "event_type": "pattern_created", "pattern_id": pattern_id, "pattern_name": pattern_id,
-        "pattern_type": "code", "pattern_version": "1.0.0", "language": "python",
-        "parent_pattern_ids": [], "triggered_by": "claude-code", "tool_name": "Write",
-        "file_path": f"/home/x/{path}", "edge_type": None, "transformation_type": None,
-        "reason": None, **changes, "pattern_data": {**data, **changes.get("pattern_data", {})},
-    }  # fmt: skip
-
-
-def unit(name: str, end: int = 4) -> dict[str, Any]:
-    """A function as a body tells of it; the same name is the same code."""
-    last = name.rpartition(".")[2]
-    return {"pattern_id": f"python-function-{last}", "pattern_type": "function",
-            "qualified_name": name, "start_line": 1, "end_line": end}  # fmt: skip
-
-
-def hostile() -> Arrived:
-    """An event all of whose texts are EVIL."""
-    data = {
-        "event_id": EVIL, "session_id": EVIL, "prompt_id": EVIL, "prompt": f"{EVIL}\nmore",
-        "model": EVIL, "units": [unit(EVIL)], "captured_at": EVIL, "units_": EVIL,
-    }  # fmt: skip
-    made = body(EVIL, EVIL, EVIL, reason=EVIL, tool_name=EVIL, triggered_by=EVIL, language=EVIL,
-                parent_pattern_ids=[f"parent {EVIL}"], pattern_data=data)  # fmt: skip
-    return Arrived(EVIL, EVIL, made, NOW)
-
-
-def alike() -> list[Arrived]:
-    """One function in four projects, of which `secret` does not consent to be compared."""
-    found = []
-    for project in ("left", "right", "secret", "third"):
-        data = {"units": [unit(f"{project}.retried")], "session_id": f"session of {project}"}
-        made = body(f"python-code-{project}", f"src/{project}.py", SHARED, pattern_data=data)
-        found.append(Arrived("dora", project, made, NOW))
-    return found
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[Arrived]:
-    return [*story(tmp_path_factory.mktemp("told"), NOW), hostile(), *alike()]
+    return [*story(tmp_path_factory.mktemp("told"), NOW), hostile(NOW), *alike(NOW)]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
