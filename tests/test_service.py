@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lib.delivery import diagnosis, http
+from lib.delivery import asking, diagnosis, http
 from lib.delivery.answers import Answer, Verdict
 from lib.delivery.async_http import AsyncService
 from lib.delivery.http import Service
@@ -110,7 +110,7 @@ def test_what_json_cannot_say_is_the_events_fault_and_is_not_sent() -> None:
 def test_who_asks_for_health_waits_for_no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **more: over.wait())
-    assert http.ask_health("http://localhost:9", 0.1) == (diagnosis.DEAD, http.TOO_LONG)
+    assert asking.ask_health("http://localhost:9", 0.1) == (diagnosis.DEAD, http.TOO_LONG, {})
     over.set()
 
 

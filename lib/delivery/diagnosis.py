@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 HEALTH_PATH = "/api/pattern-traceability/health"
 MAX_ANSWER = 64 * 1024
+# What a team's server of ours calls itself.
+TEAM = "pattern-tracker team"
 HEALTHY = "healthy"
 DEGRADED = "degraded"
 DEAD = "dead"

@@ -218,32 +218,3 @@ class Service(Connection):
         if self._stream is not None:
             with suppress(OSError):
                 self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-
-
-def health_request(url: str) -> dict[str, Any]:
-    """Prepare a health check of the service at `url` as arguments for httpx."""
-    headers = {name: HEADERS[name] for name in ("Accept", "Accept-Encoding")}
-    return {"method": "GET", "url": url.rstrip("/") + diagnosis.HEALTH_PATH, "headers": headers}
-
-
-def ask_health(url: str, timeout: float) -> tuple[str, str]:
-    """Check the health of the service at `url`, in at most `timeout` seconds.
-
-    Returns one of the states of `lib.delivery.diagnosis`, and why it is DEAD. Never raises.
-    """
-    found = [(diagnosis.DEAD, TOO_LONG)]
-    # Nothing but another thread keeps the time while the service's name is looked up.
-    asking = threading.Thread(target=lambda: found.insert(0, _health(url, timeout)), daemon=True)
-    asking.start()
-    asking.join(timeout + 0.5)
-    return found[0]
-
-
-def _health(url: str, timeout: float) -> tuple[str, str]:
-    service = Service(url)
-    try:
-        return service.fetch(diagnosis.MAX_ANSWER, timeout, **health_request(url)).health(), ""
-    except Exception as error:
-        return diagnosis.DEAD, answers.clip(repr(error))
-    finally:
-        service.close()

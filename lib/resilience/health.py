@@ -149,8 +149,8 @@ class Phase4HealthChecker:
         answer: object = None
         components: dict[str, str] = {}
         try:
+            from lib.delivery.asking import health_request
             from lib.delivery.async_http import AsyncService
-            from lib.delivery.http import health_request
 
             url = self.base_url
             async with AsyncService(url, "", self._transport, float(self.timeout)) as service:

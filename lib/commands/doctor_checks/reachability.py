@@ -4,6 +4,7 @@ import os
 import time
 
 from lib.commands import destinations, facts
+from lib.commands.doctor_checks import team_server
 from lib.commands.doctor_checks.finding import (
     INSTALL,
     OK,
@@ -134,8 +135,7 @@ def service(site: Site) -> Finding:
 def _service(site: Site, url: str) -> Finding:
     try:
         destination = Approvals(kept(SUFFIX, site.bundle)).destination(url)
-        if destination:
-            destination.bearer()
+        token = destination.bearer() if destination else ""
     except Refused as refused:
         fix = str(refused).rpartition(": ")[2] if "pattern-tracker" in str(refused) else ""
         return Finding(SERIOUS, str(refused), fix or "name another, or correct it")
@@ -146,21 +146,23 @@ def _service(site: Site, url: str) -> Finding:
     if "not allowed" in problem:
         fix = f"pattern-tracker trust {destination.url} --token-file FILE"
         return Finding(SERIOUS, f"{destination.url} does not let us in: {problem}", fix)
-    return _asked(site, destination.url, problem)
+    return _asked(site, destination.url, token, problem)
 
 
-def _asked(site: Site, url: str, problem: str) -> Finding:
+def _asked(site: Site, url: str, token: str, problem: str) -> Finding:
     """Ask the service for its health, and consider the problem of the last run."""
     try:
-        from lib.delivery.http import ask_health
+        from lib.delivery.asking import ask_health
     except ImportError:
         return Finding(UNKNOWN, f"{url} cannot be asked: the packages are missing")
-    state, error = ask_health(url, site.settings.health_timeout)
+    state, error, answer = ask_health(url, site.settings.health_timeout, token)
     if state not in (HEALTHY, DEGRADED):
         return _unreachable(site, url, error)
     if state == DEGRADED:
         fix = "ask who looks after it; events wait meanwhile"
         return Finding(WARNING, f"{url} says that it is degraded", fix)
+    if found := team_server.amiss(url, answer, bool(token), time.time()):
+        return found
     if problem:
         return Finding(WARNING, f"{url} answers, but: {problem}", SYNC)
     return _waiting(site.status, url) if site.status else Finding(OK, f"{url} is well")

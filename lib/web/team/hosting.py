@@ -42,6 +42,10 @@ class TeamServer(Server):
         # By connection: the request that it is at, None for none, and since when.
         self._seen: dict[Any, tuple[object, float]] = {}
 
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """End after the requests that are being answered; the second time, at once."""
+        self.force_exit, self.should_exit = self.should_exit, True
+
     async def on_tick(self, counter: int) -> bool:
         """Look after the connections once in a second."""
         if counter % 10 == 0:

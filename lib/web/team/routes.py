@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from lib.delivery.diagnosis import TEAM
 from lib.web.team import accepting
 from lib.web.team.accepting import Unfit
 from lib.web.team.gatekeeping import HEALTH, PREFIX, away
@@ -28,7 +29,6 @@ LARGE = 256 * 1024
 # The database is asked for its health so often, in seconds, whoever asks.
 HEALTH_SECONDS = 1.0
 SECONDS_A_DAY = 86_400.0
-SERVER = "pattern-tracker team"
 
 
 class Service:
@@ -129,7 +129,7 @@ class Service:
         value: dict[str, Any] = {
             "status": "unhealthy" if problem else "healthy",
             "components": {"lineage_tracker": word, "usage_analytics": word, "database": word},
-            "server": SERVER,
+            "server": TEAM,
             "time": time.time(),
         }
         if person := getattr(request.state, "person", None):
