@@ -139,9 +139,13 @@ def test_what_a_cached_token_lets_in_is_forgotten_too(
     with closing(open_storage(url)) as storage:
         cli.main(["token", "create", "ann", "--database", url])
         storage.record([arrived("first", "created", "a")])
-        late = arrived("late", "created", "b")
-        monkeypatch.setattr("lib.commands.forget_team.time.sleep", lambda _: storage.record([late]))
+        late = [arrived("late", "created", "b")]
+        slept: list[Any] = []
+        monkeypatch.setattr(
+            "lib.commands.forget_team.time.sleep", lambda _: slept.append(storage.record(late))
+        )
         assert cli.main(["forget", "--person", "ann", "--yes", "--database", url]) == 0
+        assert len(slept) == 1
         assert storage.rows("SELECT 1 FROM events") == []
     assert forget_team.SECONDS > bearer.SECONDS
 

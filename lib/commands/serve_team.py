@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--key", metavar="FILE", help="of the certificate")
     text = "a proxy's address, whose X-Forwarded headers are believed (may be given again)"
     made.add_argument("--behind", action="append", metavar="ADDRESS", default=[], help=text)
-    text = "requests of a token in a minute, 0 for any number (default: 3000)"
-    made.add_argument("--rate", type=_number, default=3000, metavar="N", help=text)
+    text = "requests of a token in a minute, 0 for any number (default: 6000)"
+    made.add_argument("--rate", type=_number, default=6000, metavar="N", help=text)
     text = "delete what is older; or PROJECT=DAYS, of one project (may be given again)"
     made.add_argument("--keep-days", action="append", metavar="DAYS", default=[], help=text)
     # It is the same word for every verb that has it.

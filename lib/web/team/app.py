@@ -32,7 +32,7 @@ class Rules(NamedTuple):
     at once. `keep_days`: how long events are kept, None for ever; `keep_days_of` by project.
     """
 
-    rate: int = 3000
+    rate: int = 6000
     writers: int = 1
     keep_days: int | None = None
     keep_days_of: Mapping[str, int] = {}
@@ -71,6 +71,6 @@ async def _retain(storage: Storage, rules: Rules) -> None:
                 await run_in_threadpool(storage.retain, days, time.time(), project)
             if rules.keep_days is not None:
                 await run_in_threadpool(storage.retain, rules.keep_days, time.time())
-        except StorageError as error:
+        except Exception as error:  # it is tried again, and the rest goes on
             LOG.warning("what is too old was not deleted: %s", error)
         await anyio.sleep(RETAIN_SECONDS)
