@@ -10,10 +10,10 @@ SHOWN, MOST_TEXT, AMONG = 40, 300, 5000
 # Comes after every text that begins with what stands before it.
 _LAST = "\U0010ffff"
 _NAMES = (
-    "SELECT u.pattern_id, u.pattern_type, u.qualified_name, u.project, count(*), max(u.seq) "
-    "FROM units u WHERE u.qualified_name >= ? AND u.qualified_name < ? AND {seen} "
-    "GROUP BY u.pattern_id, u.pattern_type, u.qualified_name, u.project "
-    "ORDER BY u.qualified_name, 5 DESC LIMIT ?"
+    "SELECT pattern_id, pattern_type, qualified_name, project, count(*), max(seq) FROM (SELECT * "
+    "FROM units WHERE qualified_name >= ? AND qualified_name < ? AND {seen} "
+    "ORDER BY qualified_name LIMIT ?) AS first GROUP BY pattern_id, pattern_type, qualified_name, "
+    "project ORDER BY qualified_name, 5 DESC LIMIT ?"
 )
 
 
@@ -43,9 +43,9 @@ def units(asked: Question) -> dict[str, Any]:
 
 def names(asked: Question, begins: str, project: str = "") -> list[tuple[Any, ...]]:
     """List functions: pattern_id, kind, name, project, in how many events, the newest of them."""
-    seen, projects = ("u.project = ?", [project]) if project else asked.among("u.project")
+    seen, projects = ("project = ?", [project]) if project else asked.among()
     query = _NAMES.format(seen=seen)
-    return asked.rows(query, (begins, begins + _LAST, *projects, SHOWN))
+    return asked.rows(query, (begins, begins + _LAST, *projects, AMONG, SHOWN))
 
 
 def _people(asked: Question, text: str) -> list[str]:
