@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.system.wording import since
 from tests.support.bundle import ROOT
 from tests.support.homes import PROJECT, Clock, Home, union, wrong_events
 from tests.support.hub import FAULTS, Hub
@@ -94,6 +95,8 @@ def trial(tmp_path: Path, disk: Path) -> None:
                     break
         say("nothing waits")
         say(compare(homes, hub))
+        for person, clock in clocks.items():
+            assert clock is None or clocks_differ(hub, person)
 
 
 def work(homes: list[Home], hub: Hub, say: Said) -> None:
@@ -146,3 +149,11 @@ def compare(homes: list[Home], hub: Hub) -> str:
     assert projects == [(PROJECT,)]
     assert int(counted[0][0]) == len(rows)
     return f"{len(rows)} events of {len(homes)} homes, {len(edges)} edges"
+
+
+def clocks_differ(hub: Hub, person: str) -> bool:
+    """Check that a person's clock was off when their events were captured."""
+    query = "SELECT captured_at, received FROM events WHERE person = ? AND implied = 0"
+    with hub.storage() as storage:
+        rows = storage.rows(query, (person,))
+    return all(abs(received + since(captured, 0.0)) > TWO_DAYS / 2 for captured, received in rows)

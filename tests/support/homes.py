@@ -1,7 +1,6 @@
 """Homes of people in one team: a bundle each, a token each, a clone each of the same project."""
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -43,7 +42,7 @@ class Home(Bundle):
     ) -> None:
         root = place / person / "pattern-tracker"
         for part in PARTS:
-            shutil.copytree(ROOT / part, root / part, copy_function=os.link)
+            shutil.copytree(ROOT / part, root / part)
         super().__init__(root.parent, root)
         self.person = person
         self.work = self.home / "orders"
