@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -210,3 +212,50 @@ def test_two_servers_beside_each_other_end_in_order(run: Any, team_url: str) -> 
             assert (process.returncode, err) == (0, "")
     with closing(open_storage(team_url)) as storage:
         assert len(storage.rows("SELECT 1 FROM events")) == 3
+
+
+def test_a_rolling_restart_loses_and_doubles_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One server after the other takes over, while four people send without a pause."""
+    url = f"sqlite://{tmp_path}/team.db"
+    cli.main(["token", "create", "jane", "--database", url, "--json"])
+    token = json.loads(capsys.readouterr().out)["token"]
+    address: list[str] = []
+    taken, told, over = 0, threading.Condition(), threading.Event()
+
+    def send_on(person: int) -> int:
+        nonlocal taken
+        number = 0
+        while not over.is_set() or number < 20:
+            events = [event("created", f"{person}-{number}-{part}") for part in range(5)]
+            try:
+                is_taken = send(address[-1], token, *events) == 200
+            except (OSError, http.client.HTTPException):
+                is_taken = False
+            number += is_taken
+            with told:
+                taken += is_taken
+                told.notify()
+        return number
+
+    with ExitStack() as stack, ThreadPoolExecutor(4) as threads:
+        server, first = stack.enter_context(serving(url))
+        address.append(first)
+        jobs = [threads.submit(send_on, person) for person in range(4)]
+        try:
+            for _ in range(3):
+                newer, place = stack.enter_context(serving(url))
+                with told:
+                    goal = taken + 8
+                    assert told.wait_for(lambda: taken >= goal, 60)  # noqa: B023
+                address.append(place)
+                server.send_signal(signal.SIGTERM)
+                assert (server.wait(60), server.stderr and server.stderr.read()) == (0, "")
+                server = newer
+        finally:
+            over.set()
+        sent = sum(job.result() for job in jobs)
+    with closing(open_storage(url)) as storage:
+        ((kept, distinct),) = storage.rows("SELECT count(*), count(DISTINCT event_id) FROM events")
+    assert (kept, distinct) == (5 * sent, 5 * sent)
