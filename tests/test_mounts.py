@@ -18,7 +18,7 @@ from lib.ledger.store import Ledger
 from lib.spool import inbox, outbox, tally, wake
 from lib.spool.books import totals
 from lib.spool.spooled import Event
-from lib.system import own_directory
+from lib.system import own_directory, remotes
 from lib.system.aside import shared
 from tests.support.bundle import Bundle, payload, wait_for, write_payload
 from tests.support.forms import few
@@ -270,8 +270,12 @@ def test_the_project_of_a_file_is_asked_again_where_the_mount_hangs(
         found = record(ledger)
         assert time.monotonic() - begun < RUN_SECONDS
         assert list(found.values()) == [None, None, str(tmp_path)]
+        names = [remotes.project_of(f"{place}/.git") for place in (far.point, tmp_path)]
+        assert names == [None, tmp_path.name]
+        assert time.monotonic() - begun < RUN_SECONDS
         far.say("well")
         wait_for(lambda: not shared.is_waiting() or shared.has_news())
+        assert remotes.project_of(f"{far.point}/.git") == "far"
         # It may be kept open for long.
         found = record(ledger)
     assert list(found.values()) == [str(far.point), str(far.point), str(tmp_path)]

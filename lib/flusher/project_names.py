@@ -47,10 +47,12 @@ class ProjectNames:
 
     def _worded(self, repository: str, root: str, path: str) -> Mapping[str, str]:
         place = repository or root
-        if place not in self._names:
-            name = remotes.project_of(repository) if repository else os.path.basename(root)
-            self._names[place] = self._cleaned(name or "")
-        name = self._names[place]
+        name = self._names.get(place)
+        if name is None:
+            found = remotes.project_of(repository) if repository else os.path.basename(root)
+            if found is None:  # its disk may answer for the next event
+                return {}
+            name = self._names[place] = self._cleaned(found)
         inside = path.startswith(f"{root}/")
         return {"project": name, "path": path[len(root) + 1 :]} if name and inside else {}
 
