@@ -5,13 +5,17 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
+from lib.ledger.usage import Stats
 from lib.web.indexing import Indexing
+from lib.web.later import PATIENCE_SECONDS, Due, Later
 from lib.web.live import Mark, mark
 from lib.web.page import number
 
 T = TypeVar("T")
 # So many answers are kept, and so long may those be together that are lists.
 MOST, LONGEST = 64, 50_000
+# What sums up much may be so old while more is recorded all the time.
+LAG_SECONDS = 15.0
 
 
 class Sources(NamedTuple):
@@ -23,44 +27,48 @@ class Sources(NamedTuple):
 
 
 class Memory:
-    """Keeps what took long to compute while the spool stays as it is, or for some time."""
+    """Keeps what took long to compute while the spool stays as it is."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._known: dict[str, tuple[Mark, float, Any]] = {}
+        self._known: dict[str, tuple[Mark, Any]] = {}
 
-    def remembered(self, now: Mark, key: str, make: Callable[[], T], seconds: float) -> T:
-        """Return what `make` returned for `key` while the spool was as `now`, or call it.
-
-        What is not older than `seconds` is good enough whatever was recorded since.
-        """
+    def remembered(self, now: Mark, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned for `key` while the spool was as `now`, or call it."""
         with self._lock:
-            mark, made_at, known = self._known.get(key, ((), 0.0, None))
-        if mark == now or (made_at and time.monotonic() - made_at < seconds):
+            mark, known = self._known.get(key, ((), None))
+        if mark == now:
             return known  # type: ignore[no-any-return]
         made = make()
         with self._lock:
             self._known.pop(key, None)
-            self._known[key] = now, time.monotonic(), made
+            self._known[key] = now, made
             while len(self._known) > MOST or self._length() > LONGEST:
                 del self._known[next(iter(self._known))]
         return made
 
     def _length(self) -> int:
-        return sum(len(made) for _, _, made in self._known.values() if isinstance(made, list))
+        return sum(len(made) for _, made in self._known.values() if isinstance(made, list))
+
+
+class Aides:
+    """What all requests share: what is known, what is worked out, and the search's index."""
+
+    def __init__(self, directory: str) -> None:
+        self.memory = Memory()
+        self.later = Later(directory)
+        self.indexing = Indexing(directory)
 
 
 class Asked:
     """One request: its `query`, and the page's sources."""
 
-    def __init__(
-        self, query: Mapping[str, str], sources: Sources, memory: Memory, indexing: Indexing
-    ) -> None:
+    def __init__(self, query: Mapping[str, str], sources: Sources, aides: Aides) -> None:
         self._query = query
         self._sources = sources
-        self._memory = memory
-        self._indexing = indexing
+        self._aides = aides
         self._now = mark(sources.directory)
+        self._until = time.monotonic() + PATIENCE_SECONDS
 
     @property
     def directory(self) -> str:
@@ -86,11 +94,15 @@ class Asked:
 
     def indexed(self) -> tuple[int, int]:
         """Return how many documents of how many can be found; 0 and 0 if all can."""
-        return self._indexing.begin(self._now)
+        return self._aides.indexing.begin(self._now)
 
-    def remembered(self, key: str, make: Callable[[], T], seconds: float = 0.0) -> T:
-        """Return what `make` returned last, if nothing was recorded since; else call it.
+    def remembered(self, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned last, if nothing was recorded since; else call it."""
+        return self._aides.memory.remembered(self._now, key, make)
 
-        Within some `seconds` it is not called again.
+    def later(self, key: str, make: Callable[[Stats], T], seconds: float = LAG_SECONDS) -> Due[T]:
+        """Begin to work out what `make` returns, in a thread with a ledger of its own.
+
+        What was made within some `seconds` is good enough.
         """
-        return self._memory.remembered(self._now, key, make, seconds)
+        return self._aides.later.of(self._now, key, make, seconds, self._until)

@@ -10,12 +10,11 @@ from lib.ledger.revisions import FORMAT
 from lib.ledger.usage import Series, Stats, below, last_days
 from lib.web import drawing
 from lib.web.asked import Asked
+from lib.web.later import Due
 from lib.web.page import Absent
 
 WEEKS = 53
 PROJECTS, SESSIONS, EVENTS, FILES, LANGUAGES = 100, 8, 12, 200, 8
-# What sums up a year may be so old while more is recorded all the time.
-LAG_SECONDS = 15.0
 # Of a project the steps of so many files are counted: those that were changed last.
 NEWEST = 50
 _FILES = (
@@ -29,32 +28,47 @@ _ACTORS = (
 )
 
 
+def prepare(asked: Asked) -> None:
+    """Begin with what the home page needs and takes long."""
+    _year(asked)
+    asked.later("roots", roots.roots)
+
+
 def home(history: Stats, asked: Asked) -> dict[str, Any]:
     """Tell of all projects: when they were changed, by whom, and what waits."""
+    year, several = _year(asked), asked.later("roots", roots.roots)
     steps = history.steps()
-    found = asked.remembered("roots", lambda: roots.roots(history), LAG_SECONDS)
-    projects = [(root, roots.when(history, root.last_seq)) for root in found[:PROJECTS]]
+    sessions = [
+        session_figures.brief(history, session_id)
+        for session_id in session_figures.newest(history, SESSIONS)
+    ]
+    facts, events = asked.facts(), history.events(ALL, EVENTS)[::-1]
+    found, is_partial = several.told()
+    projects = [(root, roots.when(history, root.last_seq)) for root in (found or ())[:PROJECTS]]
     return {
-        "activity": asked.remembered("activity", lambda: _activity(history), LAG_SECONDS),
+        "year": year.told(),
         "actors": drawing.shares((name, n) for name, n in steps.items() if name in ACTORS),
         "formats": steps[FORMAT],
         "projects": projects,
-        "more": len(found) - len(projects),
-        "sessions": [
-            session_figures.brief(history, session_id)
-            for session_id in session_figures.newest(history, SESSIONS)
-        ],
-        "events": history.events(ALL, EVENTS)[::-1],
-        "facts": asked.facts(),
+        "is_partial": is_partial,
+        "more": len(found or ()) - len(projects),
+        "sessions": sessions,
+        "events": events,
+        "facts": facts,
     }
 
 
 ACTORS = ("agent", "shell", "outside")
 
 
-def _activity(history: Stats, root: str = "") -> dict[str, Any]:
-    """Tell of the edits of a year, by week and by language."""
+def _year(asked: Asked, root: str = "") -> Due[dict[str, Any]]:
+    """Begin to sum up the year that ends today."""
     days = last_days(7 * WEEKS)
+    return asked.later(f"year {days[-1]} {root}", lambda history: _activity(history, days, root))
+
+
+def _activity(history: Stats, days: list[str], root: str) -> dict[str, Any]:
+    """Tell of the edits of a year, by week and by language."""
     languages = activity(history, days, root)
     by_day = [sum(counts) for counts in zip(*(one.by_day for one in languages), strict=True)]
     weeks = drawing.weeks(days, by_day or [0] * len(days))
@@ -76,7 +90,7 @@ def _total(series: Series) -> int:
 def project(history: Stats, asked: Asked) -> dict[str, Any]:
     """Tell of a directory: its files, its activity, and whose steps they are."""
     root = asked.text("root").rstrip("/")
-    but = asked.number("but")
+    but, year = asked.number("but"), _year(asked, root)
     found = history.project(root)
     if not found.files:
         raise Absent(f"no file below {root or '/'} was recorded")
@@ -85,12 +99,10 @@ def project(history: Stats, asked: Asked) -> dict[str, Any]:
     return {
         "root": root,
         "found": found,
-        "activity": asked.remembered(
-            f"activity {root}", lambda: _activity(history, root), LAG_SECONDS
-        ),
         "actors": drawing.shares(actors),
         "newest": NEWEST if found.files > NEWEST else 0,
         "files": history.rows(_FILES, (*inside, FILES, but)),
+        "year": year.told(),
         "but": but,
         "next": but + FILES if but + FILES < found.files else 0,
     }

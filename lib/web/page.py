@@ -38,6 +38,12 @@ def _environment() -> Environment:
     return made
 
 
+def prepare() -> None:
+    """Compile all templates, which the first view of each would have to."""
+    for name in _environment().list_templates():
+        _environment().get_template(name)
+
+
 def _visible(value: object) -> object:
     """Show control characters, and those that turn a line around, instead of obeying them."""
     is_text = isinstance(value, str) and not hasattr(value, "__html__")

@@ -3,7 +3,8 @@
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
+from threading import Thread
 from typing import Any
 
 from anyio import to_thread
@@ -15,11 +16,10 @@ from starlette.routing import Mount, Route
 from lib.ledger.store import FILE_NAME
 from lib.ledger.usage import Stats
 from lib.system import packages
-from lib.web import file_view, overview, pattern_view, search_view, session_view
-from lib.web.asked import Asked, Memory, Sources
+from lib.web import file_view, overview, page, pattern_view, search_view, session_view
+from lib.web.asked import Aides, Asked, Sources
 from lib.web.comparison import Comparisons
 from lib.web.guard import Guard, Key
-from lib.web.indexing import Indexing
 from lib.web.live import Live, mark
 from lib.web.page import HERE, Absent, rendered
 
@@ -45,8 +45,7 @@ class Site:
         self.live = Live(sources.directory)
         self._comparisons = Comparisons(sources.directory)
         self._sources = sources
-        self._memory = Memory()
-        self._indexing = Indexing(sources.directory)
+        self._aides = Aides(sources.directory)
         routes = [Route(f"/{name}", self._endpoint(name)) for name in VIEWS]
         routes += [
             Route("/books", self._books),
@@ -64,17 +63,25 @@ class Site:
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
+        self._prepare()
         yield
         self._comparisons.close()
 
-    def _asked(self, request: Request) -> Asked:
-        return Asked(request.query_params, self._sources, self._memory, self._indexing)
+    def _prepare(self) -> None:
+        """Begin with what the first views would wait for."""
+        Thread(target=page.prepare, daemon=True).start()
+        with suppress(OSError, sqlite3.Error):
+            if os.path.exists(f"{self._sources.directory}/{FILE_NAME}"):
+                overview.prepare(self._asked({}))
+
+    def _asked(self, query: Mapping[str, str]) -> Asked:
+        return Asked(query, self._sources, self._aides)
 
     def _endpoint(self, name: str) -> Callable[[Request], Response]:
         view = VIEWS[name]
 
         def answer(request: Request) -> Response:
-            asked = self._asked(request)
+            asked = self._asked(request.query_params)
             return self._told(name or "home", lambda history: view(history, asked))
 
         return answer
@@ -98,7 +105,7 @@ class Site:
 
     def _books(self, request: Request) -> Response:
         try:
-            return rendered("books.html", overview.books(self._asked(request)))
+            return rendered("books.html", overview.books(self._asked(request.query_params)))
         except (sqlite3.Error, OSError) as error:
             return _problem("The spool cannot be read now", f"{error}", 503)
 

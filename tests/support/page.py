@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -40,8 +41,15 @@ class Page:
         return TestClient(self.site.app, base_url=f"http://{HOST}", follow_redirects=False)
 
     def get(self, view: str = "", **asked: object) -> Any:
-        """Ask for a view."""
-        return self.client.get(f"{self.base}{view}", params={k: str(v) for k, v in asked.items()})
+        """Ask for a view, until all of it is there."""
+        return self._whole(view, {k: str(v) for k, v in asked.items()})
+
+    def _whole(self, address: str, asked: dict[str, str] | None = None) -> Any:
+        deadline = time.monotonic() + 60
+        while True:
+            answer = self.client.get(f"{self.base}{address}", params=asked)
+            if "data-soon" not in answer.text or time.monotonic() > deadline:
+                return answer
 
     def text(self, view: str = "", **asked: object) -> str:
         """Return the page of a view that there is."""
@@ -61,7 +69,7 @@ class Page:
                 continue
             met.add(address)
             seen[view] += 1
-            answer = self.client.get(f"{self.base}{address}")
+            answer = self._whole(address)
             yield address, answer
             if "html" in answer.headers["content-type"]:
                 todo += links(answer.text)

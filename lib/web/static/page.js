@@ -2,6 +2,8 @@
 // Without this the page works too: then it shows what is new when it is loaded again.
 (() => {
   const PAUSE = 2000;
+  // What is being worked out takes no longer, most of the time.
+  const SOON = 400;
   const news = document.getElementById("news");
   let source = null;
   let due = 0;
@@ -15,7 +17,9 @@
     const found = new DOMParser().parseFromString(await answer.text(), "text/html");
     const here = document.getElementById("main");
     const there = found.getElementById("main");
-    if (!there || here.innerHTML === there.innerHTML) return;
+    if (!there) return;
+    if (there.querySelector("[data-soon]")) later();
+    if (here.innerHTML === there.innerHTML) return;
     const focused = document.activeElement;
     const isIn = here.contains(focused);
     if (isIn && /^(INPUT|BUTTON)$/.test(focused.tagName)) return;
@@ -53,6 +57,10 @@
   addEventListener("pagehide", () => { source?.close(); source = null; });
   addEventListener("pageshow", listen);
   listen();
+  if (document.querySelector("[data-soon]")) {
+    due = Date.now() + SOON;
+    later();
+  }
 
   document.addEventListener("input", (event) => {
     if (event.target.id === "step") document.querySelector("output[for=step]").value = event.target.value;
