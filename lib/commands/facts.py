@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any, TypedDict, cast
 
-from lib.commands import destinations, hints
+from lib.commands import destinations
 from lib.commands.destinations import Book, Circuit, Known, Service
-from lib.commands.hints import Summary as Hints
 from lib.commands.reading import has_ledger, read_ledger
 from lib.commands.setup import link
 from lib.commands.when import age, ago, since
 from lib.flusher import mending, plugin_environment
 from lib.flusher.obstacles import SECTION as MOUNTS
+from lib.ledger import hints
+from lib.ledger.hints import Summary as Hints
 from lib.ledger.history import STEP_KINDS, History
 from lib.ledger.recording import DELETED, KNOWN, UNCHANGED
 from lib.ledger.store import DELIVERED

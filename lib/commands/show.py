@@ -35,7 +35,7 @@ class Shown(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Return what may follow the verb."""
-    text = "an event's or a pattern's id, how one begins, or a recorded file"
+    text = "an event's or a pattern's id, how one begins, or a recorded file; a function in it"
     parser.add_argument("target", metavar="ID|FILE[:NAME]", help=text)
     parser.add_argument(
         "--at", default="", metavar="TIME", help="of a file, as it was then: 2h, 3d or ISO 8601"
@@ -70,15 +70,18 @@ def _found(history: History, target: str, at: str) -> Shown:
     name, _, unit = target.rpartition(":")
     if name and unit and not is_file(history, target):
         _, path = recorded(history, name)
-        if not path:
-            raise CommandError(f"nothing is known of {printable(name)}")
-        return _part(history, _file(history, path, at), unit)
+        whole = _file(history, path, at) if path else _known(history, name)
+        return _part(history, whole, unit)
     _, path = ("", "") if history.knows(target) else recorded(history, target)
     if path:
         return _file(history, path, at)
     if at:
         raise CommandError(f"--at goes with a recorded file, and {printable(target)} is none")
-    known = known_by(history, target)
+    return _known(history, target)
+
+
+def _known(history: History, prefix: str) -> Shown:
+    known = known_by(history, prefix)
     return _event(history, known.full) if known.is_event else _pattern(history, known.full)
 
 

@@ -3,7 +3,6 @@
 import argparse
 from collections import Counter
 
-from lib.commands import hints
 from lib.commands.common import (
     CommandError,
     by_actor,
@@ -16,6 +15,7 @@ from lib.commands.common import (
 from lib.commands.terminal import Cell, cropped_left, padded, print_line, relative, screen
 from lib.commands.unit_lineage import told
 from lib.commands.when import local
+from lib.ledger import hints
 from lib.ledger.biography import Unit
 from lib.ledger.biography import reused as reused_units
 from lib.ledger.revisions import UNCHANGED
@@ -26,9 +26,8 @@ DAYS, MOST_DAYS = 14, 366
 ROWS, CELLS = 5, 28
 # Functions that are told of, for machines.
 MOST_UNITS = 100
-# The newest hints; and the words for what became of the copies.
+# The newest hints.
 MOST_HINTS = 500
-FATES = {hints.CALLED: "called instead", hints.GONE: "not kept", hints.KEPT: "kept as copies"}
 BARS = "▁▂▃▄▅▆▇█"
 NONE = "·"
 # What stands beside the name: the count and the spaces between.
@@ -148,7 +147,9 @@ def show_units(several: list[list[Unit]]) -> None:
 def show_hints(became: Counter[str]) -> None:
     """Print how many hints there were, and what became of the copies that they told of."""
     if became:
-        told = ", ".join(f"{became[fate]} {word}" for fate, word in FATES.items() if became[fate])
+        told = ", ".join(
+            f"{became[fate]} {hints.WORDS[fate]}" for fate in hints.WORDS if became[fate]
+        )
         print_line(screen(), [])
         title = f"{became.total()} hints of code that stood elsewhere"
         print_line(screen(), [(title, "bold"), (f": {told}", "")])

@@ -22,6 +22,10 @@ _OF_STEPS = (
     "LEFT JOIN files o_f ON o_f.file_id = o_r.file_id "
     "WHERE s.unit_id = ? AND s.step_id <= ? ORDER BY s.revision_id DESC, s.step_id DESC LIMIT ?"
 )
+_DONE = (
+    "SELECT s.name, kind, s.change, s.pattern_id FROM revisions r "
+    "JOIN unit_steps s USING (revision_id) JOIN units USING (unit_id) WHERE"
+)
 _ANY = 2**62
 
 
@@ -116,10 +120,10 @@ def units_named(history: History, name: str) -> list[Unit]:
     return _units(history, found)
 
 
-def units_holding(history: History, pattern_id: str) -> list[Unit]:
-    """List the units that held a pattern once."""
-    query = "SELECT DISTINCT unit_id FROM unit_steps WHERE pattern_id = ?"
-    return _units(history, (row[0] for row in history.rows(query, (storable(pattern_id),))))
+def units_holding(history: History, pattern_id: str, most: int = -1) -> list[Unit]:
+    """List the units that held a pattern once, at most so many (-1: all)."""
+    query = "SELECT DISTINCT unit_id FROM unit_steps WHERE pattern_id = ? LIMIT ?"
+    return _units(history, (row[0] for row in history.rows(query, (storable(pattern_id), most))))
 
 
 def _units(history: History, unit_ids: Iterable[int]) -> list[Unit]:
@@ -131,14 +135,22 @@ def _units(history: History, unit_ids: Iterable[int]) -> list[Unit]:
     return found
 
 
-def steps_of(history: History, unit: Unit, newest: int = -1) -> list[UnitStep]:
-    """List the `newest` steps (-1: all) of a unit, newest first. Raises sqlite3.Error.
+def steps_of(history: History, unit: Unit, newest: int = -1, but: int = 0) -> list[UnitStep]:
+    """List the `newest` steps (-1: all) of a unit, newest first, `but` for the first ones of those.
 
-    Of one that stands in a copy of its file, also those of before the copy.
+    Of one that stands in a copy of its file, also those of before the copy. Raises sqlite3.Error.
     """
-    rows = _rows(history, unit.unit_id, _ANY, newest if newest < 0 else newest + 1)
+    return steps_until(history, unit.unit_id, _ANY, newest, but)
+
+
+def steps_until(
+    history: History, unit_id: int, step_id: int, newest: int, but: int = 0
+) -> list[UnitStep]:
+    """List the steps of a unit in the same way, up to the step of this number."""
+    rows = _rows(history, unit_id, step_id, newest if newest < 0 else but + newest + 1)
     found = []
-    for number, row in enumerate(rows if newest < 0 else rows[:newest]):
+    for number in range(but, len(rows) if newest < 0 else min(len(rows), but + newest)):
+        row = rows[number]
         change, name, pattern_id, start, end, path, revision_id, origin, origin_path, *_ = row
         before = rows[number + 1] if number + 1 < len(rows) else None
         was = (before[5], before[1]) if before else ("", "")
@@ -182,12 +194,13 @@ def code_of(history: History, one: UnitStep) -> tuple[int, str] | None:
 
 def done_by(history: History, seq: int) -> list[Done]:
     """List what an event did to units, as they stand."""
-    query = (
-        "SELECT s.name, kind, s.change, s.pattern_id FROM revisions r "
-        "JOIN unit_steps s USING (revision_id) JOIN units USING (unit_id) "
-        "WHERE r.seq = ? ORDER BY s.start"
-    )
-    return [Done(*row) for row in history.rows(query, (seq,))]
+    return [Done(*row) for row in history.rows(f"{_DONE} r.seq = ? ORDER BY s.start", (seq,))]
+
+
+def done_in(history: History, revision_id: int) -> list[Done]:
+    """List what a revision of a file did to units, as they stand."""
+    query = f"{_DONE} r.revision_id = ? ORDER BY s.start"
+    return [Done(*row) for row in history.rows(query, (revision_id,))]
 
 
 def reused(history: History, most: int) -> list[list[Unit]]:

@@ -4,6 +4,7 @@ import os
 from typing import NamedTuple
 
 from lib.ledger.history import History
+from lib.ledger.text import storable
 
 
 class Root(NamedTuple):
@@ -49,6 +50,13 @@ def _by_directory(files: list[tuple[str, int]]) -> list[Root]:
         counts[place] = counts.get(place, 0) + 1
         newest[place] = max(newest.get(place, 0), seq)
     return [Root(place, count, newest[place]) for place, count in counts.items()]
+
+
+def root_of(history: History, path: str) -> str:
+    """Return the root of the project that the file at `path` is in, "" if it is in none."""
+    query = "SELECT root FROM files JOIN projects ON project_id = project WHERE path = ?"
+    found = history.rows(query, (storable(path),))
+    return str(found[0][0]) if found else ""
 
 
 def when(history: History, seq: int) -> str:

@@ -110,6 +110,7 @@ CREATE TABLE IF NOT EXISTS unit_steps (
 CREATE INDEX IF NOT EXISTS unit_steps_by_unit ON unit_steps (unit_id);
 CREATE INDEX IF NOT EXISTS unit_steps_by_revision ON unit_steps (revision_id);
 CREATE INDEX IF NOT EXISTS unit_steps_by_pattern ON unit_steps (pattern_id);
+CREATE INDEX IF NOT EXISTS unit_steps_by_origin ON unit_steps (origin) WHERE origin NOT NULL;
 CREATE TABLE IF NOT EXISTS standing (
     file_id INTEGER PRIMARY KEY, revision_id INTEGER NOT NULL, units TEXT NOT NULL
 );

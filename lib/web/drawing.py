@@ -1,6 +1,7 @@
 """Work out where the parts of a drawing are; templates write them as SVG."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from lib.ledger.graph import Step
@@ -55,6 +56,29 @@ def shares(counts: Iterable[tuple[str, int]]) -> list[tuple[str, int, float, flo
         width = WIDTH * count / total
         made.append((name, count, round(at, 2), round(width, 2)))
         at += width
+    return made
+
+
+def life(rows: Sequence[int | None]) -> list[Dot]:
+    """Place each line of a life, the newest first, in one column, and beside it what is akin.
+
+    A row is None for a step, which the next one leads to; else the number of the step that it came
+    from, or leads to.
+    """
+    trunk = [number for number, row in enumerate(rows) if row is None]
+    below = dict(pairwise(trunk))
+    made = []
+    for number, row in enumerate(rows):
+        y = ROW / 2 + number * ROW
+        x, to = (COLUMN / 2, below.get(number)) if row is None else (COLUMN * 1.5, row)
+        curve = ""
+        if to is not None:
+            end = ROW / 2 + to * ROW
+            bend = y + ROW * (0.6 if end > y else -0.6)
+            straight = f"M{x} {y} V{end}"
+            side = f"M{COLUMN / 2} {end} V{bend} C{COLUMN / 2} {y} {COLUMN / 2} {y} {x} {y}"
+            curve = straight if row is None else side
+        made.append(Dot(x, y, curve))
     return made
 
 

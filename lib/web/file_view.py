@@ -1,25 +1,31 @@
 """Show a file with the reason of each line, and one step of it with its prompt and diff."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from markupsafe import escape
 
 from lib.ledger.attribution import Line, attribute
+from lib.ledger.biography import Unit, UnitStep, done_in, units_in
+from lib.ledger.biography import steps_of as units_steps
 from lib.ledger.diff import unified
 from lib.ledger.history import History
 from lib.ledger.prompts import session
-from lib.ledger.reasons import Reasons, summary, who
+from lib.ledger.reasons import Reason, Reasons, summary, who
 from lib.ledger.revisions import BEFORE, DELETED, FORMAT, OUTSIDE, UNCHANGED
 from lib.ledger.steps import Step, size_of, step_by, steps_of
+from lib.units import chronicle
 from lib.web.asked import Asked
 from lib.web.page import Absent, code, link
 
-# Of one page: lines, and characters of code as they are sent. Of one line, and of a list of steps.
-LINES, CHARACTERS, LINE, STEPS = 400, 60_000, 600, 40
+# Of one page: lines, and characters of code as they are sent. Of one line, of a list of steps, and
+# of functions.
+LINES, CHARACTERS, LINE, STEPS, UNITS = 400, 60_000, 600, 40, 60
 # Of a longer file it is not told how many lines each step changed: that takes too long.
 LONG = 2000
+# No file has so many lines.
+LAST = 2**62
 DIFF_LINES, DIFF_CHARACTERS, PROMPT = 1500, 120_000, 60_000
 
 
@@ -43,12 +49,13 @@ def file(history: History, asked: Asked) -> dict[str, Any]:
     at = min(asked.number("step"), len(steps)) or len(steps)
     step = steps[len(steps) - at]
     reasons = Reasons(history)
+    is_last = at == len(steps)
     lines = asked.remembered(
         f"lines {step.revision_id}",
         lambda: attribute(history, path, until=step.revision_id),
     )
     first = min(asked.number("line", 1), max(1, len(lines)))
-    blocks = list(_blocks(_some(lines, first), reasons, first))
+    blocks = list(blocks_of(history, lines, first))
     shown = sum(len(block.lines) for block in blocks)
     listed = asked.number("list")
 
@@ -67,31 +74,59 @@ def file(history: History, asked: Asked) -> dict[str, Any]:
         "all": len(lines),
         "kept": step.snapshot is not None or step.change == DELETED,
         "steps": [
-            (len(steps) - listed - n, one, _address(one), reasons.of(one), size(one))
+            (len(steps) - listed - n, one, address(one), reasons.of(one), size(one))
             for n, one in enumerate(steps[listed : listed + STEPS])
         ],
         "next": listed + STEPS if listed + STEPS < len(steps) else 0,
         "how": how,
+        "units": _units(history, path, asked.number("units")) if is_last else None,
     }
 
 
-def _some(lines: Sequence[Line], first: int) -> list[Line]:
-    """Return as many lines as fit on a page, from number `first` on; at least one."""
+class Units(NamedTuple):
+    """Units of a file, each with its last step and the reason of that, without the first `but`.
+
+    `next` is the number of the first one that does not fit on the page, 0 if all do.
+    """
+
+    several: list[tuple[Unit, UnitStep, Reason]]
+    but: int
+    next: int
+    total: int
+    is_behind: bool
+
+
+def _units(history: History, path: str, but: int) -> Units:
+    reasons, found = Reasons(history), units_in(history, path)
+    told = []
+    for one in found[but : but + UNITS]:
+        (last,) = units_steps(history, one, 1)
+        told.append((one, last, reasons.of(last.step)))
+    end = but + UNITS if but + UNITS < len(found) else 0
+    return Units(told, but, end, len(found), chronicle.is_behind(history.connection))
+
+
+def _some(lines: Sequence[Line], first: int, last: int) -> list[Line]:
+    """Return as many lines as fit on a page, from number `first` to `last`; at least one."""
     left, end = CHARACTERS, first - 1
-    while end < len(lines) and end - first + 1 < LINES and left > 0:
+    while end < min(len(lines), last) and end - first + 1 < LINES and left > 0:
         left -= len(escape(lines[end].text[:LINE]))
         end += 1
     return list(lines[first - 1 : end])
 
 
-def _blocks(lines: list[Line], reasons: Reasons, number: int) -> Any:
-    for step, block in groupby(lines, lambda line: line.place.step):
+def blocks_of(
+    history: History, lines: Sequence[Line], first: int, last: int = LAST
+) -> Iterator[Block]:
+    """Put lines, from number `first` to `last` as far as they fit on a page, by their steps."""
+    reasons, number = Reasons(history), first
+    for step, block in groupby(_some(lines, first, last), lambda line: line.place.step):
         reason = reasons.of(step)
         texts = [_cropped(line.text) for line in block]
         when = step.timestamp if step else ""
         why = summary(step, reason) if step is None or step.session_id else how(step)
         numbered = list(enumerate(texts, number))
-        yield Block(_address(step), why, who(step), reason.model, when, numbered)
+        yield Block(address(step), why, who(step), reason.model, when, numbered)
         number += len(texts)
 
 
@@ -99,7 +134,8 @@ def _cropped(text: str) -> str:
     return code(text) if len(text) <= LINE else f"{code(text[:LINE])}… {len(text) - LINE} more"
 
 
-def _address(step: Step | None) -> str:
+def address(step: Step | None) -> str:
+    """Return the address of a step, "" for what was not recorded yet."""
     if step is None:
         return ""
     if step.event_id:
@@ -149,6 +185,7 @@ def step(history: History, asked: Asked) -> dict[str, Any]:
         "size": size_of(history, one),
         "before": _neighbour(steps, one, -1),
         "after": _neighbour(steps, one, 1),
+        "done": done_in(history, one.revision_id)[:UNITS],
     }
 
 

@@ -10,6 +10,7 @@ from lib.ledger.revisions import FORMAT
 from lib.ledger.usage import Series, Stats, below, last_days
 from lib.web import drawing
 from lib.web.asked import Asked
+from lib.web.hints_view import summed
 from lib.web.later import Due
 from lib.web.page import Absent
 
@@ -32,11 +33,13 @@ def prepare(asked: Asked) -> None:
     """Begin with what the home page needs and takes long."""
     _year(asked)
     asked.later("roots", roots.roots)
+    summed(asked)
 
 
 def home(history: Stats, asked: Asked) -> dict[str, Any]:
     """Tell of all projects: when they were changed, by whom, and what waits."""
     year, several = _year(asked), asked.later("roots", roots.roots)
+    given, counted = summed(asked)
     steps = history.steps()
     sessions = [
         session_figures.brief(history, session_id)
@@ -55,6 +58,8 @@ def home(history: Stats, asked: Asked) -> dict[str, Any]:
         "sessions": sessions,
         "events": events,
         "facts": facts,
+        "given": given,
+        "hints": counted.told(),
     }
 
 
@@ -91,6 +96,7 @@ def project(history: Stats, asked: Asked) -> dict[str, Any]:
     """Tell of a directory: its files, its activity, and whose steps they are."""
     root = asked.text("root").rstrip("/")
     but, year = asked.number("but"), _year(asked, root)
+    given, counted = summed(asked, root)
     found = history.project(root)
     if not found.files:
         raise Absent(f"no file below {root or '/'} was recorded")
@@ -103,6 +109,8 @@ def project(history: Stats, asked: Asked) -> dict[str, Any]:
         "newest": NEWEST if found.files > NEWEST else 0,
         "files": history.rows(_FILES, (*inside, FILES, but)),
         "year": year.told(),
+        "given": given,
+        "hints": counted.told(),
         "but": but,
         "next": but + FILES if but + FILES < found.files else 0,
     }

@@ -1,6 +1,7 @@
 """Render templates: whatever the ledger holds comes out as text."""
 
 import os
+import shlex
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from lib.ledger import hints
 from lib.ledger.reasons import first_line
 from lib.system import wording
 
@@ -32,9 +34,9 @@ def _environment() -> Environment:
         day=lambda text: wording.local(text, "%Y-%m-%d"), when=wording.local,
         ago=lambda text: wording.ago(text, time.time()) if text else "never",
         age=wording.age, short=wording.shortened, words=words, model=short_model, code=code,
-        many=many,
+        many=many, quoted=quoted,
     )  # fmt: skip
-    made.globals["link"] = link
+    made.globals.update(link=link, fates=hints.WORDS)
     return made
 
 
@@ -66,6 +68,14 @@ def words(text: str, most: int = MOST_WORDS) -> str:
     """Return the beginning of a text's first line that says something."""
     text = first_line(text)
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def quoted(text: str) -> str:
+    """Quote a word for a shell, so that what is shown of it can be typed there."""
+    if text.isprintable():
+        return shlex.quote(text)
+    kept = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{wording.printable(kept)}'"
 
 
 def code(line: str) -> str:

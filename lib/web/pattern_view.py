@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from lib.ledger.biography import units_holding
 from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, changes, draw
 from lib.ledger.history import Edge, Event, History
 from lib.web import drawing
 from lib.web.asked import Asked
 from lib.web.file_view import shortened_diff
 from lib.web.page import Absent
+from lib.web.unit_view import place
 
 # Ancestors and descendants that are drawn, and of all diffs together lines and characters.
 NODES, LINES, CHARACTERS, USES = 40, 1200, 120_000, 30
@@ -16,7 +18,9 @@ NODES, LINES, CHARACTERS, USES = 40, 1200, 120_000, 30
 def pattern(history: History, asked: Asked) -> dict[str, Any]:
     """Tell the lineage of a pattern: the nearest of its ancestors and descendants."""
     pattern_id = asked.text("id")
-    if not history.knows(pattern_id):
+    units = [(one, place(one)) for one in units_holding(history, pattern_id, USES)]
+    is_known = history.knows(pattern_id)
+    if not is_known and not units:
         raise Absent("no pattern is known by that id")
     above, below = history.ancestors(pattern_id), history.descendants(pattern_id)
     nodes = list(dict.fromkeys([pattern_id, *above[:NODES], *below[:NODES]]))
@@ -28,10 +32,11 @@ def pattern(history: History, asked: Asked) -> dict[str, Any]:
     width = max((len(step.prefix) for step in steps), default=0) / 2 * drawing.COLUMN
     return {
         "id": pattern_id,
+        "units": units,
         "name": history.names([pattern_id]).get(pattern_id) or "",
         "words": history.words_of(pattern_id),
         "event": event,
-        "rows": [_row(step, first.get(step.node)) for step in steps],
+        "rows": [_row(step, first.get(step.node)) for step in steps] if is_known else [],
         "dots": drawing.dots(steps),
         "width": width + drawing.COLUMN * 1.5,
         "height": drawing.ROW * len(steps),

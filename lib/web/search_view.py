@@ -1,15 +1,19 @@
 """Find words in what was recorded."""
 
+import re
 from typing import Any
 
-from lib.ledger import search_index
+from lib.ledger import kinship, search_index
 from lib.ledger.history import History
 from lib.ledger.search_index import FILE, PROMPT, Found, Place
 from lib.ledger.store import FILE_NAME
 from lib.web.asked import Asked
 from lib.web.page import link
+from lib.web.unit_view import place
 
-SHOWN = 40
+SHOWN, NAMED = 40, 12
+# What may be a function's name, or how one begins.
+_NAME = re.compile(r"[^\W\d]\w{2,}")
 # In characters: more of a query is not looked for.
 MOST_TEXT = 300
 
@@ -24,7 +28,9 @@ def search(history: History, asked: Asked) -> dict[str, Any]:
             for one in index.find(text, SHOWN):
                 at = search_index.place(history, one)
                 found.append((one, at, _address(one, at)))
-    return {"q": text, "found": found, "done": done, "count": count}
+    named = kinship.named_like(history, text, NAMED) if _NAME.fullmatch(text) else []
+    units = [(one, place(one)) for one in named]
+    return {"q": text, "found": found, "done": done, "count": count, "units": units}
 
 
 def _address(found: Found, at: Place) -> str:

@@ -16,7 +16,16 @@ from starlette.routing import Mount, Route
 from lib.ledger.store import FILE_NAME
 from lib.ledger.usage import Stats
 from lib.system import packages
-from lib.web import file_view, overview, page, pattern_view, search_view, session_view
+from lib.web import (
+    file_view,
+    hints_view,
+    overview,
+    page,
+    pattern_view,
+    search_view,
+    session_view,
+    unit_view,
+)
 from lib.web.asked import Aides, Asked, Sources
 from lib.web.comparison import Comparisons
 from lib.web.guard import Guard, Key
@@ -34,6 +43,8 @@ VIEWS: dict[str, Callable[[Stats, Asked], dict[str, Any]]] = {
     "session": session_view.session,
     "search": search_view.search,
     "pattern": pattern_view.pattern,
+    "unit": unit_view.unit,
+    "hints": hints_view.hints,
 }
 STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 

@@ -1,7 +1,8 @@
 """A year's work in a ledger: `python -m tests.support.year SPOOL [SESSIONS]`.
 
 Projects in several languages, sessions with prompts and subagents, formatters, shells, people who
-edit in between, copies and merges: as real as a seed makes it, and the same for the same seed.
+edit in between, copies and merges, lives of functions, and hints: as real as a seed makes it, and
+the same for the same seed.
 """
 
 import random
@@ -11,9 +12,13 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
+from lib.capture.hook import REUSE
 from lib.capture.payload import Change, event_of
+from lib.capture.reuse_hint import TOLD
+from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME, Ledger
 from lib.spool.spooled import Event
+from lib.units import chronicle
 
 DAY_NS = 86_400 * 10**9
 PROJECTS = {
@@ -85,6 +90,22 @@ class Year:
         ledger.count({"delivered": len(self._events), "captured": len(self._events)})
         ledger.close()
         self._join()
+        self._tell_units()
+
+    def _tell_units(self) -> None:
+        """Go on with functions, as the flusher does, and give some hints of those."""
+        ledger = History(str(self._spool / FILE_NAME))
+        assert chronicle.catch_up(ledger.connection, 3600.0) == (False, [])
+        query = "SELECT name, path, root FROM units JOIN files USING (file_id) JOIN projects ON "
+        rows = ledger.rows(f"{query} project_id = project WHERE NOT units.gone", ())
+        query = "SELECT timestamp, file_path, '1', session_id FROM events WHERE session_id NOT NULL"
+        told, changes = [], ledger.rows(query, ())
+        for name, path, root in self._chance.sample(rows, min(9, len(rows))):
+            here = [one for one in changes if one[1].startswith(f"{root}/")]
+            words = (*self._chance.choice(here), name, path[len(root) + 1 :])
+            told.append(" ".join(map(str, words)))
+        ledger.close()
+        (self._spool / f"{REUSE}{TOLD}").write_text("".join(f"{line}\n" for line in sorted(told)))
 
     def _join(self) -> None:
         db = sqlite3.connect(self._spool / FILE_NAME)

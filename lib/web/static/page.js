@@ -57,6 +57,15 @@
   addEventListener("pagehide", () => { source?.close(); source = null; });
   addEventListener("pageshow", listen);
   listen();
+
+  // What an address leads to is open.
+  function unfold() {
+    const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (named instanceof HTMLDetailsElement) named.open = true;
+  }
+  addEventListener("hashchange", unfold);
+  unfold();
+
   if (document.querySelector("[data-soon]")) {
     due = Date.now() + SOON;
     later();

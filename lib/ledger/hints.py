@@ -14,6 +14,7 @@ from lib.ledger.text import storable
 
 # What became of the copy, as its file was recorded last.
 GONE, CALLED, KEPT = "gone", "called", "kept"
+WORDS = {CALLED: "called instead", GONE: "not kept", KEPT: "kept as copies"}
 
 
 class Hint(NamedTuple):
@@ -66,10 +67,11 @@ def summary(directory: str) -> Summary:
 
 def fates(history: History, several: Iterable[Hint]) -> Counter[str]:
     """Count what became of hints: GONE, CALLED or KEPT. Raises sqlite3.Error."""
-    return Counter(_fate(history, hint) for hint in several)
+    return Counter(fate(history, hint) for hint in several)
 
 
-def _fate(history: History, hint: Hint) -> str:
+def fate(history: History, hint: Hint) -> str:
+    """Tell what became of a hint: GONE, CALLED or KEPT. Raises sqlite3.Error."""
     query = (
         "SELECT iif(gone, NULL, snapshot) FROM files LEFT JOIN revisions ON revision_id = revision "
         "WHERE path = ?"
