@@ -51,7 +51,7 @@ START = (
 def main() -> None:
     """Measure and print; exit 1 if a question takes longer than it may."""
     rounds = max(2, int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
-    spool = _kept()
+    spool = kept()
     print(f"{sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}, {rounds} rounds")
     _print_sizes(spool / FILE_NAME)
     bench = Bench(spool)
@@ -61,7 +61,7 @@ def main() -> None:
         sys.exit(f"slower than they may be: {', '.join(slow)}")
 
 
-def _kept() -> Path:
+def kept() -> Path:
     """Return a spool with the ledger, made anew if it is missing or too old."""
     old, spool = KEPT / "layout-5.db", KEPT / "spool"
     if not old.exists() or time.time() - old.stat().st_mtime > FRESH_SECONDS:

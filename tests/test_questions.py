@@ -2,14 +2,17 @@
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from lib.commands import cli
 from lib.ledger import history
+from lib.ledger.lives import Lives
 from lib.ledger.store import FILE_NAME
 from lib.system.digest import hex_digest
+from lib.units import chronicle
 from tests.support import layout_5
 from tests.support.outpost import Outpost
 from tests.support.page import Page
@@ -21,7 +24,8 @@ SESSION = "-".join((_DIGEST[:8], _DIGEST[8:12], f"4{_DIGEST[12:15]}", f"a{_DIGES
 # What a question may read from its beginning to its end: it grows with the number of files, and for
 # a search with that of prompts.
 SMALL = {"sqlite_master", "files", "projects", "edits", "sums", "counters", "taken", "facts",
-         "sessions", "prompts", "docs"}  # fmt: skip
+         "sessions", "prompts", "docs", "units_until"}  # fmt: skip
+CODE = "def f(items):\n    for item in items:\n        item.price += len(items) * item.number\n"
 # These stop at the first row that they meet.
 FIRST_ROW = {
     "SELECT timestamp FROM events WHERE implied = 0 ORDER BY seq DESC LIMIT 1",
@@ -64,7 +68,16 @@ def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made: Path = tmp_path_factory.mktemp("spool")
     made.chmod(0o700)
     layout_5.write(made / FILE_NAME, 160, 5, 3.0)
-    history.History(str(made / FILE_NAME)).close()
+    with closing(history.History(str(made / FILE_NAME))) as opened:
+        db = opened.connection
+        # Functions are known from here on.
+        Lives(db).note_until(db.execute("SELECT max(revision_id) FROM revisions").fetchone()[0])
+    outpost = Outpost(made)
+    outpost.write("/p/one.py", CODE)
+    outpost.write("/p/two.py", f"x = 1\n{CODE}")
+    assert outpost.flush()
+    with closing(outpost.ledger()) as opened:
+        assert chronicle.catch_up(opened.connection, 60.0) == (False, [])
     return made
 
 
@@ -134,6 +147,8 @@ VIEWS: dict[str, dict[str, str]] = {
     "pattern": {"id": FIRST.pattern_id()},
     "reuse": {"root": "/home/user/code/project-5"},
     "books": {},
+    "hints": {},
+    "unit": {"path": "/p/two.py", "name": "f"},
 }
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from lib.ledger.biography import Unit, UnitStep, steps_until, units_in, units_that_were_in
 from lib.ledger.filters import after
 from lib.ledger.history import History
-from lib.ledger.lives import ENDED
+from lib.ledger.lives import ENDED, is_carried
 from lib.ledger.text import storable
 
 _KIN = (
@@ -17,10 +17,10 @@ _KIN = (
     "AND s.unit_id != ?1 ORDER BY s.step_id DESC LIMIT ?2"
 )
 _FIRST = (
-    "SELECT u.unit_id, u.kind, u.name, path, u.gone, o.step_id "
-    "FROM (SELECT origin AS first FROM unit_steps WHERE unit_id = ? ORDER BY step_id LIMIT 1) "
-    "JOIN unit_steps o ON o.step_id = first JOIN units u USING (unit_id) "
-    "JOIN files USING (file_id)"
+    "SELECT s.change, o.step_id, u.unit_id, u.kind, u.name, path, u.gone FROM unit_steps s "
+    "JOIN unit_steps o ON o.step_id = s.origin JOIN units u ON u.unit_id = o.unit_id "
+    "JOIN files USING (file_id) "
+    "WHERE s.step_id = (SELECT min(step_id) FROM unit_steps WHERE unit_id = ?)"
 )
 
 
@@ -63,13 +63,17 @@ def kin_of(history: History, unit: Unit, most: int) -> list[Kin]:
 
 
 def origin_of(history: History, unit: Unit) -> tuple[Unit, UnitStep] | None:
-    """Find what a unit was made from, as it was then; None where nothing is known of that."""
-    found = history.rows(_FIRST, (unit.unit_id,))
-    if not found:
-        return None
-    *told, step_id = found[0]
-    steps = steps_until(history, told[0], step_id, 1)
-    return (Unit(*told), steps[0]) if steps else None
+    """Find what a unit was made from, as it was then; None where nothing is known of that.
+
+    Of one in a copy of its file that is what the one in the other file was made from.
+    """
+    unit_id, seen = unit.unit_id, {0}
+    while unit_id not in seen and (found := history.rows(_FIRST, (unit_id,))):
+        seen.add(unit_id)
+        change, step_id, unit_id, *told = found[0]
+        if not is_carried(change):
+            return Unit(unit_id, *told), steps_until(history, unit_id, step_id, 1)[0]
+    return None
 
 
 def named_like(history: History, beginning: str, most: int) -> list[Unit]:
@@ -78,9 +82,9 @@ def named_like(history: History, beginning: str, most: int) -> list[Unit]:
     Their lines are not told. Raises sqlite3.Error.
     """
     query = (
-        "SELECT unit_id, kind, name, path, u.gone FROM (SELECT * FROM units "
-        "WHERE last_name >= ? AND last_name < ? ORDER BY last_name LIMIT ?) u "
-        "JOIN files USING (file_id) ORDER BY u.gone, last_name, unit_id"
+        "SELECT unit_id, kind, name, path, u.gone FROM units u CROSS JOIN files USING (file_id) "
+        "WHERE last_name >= ? AND last_name < ? ORDER BY last_name LIMIT ?"
     )
     text = storable(beginning)
-    return [Unit(*row) for row in history.rows(query, (text, after(text), most))]
+    found = [Unit(*row) for row in history.rows(query, (text, after(text), most))]
+    return sorted(found, key=lambda one: one.gone)

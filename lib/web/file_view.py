@@ -200,18 +200,30 @@ def diff_of(history: History, step: Step) -> tuple[list[str] | None, int]:
     before = history.snapshot(step.before)
     if after is None or (step.before and before is None):
         return None, 0
-    return shortened_diff(list(unified((before or "").splitlines(), after.splitlines())))
+    lines = list(unified((before or "").splitlines(), after.splitlines()))
+    return Room(DIFF_LINES, DIFF_CHARACTERS).shortened(lines)
 
 
-def shortened_diff(
-    lines: list[str], most: int = DIFF_LINES, characters: int = DIFF_CHARACTERS
-) -> tuple[list[str], int]:
-    """Return the first lines of a diff that are no more than may be shown; count the others."""
-    shown: list[str] = []
-    for line in lines[:most]:
-        text = _cropped(line)
-        characters -= len(escape(text)) + 40
-        if characters < 0:
-            break
-        shown.append(text)
-    return shown, len(lines) - len(shown)
+class Room:
+    """How many lines and characters, as they are sent, the diffs of a page may have."""
+
+    def __init__(self, lines: int, characters: int) -> None:
+        self._lines = lines
+        self._characters = characters
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may be shown."""
+        return self._lines <= 0 or self._characters <= 0
+
+    def shortened(self, diff: Sequence[str]) -> tuple[list[str], int]:
+        """Return the first lines of a diff, as many as there is room for; count the others."""
+        shown: list[str] = []
+        for line in diff[: max(0, self._lines)]:
+            text = _cropped(line)
+            self._characters -= len(escape(text)) + 40
+            if self._characters < 0:
+                break
+            shown.append(text)
+        self._lines -= len(shown) + 1
+        return shown, len(diff) - len(shown)

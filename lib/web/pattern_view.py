@@ -7,7 +7,7 @@ from lib.ledger.graph import AGAIN, NEW, UNDONE, Step, changes, draw
 from lib.ledger.history import Edge, Event, History
 from lib.web import drawing
 from lib.web.asked import Asked
-from lib.web.file_view import shortened_diff
+from lib.web.file_view import Room
 from lib.web.page import Absent
 from lib.web.unit_view import place
 
@@ -64,14 +64,12 @@ def _by_nearness(edges: list[Edge], pattern_id: str, order: list[str]) -> list[E
 
 def _diffs(history: History, edges: list[Edge]) -> list[tuple[Edge, list[str] | None, int]]:
     """Return the diffs of edges, as many as fit on a page."""
-    lines, characters = LINES, CHARACTERS
-    found = []
+    room = Room(LINES, CHARACTERS)
+    found: list[tuple[Edge, list[str] | None, int]] = []
     for edge in edges:
-        if lines <= 0 or characters <= 0:
+        if room.is_full:
             break
         diff = changes(history, edge)
-        shown, cut = (None, 0) if diff is None else shortened_diff(diff[2:], lines, characters)
-        lines -= len(shown or ()) + 1
-        characters -= sum(map(len, shown or ())) + 200
+        shown, cut = (None, 0) if diff is None else room.shortened(diff[2:])
         found.append((edge, shown, cut))
     return found

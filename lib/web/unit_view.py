@@ -16,7 +16,7 @@ from lib.ledger.text import storable
 from lib.units import chronicle
 from lib.web import drawing
 from lib.web.asked import Asked
-from lib.web.file_view import address, blocks_of, how, shortened_diff
+from lib.web.file_view import Room, address, blocks_of, how
 from lib.web.page import Absent, link, quoted
 
 # Of one page: steps, units that came from it, choices, and of all diffs lines and characters.
@@ -107,7 +107,7 @@ def _told(
 ) -> list[Told]:
     """Tell each step but the one that is only compared with; `origin` is before the first."""
     reasons = Reasons(history)
-    lines, characters = LINES, CHARACTERS
+    room = Room(LINES, CHARACTERS)
     codes = [_text(history, one) for one in steps]
     found = []
     for number, one in enumerate(steps[:STEPS]):
@@ -116,10 +116,7 @@ def _told(
         after = codes[number]
         diff, cut = None, 0
         if before is not None and after is not None:
-            several = list(unified(before.splitlines(), after.splitlines()))
-            diff, cut = shortened_diff(several, max(1, lines), max(1, characters))
-            lines -= len(diff)
-            characters -= sum(map(len, diff)) + 40 * len(diff)
+            diff, cut = room.shortened(list(unified(before.splitlines(), after.splitlines())))
         reason = reasons.of(one.step)
         why = first_line(reason.text) or how(one.step)
         restore = "" if one.is_end else _restore(unit, one, steps[:number][-1:])
