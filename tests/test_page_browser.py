@@ -22,7 +22,7 @@ pytestmark = [
 ]
 VIEWS = (
     "home", "project", "file", "an earlier step", "step", "sessions", "session", "search",
-    "pattern", "reuse", "books",
+    "pattern", "reuse", "books", "unit", "a unit with copies", "hints",
 )  # fmt: skip
 SHOTS = browser.PLACE / "shots"
 
@@ -59,11 +59,24 @@ def most_changed(spool: Path) -> str:
         return str(db.execute(query).fetchone()[0])
 
 
+def most_copied(spool: Path) -> dict[str, str]:
+    """The function that most others came from."""
+    with closing(sqlite3.connect(spool / FILE_NAME)) as db:
+        query = (
+            "SELECT path, u.name, u.unit_id FROM unit_steps s JOIN unit_steps o "
+            "ON o.step_id = s.origin JOIN units u ON u.unit_id = o.unit_id "
+            "JOIN files USING (file_id) GROUP BY u.unit_id ORDER BY count(*) DESC LIMIT 1"
+        )
+        path, name, number = db.execute(query).fetchone()
+        return {"path": path, "name": name, "id": number}
+
+
 class Tab:
     """A tab that the server's first address was opened in, and what went wrong in it."""
 
     def __init__(self, chromium: Any, server: Served, spool: Path, **options: Any) -> None:
         self._file = f"file?{urlencode({'path': most_changed(spool)})}"
+        self._copied = f"unit?{urlencode(most_copied(spool))}"
         self.context = chromium.new_context(**options)
         self.page = self.context.new_page()
         self.wrong: list[str] = []
@@ -92,8 +105,10 @@ class Tab:
 
     def view(self, name: str) -> None:
         """Go to a view by the links that lead there."""
-        if name in ("sessions", "books"):
+        if name in ("sessions", "books", "hints"):
             self.open(name)
+        elif name == "a unit with copies":
+            self.open(self._copied)
         elif name == "search":
             self.open("search?q=basket")
             self.page.locator("main .list li").first.wait_for()
@@ -108,7 +123,7 @@ class Tab:
             self.open(self._file)
             selectors = {
                 "an earlier step": "main a[rel=prev]", "step": ".why a",
-                "pattern": "main a[href^='pattern?']",
+                "pattern": "main a[href^='pattern?']", "unit": "main a[href^='unit?']",
             }  # fmt: skip
             if name in selectors:
                 self.open(self.first(selectors[name]))
@@ -161,6 +176,10 @@ def test_it_works_without_scripts(chromium: Any, server: Served, spool: Path) ->
     assert f"after step {int(count) - 1} of {count}" in tab.page.locator("main").inner_text()
     tab.page.locator(".why a").first.click()
     assert tab.page.locator(".diff .added").count() > 0
+    tab.view("unit")
+    tab.page.locator(".life a[href^='#s']").last.click()
+    tab.page.locator("main details summary").last.click()
+    assert tab.page.locator("main details .diff").last.is_visible()
     tab.page.locator("#q").fill("basket")
     tab.page.get_by_role("button", name="Search").click()
     assert "Found for" in tab.page.locator("h1").inner_text()
@@ -185,6 +204,42 @@ def test_keys_are_enough(tab: Tab) -> None:
     tab.page.locator("#step").focus()
     tab.page.keyboard.press("Home")
     tab.page.wait_for_url("**step=1*")
+    assert tab.wrong == []
+
+
+def test_what_is_worked_out_follows_by_itself(tab: Tab) -> None:
+    waiting = '<p data-soon>The edits are being summed up: <a href="">look again</a>.</p>'
+    tab.page.route(
+        tab.base,
+        lambda route: route.fulfill(
+            body=route.fetch().text().replace("<h1>", f"{waiting}<h1>"), content_type="text/html"
+        ),
+        times=2,
+    )
+    tab.open("")
+    tab.page.get_by_text("look again").wait_for()
+    tab.page.evaluate("window.here = true")
+    tab.page.get_by_text("look again").wait_for(state="detached", timeout=20_000)
+    assert tab.page.evaluate("window.here") is True
+    assert tab.wrong == []
+
+
+def test_a_life_leads_from_step_to_step_and_to_its_kin(tab: Tab) -> None:
+    tab.view("a unit with copies")
+    last = tab.page.locator(".life a[href^='#s']").last
+    changes = tab.page.locator("main details")
+    assert changes.last.get_attribute("open") is None
+    last.focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_function("document.getElementById(location.hash.slice(1))?.open === true")
+    address = tab.page.url
+    tab.page.goto("about:blank")
+    tab.page.goto(address)
+    tab.page.wait_for_function("document.getElementById(location.hash.slice(1))?.open === true")
+    tab.page.locator(".life .kin a").first.click()
+    tab.page.wait_for_url("**/unit?*")
+    tab.page.locator(".life .kin a").last.click()
+    tab.page.wait_for_url("**/unit?*")
     assert tab.wrong == []
 
 
