@@ -14,10 +14,13 @@ from pathlib import Path
 
 from benchmarks import ledger
 from benchmarks.lives import Writer
+from lib.capture.hook import REUSE
+from lib.capture.reuse_hint import TOLD
 from lib.ledger.store import FILE_NAME, Ledger
 from lib.units import chronicle
 
-UNITS, IN_FILE, PROJECTS = 200_000, 50, 40
+UNITS, IN_FILE, PROJECTS, HINTS = 200_000, 50, 40, 2000
+STAMP = "2026-03-02T10:00:00.000000+00:00"
 # So many of a hundred are copies, and so many of a file change with its edit.
 COPIES, CHANGED = 5, 3
 LINES = (
@@ -53,6 +56,7 @@ def kept() -> Path:
         spool.mkdir(mode=0o700, exist_ok=True)
         shutil.copy(made, spool / "copy")
         add(spool / "copy")
+        give_hints(spool)
         (spool / "copy").rename(spool / FILE_NAME)
     return spool
 
@@ -75,6 +79,14 @@ def add(path: Path) -> None:
         left, problems = chronicle.catch_up(db, 7200.0)
         if left or problems:
             raise SystemExit(f"not caught up with: {problems}")
+
+
+def give_hints(spool: Path) -> None:
+    """Let HINTS hints have been given."""
+    with (spool / f"{REUSE}{TOLD}").open("w") as file:
+        for number in range(HINTS):
+            where = f"/home/user/code/project-{number % PROJECTS}/src/wide/part_{number % 3600}.py"
+            file.write(f"{STAMP} {where} 1.2.3.4 session-{number} main src/wide/part_0.py\n")
 
 
 def _tell_first(db: sqlite3.Connection) -> None:

@@ -1,8 +1,9 @@
 """What the page costs over a large ledger: `python -m benchmarks.page [SPOOL] [SAMPLES]`.
 
-The spool is that of `benchmarks.ledger` (a million events) where none is named. Each view is asked
-for many projects, files, sessions and so on, chosen by chance, from a server of its own; printed
-are the time until the first byte, median and 95th percentile, the largest page, and the memory.
+The spool is that of `benchmarks.many_units` (a million events, 200,000 functions) where none is
+named. Each view is asked for many projects, files, sessions and so on, chosen by chance; home also
+of servers that were just started. Printed are the time until the first byte, median and 95th
+percentile, as a ratio to a bare interpreter that ran between, the largest page, and the memory.
 """
 
 import http.client
@@ -18,11 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from benchmarks.hook import ROOT
-from benchmarks.ledger import KEPT
+from benchmarks import many_units
+from benchmarks.hook import INTERPRETER, ROOT
+from benchmarks.measure import run
 from lib.ledger.store import FILE_NAME
 
-SAMPLES = 100
+SAMPLES, FRESH = 100, 20
+# After so many of them a bare interpreter runs.
+BETWEEN = 10
 # In milliseconds, bytes and kilobytes: what the 95th percentile, a page and the process may have.
 MOST_MS, MOST_HOME_MS, MOST_BYTES, MOST_KB = 200.0, 300.0, 300_000, 150_000
 
@@ -69,6 +73,30 @@ class Chosen:
         found: tuple[str, str, str, str] = self._db.execute(query, (seq,)).fetchone()
         return found
 
+    def unit(self) -> dict[str, object]:
+        """Return which function is meant, by the parameters of its view."""
+        (most,) = self._db.execute("SELECT max(unit_id) FROM units").fetchone()
+        query = (
+            "SELECT path, name, unit_id FROM units JOIN files USING (file_id) WHERE unit_id >= ? "
+            "LIMIT 1"
+        )
+        found = self._db.execute(query, (self._chance.randrange(1, most),)).fetchone()
+        return dict(zip(("path", "name", "id"), found, strict=True))
+
+    def of_many(self) -> dict[str, object]:
+        """Return the function that most others came from."""
+        query = (
+            "SELECT path, name, unit_id FROM units JOIN files USING (file_id) "
+            "WHERE last_name = 'main' ORDER BY unit_id LIMIT 1"
+        )
+        return dict(zip(("path", "name", "id"), self._db.execute(query).fetchone(), strict=True))
+
+    def unit_pattern(self) -> str:
+        """Return a pattern that a function held."""
+        (most,) = self._db.execute("SELECT max(step_id) FROM unit_steps").fetchone()
+        query = "SELECT pattern_id FROM unit_steps WHERE step_id >= ? LIMIT 1"
+        return str(self._db.execute(query, (self._chance.randrange(1, most),)).fetchone()[0])
+
     def views(self) -> dict[str, Callable[[], dict[str, object]]]:
         """Return what to ask of each view."""
         return {
@@ -83,48 +111,96 @@ class Chosen:
             "session": lambda: {"id": self.event()[2]},
             "search": lambda: {"q": f"module_{self._chance.randrange(500)}"},
             "pattern": lambda: {"id": self.event()[3]},
+            "unit": self.unit,
+            "unit that others came from": self.of_many,
+            "file of a unit": lambda: {"path": self.unit()["path"]},
+            "pattern of a unit": lambda: {"id": self.unit_pattern()},
+            "search for a unit": lambda: {"q": self.unit()["name"]},
+            "hints": dict,
             "books": dict,
             "reuse": lambda: {"root": self.event()[1].rsplit("/", 3)[0]},
         }  # fmt: skip
 
 
+class Serving:
+    """A server over a spool, from its start to the block's end."""
+
+    def __init__(self, spool: Path) -> None:
+        environ = {"HOME": str(spool.parent), "PATTERN_CACHE_DIR": str(spool), "PATH": os.defpath}
+        command = [str(ROOT / "bin" / "pattern-tracker"), "serve", "--json"]
+        self._server = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+        assert self._server.stdout is not None
+        self.url = json.loads(self._server.stdout.readline())["url"]
+
+    def __enter__(self) -> "Serving":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.terminate()
+        self._server.communicate()
+
+    def peak(self) -> int:
+        """Return the most memory that it ever had, in kilobytes."""
+        status = Path(f"/proc/{self._server.pid}/status").read_text()
+        (peak,) = (int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)
+        return peak
+
+
 def main() -> None:
     """Measure and print; exit 1 where something takes longer or more than it may."""
-    spool = Path(sys.argv[1] if len(sys.argv) > 1 else KEPT / "spool").resolve()
+    spool = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else many_units.kept()
     samples = int(sys.argv[2]) if len(sys.argv) > 2 else SAMPLES
-    environ = {"HOME": str(spool.parent), "PATTERN_CACHE_DIR": str(spool), "PATH": os.defpath}
-    command = [str(ROOT / "bin" / "pattern-tracker"), "serve", "--json"]
-    server = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        asker = Asker(json.loads(server.stdout.readline())["url"])
-        bad = _measure(asker, Chosen(spool / FILE_NAME), samples)
-        status = Path(f"/proc/{server.pid}/status").read_text()
-        (peak,) = (int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)
-        print(f"memory {peak / 1000:.0f} MB at most")
-        bad += [f"memory {peak} kB"] * (peak > MOST_KB)
-    finally:
-        server.terminate()
-        server.wait()
+    bad = _first(spool)
+    with Serving(spool) as serving:
+        bad += _measure(Asker(serving.url), Chosen(spool / FILE_NAME), samples)
+        peak = serving.peak()
+    print(f"memory {peak / 1000:.0f} MB at most; load {os.getloadavg()[0]:.0f}")
+    bad += [f"memory {peak} kB"] * (peak > MOST_KB)
     if bad:
         sys.exit(f"more than there may be: {', '.join(bad)}")
+
+
+def _bare() -> float:
+    return run([INTERPRETER, "-I", "-S", "-c", "pass"], b"", {}).wall * 1000
+
+
+def _first(spool: Path) -> list[str]:
+    """Ask servers for home as soon as they say where they are."""
+    found, bare = [], []
+    for _ in range(FRESH):
+        bare.append(_bare())
+        with Serving(spool) as serving:
+            found.append(Asker(serving.url).ask(""))
+    return _print("home, the first", found, bare, MOST_HOME_MS)
 
 
 def _measure(asker: Asker, chosen: Chosen, samples: int) -> list[str]:
     bad = []
     for name, choose in chosen.views().items():
         view = name.partition(" ")[0]
-        first, _, _ = asker.ask(view, **choose())
-        found = [asker.ask(view, **choose()) for _ in range(samples)]
-        times = sorted(one[0] for one in found)
-        high, size = times[int(samples * 0.95) - 1], max(one[1] for one in found)
-        failed = sum(one[2] != 200 for one in found)
-        median = statistics.median(times)
-        words = f"the first {first:6.0f} ms, then {median:5.0f} ms, 95 % within {high:5.0f} ms"
-        print(f"{name or 'home':<16}{words}, at most {size / 1000:5.0f} kB", flush=True)
-        most = MOST_MS if name else MOST_HOME_MS
-        bad += [name or "home"] * (high > most or size > MOST_BYTES or failed > 0)
+        found, bare = [], []
+        for number in range(samples):
+            if number % BETWEEN == 0:
+                bare.append(_bare())
+            found.append(asker.ask(view, **choose()))
+        bad += _print(name or "home", found, bare, MOST_MS if name else MOST_HOME_MS)
     return bad
+
+
+def _print(
+    name: str, found: list[tuple[float, int, int]], bare: list[float], most: float
+) -> list[str]:
+    """Print a line; return the name where something is more than it may be."""
+    first, times = found[0][0], sorted(one[0] for one in found)
+    high, size = times[int(len(times) * 0.95) - 1], max(one[1] for one in found)
+    failed = sum(one[2] != 200 for one in found)
+    middle, base = statistics.median(times), statistics.median(bare)
+    print(
+        f"{name:<27} the first {first:5.0f} ms, then {middle:4.0f} ms ({middle / base:4.1f}), "
+        f"95 % within {high:4.0f} ms ({high / base:4.1f}), {size / 1000:4.0f} kB",
+        flush=True,
+    )
+    return [name] * (high > most or size > MOST_BYTES or failed > 0)
 
 
 if __name__ == "__main__":

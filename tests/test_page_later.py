@@ -43,6 +43,8 @@ def test_nobody_waits_longer_than_they_want(tmp_path: Path) -> None:
     now = ((1, 2, 2),)
     assert later.of(now, "files", slow, WAITS, 0.0).told() == (["/p/a.py"], False)
     assert later.of(now, "files", slow, 0, 0.0).told() == (["/p/a.py"], True)
+    # Of a ledger that took the other one's place nothing is known.
+    assert later.of(((3, 2, 2),), "files", slow, WAITS, 0.0).told() == (None, True)
     go.set()
 
 

@@ -54,6 +54,9 @@ class Later:
         """
         with self._lock:
             mark, made_at, known = self._known.get(key, ((), 0.0, None))
+            if mark[:1] and mark[0][0] != now[0][0]:
+                # Of another ledger, which was put aside.
+                made_at, known = 0.0, None
             if mark == now or (made_at and time.monotonic() - made_at < seconds):
                 return Due(known, None, until)
             coming = self._coming.get(key)
