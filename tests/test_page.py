@@ -56,7 +56,7 @@ def test_every_link_leads_to_a_small_page_that_asks_for_nothing_else(year: Path)
             assert [one for one in links(answer.text) if re.match(r"\w+:|//", one)] == []
     assert views == {
         "", "project", "file", "step", "sessions", "session", "pattern", "books", "reuse",
-        "static/page.css", "static/page.js", "static/icon.svg",
+        "unit", "hints", "static/page.css", "static/page.js", "static/icon.svg",
     }  # fmt: skip
 
 
