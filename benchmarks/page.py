@@ -3,7 +3,8 @@
 The spool is that of `benchmarks.many_units` (a million events, 200,000 functions) where none is
 named. Each view is asked for many projects, files, sessions and so on, chosen by chance; home also
 of servers that were just started. Printed are the time until the first byte, median and 95th
-percentile, as a ratio to a bare interpreter that ran between, the largest page, and the memory.
+percentile, as a ratio to a bare interpreter that ran between, the processor time that the server
+took meanwhile, the largest page, and the memory.
 """
 
 import http.client
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from benchmarks import many_units
@@ -31,11 +33,21 @@ BETWEEN = 10
 MOST_MS, MOST_HOME_MS, MOST_BYTES, MOST_KB = 200.0, 300.0, 300_000, 150_000
 
 
+class Answer(NamedTuple):
+    """Milliseconds until the first byte, and of the server's processor time; bytes, and status."""
+
+    first: float
+    cpu: float
+    size: int
+    status: int
+
+
 class Asker:
     """Asks a server with the cookie that its first address gives."""
 
-    def __init__(self, url: str) -> None:
-        self._place = urlsplit(url)
+    def __init__(self, serving: "Serving") -> None:
+        self._serving = serving
+        self._place = urlsplit(serving.url)
         self._connection = http.client.HTTPConnection(self._place.netloc, timeout=120)
         self._cookie = ""
         answer = self._get(f"{self._place.path}?{self._place.query}")
@@ -46,13 +58,13 @@ class Asker:
         self._connection.request("GET", path, headers={"Cookie": self._cookie})
         return self._connection.getresponse()
 
-    def ask(self, view: str, **asked: object) -> tuple[float, int, int]:
-        """Return the milliseconds until the first byte, the bytes and the status."""
+    def ask(self, view: str, **asked: object) -> Answer:
+        """Ask for a view."""
         query = urlencode(asked)
-        start = time.perf_counter()
+        before, start = self._serving.spent(), time.perf_counter()
         answer = self._get(f"{self._place.path}{view}?{query}")
         first = (time.perf_counter() - start) * 1000
-        return first, len(answer.read()), answer.status
+        return Answer(first, self._serving.spent() - before, len(answer.read()), answer.status)
 
 
 class Chosen:
@@ -139,6 +151,11 @@ class Serving:
         self._server.terminate()
         self._server.communicate()
 
+    def spent(self) -> float:
+        """Return the milliseconds of processor time that its threads took which there are."""
+        tasks = Path(f"/proc/{self._server.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
+
     def peak(self) -> int:
         """Return the most memory that it ever had, in kilobytes."""
         status = Path(f"/proc/{self._server.pid}/status").read_text()
@@ -152,7 +169,7 @@ def main() -> None:
     samples = int(sys.argv[2]) if len(sys.argv) > 2 else SAMPLES
     bad = _first(spool)
     with Serving(spool) as serving:
-        bad += _measure(Asker(serving.url), Chosen(spool / FILE_NAME), samples)
+        bad += _measure(Asker(serving), Chosen(spool / FILE_NAME), samples)
         peak = serving.peak()
     print(f"memory {peak / 1000:.0f} MB at most; load {os.getloadavg()[0]:.0f}")
     bad += [f"memory {peak} kB"] * (peak > MOST_KB)
@@ -170,7 +187,7 @@ def _first(spool: Path) -> list[str]:
     for _ in range(FRESH):
         bare.append(_bare())
         with Serving(spool) as serving:
-            found.append(Asker(serving.url).ask(""))
+            found.append(Asker(serving).ask(""))
     return _print("home, the first", found, bare, MOST_HOME_MS)
 
 
@@ -187,17 +204,17 @@ def _measure(asker: Asker, chosen: Chosen, samples: int) -> list[str]:
     return bad
 
 
-def _print(
-    name: str, found: list[tuple[float, int, int]], bare: list[float], most: float
-) -> list[str]:
+def _print(name: str, found: list[Answer], bare: list[float], most: float) -> list[str]:
     """Print a line; return the name where something is more than it may be."""
-    first, times = found[0][0], sorted(one[0] for one in found)
-    high, size = times[int(len(times) * 0.95) - 1], max(one[1] for one in found)
-    failed = sum(one[2] != 200 for one in found)
+    last = int(len(found) * 0.95) - 1
+    times, spent = sorted(one.first for one in found), sorted(one.cpu for one in found)
+    high, size = times[last], max(one.size for one in found)
+    failed = sum(one.status != 200 for one in found)
     middle, base = statistics.median(times), statistics.median(bare)
     print(
-        f"{name:<27} the first {first:5.0f} ms, then {middle:4.0f} ms ({middle / base:4.1f}), "
-        f"95 % within {high:4.0f} ms ({high / base:4.1f}), {size / 1000:4.0f} kB",
+        f"{name:<27} the first {found[0].first:5.0f} ms, then {middle:4.0f} ({middle / base:4.1f}),"
+        f" 95 % within {high:4.0f} ({high / base:4.1f}); processor {statistics.median(spent):4.0f},"
+        f" 95 % {spent[last]:4.0f}; {size / 1000:4.0f} kB",
         flush=True,
     )
     return [name] * (high > most or size > MOST_BYTES or failed > 0)

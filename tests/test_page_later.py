@@ -78,7 +78,7 @@ def test_home_is_there_before_its_sums_are(tmp_path: Path) -> None:
         return told.decode()
 
     early = home()
-    assert early.count("data-soon") == 2
+    assert early.count("data-soon") == 3
     assert "a.py" in early
     assert "since" not in early
     go.set()

@@ -1,7 +1,7 @@
 """Show which hints were given of code that stands elsewhere, and what became of each copy."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from lib.ledger import hints as told
 from lib.ledger.hints import Hint
@@ -24,7 +24,7 @@ def hints(history: History, asked: Asked) -> dict[str, Any]:
     fates = asked.later(
         f"fates {root} {but} {len(found)}", lambda own: [told.fate(own, hint) for hint in shown]
     )
-    given, counted = summed(asked, root)
+    counted = summed(asked, root)
     became, is_partial = fates.told()
     rows = [
         (hint, _origin(history, hint), told.WORDS[became[number]] if became else "")
@@ -32,7 +32,6 @@ def hints(history: History, asked: Asked) -> dict[str, Any]:
     ]
     return {
         "root": root,
-        "given": given,
         "rows": rows,
         "is_partial": is_partial,
         "hints": counted.told(),
@@ -40,12 +39,21 @@ def hints(history: History, asked: Asked) -> dict[str, Any]:
     }
 
 
-def summed(asked: Asked, root: str = "") -> tuple[int, Due["Counter[str]"]]:
-    """Count the hints, below a directory if there is one; begin with what became of the newest."""
-    found = _given(asked, root)
-    newest = found[:COUNTED]
-    counted = asked.later(f"hints {root} {len(found)}", lambda own: told.fates(own, newest))
-    return len(found), counted
+class Summed(NamedTuple):
+    """How many hints were given, and how many of the newest had which end."""
+
+    given: int
+    became: "Counter[str]"
+
+
+def summed(asked: Asked, root: str = "") -> Due[Summed]:
+    """Begin to count the hints, below a directory if there is one, and what became of them."""
+
+    def count(history: History) -> Summed:
+        found = _given(asked, root)
+        return Summed(len(found), told.fates(history, found[:COUNTED]))
+
+    return asked.later(f"hints {root}", count)
 
 
 def _given(asked: Asked, root: str) -> list[Hint]:

@@ -38,8 +38,7 @@ def prepare(asked: Asked) -> None:
 
 def home(history: Stats, asked: Asked) -> dict[str, Any]:
     """Tell of all projects: when they were changed, by whom, and what waits."""
-    year, several = _year(asked), asked.later("roots", roots.roots)
-    given, counted = summed(asked)
+    year, several, counted = _year(asked), asked.later("roots", roots.roots), summed(asked)
     steps = history.steps()
     sessions = [
         session_figures.brief(history, session_id)
@@ -58,7 +57,6 @@ def home(history: Stats, asked: Asked) -> dict[str, Any]:
         "sessions": sessions,
         "events": events,
         "facts": facts,
-        "given": given,
         "hints": counted.told(),
     }
 
@@ -95,8 +93,7 @@ def _total(series: Series) -> int:
 def project(history: Stats, asked: Asked) -> dict[str, Any]:
     """Tell of a directory: its files, its activity, and whose steps they are."""
     root = asked.text("root").rstrip("/")
-    but, year = asked.number("but"), _year(asked, root)
-    given, counted = summed(asked, root)
+    but, year, counted = asked.number("but"), _year(asked, root), summed(asked, root)
     found = history.project(root)
     if not found.files:
         raise Absent(f"no file below {root or '/'} was recorded")
@@ -109,7 +106,6 @@ def project(history: Stats, asked: Asked) -> dict[str, Any]:
         "newest": NEWEST if found.files > NEWEST else 0,
         "files": history.rows(_FILES, (*inside, FILES, but)),
         "year": year.told(),
-        "given": given,
         "hints": counted.told(),
         "but": but,
         "next": but + FILES if but + FILES < found.files else 0,

@@ -4,7 +4,6 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
-from threading import Thread
 from typing import Any
 
 from anyio import to_thread
@@ -57,6 +56,7 @@ class Site:
         self._comparisons = Comparisons(sources.directory)
         self._sources = sources
         self._aides = Aides(sources.directory)
+        page.prepare()
         routes = [Route(f"/{name}", self._endpoint(name)) for name in VIEWS]
         routes += [
             Route("/books", self._books),
@@ -80,7 +80,6 @@ class Site:
 
     def _prepare(self) -> None:
         """Begin with what the first views would wait for."""
-        Thread(target=page.prepare, daemon=True).start()
         with suppress(OSError, sqlite3.Error):
             if os.path.exists(f"{self._sources.directory}/{FILE_NAME}"):
                 overview.prepare(self._asked({}))
