@@ -48,8 +48,9 @@ class Page:
         deadline = time.monotonic() + 60
         while True:
             answer = self.client.get(f"{self.base}{address}", params=asked)
-            if "data-soon" not in answer.text or time.monotonic() > deadline:
+            if " data-soon>" not in answer.text:
                 return answer
+            assert time.monotonic() < deadline
 
     def text(self, view: str = "", **asked: object) -> str:
         """Return the page of a view that there is."""
