@@ -4,7 +4,9 @@ import html
 import json
 import re
 import shlex
+import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +20,7 @@ from lib.commands import cli
 from lib.ledger.store import FILE_NAME
 from lib.units import chronicle
 from lib.web import drawing, unit_view
+from lib.web.page import quoted
 from tests.support.outpost import Outpost
 from tests.support.page import Page, links
 from tests.support.repository import Repository
@@ -136,6 +139,39 @@ def test_what_ended_says_so_and_what_it_was_made_from(told: Outpost) -> None:
     assert [row.split(" 20")[0] for row in rows] == ["deleted", "copied", "came from sum_up"]
     (origin,) = [one for one in links(shown) if one.startswith("unit?path=%2Fp%2Fb.py")]
     assert "copied as sum_up" in plain(page.client.get(page.base + origin).text)
+
+
+def test_what_was_taken_in_leads_to_what_took_it(tmp_path: Path) -> None:
+    outpost = Outpost(tmp_path / "spool")
+    whole = "\n".join(ADD.splitlines()[1:])
+    split = f"def run(items, start):\n    return add_all(items, start)\n\n\n{ADD}"
+    outpost.write("/p/a.py", split, None)
+    outpost.write("/p/a.py", f"def run(items, start):\n{whole}\n", split)
+    understood(outpost)
+    page = Page(outpost.directory)
+    gone = page.text("unit", path="/p/a.py", name="add_all")
+    assert [row.split(" 20")[0] for row in rows_of(gone)] == [
+        "went into run",
+        "merged",
+        "introduced",
+    ]
+    (into,) = {one for one in links(gone) if "name=run" in one}
+    rows = rows_of(page.client.get(page.base + into).text)
+    assert [row.split(" 20")[0] for row in rows] == ["took in add_all", "body", "introduced"]
+
+
+@pytest.mark.parametrize(
+    "text", ["/p/a b.py:f", "/p/it's.py:f", "/p/\x1b[2J\u202e\\'\n$HOME`id`.py:f", "/p/ü.py:f"]
+)
+def test_what_is_to_be_typed_means_itself_to_a_shell(text: str) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash")
+    word = quoted(text)
+    assert word.isprintable()
+    command = [bash, "-c", f"printf %s {word}"]
+    shown = subprocess.run(command, env={"LC_ALL": "C.UTF-8"}, capture_output=True, check=True)
+    assert shown.stdout.decode() == text
 
 
 def test_what_a_name_may_mean_is_asked(tmp_path: Path) -> None:
