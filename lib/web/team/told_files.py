@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import Any
 
 from lib.ledger.diff import unified
-from lib.web.file_view import shortened_diff
+from lib.web.file_view import DIFF_CHARACTERS, DIFF_LINES, Room
 from lib.web.page import Absent
 from lib.web.team.deeds import Deed, Question
 
@@ -110,4 +110,5 @@ def diff(before: str | None, after: str | None) -> tuple[list[str] | None, int]:
     """Return the lines of a diff, None where no code was sent, and how many are left out."""
     if before is None or after is None:
         return None, 0
-    return shortened_diff(list(unified(before.splitlines(), after.splitlines())))
+    lines = list(unified(before.splitlines(), after.splitlines()))
+    return Room(DIFF_LINES, DIFF_CHARACTERS).shortened(lines)
