@@ -35,7 +35,7 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def storage(server: PostgresServer) -> Iterator[Storage]:
-    storage = open_storage(server.new_schema(), seconds=5)
+    storage = open_storage(server.new_schema(), seconds=20)
     yield storage
     storage.close()
 
@@ -146,8 +146,8 @@ def test_connections_that_are_cut_are_made_anew_without_a_word(
 def test_a_frozen_database_is_given_up_and_taken_up_again(server: PostgresServer) -> None:
     storage = open_storage(server.new_schema(), seconds=1)
     storage.record([arrived("1", "created", "a")])
-    server.signal_all(signal.SIGSTOP)
     try:
+        server.signal_all(signal.SIGSTOP)
         for _ in range(2):
             began = time.monotonic()
             with pytest.raises(StorageError) as caught:
@@ -203,11 +203,12 @@ while True:
 """
 
 
-@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("killed", ["it alone", "its database too", "it over SQLite"])
 def test_a_server_that_is_killed_has_kept_what_it_acknowledged(
-    server: PostgresServer, both: bool
+    server: PostgresServer, tmp_path: Path, killed: str
 ) -> None:
-    url = server.new_schema()
+    both, is_sqlite = killed == "its database too", killed == "it over SQLite"
+    url = f"sqlite://{tmp_path}/team.db" if is_sqlite else server.new_schema()
     command = [sys.executable, "-c", WRITER, url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -123,9 +124,12 @@ class PostgresServer:
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the server and to each of its processes."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for pid in (self.process.pid, *map(int, children.read_text().split())):
-            os.kill(pid, number)
+        pid = self.process.pid
+        # That one first: while it stands still, its children do not become others.
+        os.kill(pid, number)
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
     def processor_seconds(self) -> float:
         """Return the processor time that its processes have taken so far, ended ones included."""

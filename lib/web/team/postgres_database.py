@@ -33,7 +33,7 @@ _PASSING = (
 )
 MOST_CONNECTIONS = 10
 ATTEMPTS = 3
-SECONDS_TO_CONNECT = 5
+SECONDS_TO_CONNECT = 10
 # Until a silent connection is tried, in seconds.
 KEEPALIVE = 30
 
