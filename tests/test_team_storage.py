@@ -1,8 +1,10 @@
 """What a team's server keeps, in either database: the same tests over both."""
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -478,6 +480,21 @@ def test_what_refuses_to_connect_is_told_without_the_password() -> None:
     with pytest.raises(StorageError, match="refused") as caught:
         open_storage("postgresql://ann:hunter2@127.0.0.1:1/x")
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    storage = open_storage(f"sqlite://{tmp_path}/team.db")
+    os.umask(before)
+    storage.record([arrived("1", "created", "a")])
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    storage.close()
+
+
+def test_an_sqlite_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StorageError, match="newer is needed"):
+        open_storage(f"sqlite://{tmp_path}/team.db")
 
 
 def test_health_names_the_database(team_storage: Storage) -> None:

@@ -1,5 +1,6 @@
 """Transactions in a SQLite file."""
 
+import os
 import queue
 import re
 import sqlite3
@@ -12,7 +13,9 @@ from lib.web.team.stored import Row, StorageError
 from lib.web.team.working import Work
 
 T = TypeVar("T")
-_TYPES = {"SERIAL": "INTEGER PRIMARY KEY AUTOINCREMENT"}
+# The first whose insertions return what they gave.
+OLDEST = (3, 35, 0)
+_SERIAL = "INTEGER PRIMARY KEY AUTOINCREMENT"
 
 
 class _Transaction:
@@ -43,7 +46,12 @@ class SqliteDatabase:
         self._writing = threading.Lock()
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self._is_closed = False
+        if sqlite3.sqlite_version_info < OLDEST:
+            text = f"SQLite 3.35 or newer is needed, this is {sqlite3.sqlite_version}"
+            raise StorageError(text, "NotSupportedError", False)
         with _errors():
+            # For its owner alone, before anything is in it; what SQLite puts beside it follows it.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._writer = self._connect()
             self._writer.execute("PRAGMA journal_mode = WAL")
 
@@ -69,7 +77,7 @@ class SqliteDatabase:
 
     def native(self, statement: str) -> str:
         """Translate the types of a statement that makes a table."""
-        return re.sub(r"\bSERIAL\b", _TYPES["SERIAL"], statement)
+        return re.sub(r"\bSERIAL\b", _SERIAL, statement)
 
     def version(self) -> str:
         """Return the database's kind and version once it has answered. Raises StorageError."""
@@ -117,5 +125,5 @@ def _errors() -> Iterator[None]:
         yield
     except (sqlite3.DataError, UnicodeEncodeError, OverflowError) as error:
         raise StorageError(str(error), type(error).__name__, False) from error
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise StorageError(f"SQLite: {error}", type(error).__name__) from error
