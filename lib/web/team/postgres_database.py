@@ -34,6 +34,8 @@ _PASSING = (
 MOST_CONNECTIONS = 10
 ATTEMPTS = 3
 SECONDS_TO_CONNECT = 10
+# Until who sends is told that the database is away; clients wait 12 seconds for an answer.
+SECONDS_TO_WAIT = 5
 # Until a silent connection is tried, in seconds.
 KEEPALIVE = 30
 
@@ -101,8 +103,8 @@ class PostgresDatabase:
             configure=self._configure,
             min_size=1,
             max_size=MOST_CONNECTIONS,
-            timeout=min(seconds, SECONDS_TO_CONNECT),
-            reconnect_timeout=min(seconds, SECONDS_TO_CONNECT),
+            timeout=min(seconds, SECONDS_TO_WAIT),
+            reconnect_timeout=min(seconds, SECONDS_TO_WAIT),
             open=False,
         )
         try:
