@@ -6,17 +6,18 @@ The double answers as the original does, with its faults. `is_double` marks what
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from lib.web.team.sql_storage import open_storage
+from lib.web.team.sql_storage import SqlStorage, open_storage
 from lib.web.team.stored import Storage
 from tests.support.contract import ANSWERS, BAD_IN_BATCH
+from tests.support.postgres import PostgresServer
 from tests.support.service_app import BATCH, PREFIX, TRACK
 from tests.support.service_client import Client, Server, event
 from tests.support.service_double import ServiceDouble
+from tests.support.team import TABLES
 from tests.support.team_server import TeamServer
 
 
@@ -37,21 +38,36 @@ class Service(NamedTuple):
         return int(row[0])
 
 
-@pytest.fixture(params=["double", "sqlite", "postgresql"])
-def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
-    if request.param == "double":
-        with ServiceDouble() as double:
-            client = Client(double)
-            yield Service(double, client, None, double)
-            client.close()
-        return
-    url = f"sqlite://{tmp_path}/team.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").new_schema()
+def running(url: str) -> Iterator[TeamServer]:
+    """Run a team's server for all tests here."""
     with closing(open_storage(url)) as storage, TeamServer(storage) as server:
-        client = server.client()
-        yield Service(server, client, storage, None)
-        client.close()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def team_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamServer]:
+    yield from running(f"sqlite://{tmp_path_factory.mktemp('contract')}/team.db")
+
+
+@pytest.fixture(scope="module")
+def team_on_postgresql(postgres: PostgresServer) -> Iterator[TeamServer]:
+    yield from running(postgres.new_schema())
+
+
+@pytest.fixture(params=["double", "sqlite", "postgresql"])
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """A service that has kept nothing yet."""
+    if request.param == "double":
+        with ServiceDouble() as double, closing(Client(double)) as client:
+            yield Service(double, client, None, double)
+        return
+    team: TeamServer = request.getfixturevalue(f"team_on_{request.param}")
+    assert isinstance(team.storage, SqlStorage)
+    team.storage._database.write(
+        lambda work: [work.run(f"DELETE FROM {table}") for table in TABLES]
+    )
+    with closing(team.client()) as client:
+        yield Service(team, client, team.storage, None)
 
 
 def compact(raw: bytes) -> str:
