@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import socket
 import ssl
 import subprocess
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lib.web.team.hosting import Place
 from lib.web.team.rates import Rates, TooMany
 from lib.web.team.sql_storage import open_storage
 from lib.web.team.stored import Storage
+from tests.support.bundle import wait_for
 from tests.support.service_app import BATCH, PREFIX, TRACK
 from tests.support.service_client import Answer, Client, event
 from tests.support.team_server import TeamServer
@@ -387,6 +389,38 @@ def test_slow_clients_hold_up_nobody_and_are_cut_off(
     finally:
         for connection in slow:
             connection.close()
+
+
+def test_one_address_keeps_so_many_connections(
+    team: TeamServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosting, "MOST_IDLE", 5)
+    with ExitStack() as stack:
+        left = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", team.port), 20))
+            for _ in range(30)
+        ]
+        while len(left) > 5:
+            ended, _, _ = select.select(left, [], [], 20)
+            assert ended
+            left = [connection for connection in left if connection not in ended]
+        assert len(left) == 5
+        assert team.client().track("created", "a").status == 200
+
+
+def test_connections_of_a_proxy_are_those_of_many(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosting, "MOST_IDLE", 1)
+    with TeamServer(storage, place=Place(proxies=["127.0.0.1"])) as team, ExitStack() as stack:
+        kept = [stack.enter_context(closing(team.client())) for _ in range(4)]
+        assert [client.ask("GET", "/health").status for client in kept] == [200] * 4
+        # It has looked at them twice since then.
+        for _ in range(2):
+            team._server._seen = {}
+            wait_for(lambda: len(team._server._seen) == 4)
+        ended, _, _ = select.select([client.http.sock for client in kept], [], [], 0)
+        assert ended == []
 
 
 def test_a_request_that_takes_for_ever_is_cut_off(

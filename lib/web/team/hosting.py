@@ -1,9 +1,10 @@
 """Serve the team's server on a network, until it is told to end."""
 
+import resource
 import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from uvicorn import Config, Server
@@ -16,7 +17,8 @@ GRACE_SECONDS = 25
 KEEP_ALIVE_SECONDS = 20
 # A connection that has been waiting for a request, or is at one, for so long is cut off.
 IDLE_SECONDS, BUSY_SECONDS = 30.0, 150.0
-MOST_CONNECTIONS = 1000
+# Connections at once, those of one address that are at no request, and files that are open.
+MOST_CONNECTIONS, MOST_IDLE, MOST_FILES = 4000, 200, 16_384
 
 
 class Place(NamedTuple):
@@ -37,8 +39,9 @@ class Place(NamedTuple):
 class TeamServer(Server):
     """A server that lets nobody keep a connection for nothing."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, proxies: Sequence[str]) -> None:
         super().__init__(config)
+        self._proxies = proxies
         # By connection: the request that it is at, None for none, and since when.
         self._seen: dict[Any, tuple[object, float]] = {}
 
@@ -53,21 +56,31 @@ class TeamServer(Server):
         return await super().on_tick(counter)
 
     def _cut_off(self, now: float) -> None:
-        seen = {}
-        for connection in list(self.server_state.connections):
-            cycle = getattr(connection, "cycle", None)
+        seen: dict[Any, tuple[object, float]] = {}
+        idle: dict[str, list[Any]] = {}
+        connections: list[Any] = list(self.server_state.connections)
+        for connection in connections:
+            cycle = connection.cycle
             request = None if cycle is None or cycle.response_complete else cycle
             before, since = self._seen.get(connection, (request, now))
             since = since if before is request else now
             if now - since > (IDLE_SECONDS if request is None else BUSY_SECONDS):
-                connection.transport.abort()  # type: ignore[union-attr]
+                connection.transport.abort()
             seen[connection] = request, since
+            if request is None and connection.client:
+                idle.setdefault(connection.client[0], []).append(connection)
+        for address, waiting in idle.items():
+            if len(waiting) > MOST_IDLE and address not in self._proxies:
+                waiting.sort(key=lambda connection: seen[connection][1])
+                for connection in waiting[:-MOST_IDLE]:
+                    connection.transport.abort()
         self._seen = seen
 
 
 def serve(storage: Storage, rules: Rules, place: Place, say: Callable[[str], None]) -> None:
     """Serve until a signal; `say` gets the address once it is listened at. Raises OSError."""
     server = prepared(storage, rules, place)
+    _allow_files()
     with closing(listening(place)) as listener:
         scheme = "https" if place.certificate else "http"
         host = f"[{place.host}]" if ":" in place.host else place.host
@@ -86,7 +99,15 @@ def prepared(storage: Storage, rules: Rules, place: Place) -> TeamServer:
     )  # fmt: skip
     # What is wrong with the certificate is told before anybody is let in.
     config.load()
-    return TeamServer(config)
+    return TeamServer(config, place.proxies)
+
+
+def _allow_files() -> None:
+    """Let this process open more files than a shell's do: a connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # a system may have a limit of its own
+        most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def listening(place: Place) -> socket.socket:
