@@ -85,8 +85,10 @@ class Home(Bundle):
         self._uses += 1
         use = f"{self.person}-{self._uses}"
         data = write_payload(str(file), code, use, before)
-        self.post({**data, "session_id": f"session-of-{self.person}", "cwd": str(self.work)},
-                  **self._clock)  # fmt: skip
+        data |= {"session_id": f"session-of-{self.person}", "cwd": str(self.work)}
+        done = self.hook("post", data, **self._clock)
+        said = (done.returncode, done.stdout, done.stderr)
+        assert said == (0, b"", b""), f"{self.person}: {said}"
 
     def edit(self) -> None:
         """Make one step in the day of a person, which chance chooses."""
