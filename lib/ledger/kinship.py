@@ -10,11 +10,14 @@ from lib.ledger.text import storable
 
 _KIN = (
     "SELECT u.unit_id, u.kind, u.name, u_f.path, u.gone, s.change, s.name, f.path, s.revision_id, "
-    "o.revision_id, r.timestamp FROM unit_steps s JOIN unit_steps o ON o.step_id = s.origin "
+    # The index alone tells which ones are the last: others may be thousands.
+    "o.revision_id, r.timestamp FROM (SELECT step_id AS kin FROM unit_steps "
+    "WHERE origin IN (SELECT step_id FROM unit_steps WHERE unit_id = ?1) "
+    "ORDER BY step_id DESC LIMIT ?2) CROSS JOIN unit_steps s ON s.step_id = kin "
+    "JOIN unit_steps o ON o.step_id = s.origin "
     "JOIN revisions r ON r.revision_id = s.revision_id JOIN files f ON f.file_id = r.file_id "
     "JOIN units u ON u.unit_id = s.unit_id JOIN files u_f ON u_f.file_id = u.file_id "
-    "WHERE s.origin IN (SELECT step_id FROM unit_steps WHERE unit_id = ?1) "
-    "AND s.unit_id != ?1 ORDER BY s.step_id DESC LIMIT ?2"
+    "WHERE s.unit_id != ?1 ORDER BY s.step_id DESC"
 )
 _FIRST = (
     "SELECT s.change, o.step_id, u.unit_id, u.kind, u.name, path, u.gone FROM unit_steps s "
