@@ -14,6 +14,7 @@ from lib.capture import shell
 from lib.spool import wake
 from lib.web.team.sql_storage import open_storage
 from lib.web.team.stored import Storage
+from tests.support import mounts
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, brought, seed, wait_for
 from tests.support.outpost import Outpost
 from tests.support.repository import Repository
@@ -32,6 +33,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("any")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let tests that are marked `alone` run in a child process."""
+    config.pluginmanager.register(mounts)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,7 @@ from lib.system import own_directory, remotes
 from lib.system.aside import shared
 from tests.support.bundle import Bundle, payload, wait_for, write_payload
 from tests.support.forms import few
-from tests.support.mounts import Fuse, alone, is_alone, needs_fuse
+from tests.support.mounts import Fuse, alone, needs_fuse
 from tests.support.outpost import Outpost
 
 Mount = Callable[..., Fuse]
@@ -502,9 +502,6 @@ needs_ntfs = needs("losetup", "mkntfs", "ntfs-3g")
 @pytest.fixture(params=["fuse", pytest.param("exfat", marks=needs_exfat)])
 def folding(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A directory in which the case of names does not matter; only in a test's own namespace."""
-    if not is_alone():
-        yield tmp_path
-        return
     made: Fuse | Image
     if request.param == "fuse":
         made = Fuse(tmp_path / "fold.source", tmp_path / "fold", "--fold")

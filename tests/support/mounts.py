@@ -1,17 +1,26 @@
 """Real file systems in a mount namespace of the test's own: nothing stays mounted."""
 
+import ctypes
+import faulthandler
 import functools
+import json
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from _pytest.runner import runtestprotocol
 
-_INSIDE = "TESTS_HAVE_THEIR_OWN_MOUNTS"
+from lib.system import aside, mounts
+
 # A test that hangs would else do so for good.
 _SECONDS = 90
 ALONE = ["unshare", "--mount", "--propagation", "private"]
@@ -19,10 +28,12 @@ ALONE = ["unshare", "--mount", "--propagation", "private"]
 
 def needs_mounts() -> pytest.MarkDecorator:
     """The mark of tests that mount."""
-    return pytest.mark.skipif(not _can_mount(), reason="mounting needs Linux, root and unshare")
+    return pytest.mark.skipif(not can_mount(), reason="mounting needs Linux, root and unshare")
 
 
-def _can_mount() -> bool:
+@functools.cache
+def can_mount() -> bool:
+    """Check whether this process may mount, in a namespace of its own."""
     if os.geteuid() != 0 or not shutil.which("unshare"):
         return False
     probe = [*ALONE, "mount", "-t", "tmpfs", "none", "/mnt"]
@@ -36,35 +47,82 @@ def run_mounted(script: str, environ: dict[str, str]) -> Any:
     )
 
 
-def is_alone() -> bool:
-    """Check whether this process has a mount namespace of its own, made by `alone`."""
-    return _INSIDE in os.environ
-
-
 def alone(test: Callable[..., None], seconds: float = _SECONDS) -> Callable[..., None]:
-    """Let a test run in a mount namespace of its own: it is run again by a pytest in there.
+    """Let a test run in a mount namespace of its own, its fixtures too: in a child process.
 
     It has so many `seconds`.
     """
+    marked: Callable[..., None] = needs_mounts()(pytest.mark.alone(seconds)(test))
+    return marked
 
-    @needs_mounts()
-    @functools.wraps(test)
-    def run(*arguments: Any, **named: Any) -> None:
-        if is_alone():
-            test(*arguments, **named)
-            return
-        name = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
-        options = ["-q", "-m", "", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:randomly"]
-        done = subprocess.run(
-            [*ALONE, sys.executable, "-m", "pytest", *options, name],
-            env={**os.environ, _INSIDE: "1"}, capture_output=True, text=True, check=False,
-            timeout=seconds,
-        )  # fmt: skip
-        if "1 skipped" in done.stdout:
-            pytest.skip("see inside")
-        assert done.returncode == 0, done.stdout + done.stderr
 
-    return run  # type: ignore[no-any-return]
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a test that is marked `alone` in its child; conftest.py makes this module a plugin."""
+    marker = item.get_closest_marker("alone")
+    if not marker or not can_mount():
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in _reports(item, marker.args[0]):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.session._setupstate.teardown_exact(nextitem)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _reports(item: pytest.Item, seconds: float) -> list[pytest.TestReport]:
+    receiver, sender = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the worker has threads
+        pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(receiver)
+            faulthandler.dump_traceback_later(seconds - 5, file=sender)
+            _leave()
+            # What the item shares with others is the worker's to end.
+            shared = cast(pytest.Item, item.parent)
+            reports = runtestprotocol(item, log=False, nextitem=shared)
+            to_data = item.config.hook.pytest_report_to_serializable
+            data = [to_data(config=item.config, report=report) for report in reports]
+            faulthandler.cancel_dump_traceback_later()
+            with open(sender, "w") as pipe:
+                json.dump(data, pipe)
+        finally:
+            os._exit(0)
+    os.close(sender)
+    try:
+        text = _read(receiver, seconds)
+    finally:
+        os.close(receiver)
+        if not os.waitpid(pid, os.WNOHANG)[0]:
+            os.kill(pid, signal.SIGKILL)
+    try:
+        data = json.loads(text)
+    except ValueError:
+        why = f"Timeout, or its process died:\n{text}"
+        return [pytest.TestReport(item.nodeid, item.location, {}, "failed", why, "call")]
+    from_data = item.config.hook.pytest_report_from_serializable
+    return [from_data(config=item.config, data=report) for report in data]
+
+
+def _leave() -> None:
+    """Go into a mount namespace of one's own, and forget what was known of the other one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    private = 1 << 14 | 1 << 18  # MS_REC | MS_PRIVATE
+    if libc.unshare(1 << 17) or libc.mount(None, b"/", None, private, None):
+        raise OSError(ctypes.get_errno(), "a mount namespace of one's own")
+    vars(aside.shared).update(vars(aside.Aside()))
+    mounts.forget()
+
+
+def _read(receiver: int, seconds: float) -> str:
+    """Read until the other end is closed or time is up."""
+    until, read = time.monotonic() + seconds, b""
+    while select.select([receiver], [], [], max(0.0, until - time.monotonic()))[0]:
+        if not (some := os.read(receiver, 1 << 16)):
+            break
+        read += some
+    return read.decode()
 
 
 class Fuse:
