@@ -128,9 +128,14 @@ def installed(installed_home: Path, tmp_path: Path) -> Bundle:
     return made
 
 
-@pytest.fixture(params=[CLIENT, NEWEST_CLIENT], ids=["npm's", "newest"])
+@pytest.fixture(
+    params=[
+        pytest.param(CLIENT, id="npm's"),
+        pytest.param(NEWEST_CLIENT, id="newest", marks=pytest.mark.long),
+    ]
+)
 def each_client(request: pytest.FixtureRequest) -> Path:
-    """Each real client in turn, or a skipped test where it is not there."""
+    """The real client, and in the long form the newest; skipped where it is not there."""
     return brought(request.param)
 
 

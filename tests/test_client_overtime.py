@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.support.bundle import Bundle
+from tests.support.forms import few
 
 pytestmark = pytest.mark.client
 CODES = [f"def area(a, b):\n    return a * b * {n}\n" for n in range(4)]
 
 
-@pytest.mark.parametrize("is_ours", [True, False])
+@pytest.mark.parametrize("is_ours", few([True, False]))
 def test_what_a_late_hook_missed_is_recorded_in_its_place(
     installed: Bundle, installed_home: Path, tmp_path: Path, each_client: Path, is_ours: bool
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, brought
+from tests.support.forms import few
 
 pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
 CODE = "def area(a, b):\n    return a * b\n\n\ndef edge(a, b):\n    return a + b\n"
@@ -18,7 +19,7 @@ def bash(command: str) -> list[tuple[str, dict[str, Any]]]:
     return [("Bash", {"command": command, "description": "x"})]
 
 
-@pytest.fixture(params=["npm's", "newest", "newest with diffs"])
+@pytest.fixture(params=few(["npm's", "newest", "newest with diffs"]))
 def claude(request: pytest.FixtureRequest, installed: Bundle, tmp_path: Path) -> Any:
     """The client with an installation, and a project with a formatter that runs after each edit."""
     client = brought(CLIENT if request.param == "npm's" else NEWEST_CLIENT)

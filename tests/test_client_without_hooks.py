@@ -10,16 +10,16 @@ import pytest
 from tests.support.bundle import Bundle
 
 pytestmark = pytest.mark.client
-WAYS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
-    "safe mode": ({"CLAUDE_CODE_SAFE_MODE": "1"}, ()),
-    "project's settings alone": ({}, ("--setting-sources", "project")),
-    "hooks disabled": ({}, ("--settings", '{"disableAllHooks": true}')),
-}
+# Safe mode, the project's settings alone, hooks disabled: variables and options.
+WAYS: list[tuple[dict[str, str], tuple[str, ...]]] = [
+    ({"CLAUDE_CODE_SAFE_MODE": "1"}, ()),
+    ({}, ("--setting-sources", "project")),
+    ({}, ("--settings", '{"disableAllHooks": true}')),
+]
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_a_session_without_hooks_is_named(
-    installed: Bundle, installed_home: Path, tmp_path: Path, each_client: Path, way: str
+    installed: Bundle, installed_home: Path, tmp_path: Path, each_client: Path
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -41,16 +41,16 @@ def test_a_session_without_hooks_is_named(
     write("a.py")
     installed.wait_delivered()
     assert sessions()["level"] == "ok"
-    environ, options = WAYS[way]
-    installed.environ |= environ
-    write("b.py", *options)
-    for name in environ:
-        del installed.environ[name]
-    past = installed_home.glob(".claude/projects/*/*.jsonl")
-    newest = max(past, key=lambda path: path.stat().st_mtime_ns)
-    finding = sessions()
-    assert finding["level"] == "warning"
-    assert f"{newest.stem[:8]} (1)" in finding["text"]
-    assert installed.command("import").returncode == 0
-    assert installed.json("lineage", str(work / "b.py"))["file"]["state"] == "same"
-    assert sessions()["level"] == "ok"
+    for number, (environ, options) in enumerate(WAYS):
+        installed.environ |= environ
+        write(f"{number}.py", *options)
+        for name in environ:
+            del installed.environ[name]
+        past = installed_home.glob(".claude/projects/*/*.jsonl")
+        newest = max(past, key=lambda path: path.stat().st_mtime_ns)
+        finding = sessions()
+        assert finding["level"] == "warning"
+        assert f"{newest.stem[:8]} (1)" in finding["text"]
+        assert installed.command("import").returncode == 0
+        assert installed.json("lineage", str(work / f"{number}.py"))["file"]["state"] == "same"
+        assert sessions()["level"] == "ok"

@@ -27,14 +27,17 @@ def test_the_skills_name_commands_that_there_are(bundle: Bundle) -> None:
             assert done.returncode == 0, line
 
 
-def use(bundle: Bundle, skill: str, command: str) -> tuple[str, dict[str, Any]]:
-    """Use `skill` in a session in which the model then runs `command`, without asking anybody.
+def use(bundle: Bundle, skill: str, *commands: str) -> tuple[str, list[dict[str, Any]]]:
+    """Use `skill` in a session in which the model then runs `commands`, without asking anybody.
 
-    What the client told the model, and what came of the command.
+    What the client told the model, and what came of each command.
     """
     work = bundle.home / "work"
     work.mkdir()
-    with scripted([[("Bash", {"command": command, "description": "as the skill says"})]]) as url:
+    calls: list[Any] = [
+        [("Bash", {"command": command, "description": "as the skill says"})] for command in commands
+    ]
+    with scripted(calls) as url:
         done = subprocess.run(
             [str(CLIENT), "-p", f"/pattern-tracker:{skill}", "--plugin-dir", str(ROOT)],
             cwd=work, capture_output=True, text=True, check=False, timeout=120,
@@ -52,8 +55,7 @@ def use(bundle: Bundle, skill: str, command: str) -> tuple[str, dict[str, Any]]:
         content = json.loads(line).get("message", {}).get("content")
         parts += content if isinstance(content, list) else []
     told = "".join(part["text"] for part in parts if part["type"] == "text")
-    (result,) = (part for part in parts if part["type"] == "tool_result")
-    return told, result
+    return told, [part for part in parts if part["type"] == "tool_result"]
 
 
 @pytest.mark.client
@@ -61,18 +63,22 @@ def use(bundle: Bundle, skill: str, command: str) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("skill", "arguments", "answer"),
     [
-        ("status", "status", "never observed"),
-        ("status", "doctor --json", "checks"),
         ("lineage src/a.py", "lineage -- src/a.py", "nothing was recorded yet"),
-        ("why src/a.py:2", "why -n 5 -- src/a.py:2", "nothing was recorded yet"),
-        ("blame src/a.py", "blame -- src/a.py", "nothing was recorded yet"),
-        ("sync", "sync", "0 delivered, 0 left"),
+        pytest.param(
+            "why src/a.py:2", "why -n 5 -- src/a.py:2", "nothing was recorded yet",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "blame src/a.py", "blame -- src/a.py", "nothing was recorded yet",
+            marks=pytest.mark.long,
+        ),
+        pytest.param("sync", "sync", "0 delivered, 0 left", marks=pytest.mark.long),
     ],
-)
+)  # fmt: skip
 def test_a_skill_lets_its_command_run(
     bundle: Bundle, tmp_path: Path, skill: str, arguments: str, answer: str
 ) -> None:
-    told, result = use(bundle, skill, f"{COMMAND} {arguments}")
+    told, (result,) = use(bundle, skill, f"{COMMAND} {arguments}")
     assert COMMAND in told
     assert "CLAUDE_PLUGIN_ROOT" not in told
     assert answer in str(result["content"])
@@ -82,7 +88,13 @@ def test_a_skill_lets_its_command_run(
 
 @pytest.mark.client
 @pytest.mark.usefixtures("client")
-def test_a_skill_lets_nothing_else_run(bundle: Bundle) -> None:
-    _, result = use(bundle, "status", f"{COMMAND} trust")
-    assert result["is_error"]
-    assert "approval" in str(result["content"])
+def test_a_skill_lets_its_commands_run_and_nothing_else(bundle: Bundle) -> None:
+    told, results = use(
+        bundle, "status", f"{COMMAND} status", f"{COMMAND} doctor --json", f"{COMMAND} trust"
+    )
+    assert "CLAUDE_PLUGIN_ROOT" not in told
+    status, doctor, other = results
+    assert "never observed" in str(status["content"])
+    assert "checks" in str(doctor["content"])
+    assert other["is_error"]
+    assert "approval" in str(other["content"])
