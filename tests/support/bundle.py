@@ -15,7 +15,7 @@ from filelock import FileLock
 from lib.commands.setup.staging import PARTS
 from lib.ledger.store import Ledger
 from lib.spool import wake
-from lib.system import environment
+from lib.system import environment, packages
 from tests.support.messages_api import Call, Times, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +56,9 @@ def seed(root: Path) -> None:
         if not environment.is_complete(str(made), lock):
             shutil.rmtree(made, ignore_errors=True)
             environment.build(str(made), lock, INTERPRETER)
+            # Two files of five are those of pip, which has done what it was there for.
+            for name in ("pip", "setuptools"):
+                shutil.rmtree(f"{packages.place(str(made))}/site-packages/{name}", True)
     environment.copy(str(made), str(root / ".venv"))
 
 
