@@ -173,9 +173,10 @@ def read_words(output: IO[str] | None, count: int) -> list[str]:
     ("status", "outcome"),
     [
         (200, ("answered", "closed", 1)),
-        pytest.param(503, ("None", "open", 2), marks=pytest.mark.long),
+        (503, ("None", "open", 2)),
     ],
 )
+@pytest.mark.long
 def test_of_200_processes_exactly_one_tries(
     past_timeout: CircuitBreaker,
     service: Service,

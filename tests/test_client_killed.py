@@ -20,10 +20,7 @@ pytestmark = pytest.mark.client
 
 
 def checks(bundle: Bundle, where: Path) -> dict[str, dict[str, str]]:
-    done = subprocess.run(
-        [str(bundle.root / "bin" / "pattern-tracker"), "doctor", "--json"],
-        env=bundle.environ, cwd=where, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = bundle.command("doctor", "--json", cwd=where)
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 

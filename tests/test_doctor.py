@@ -55,11 +55,7 @@ def well(bundle: Bundle) -> Bundle:
 
 
 def examine(bundle: Bundle, **environ: str) -> tuple[int, dict[str, dict[str, str]]]:
-    done = subprocess.run(
-        [str(ROOT / "bin" / "pattern-tracker"), "doctor", "--json"],
-        env={**bundle.environ, **environ}, cwd=bundle.home, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    done = bundle.command("doctor", "--json", cwd=bundle.home, **environ)
     assert done.stderr == ""
     found = json.loads(done.stdout)
     assert found["serious"] == sum(c["level"] == SERIOUS for c in found["checks"])

@@ -15,7 +15,6 @@ from lib.system import environment, packages
 from lib.system.environment import BuildError
 from lib.units import grammars
 from tests.support.bundle import INTERPRETER, ROOT, seed
-from tests.support.forms import few
 
 LOCK = str(ROOT / "requirements.lock")
 
@@ -164,15 +163,12 @@ def wheels(directory: Path, more: tuple[str, ...] = ()) -> str:
 
 @pytest.mark.parametrize(
     "section",
-    few(
-        [
-            "[install]\nuser = true",
-            "[install]\ntarget = {}/elsewhere",
-            "[global]\nprefix = {}/elsewhere",
-            "[global]\nno-binary = :all:\n[install]\nroot = {}/elsewhere\nrequire-virtualenv = 1",
-        ]
-    ),
+    [
+        "[install]\ntarget = {}/elsewhere",
+        "[global]\nno-binary = :all:\n[install]\nroot = {}/elsewhere\nrequire-virtualenv = 1",
+    ],
 )
+@pytest.mark.long
 def test_of_a_configuration_of_pip_only_the_index_counts(
     tmp_path: Path, section: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +190,7 @@ def test_of_a_configuration_of_pip_only_the_index_counts(
     assert not (tmp_path / "home" / ".local").exists()
 
 
+@pytest.mark.long
 def test_a_grammar_that_has_no_wheel_here_is_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ def test_settings_that_are_a_mount_of_their_own_are_written_in_place(home: Path)
     assert kept.read_text() == SETTINGS
 
 
+@pytest.mark.long
 @needs_mounts()
 def test_a_bundle_in_the_layer_of_an_image_can_be_upgraded(home: Path, tmp_path: Path) -> None:
     seed(home / ".claude" / "hooks" / "pattern-tracker")

@@ -3,13 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.bundle import ROOT, Bundle, write_payload
+from tests.support.bundle import Bundle, write_payload
 
 CODE = "def area(width, height, unit):\n    return f'{width * height} {unit}'.strip(unit)\n"
 
@@ -28,7 +27,7 @@ def project(bundle: Bundle) -> Path:
     ):
         (root / path).write_text(code)
         bundle.post(write_payload(f"{root}/{path}", code, f"{path}{code}", earlier))
-        bundle.wait_delivered()
+    bundle.wait_delivered()
     return root
 
 
@@ -40,10 +39,7 @@ def lineage(bundle: Bundle, path: Path) -> tuple[Any, list[str]]:
 
 
 def doctor(bundle: Bundle, where: Path) -> dict[str, str]:
-    done = subprocess.run(
-        [str(ROOT / "bin" / "pattern-tracker"), "doctor", "--json"],
-        env=bundle.environ, cwd=where, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = bundle.command("doctor", "--json", cwd=where)
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     found: dict[str, str] = checks["files"]
     return found
@@ -80,10 +76,7 @@ def test_a_path_means_the_file_that_it_names(bundle: Bundle, project: Path) -> N
     (other / "sub").mkdir(parents=True)
 
     def asked(where: Path) -> Any:
-        return subprocess.run(
-            [str(ROOT / "bin" / "pattern-tracker"), "lineage", "a.py"],
-            env=bundle.environ, cwd=where, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return bundle.command("lineage", "a.py", cwd=where)
 
     # The one of that name in the project at hand.
     assert asked(project).stdout.startswith("src/a.py is as it was recorded last")

@@ -34,6 +34,7 @@ from tests.support.bundle import (
     wait_for,
     write_payload,
 )
+from tests.support.forms import few
 from tests.support.service_double import ServiceDouble
 
 CODE = "def f():\n    return 1\n"
@@ -69,7 +70,7 @@ def claude_plugin(bundle: Bundle, *arguments: str) -> str:
 
 @pytest.mark.client
 @pytest.mark.usefixtures("client")
-@pytest.mark.parametrize("place", ["a directory", "a repository"])
+@pytest.mark.parametrize("place", few(["a repository", "a directory"]))
 def test_from_the_marketplace_to_a_lineage(bundle: Bundle, tmp_path: Path, place: str) -> None:
     """Adding the marketplace and installing the plugin is all that a user does."""
     source = other_version(tmp_path / "source")
@@ -101,6 +102,7 @@ def test_from_the_marketplace_to_a_lineage(bundle: Bundle, tmp_path: Path, place
     assert {check["level"] for check in checks.values()} == {"ok"}
 
 
+@pytest.mark.long
 @pytest.mark.client
 @pytest.mark.usefixtures("client")
 def test_a_checkout_that_is_installed_and_moves(bundle: Bundle, tmp_path: Path) -> None:
@@ -192,6 +194,7 @@ def plugin(tmp_path: Path) -> Any:
     wait_for(lambda: not made.spool.is_dir() or not wake.is_running(str(made.spool)))
 
 
+@pytest.mark.long
 def test_until_the_environment_is_there_all_is_kept_and_status_says_so(
     plugin: Plugin, server: ServiceDouble
 ) -> None:

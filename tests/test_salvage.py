@@ -18,6 +18,7 @@ from lib.ledger import salvage
 from lib.ledger.history import History
 from lib.resilience.client import ResilientAPIClient
 from lib.spool import outbox
+from tests.support.forms import few
 from tests.support.outpost import Outpost
 from tests.support.service_double import Fault, ServiceDouble
 
@@ -70,10 +71,11 @@ def zero(path: Path, number: int) -> None:
         file.write(bytes(PAGE))
 
 
-def damaged(grown: Path, tmp_path: Path) -> Iterator[tuple[str, Outpost]]:
-    """The spool with each page of its ledger zeroed in turn, and two events waiting."""
+def damaged(grown: Path, tmp_path: Path, most: int) -> Iterator[tuple[str, Outpost]]:
+    """The spool with one page of its ledger zeroed in turn, at most so many of each kind, and two
+    events waiting."""
     for kind, numbers in kinds(grown / "ledger.db").items():
-        for number in numbers:
+        for number in numbers[:: 1 + len(numbers) // most]:
             directory = tmp_path / f"{number}"
             shutil.copytree(grown, directory)
             zero(directory / "ledger.db", number)
@@ -96,10 +98,13 @@ def test_there_are_pages_of_every_kind(grown: Path) -> None:
     }  # fmt: skip
 
 
-def test_whichever_page_is_damaged_every_event_goes_on(grown: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", few([3, 1000]))
+def test_whichever_page_is_damaged_every_event_goes_on(
+    grown: Path, tmp_path: Path, number: int
+) -> None:
     with closing(History(str(grown / "ledger.db"))) as history:
         whole, codes = len(history.events()), snapshots(history)
-    for kind, outpost in damaged(grown, tmp_path):
+    for kind, outpost in damaged(grown, tmp_path, number):
         run = outpost.run()
         assert (run._failed, outpost.pending()) == ("", []), kind
         # What a run does not come across, `sync` looks for.
@@ -151,7 +156,7 @@ def test_what_waits_for_a_service_reaches_it(
 ) -> None:
     """Of those that are recorded already the ledger may know nothing any more."""
     pages = kinds(grown / "ledger.db")
-    for number in (*pages["first"], *pages["table, leaf"][::3], *pages["index, leaf"][::3]):
+    for number in (*pages["first"], *pages["table, leaf"][::9], *pages["index, leaf"][::9]):
         directory = tmp_path / f"{number}"
         shutil.copytree(grown, directory)
         outpost = Outpost(directory, server)

@@ -32,10 +32,7 @@ def work(tmp_path: Path) -> Path:
 
 
 def asked(bundle: Bundle, where: Path, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [str(bundle.root / "bin" / "pattern-tracker"), *arguments],
-        env=bundle.environ, cwd=where, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = bundle.command(*arguments, cwd=where)
     return done.returncode, done.stdout, done.stderr
 
 

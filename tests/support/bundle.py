@@ -16,6 +16,7 @@ from lib.commands.setup.staging import PARTS
 from lib.ledger.store import Ledger
 from lib.spool import wake
 from lib.system import environment, packages
+from tests.support import forking
 from tests.support.messages_api import Call, Times, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,16 +112,20 @@ class Bundle:
         done = self.hook("post", data, **environ)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
-    def command(self, *arguments: str) -> Any:
-        """Run bin/pattern-tracker; the finished process."""
+    def command(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Any:
+        """Run bin/pattern-tracker; the finished process. The checkout's without a start of its own:
+        see `forking`."""
+        environ = {**self.environ, **environ}
+        if self.root == ROOT:
+            return forking.run(list(arguments), environ, str(cwd or ""))
         return subprocess.run(
             [str(self.root / "bin" / "pattern-tracker"), *arguments],
-            env=self.environ, capture_output=True, text=True, check=False,
+            env=environ, cwd=cwd, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    def json(self, *arguments: str) -> Any:
+    def json(self, *arguments: str, cwd: Path | None = None) -> Any:
         """What bin/pattern-tracker prints with --json."""
-        done = self.command(*arguments, "--json")
+        done = self.command(*arguments, "--json", cwd=cwd)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
