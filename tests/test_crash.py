@@ -26,6 +26,7 @@ from lib.system.settings import Settings
 from tests.support import tracing
 from tests.support.books import assert_whole, balance, sweep_and_flush
 from tests.support.bundle import INTERPRETER, ROOT, payload, write_payload
+from tests.support.forms import few
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 from tests.support.tracing import Call
@@ -34,9 +35,10 @@ pytestmark = tracing.needs_strace()
 
 HOOK = [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / "post_tool_use.py")]
 DATA = json.dumps(payload("01-write-create-js-marker.post")).encode()
-ERRORS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EMFILE"]
 # Every how manieth call the quick form tries.
 STEP = 19
+# And the long one, of each of two scenes.
+LONG_STEP = 2
 
 
 def environ_of(directory: Path, url: str = "") -> dict[str, str]:
@@ -104,7 +106,9 @@ def test_a_hook_killed_anywhere_leaves_all_or_nothing(
     assert set(outcomes) == {0, 1}
 
 
-@pytest.mark.parametrize("error", [*ERRORS, "EINTR"])
+@pytest.mark.parametrize(
+    "error", few(["EINTR", "ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EMFILE"], 2)
+)
 def test_a_hook_whose_calls_fail_is_silent_and_leaves_nothing_torn(
     tmp_path: Path, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,10 +253,10 @@ def test_a_flusher_killed_at_any_call_is_made_up_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(tmp_path / "scene").prepare()
-    kill_everywhere(scene, tmp_path, 1, monkeypatch)
+    kill_everywhere(scene, tmp_path, LONG_STEP, monkeypatch)
 
 
-@pytest.mark.parametrize("step", [STEP, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", few([STEP, LONG_STEP]))
 def test_a_flusher_killed_while_it_delivers_to_a_service_is_made_up_for(
     tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,14 +295,7 @@ class Home:
         assert self.settings.read_bytes() == SETTINGS
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        "signal=KILL",
-        "error=EIO",
-        *(pytest.param(f"error={e}", marks=pytest.mark.long) for e in ERRORS if e != "EIO"),
-    ],
-)
+@pytest.mark.parametrize("what", few(["signal=KILL", "error=ENOSPC", "error=EIO", "error=EMFILE"]))
 def test_settings_are_never_torn(tmp_path: Path, what: str) -> None:
     for name in ("warm", "model"):
         home = Home(tmp_path / name)
@@ -311,35 +308,25 @@ def test_settings_are_never_torn(tmp_path: Path, what: str) -> None:
         home.check()
 
 
-# The others in the long form: a call fails alike whatever the reason is.
-FEW = ("ENOSPC", "EIO")
-REST = [pytest.param(e, marks=pytest.mark.long) for e in (*ERRORS, "EINTR") if e not in FEW]
-
-
-@pytest.mark.parametrize("error", [*FEW, *REST])
+# Other reasons in the long form, below: a call fails alike whatever it is.
 def test_a_flusher_whose_calls_fail_loses_nothing(
-    tmp_path: Path, error: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(tmp_path / "scene").prepare()
-    fail_everywhere(scene, tmp_path, STEP * 3, error, monkeypatch)
+    fail_everywhere(scene, tmp_path, STEP * 2, "EIO", monkeypatch)
 
 
-# Every second call fails for what is told apart somewhere, every sixth for what is not. One test
-# takes a minute or two, so they are halves.
-HALVES = [
-    (error, 4 if error in ("EIO", "EMFILE") else 12, half)
-    for error in (*ERRORS, "EINTR")
-    for half in (0, 1)
-]
-
-
+# Every fourth call fails for what is told apart somewhere, and every sixth for another reason.
 @pytest.mark.long
-@pytest.mark.parametrize(("error", "step", "half"), HALVES)
+@pytest.mark.parametrize(
+    ("errors", "step"), [(["EIO"], 4), (["EMFILE"], 4), (["ENOSPC", "EROFS"], 6), (["EINTR"], 12)]
+)
 def test_a_flusher_any_of_whose_calls_fail_loses_nothing(
-    tmp_path: Path, error: str, step: int, half: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, errors: list[str], step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(tmp_path / "scene").prepare()
-    fail_everywhere(scene, tmp_path, step, error, monkeypatch, half * step // 2)
+    for number, error in enumerate(errors):
+        fail_everywhere(scene, tmp_path, step * len(errors), error, monkeypatch, number * step)
 
 
 def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

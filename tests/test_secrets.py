@@ -13,6 +13,7 @@ from lib.privacy import redaction
 from lib.privacy.randomness import is_random
 from lib.privacy.redaction import redact
 from tests.support import secret_corpus
+from tests.support.forms import few
 from tests.support.secret_hosts import DIRECT, INDIRECT, LOGINS, NEUTRAL
 
 HEX = "9b1d5e0c7a3f4862b0d9e8f1a2c37465"
@@ -338,7 +339,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", few(list(HOSTILE), 8))
 def test_eight_megabytes_of_hostile_text_take_less_than_two_seconds(name: str) -> None:
     piece = HOSTILE[name]
     redact(piece * 10)  # compiles the rules

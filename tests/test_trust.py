@@ -20,6 +20,7 @@ from lib.spool import outbox, wake
 from lib.system import origins
 from tests.support.books import balance
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, wait_for, write_payload
+from tests.support.forms import few
 from tests.support.outpost import Outpost
 from tests.support.service_double import Fault, ServiceDouble
 from tests.support.service_listener import nowhere
@@ -316,7 +317,7 @@ def test_a_project_turns_its_tracking_off_and_not_on(session: Session) -> None:
 @pytest.mark.client
 @pytest.mark.usefixtures("client")
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
-@pytest.mark.parametrize("shell", ["", ":; "])
+@pytest.mark.parametrize("shell", few(["", ":; "]))
 def test_what_the_shell_exported_is_not_turned_on(
     bundle: Bundle, tmp_path: Path, shell: str
 ) -> None:

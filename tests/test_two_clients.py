@@ -4,25 +4,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lib.ledger.store import Ledger
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, write_payload
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle
 from tests.support.messages_api import Call
 from tests.support.outpost import Outpost
 from tests.test_replay import Story, expected, in_order, live, made_by
 
 STATES = [f"def area(a, b):\n    return a * b * {n}\n" for n in range(4)]
 PATH = "/p/a.py"
-
-
-def call(number: int, is_new: bool) -> dict[str, Any]:
-    """The payload of the call of session `number` that left the state of that number."""
-    before = None if is_new and number == 0 else STATES[number - 1]
-    made = write_payload(PATH, STATES[number], f"use{number}", before)
-    return {**made, "session_id": f"session-{number}"}
 
 
 def steps(bundle: Bundle) -> list[tuple[str, str | None]]:
@@ -36,12 +28,15 @@ def steps(bundle: Bundle) -> list[tuple[str, str | None]]:
 def test_the_first_client_comes_first_though_its_hook_was_late(
     bundle: Bundle, order: tuple[int, ...], is_new: bool, together: bool
 ) -> None:
+    bundle.spool.mkdir(parents=True, mode=0o700)
+    outpost = Outpost(bundle.spool)
     first = 0 if is_new else 1
-    for number in order:
-        bundle.post(call(first + number, is_new))
+    for number in (first + place for place in order):
+        before = None if is_new and number == 0 else STATES[number - 1]
+        outpost.write(PATH, STATES[number], before, session_id=f"session-{number}")
         if not together:
-            bundle.wait_delivered()
-    bundle.wait_delivered()
+            assert outpost.flush()
+    assert outpost.flush()
     sessions = [("agent", f"session-{first + number}") for number in range(3)]
     assert steps(bundle) == ([] if is_new else [("outside", None)]) + sessions
     kinds = [event["event_type"].removeprefix("pattern_") for event in bundle.log()]

@@ -35,6 +35,11 @@ def _end(server: "subprocess.Popen[str]") -> None:
     server.wait()
 
 
+def forget() -> None:
+    """Leave the process that forks to another: this one has come to another place."""
+    _server.cache_clear()
+
+
 def _pipe(pipe: IO[str] | None) -> IO[str]:
     assert pipe
     return pipe

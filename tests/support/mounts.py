@@ -20,6 +20,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from lib.system import aside, mounts
+from tests.support import forking
 
 # A test that hangs would else do so for good.
 _SECONDS = 90
@@ -113,6 +114,7 @@ def _leave() -> None:
         raise OSError(ctypes.get_errno(), "a mount namespace of one's own")
     vars(aside.shared).update(vars(aside.Aside()))
     mounts.forget()
+    forking.forget()
 
 
 def _read(receiver: int, seconds: float) -> str:
