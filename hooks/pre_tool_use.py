@@ -12,7 +12,7 @@ try:
     try:
         gc.disable()  # the process ends before it has collected anything
         image = posix.open(f"{root}/lib/__pycache__/hook-{sys.hexversion:x}.image", 0)
-        starter, modules = marshal.loads(posix.read(image, 1 << 16))
+        starter, modules = marshal.loads(posix.read(image, 1 << 14))
         exec(starter)
     except Exception:
         exec(open(root + "/hooks/without_image.py").read())  # noqa: SIM115 (each line costs)

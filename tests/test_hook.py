@@ -1,5 +1,6 @@
 """The hook scripts as processes: silent, exit 0, an event whole or absent."""
 
+import ast
 import itertools
 import json
 import os
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.flusher import hook_image
+from lib.flusher import hook_image, seldom
+from lib.spool import wake
 from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 
@@ -201,6 +203,40 @@ def test_the_hook_imports_nothing_but_builtins_and_itself(
     assert loaded - ours - {"lib.hook"} <= MODULES
     # Before a tool call nothing is hashed: of the image, that part is not loaded.
     assert loaded.isdisjoint({"_sha256", "_sha2"}) == (imaged and stage == "pre")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["12-write-create-26kb", "13-edit-26kb", "17-write-parallel-1-py"],
+)
+def test_a_usual_call_loads_no_seldom_function(bundle: Bundle, tmp_path: Path, name: str) -> None:
+    copy = _copy_of_bundle(tmp_path, imaged=True)
+    script = copy / "hooks" / "post_tool_use.py"
+    spy = (
+        "import posix; reads, real, read = [], posix._exit, posix.pread\n"
+        "def leave(code): posix.write(2, b'%d' % len(reads)); real(code)\n"
+        "def count(*given): reads.append(given); return read(*given)\n"
+        "posix._exit, posix.pread = leave, count\n"
+        f"__file__ = {str(script)!r}\nexec(open(__file__).read())"
+    )
+    bundle.spool.mkdir(0o700, parents=True)
+    running = wake.say_running(str(bundle.spool))
+    done = subprocess.run(
+        [INTERPRETER, "-I", "-S", "-c", spy], env=bundle.environ, capture_output=True, check=False,
+        input=json.dumps(payload(f"{name}.post")).encode(),
+    )  # fmt: skip
+    os.close(running)
+    assert len(bundle.pending()) == 1
+    # What every hook loads, what makes an event, and what code with comments needs.
+    code = str(payload(f"{name}.post")["tool_input"])
+    assert int(done.stderr) == 2 + ("//" in code or "#" in code)
+
+
+def test_what_is_seldom_is_there() -> None:
+    for module, names in seldom.SELDOM.items():
+        tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
+        there = {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}
+        assert set(names.split()) <= there
 
 
 def _copy_of_bundle(tmp_path: Path, imaged: bool) -> Path:

@@ -14,6 +14,8 @@ import sys
 from importlib.util import cache_from_source, find_spec
 
 from lib.flusher.bare_code import compile_bare, strip
+from lib.flusher.seldom import SELDOM
+from lib.flusher.starter import STARTER
 from lib.system import files
 from lib.system.bytecode import compile_all, image_path
 from lib.system.logs import log
@@ -72,82 +74,8 @@ EXTENSIONS = {
     "lib.capture.reuse_hint": ("binascii",),
 }
 
-# Run as the hook, with the paths of the image and of the script as arguments; or by a hook script,
-# which has `root` and `image`, for the modules alone. Raises, before it has read any input, if a
-# source is gone; one that has changed is compiled.
-_STARTER = """
-sys.dont_write_bytecode = True
-def signature_of(path):
-    status = posix.stat(path)
-    return status.st_mtime_ns, status.st_size
-def load(part, at):
-    if part[-1][0] in extensions:
-        import _imp
-        for name, origin in extensions[part[-1][0]]:
-            spec = type(sys.__spec__)(name, None, origin=origin)
-            try:
-                module = _imp.create_dynamic(spec)
-                _imp.exec_dynamic(module)
-                sys.modules[name] = module
-            except ImportError:  # this Python is elsewhere: it is looked for, as usual
-                pass
-    spaces = [sys.modules[name].__dict__ for name, _, _ in part]
-    for space in spaces:
-        del space["__getattr__"]
-    found = marshal.loads(posix.pread(image, *at))
-    for (_, path, signature), space, (code, imports) in zip(part, spaces, found):
-        if signature_of(root + path) != signature:
-            with open(root + path, encoding="utf-8") as file:
-                code = compile(file.read(), root + path, "exec")
-        else:
-            for name, source, asked in imports:
-                module = sys.modules[source]
-                space[name] = getattr(module, asked) if asked else module
-        exec(code, space)
-def promise(part, at):
-    def get(module, name):
-        if "__getattr__" in module.__dict__:
-            load(part, at)
-        return getattr(module, name)
-    for name, path, _ in part:
-        module = sys.modules[name] = type(sys)(name)
-        module.__file__ = root + path
-        package, _, short = name.rpartition(".")
-        setattr(sys.modules[package], short, module)
-        module.__getattr__ = lambda name, module=module: get(module, name)
-if posix.fstat(image).st_size != sum(parts[-1][1]):
-    raise ValueError  # it was cut off
-is_hook = "root" not in globals()
-if is_hook:
-    import gc
-    gc.disable()  # the process ends before it has collected anything
-    script = sys.argv[1]
-    root, name = script.rsplit("/hooks/", 1)
-    name, signature = scripts[name]
-    if signature_of(script) != signature:
-        raise ValueError
-for name_of_package in packages:
-    module = sys.modules[name_of_package] = type(sys)(name_of_package)
-    module.__path__ = [root + "/" + name_of_package.replace(".", "/")]
-for part in parts:
-    promise(*part)
-# A hook of version 0.1.0 that runs while it is upgraded asks for this name.
-sys.modules["lib.hook"] = sys.modules["lib.capture.hook"]
-load(*parts[0])
-if is_hook:
-    hook = getattr(sys.modules["lib.capture.hook"], name)
-    try:
-        hook(root)
-    except BaseException:
-        while posix.read(0, 65536):  # the client writes to its end
-            pass
-    finally:
-        posix._exit(0)
-"""
-
-
 # A module: its name, its path below the bundle's root, and the date and size of its file.
-Source = tuple[str, str, tuple[int, int]]
+Source = tuple[str, str, int, int]
 
 
 def keep_compiled(root: str, directory: str) -> None:
@@ -167,33 +95,44 @@ def ensure(root: str) -> bool:
     parts: list[list[Source]] = [[], [], [], [], [], []]
     for name in MODULES:
         path = f"/{name.replace('.', '/')}.py"
-        parts[_part(name)].append((name, path, _signature(root + path)))
-    scripts = {f"{name}.py": (name, _signature(f"{root}/hooks/{name}.py")) for name in HOOKS}
+        parts[_part(name)].append((name, path, *_signature(root + path)))
+    scripts = {f"{name}.py": (name, *_signature(f"{root}/hooks/{name}.py")) for name in HOOKS}
     given = f"extensions = {_origins()!r}\npackages = {PACKAGES!r}\nscripts = {scripts!r}\n"
-    made_of = hashlib.sha256(f"{given}{parts}{_STARTER}".encode()).hexdigest()
+    made_of = hashlib.sha256(f"{given}{parts}{SELDOM}{STARTER}".encode()).hexdigest()
     if _is_fresh(root, made_of):
         return False
-    codes = [
-        marshal.dumps([compile_bare(root + path, (*PACKAGES, *MODULES)) for _, path, _ in part])
-        for part in parts
-    ]
+    codes = [_part_code(root, part) for part in parts]
     os.makedirs(f"{root}/lib/__pycache__", exist_ok=True)
     files.replace(image_path(root), _laid_out(given, made_of, parts, codes), sync=True)
     return True
 
 
-def _laid_out(given: str, made_of: str, parts: list[list[Source]], codes: list[bytes]) -> bytes:
+def _part_code(root: str, part: list[Source]) -> tuple[bytes, bytes]:
+    """Compile a part: what is loaded at once, and the seldom functions of each module."""
+    at_once: list[tuple[object, ...]] = []
+    seldom = b""
+    for name, path, *_ in part:
+        bare = compile_bare(root + path, (*PACKAGES, *MODULES), SELDOM.get(name, "").split())
+        later = marshal.dumps(bare.later) if bare.names else b""
+        at_once.append((bare.code, bare.imports, bare.names, len(later), len(seldom)))
+        seldom += later
+    return marshal.dumps(at_once), seldom
+
+
+def _laid_out(
+    given: str, made_of: str, parts: list[list[Source]], codes: list[tuple[bytes, bytes]]
+) -> bytes:
     """Lay out an image: the starter, which tells where each part lies, and then the parts."""
     beginning = b""
     while True:
         at, places = len(beginning), []
-        for part, code in zip(parts, codes, strict=True):
-            places.append((tuple(part), (len(code), at)))
-            at += len(code)
-        text = f"{given}parts = {tuple(places)!r}{_STARTER}"
+        for part, (code, seldom) in zip(parts, codes, strict=True):
+            places.append((tuple(part), len(code), at))
+            at += len(code) + len(seldom)
+        text = f"{given}whole = {at}\nparts = {tuple(places)!r}{STARTER}"
         made = marshal.dumps((strip(compile(text, "", "exec", optimize=2)), (made_of, at)))
         if made == beginning:
-            return beginning + b"".join(codes)
+            return beginning + b"".join(b"".join(both) for both in codes)
         beginning = made
 
 

@@ -22,11 +22,10 @@ TAKEOVER = "takeover.sh"
 # A script that is missing is no error: Python would exit with 2, which the client takes for a veto.
 # It is the way where there is no image of the modules that fits (`lib/flusher/hook_image.py`), and
 # short, for it is compiled each time.
-_RUN = """import posix,sys
+_RUN = """import posix,sys,marshal
 try:
- import marshal
  image=posix.open(sys.argv.pop(1),0)
- exec(marshal.loads(posix.read(image,65536))[0])
+ exec(marshal.loads(posix.read(image,16384))[0])
 except:
  __file__=sys.argv.pop(1)
  exec(open(__file__).read())
