@@ -84,7 +84,9 @@ class Bench:
         path = str(self.root / "new.py")
         # As people write it: the payload's own code has lines of two words each.
         code = "\n\n".join(path.read_text() for path in sorted((ROOT / "lib").glob("*/*.py")))
-        given["tool_input"] |= {"file_path": path, "content": code[:26_000]}
+        content = {"content": code[:26_000]}
+        given["tool_input"] |= {"file_path": path, **content}
+        given["tool_response"] |= {"filePath": path, **content}
         text = code[:1000]
         small = {"file_path": path, "old_string": "x = 1\n", "new_string": text}
         edit = {**given, "tool_name": "Edit", "tool_input": small,

@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lib.capture.event import Content
 from lib.flusher import hook_image, seldom
 from lib.spool import wake
+from lib.system import json_codec
 from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 
@@ -175,9 +178,11 @@ MODULES = {
 
 # For calls of Bash alone.
 # What only calls of the shell need, and only hints.
-SELDOM = {"lib.capture.shell", "lib.capture.shell_words", "lib.capture.like_lines"} | {
-    f"lib.capture.reuse_{name}" for name in ("hint", "index", "scope")
-}
+SELDOM = {
+    f"lib.capture.{name}" for name in (
+        "shell", "shell_words", "like_lines", "saying", "reuse_hint", "reuse_index", "reuse_scope"
+    )
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("imaged", [True, False])
@@ -287,3 +292,51 @@ def test_half_a_bundle_is_silent(bundle: Bundle, tmp_path: Path, victim: str) ->
             capture_output=True, check=False, input=os.urandom(200_000),
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+WRITTEN = "def f(x):\n    return 'caf\u00e9 \\u0041 \\\\\"' + x\n" * 100
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"tool_input": {"content": WRITTEN}, "tool_response": {"content": WRITTEN}},
+        {"tool_input": {"content": WRITTEN, "file_path": "/p"}, "tool_response": {}},
+        {"tool_input": {"content": WRITTEN}, "tool_response": {"content": WRITTEN + "\n"}},
+        {"tool_input": {"content": WRITTEN}, "tool_response": {"originalFile": WRITTEN}},
+        {"tool_input": {"x": {"content": WRITTEN}}, "tool_response": {"content": WRITTEN}},
+        {"tool_input": {"content": [WRITTEN]}, "tool_response": {"content": [WRITTEN]}},
+        {"tool_input": {"content": WRITTEN}, "tool_response": [{"content": WRITTEN}]},
+        {"tool_response": {"content": WRITTEN}, "tool_input": {"content": WRITTEN}},
+        {"tool_input": {"content": '"tool_response":"content":' * 99}, "tool_response": {}},
+        {"tool_input": {"content": ""}, "x": {"content": WRITTEN}, "tool_response": {}},
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"indent": 1}, {"ensure_ascii": False}])
+def test_a_call_whose_content_is_read_once_is_what_it_was(
+    call: dict[str, Any], more: dict[str, Any]
+) -> None:
+    text = json.dumps(call, **more)
+    found, raw = json_codec.loads_call(text)
+    assert found == call
+    assert not raw or json.loads(raw) == call["tool_input"]["content"]
+    both = [call.get(name) for name in ("tool_input", "tool_response")]
+    is_twice = all(isinstance(half, dict) and half.get("content") == WRITTEN for half in both)
+    assert bool(raw) == (is_twice and next(iter(call)) == "tool_input")
+
+
+def test_code_is_spooled_as_it_was_given(bundle: Bundle) -> None:
+    """Whatever the client's JSON of it looks like, and where its parent has none."""
+    bundle.spool.mkdir(0o700, parents=True)
+    running = wake.say_running(str(bundle.spool))
+    for number, before in enumerate((None, "", WRITTEN[:-1])):
+        data = write_payload(f"/p/{number}.py", WRITTEN, str(number), before)
+        data["tool_response"]["content"] = WRITTEN
+        bundle.hook("post", json.dumps(data, ensure_ascii=number == 1).encode())
+        (path,) = (p for p in bundle.pending() if f"/p/{number}.py" in p.read_text())
+        event = json.loads(path.read_text())
+        assert event["event_data"]["pattern_data"]["code"] == WRITTEN
+        assert [parent["code"] for parent in event["parents"]] == [before] * (before is not None)
+        expected = Content(WRITTEN, "/p/a.py").pattern_id
+        assert event["content_pattern_id"] == expected
+    os.close(running)

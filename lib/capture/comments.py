@@ -39,15 +39,37 @@ def without_comments(text: str, language: str) -> str:
     if not (any(opener in text for opener in openers) or (start and start in text)):
         return text
     lines = text.split("\n")
-    found = [n for n, line in enumerate(lines) if _looks(line, openers, start, end)]
+    if len(openers) == 1 and not (start and start in text):
+        found = _beginning_with(openers[0], text)
+    else:
+        found = [n for n, line in enumerate(lines) if _looks(line, openers, start, end)]
     if not found:
         return text
     comments = set(found)
     comments -= _obeyed(lines, found, language)
-    comments -= _in_strings(text, lines, language, openers, (start, end))
+    spans = strings.spans(text, language, openers, (start, end)) if comments else []
+    comments -= _in_strings(lines, sorted(comments), spans)
     if language == "ini":  # a backslash joins the next line to this one, whatever it begins with
         comments = {n for n in comments if n == 0 or not lines[n - 1].endswith("\\")}
-    return "\n".join([line for n, line in enumerate(lines) if n not in comments])
+    for n in sorted(comments, reverse=True):
+        del lines[n]
+    return "\n".join(lines)
+
+
+def _beginning_with(opener: str, text: str) -> "list[int]":
+    """List the numbers of the lines that begin with `opener`, but for white space."""
+    found: list[int] = []
+    number = known = 0
+    at = text.find(opener)
+    while at >= 0:
+        begin = text.rfind("\n", 0, at) + 1
+        if not text[begin:at].strip(_WHITE_SPACE):
+            number += text.count("\n", known, begin)
+            known = begin
+            found.append(number)
+        end = text.find("\n", at)
+        at = text.find(opener, end) if end >= 0 else -1
+    return found
 
 
 def _looks(line: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
@@ -62,21 +84,20 @@ def _looks(line: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
 
 
 def _in_strings(
-    text: str,
-    lines: "list[str]",
-    language: str,
-    openers: "tuple[str, ...]",
-    block: "tuple[str, str]",
+    lines: "list[str]", numbers: "list[int]", spans: "list[tuple[int, int]]"
 ) -> "set[int]":
-    """Find the numbers of the lines that begin inside a string."""
+    """Choose those of the lines `numbers` that begin inside a string, of which `spans` tells."""
     found: set[int] = set()
+    begins, ends = 0, -1
+    rest = iter(spans)
     number = at = 0
-    for begins, ends in strings.spans(text, language, openers, block):
-        while number < len(lines) and at <= ends:
-            if at > begins:
-                found.add(number)
-            at += len(lines[number]) + 1
-            number += 1
+    for wanted in numbers:
+        at += sum(map(len, lines[number:wanted])) + wanted - number
+        number = wanted
+        while ends < at:
+            begins, ends = next(rest, (len(lines) + at, at))
+        if at > begins:
+            found.add(wanted)
     return found
 
 

@@ -38,8 +38,9 @@ def post_tool_use(root: str) -> None:
     made: dict[str, object] = {}
     try:
         # Of what a shell did, and of what is too large, nothing is given.
-        made, given, sync, captured_ns = _made(settings, data, tail, size)
-        key = _commit(directory, root, settings, made, captured_ns, sync)
+        made, given, sync, captured_ns, code = _made(settings, data, tail, size)
+        _complete(made, root, settings)
+        key = inbox.commit(directory, made, captured_ns, sync, code=code)
         outcome = "captured" if key else "duplicate"
     except named_file.Refused as refused:
         outcome = refused.cause
@@ -109,52 +110,56 @@ def _place() -> "tuple[str, Settings]":
     return directory, settings
 
 
-def _commit(
-    directory: str,
-    root: str,
-    settings: Settings,
-    made: "dict[str, object]",
-    captured_ns: int,
-    sync: bool,
-) -> str:
-    """Return the key of the committed event, "" if it waits there already. Raises OSError."""
+def _complete(made: "dict[str, object]", root: str, settings: Settings) -> None:
+    """Put into an event what depends on settings."""
     if not settings.keep_prompts:
         made["prompts"] = False
     # The flusher that delivers it may have been started by a session with other settings.
     url = destination.decide(settings.service_url, root)
     if url is not None:
         made["service_url"] = url
-    return inbox.commit(directory, made, captured_ns, sync)
 
 
 def _made(
     settings: Settings, data: bytes, tail: bytes, size: int
-) -> "tuple[dict[str, object], dict[str, object] | None, bool, int]":
+) -> "tuple[dict[str, object], dict[str, object] | None, bool, int, str]":
     """Make the event of a payload, and return the payload of a call that wrote a file.
 
     Also whether the event must be on the disk, for what a shell did is there unless it was read,
-    and when it was captured (since 1970). Raises Refused.
+    when it was captured (since 1970), and the JSON of its code, where the payload had that and the
+    event has "" for it. Raises Refused.
     """
     captured_ns = time.time_ns()
-    given = None
+    given, raw = None, ""
     if tail:
         from lib.capture.oversize import capture_oversize
 
         made = capture_oversize(data, tail, size, captured_ns)
     else:
-        given = json_codec.loads(data.decode("utf-8"))
+        given, raw = json_codec.loads_call(data.decode("utf-8"))
         if isinstance(given, dict) and given.get("tool_name") == "Bash":
             from lib.capture import shell
 
             call = shell.capture(given, captured_ns, settings.config_dir, settings.keep_content)
-            return call, None, bool(call["event_data"]["files"]), captured_ns
+            return call, None, bool(call["event_data"]["files"]), captured_ns, ""
         made = payload.capture(given, captured_ns)
     path = str(made["event_data"]["file_path"])  # type: ignore[index]
     if named_file.lies_in(path, settings.config_dir):
         raise named_file.Refused("client")
     if not settings.keep_content:
         event.forget_content(made)
-    return made, given if isinstance(given, dict) else None, True, captured_ns
+    given = given if isinstance(given, dict) else None
+    return made, given, True, captured_ns, raw if raw and given and _is_whole(made, given) else ""
+
+
+def _is_whole(made: "dict[str, object]", given: "dict[str, object]") -> bool:
+    """Check whether an event's code is what a call was given; if so, take it out."""
+    told: dict[str, object] = made["event_data"]["pattern_data"]  # type: ignore[index]
+    code = told.get("code")
+    if not code or code is not given["tool_input"].get("content"):  # type: ignore[attr-defined]
+        return False
+    told["code"] = ""
+    return True
 
 
 def _read_payload() -> "tuple[bytes, bytes, int]":

@@ -4,8 +4,6 @@ Builtins only: the hook path imports this. White space, blank lines, comments on
 and lines that hardly say anything do not count. What can be done by loops in C is.
 """
 
-from binascii import crc32
-
 _BLANKS = b" \t\r\x0b\x0c"
 # What comments begin with, and little else does.
 _COMMENTS = b"#/*-"
@@ -29,12 +27,22 @@ def places_of(code: bytes) -> "list[int]":
 
 def numbers(lines: "list[bytes]") -> "list[int]":
     """Return a number of each line, of 32 bits."""
+    from binascii import crc32  # takes as long to load as all else does to look
+
     return list(map(crc32, lines))
 
 
 def windows(lines: "list[bytes]") -> "list[int]":
-    """Return a number of each `WINDOW` lines in a row, of 32 bits."""
-    return list(map(crc32, lines[2:], map(crc32, lines[1:], map(crc32, lines))))
+    """Return a number of each `WINDOW` lines in a row, of 64 bits with a sign.
+
+    Python hashes texts by a secret of each process, but numbers alike in all: `CHECK` tells.
+    """
+    read = map(int.from_bytes, lines, ["little"] * len(lines))  # type: ignore[arg-type]
+    each = list(map(hash, read))
+    return list(map(hash, zip(each, each[1:], each[2:], strict=False)))
+
+
+CHECK = windows([b"by", b"which", b"numbers"])[0]
 
 
 def alike(unit: "list[int]", lines: "list[int]", at: int, place: int) -> "tuple[int, int, int]":

@@ -4,8 +4,9 @@ Builtins only: the hook path imports this. `lib.units.reuse_table` writes what i
 is a file of little-endian numbers and names:
 
     magic, 8 bytes
-    6 numbers of 8 bytes: bits of the bitmap, slots, units, places of the slots, units and names
-    bitmap: two bits for each window that may be in the table
+    7 numbers of 8 bytes: one of windows that are known, bits of the bitmap, slots, units, places of
+        the slots, units and names
+    bitmap: two bits for each window that may be in the table, see `bits_of`
     slots: 4 bytes of a window, 4 of the number (from 1) of its unit; looked for one after the other
     units: 4 bytes for where a unit begins among the names, 4 for its length
     names: name, path, lead, since, each with a NUL behind it, then 4 bytes for each line
@@ -13,15 +14,20 @@ is a file of little-endian numbers and names:
 Whoever has written it may have been killed, or be somebody else: all that is read is checked.
 """
 
+from lib.capture.like_lines import CHECK
 from lib.system.calls import posix
 
-MAGIC = b"reuse-1\n"
-HEADER, SLOT, UNIT, LINE = 56, 8, 8, 4
+MAGIC = b"reuse-2\n"
+HEADER, SLOT, UNIT, LINE = 64, 8, 8, 4
 _NONE = bytes(4)
 # How often a window may have been put further on.
 PROBES = 16
 # So many windows are looked for in the slots at once; more of them in the bitmap before.
-_FEW = 60
+_FEW = 24
+# In bytes: memory that is filled again costs less than new memory for a whole bitmap.
+_CHUNK = 1 << 16
+# What numbers of one digit are, to Python: it sorts them three times as fast as others.
+_LOW = 30
 _MOST_HITS, _MOST_BYTES = 400, 1 << 16
 _MOST_BITMAP = 1 << 23
 
@@ -46,44 +52,59 @@ class Table:
         header = posix.pread(self._fd, HEADER, 0)
         if len(header) != HEADER or header[:8] != MAGIC:
             raise ValueError
-        told = [int.from_bytes(header[at : at + 8], "little") for at in range(8, HEADER, 8)]
-        self._bits, self._slots, self._units, *self._places = told
-        if not 0 < self._bits <= 8 * _MOST_BITMAP or self._bits & (self._bits - 1):
+        told = [
+            int.from_bytes(header[at : at + 8], "little", signed=True) for at in range(8, HEADER, 8)
+        ]
+        check, self._bits, self._slots, self._units, *self._places = told
+        if check != CHECK or not 0 < self._bits <= 8 * _MOST_BITMAP:
             raise ValueError
-        if not 0 < self._slots <= self._bits or self._slots & (self._slots - 1):
+        if self._bits & (self._bits - 1) or self._slots & (self._slots - 1):
+            raise ValueError
+        if not 0 < self._slots <= self._bits:
             raise ValueError
 
-    def units_with(self, windows: "list[int]") -> "dict[int, tuple[int, int]]":
-        """Return the numbers of units that have some of `windows`.
+    def units_with(self, looked: "Looked") -> "dict[int, tuple[int, int]]":
+        """Return the numbers of units that have some of the windows that are `looked` for.
 
-        Each with how many of them, and the place of the first in `windows`.
+        Each with how many of them, and the place of the first.
         """
         found: dict[int, tuple[int, int]] = {}
-        for place in self._likely(windows)[:_MOST_HITS]:
-            unit = self._unit_of(windows[place])
+        for window in self._likely(looked)[:_MOST_HITS]:
+            unit = self._unit_of(window)
             if unit:
+                place = looked.windows.index(window)
                 count, first = found.get(unit, (0, place))
-                found[unit] = count + 1, first
+                found[unit] = count + 1, min(place, first)
         return found
 
-    def _likely(self, windows: "list[int]") -> "list[int]":
-        if len(windows) <= _FEW:
-            return list(range(len(windows)))
-        bitmap, mask = posix.pread(self._fd, self._bits >> 3, HEADER), self._bits - 1
-        if len(bitmap) != self._bits >> 3:
-            raise ValueError
-        return [
-            place
-            for place, window in enumerate(windows)
-            if bitmap[(window & mask) >> 3] >> (window & 7) & 1
-            and bitmap[(other := second(window) & mask) >> 3] >> (other & 7) & 1
-        ]
+    def _likely(self, looked: "Looked") -> "list[int]":
+        if len(looked.windows) <= _FEW:
+            return looked.windows
+        size = self._bits >> 3
+        by, within = shift(size), min(size, _CHUNK) - 1
+        lows, known = looked.lows, looked.known
+        found, begin = [], 0
+        for at in range(0, size, _CHUNK):
+            end = _first(lows, at + _CHUNK << by, begin)
+            if end == begin:
+                continue
+            part = posix.pread(self._fd, within + 1, HEADER + at)
+            if len(part) <= within:
+                raise ValueError
+            likely = [n for n in lows[begin:end] if part[n >> by & within] >> (n & 7) & 1]
+            for window in map(known.__getitem__, likely):
+                if part[window >> 33 & within] >> (window >> _LOW & 7) & 1:
+                    found.append(window)
+            begin = end
+        return found
 
     def _unit_of(self, window: int) -> int:
         """Return the number of the unit that has a window, 0 for none."""
         start = slot_of(window, self._slots)
         data = posix.pread(self._fd, SLOT * PROBES, self._places[0] + SLOT * start)
-        wanted = window.to_bytes(4, "little")
+        wanted = kept_of(window).to_bytes(4, "little")
+        if wanted not in data:
+            return 0
         for at in range(0, len(data), SLOT):
             unit = data[at + 4 : at + SLOT]
             if unit == _NONE:
@@ -108,11 +129,48 @@ class Table:
         )
 
 
+class Looked:
+    """Windows that are looked for in tables, and the same in the order of their lower halves."""
+
+    def __init__(self, windows: "list[int]") -> None:
+        self.windows = windows
+        self.known = {window & (1 << _LOW) - 1: window for window in windows}
+        self.lows = sorted(self.known)
+
+
+def _first(lows: "list[int]", least: int, begin: int) -> int:
+    """Return the place in `lows`, from `begin` on, of the first that is no less than `least`."""
+    end = len(lows)
+    while begin < end:
+        middle = (begin + end) // 2
+        if lows[middle] < least:
+            begin = middle + 1
+        else:
+            end = middle
+    return end
+
+
+def shift(size: int) -> int:
+    """Return by how much the lower half of a window is shifted for its place in `size` bytes."""
+    return _LOW + 1 - size.bit_length()
+
+
+def bits_of(window: int, size: int) -> "list[tuple[int, int]]":
+    """Return the bytes in a bitmap of `size` bytes, and the bits in them, that tell of a window.
+
+    Both are in the same chunk, and that is read once for all windows that are in it.
+    """
+    low, within = window & (1 << _LOW) - 1, min(size, _CHUNK) - 1
+    first = low >> shift(size)
+    second = first & ~within | window >> 33 & within
+    return [(first, low & 7), (second, window >> _LOW & 7)]
+
+
 def slot_of(window: int, slots: int) -> int:
     """Return the slot in which a window is looked for first; the last ones only take overflow."""
-    return (window >> 4) & (slots - 1)
+    return window >> 36 & (slots - 1)
 
 
-def second(window: int) -> int:
-    """Return the number of a window's second bit."""
-    return window * 0x9E3779B1 >> 8
+def kept_of(window: int) -> int:
+    """Return what a slot keeps of a window, a number of 32 bits."""
+    return window & 0xFFFFFFFF

@@ -64,6 +64,7 @@ class _Scanner:
         self._heredoc = syntax[2]
         self._openers = openers
         self._comments = [pair for pair in (block, DOCUMENTS.get(language, ("", ""))) if pair[0]]
+        self._closers = dict(self._comments)
         # Where "#" begins a comment only at the beginning of a word.
         self._words = language != "python"
         self._never: set[str] = set()
@@ -78,15 +79,15 @@ class _Scanner:
         ahead = {t: text.find(t) for t in sorted(triggers, key=len, reverse=True)}
         at = 0
         while True:
+            first, opener = -1, ""
             for trigger, place in ahead.items():
                 if 0 <= place < at:
                     ahead[trigger] = text.find(trigger, at)
-            place, trigger = min(
-                ((p, t) for t, p in ahead.items() if p >= 0), key=_first, default=(-1, "")
-            )
-            if place < 0:
+                if ahead[trigger] >= 0 and (first < 0 or ahead[trigger] < first):
+                    first, opener = ahead[trigger], trigger
+            if first < 0:
                 return found
-            at, span = self._step(at, place, trigger)
+            at, span = self._step(at, first, opener)
             if span and text.find("\n", span[0], span[1]) >= 0:
                 found.append(span)
 
@@ -104,7 +105,7 @@ class _Scanner:
             is_comment = self._text[hidden] not in self._single or not self._single
             end = line_end if is_comment else self._closing(self._text[hidden], hidden + 1, True)
             return (end if place < end <= line_end else line_end), None
-        closer = dict(self._comments).get(trigger)
+        closer = self._closers.get(trigger)
         if closer:
             end = self._text.find(closer, place + len(trigger))
             return (end + len(closer) if end >= 0 else len(self._text)), None
@@ -128,6 +129,8 @@ class _Scanner:
     def _hidden(self, start: int, place: int, line_end: int) -> int:
         """Find where the comment or ordinary string begins that holds `place`, -1 for none."""
         before = self._text[start:place]
+        if not before.strip():
+            return -1
         marks = self._single + "".join(opener[0] for opener in self._openers)
         if not any(mark in before for mark in marks):
             return -1
@@ -228,8 +231,3 @@ class _Scanner:
                 return line, (line_end, line)
         self._never.add(word)
         return line_end, None
-
-
-def _first(found: "tuple[int, str]") -> "tuple[int, int]":
-    place, trigger = found
-    return place, -len(trigger)

@@ -52,6 +52,7 @@ MODULES = (
     "lib.capture.like_lines",
     "lib.capture.reuse_scope",
     "lib.capture.reuse_index",
+    "lib.capture.saying",
     "lib.capture.reuse_hint",
     "lib.capture.hook",
 )
@@ -60,7 +61,8 @@ HOOKS = ("pre_tool_use", "post_tool_use")
 PACKAGES = ("lib", *dict.fromkeys(name.rpartition(".")[0] for name in MODULES))
 
 # What a hook needs before a tool call comes first, then what makes an event, then what code with
-# comments needs, what calls of the shell need, what hardly anybody needs, and what hints need.
+# comments needs, what calls of the shell need, what hardly anybody needs, and of hints what
+# looking needs and what saying does.
 _EVENTS = ("lib.system.digest", "lib.system.timestamps", "lib.system.json_codec")
 _SELDOM = ("lib.system.own_directory",)
 _SHELL = ("lib.capture.shell_words", "lib.capture.shell")
@@ -71,7 +73,6 @@ _COMMENTS = tuple(f"lib.capture.{n}" for n in ("string", "yaml_scalars", "patter
 # By the last module of the part that they are loaded with.
 EXTENSIONS = {
     "lib.capture.payload": ("_sha2" if sys.version_info >= (3, 12) else "_sha256", "_json"),
-    "lib.capture.reuse_hint": ("binascii",),
 }
 
 # A module: its name, its path below the bundle's root, and the date and size of its file.
@@ -92,7 +93,7 @@ def ensure(root: str) -> bool:
 
     Raises OSError where the bundle cannot be written to.
     """
-    parts: list[list[Source]] = [[], [], [], [], [], []]
+    parts: list[list[Source]] = [[], [], [], [], [], [], []]
     for name in MODULES:
         path = f"/{name.replace('.', '/')}.py"
         parts[_part(name)].append((name, path, *_signature(root + path)))
@@ -138,6 +139,8 @@ def _laid_out(
 
 def _part(name: str) -> int:
     """Tell in which part of the image a module is: the sooner it is needed, the lower."""
+    if name == "lib.capture.saying":
+        return 6
     if name.startswith(_HINTS):
         return 5
     if name in _SELDOM:

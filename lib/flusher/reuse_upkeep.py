@@ -14,6 +14,7 @@ from typing import Any
 
 from lib.capture.hook import REUSE
 from lib.capture.reuse_hint import BASE, PROJECTS, RECENT, TOLD
+from lib.capture.reuse_index import MAGIC
 from lib.capture.reuse_scope import is_left_out
 from lib.ledger import snapshots
 from lib.ledger.lives import Lives
@@ -24,6 +25,8 @@ from lib.units.excused import is_generated, is_on_purpose
 from lib.units.reuse_table import Entry, table
 
 STATE = "state.json"
+# That of the tables: those of another are made anew.
+FORMAT = MAGIC.decode().strip()
 # In files, and as a part of all: when more have changed, the table of all is made anew.
 _FEW, _PART = 30, 5
 MOST_UNITS = 200_000
@@ -63,7 +66,10 @@ class ReuseUpkeep:
             if "\n" not in root:
                 projects[root] = self._update(db, project, root, projects.get(root), until)
         self._write(PROJECTS, "".join(f"{_name(root)} {root}\n" for root in projects).encode())
-        self._write(STATE, json_codec.dumps({"until": until, "projects": projects}).encode())
+        self._write(
+            STATE,
+            json_codec.dumps({"format": FORMAT, "until": until, "projects": projects}).encode(),
+        )
         self._cut()
 
     def _update(
@@ -90,6 +96,8 @@ class ReuseUpkeep:
         with suppress(OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
             with open(f"{self._place}{STATE}", encoding="utf-8") as file:
                 found: Any = json_codec.loads(file.read())
+            if found["format"] != FORMAT:
+                return 0, {}
             known = {
                 str(root): [int(at), int(size)] for root, (at, size) in found["projects"].items()
             }

@@ -28,7 +28,5 @@ SELDOM = {
     "lib.capture.named_file": "read _followed",
     "lib.capture.payload": "_notebook",
     "lib.capture.like_lines": "places_of numbers alike _follow _next",
-    "lib.capture.reuse_hint": "_said _how _find _was_there _stands_at _line_of _start _is_plain "
-    "_was_told _printed",
     "lib.capture.hook": "_count_elsewhere",
 }

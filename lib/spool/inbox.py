@@ -39,6 +39,7 @@ def commit(
     captured_ns: int,
     sync: bool = True,
     moment: "tuple[str, int] | None" = None,
+    code: str = "",
 ) -> str:
     """Put `event` into the spool, durably and never visible in part.
 
@@ -46,9 +47,13 @@ def commit(
     sets, which gives the order (`lib.spool.order`): not every file system keeps dates to less than
     seconds. Returns the key under which the capture is counted, "" if the same event waits there
     already. Raises OSError; then the spool is as before. Without `sync` a power failure may still
-    lose the event. `moment`: the boot's id, and ns since it began, where that is not now.
+    lose the event. `moment`: the boot's id, and ns since it began, where that is not now. `code`:
+    the JSON of the event's code, where that is known and the event has "" for it.
     """
     text = json_codec.dumps(event)
+    if code:
+        # No string has this in it: its quotes would have backslashes. A parent's code comes later.
+        text = text.replace('"code":""', f'"code":{code}', 1)
     # A boot's id is no more than hex digits and hyphens.
     boot, up = moment or (boot_id(), uptime_ns())
     data = f'{BEGINNING}"boot":"{boot}","up":{up}}},{text[1:]}'.encode()

@@ -25,10 +25,9 @@ class Stale(Exception):
 # What of the environment reaches a flusher: a project's settings can set any variable, and some of
 # them make a program load code (OPENSSL_CONF), or tell what it should not (SSLKEYLOGFILE). Proxies
 # and certificates are for the packages of a plugin.
-_PASSED = frozenset(
+_PASSED = (
     b"HOME USER LOGNAME TMPDIR LANG SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE "
-    b"XDG_CACHE_HOME XDG_CONFIG_HOME CLAUDE_CONFIG_DIR CLAUDE_PROJECT_DIR "
-    b"INTELLIGENCE_SERVICE_URL".split()
+    b"XDG_CACHE_HOME XDG_CONFIG_HOME CLAUDE_CONFIG_DIR CLAUDE_PROJECT_DIR INTELLIGENCE_SERVICE_URL"
 )
 _PREFIXES = (b"PATTERN_", b"CIRCUIT_BREAKER_", b"HEALTH_CHECK_", b"LC_", b"PIP_", b"UV_")
 _START = (
@@ -126,10 +125,11 @@ def say_running(spool: str) -> int:
 
 
 def _passed(environ: "dict[bytes, bytes]") -> "dict[bytes, bytes]":
+    passed = _PASSED.split()
     return {
         name: value
         for name, value in environ.items()
-        if name in _PASSED or name.startswith(_PREFIXES) or name.lower().endswith(b"_proxy")
+        if name in passed or name.startswith(_PREFIXES) or name.lower().endswith(b"_proxy")
     }
 
 

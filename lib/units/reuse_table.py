@@ -5,17 +5,24 @@
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from lib.capture.like_lines import lines_of, numbers, places_of, windows
-from lib.capture.reuse_index import HEADER, MAGIC, PROBES, SLOT, second, slot_of
+from lib.capture.like_lines import CHECK, lines_of, numbers, places_of, windows
+from lib.capture.reuse_index import (
+    HEADER,
+    MAGIC,
+    PROBES,
+    SLOT,
+    bits_of,
+    kept_of,
+    slot_of,
+)
 
 # A unit is found by so many of its windows at most.
 ANCHORS = 4
 # So many bits and slots for each window; so many slots at least.
 _BITS, _SLOTS, _LEAST_SLOTS = 8, 2, 64
-_EMPTY = bytes(4)
 # In lines that count: longer units are known by their beginning.
 _MOST_LINES = 2000
 
@@ -46,9 +53,14 @@ class _Table:
     """The slots, which are twice as many whenever half of them are taken, and the units."""
 
     def __init__(self) -> None:
-        self._taken, self._slots = 0, _LEAST_SLOTS
-        self._filled = bytearray(SLOT * (self._slots + PROBES))
         self._units, self._names = array("I"), bytearray()
+        self._clear(_LEAST_SLOTS)
+
+    def _clear(self, slots: int) -> None:
+        self._taken, self._slots = 0, slots
+        # In each slot a window, 0 for none, and the number of its unit.
+        self._windows = array("q", bytes(8 * (slots + PROBES)))
+        self._numbers = array("I", bytes(4 * (slots + PROBES)))
 
     def add(self, entry: Entry) -> None:
         if _SLOTS * (self._taken + ANCHORS) > self._slots:
@@ -64,7 +76,7 @@ class _Table:
         self._units.extend((len(self._names), len(record)))
         self._names += record
         for window in free:
-            self._put(window.to_bytes(4, "little"), (len(self._units) // 2).to_bytes(4, "little"))
+            self._put(window, len(self._units) // 2)
 
     def _free(self, several: Sequence[int]) -> list[int]:
         """Choose windows from all over a unit that no older one has."""
@@ -72,54 +84,56 @@ class _Table:
         step = max(1, len(several) // ANCHORS)
         for first in range(step):
             for window in several[first::step]:
-                if self._place(window.to_bytes(4, "little")) is not None:
+                if self._place(window) is not None:
                     found[window] = None
                     if len(found) == ANCHORS:
                         return list(found)
         return list(found)
 
-    def _place(self, wanted: bytes) -> int | None:
+    def _place(self, wanted: int) -> int | None:
         """Find a free place for a window; None where it is known, or there is none."""
-        start = SLOT * slot_of(int.from_bytes(wanted, "little"), self._slots)
-        for at in range(start, start + SLOT * PROBES, SLOT):
-            if self._filled[at + 4 : at + SLOT] == _EMPTY:
+        start = slot_of(wanted, self._slots)
+        for at in range(start, start + PROBES):
+            there = self._windows[at]
+            if not there:
                 return at
-            if self._filled[at : at + 4] == wanted:
+            if there == wanted:
                 return None
         return None
 
-    def _put(self, window: bytes, number: bytes) -> None:
+    def _put(self, window: int, number: int) -> None:
         at = self._place(window)
         if at is not None:
-            self._filled[at : at + SLOT] = window + number
+            self._windows[at], self._numbers[at] = window, number
             self._taken += 1
 
-    def _entries(self) -> Iterator[tuple[bytes, bytes]]:
-        for at in range(0, len(self._filled), SLOT):
-            number = bytes(self._filled[at + 4 : at + SLOT])
-            if number != _EMPTY:
-                yield bytes(self._filled[at : at + 4]), number
-
     def _grow(self) -> None:
-        before = list(self._entries())
-        self._taken, self._slots = 0, 2 * self._slots
-        self._filled = bytearray(SLOT * (self._slots + PROBES))
+        before = zip(self._windows, self._numbers, strict=True)
+        self._clear(2 * self._slots)
         for window, number in before:
-            self._put(window, number)
+            if window:
+                self._put(window, number)
+
+    def _bitmap(self, size: int) -> bytearray:
+        made = bytearray(size)
+        for window in self._windows:
+            if window:
+                for byte, bit in bits_of(window, size):
+                    made[byte] |= 1 << bit
+        return made
 
     def written(self) -> bytes:
         bits = _BITS // _SLOTS * self._slots
-        bitmap = bytearray(bits >> 3)
-        for entry, _ in self._entries():
-            window = int.from_bytes(entry, "little")
-            for bit in (window & (bits - 1), second(window) & (bits - 1)):
-                bitmap[bit >> 3] |= 1 << (bit & 7)
-        units = _little(self._units)
+        slots = array("I", bytes(SLOT * len(self._windows)))
+        slots[::2] = array("I", (kept_of(window) for window in self._windows))
+        slots[1::2] = self._numbers
+        bitmap, units = self._bitmap(bits >> 3), _little(self._units)
         places = [HEADER + len(bitmap)]
-        places += [places[0] + len(self._filled), places[0] + len(self._filled) + len(units)]
-        told = (bits, self._slots, len(self._units) // 2, *places)
-        header = MAGIC + b"".join(number.to_bytes(8, "little") for number in told)
-        return b"".join((header, bitmap, self._filled, units, self._names))
+        places += [places[0] + SLOT * len(self._windows)]
+        places += [places[1] + len(units)]
+        told = (CHECK, bits, self._slots, len(self._units) // 2, *places)
+        header = MAGIC + b"".join(number.to_bytes(8, "little", signed=True) for number in told)
+        return b"".join((header, bitmap, _little(slots), units, self._names))
 
 
 def _little(numbers: "array[int]") -> bytes:
