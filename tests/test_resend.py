@@ -10,6 +10,7 @@ from lib.commands.when import instant
 from lib.delivery.approval import Approvals
 from lib.flusher import resend as flusher_resend
 from lib.flusher.resend import Resender
+from lib.ledger.ways import PATTERNS
 from lib.privacy import user_rules
 from lib.system.private_file import Refused
 from lib.system.settings import Settings
@@ -131,7 +132,7 @@ def test_since_leaves_out_what_was_before_but_not_what_it_presupposes(
     row = next(row for row in ledger.events() if row.file_path == "/p/marked.py")
     parents = ledger.ancestors(row.content_id)
     later = [r.event_id for r in ledger.events() if r.timestamp >= row.timestamp and not r.implied]
-    (patterns,) = ledger.rows("SELECT count(*) FROM patterns", ())[0]
+    (patterns,) = ledger.rows(f"SELECT count(*) FROM {PATTERNS}", ())[0]
     ledger.close()
     assert resend(kept, row.timestamp).sent == len(later)
     sent = {e.event_id for e in server.events if not e.body["pattern_data"].get("implied")}

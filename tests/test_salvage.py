@@ -123,7 +123,7 @@ def test_whichever_page_is_damaged_every_event_goes_on(
         lost = whole + 2 - len(events)
         most = {"table, leaf": 25}.get(kind, 0)
         assert 0 <= lost <= most, kind
-        most = {"index, inner": codes, "index, leaf": 80, "overflow": 1}.get(kind, 0)
+        most = {"table, inner": codes, "table, leaf": 80, "overflow": 1}.get(kind, 0)
         assert 0 <= missing <= most, kind
         shutil.rmtree(outpost.directory)
 

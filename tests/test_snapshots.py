@@ -42,7 +42,7 @@ def test_a_small_edit_of_a_large_file_takes_little(db: sqlite3.Connection) -> No
     lines[2500] = "value = compute()\n"
     digest = snapshots.add(db, "".join(lines), first)
     query = "SELECT length(code), steps FROM snapshots WHERE digest = ?"
-    size, steps = db.execute(query, (digest,)).fetchone()
+    size, steps = db.execute(query, (snapshots.key(digest),)).fetchone()
     assert size < 100
     assert steps == 1
 
@@ -61,7 +61,7 @@ def test_code_that_an_earlier_version_stored_is_not_stored_twice(db: sqlite3.Con
     old = "x = 1\n" * 50
     db.execute(
         "INSERT INTO snapshots (digest, code) VALUES (?, ?)",
-        (hex_digest(old), zlib.compress(old.encode(), 1)),
+        (bytes.fromhex(hex_digest(old)), zlib.compress(old.encode(), 1)),
     )
     assert snapshots.add(db, old) == hex_digest(old)
     new = snapshots.add(db, f"{old}{hex_digest('y')}\n", old)

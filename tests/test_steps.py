@@ -22,6 +22,7 @@ from lib.flusher.sightings import KEPT_SECONDS, PREFIX, Sightings
 from lib.ledger import revisions
 from lib.ledger.history import History
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
+from lib.ledger.ways import EDGES
 from lib.spool import inbox
 from lib.system.settings import Settings
 from tests.support.bundle import payload, write_payload
@@ -349,7 +350,7 @@ def test_the_service_gets_every_step_with_its_parents(
     project.shell("mv a.py b.py", {"b.py": CODES[3], "a.py": None}, True)
     project.flush()
     with closing(History(f"{project.spool}/ledger.db")) as history:
-        rows = history.rows("SELECT parent_id, child_id FROM edges", ())
+        rows = history.rows(f"SELECT parent_id, child_id FROM {EDGES}", ())
     told = {(edge.parent.pattern_id, edge.child.pattern_id) for edge in server.edges}
     assert {tuple(row) for row in rows} == told
     assert len(told) == 4

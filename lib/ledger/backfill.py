@@ -6,6 +6,9 @@ gets twice its number, what was found before it one less, so that making them ag
 
 import sqlite3
 
+from lib.ledger import reshaping
+from lib.ledger.ways import number
+
 FILES = 500
 _COLUMNS = "revision_id, file_id, pattern_id, snapshot, actor, change, timestamp, seq, session_id"
 _STEPS = (
@@ -25,9 +28,12 @@ _MADE = (
     f"INSERT OR IGNORE INTO revisions ({_COLUMNS}) SELECT 2 * seq - 1, file_id, before_id, "
     "before_snapshot, 'outside', iif(last_id IS NULL, 'before', 'modified'), timestamp, NULL, "
     f"NULL FROM steps WHERE {_BETWEEN}",
-    "INSERT OR IGNORE INTO edges SELECT before_id, last_id, 'modified_from', event_id "
-    f"FROM steps WHERE last_id IS NOT NULL AND {_BETWEEN}",
 )
+_EDGES = f"FROM steps WHERE last_id IS NOT NULL AND {_BETWEEN}"
+_EARLIER_EDGES = (
+    f"INSERT OR IGNORE INTO edges SELECT before_id, last_id, 'modified_from', event_id {_EDGES}"
+)
+_WAYS = f"INSERT OR IGNORE INTO ways SELECT {number('before_id')}, {number('last_id')}, 0 {_EDGES}"
 _LINKED = (
     "UPDATE revisions SET parent = (SELECT max(revision_id) FROM revisions p "
     "WHERE p.file_id = revisions.file_id AND p.revision_id < revisions.revision_id) "
@@ -48,7 +54,7 @@ def make(db: sqlite3.Connection, after: int) -> int | None:
     if last is None:
         return None
     db.execute(_STEPS, (after, last))
-    for statement in _MADE:
+    for statement in (*_MADE, _EARLIER_EDGES if reshaping.is_earlier(db) else _WAYS):
         db.execute(statement)
     db.execute("DROP TABLE steps")
     for statement in _LINKED:

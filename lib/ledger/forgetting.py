@@ -14,7 +14,7 @@ from lib.ledger.transactions import transaction
 # The columns that refer to a snapshot; those of HOLDERS keep it. What was found before a step is
 # what another one left.
 _HOLDERS = (("events", "snapshot"), ("revisions", "snapshot"))
-_REFERRERS = (*_HOLDERS, ("events", "before_snapshot"), ("patterns", "snapshot"))
+_REFERRERS = (*_HOLDERS, ("events", "before_snapshot"))
 _LAST = "revision_id IN (SELECT revision FROM files WHERE revision NOT NULL)"
 
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from lib.ledger import snapshots
+from lib.ledger import snapshots, ways
 from lib.ledger.filters import ALL, Filter, after, escaped
 from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, SHELL, UNCHANGED, UNDO, head_of
 from lib.ledger.store import MET, Ledger
@@ -127,8 +127,11 @@ class History(Ledger):
     def edges_among(self, pattern_ids: Iterable[str]) -> list[Edge]:
         """List the edges between any two of `pattern_ids`, sorted by their ends."""
         wanted = set(pattern_ids)
-        query = "SELECT parent_id, child_id, edge_type FROM edges WHERE child_id = ?"
-        found = [Edge(*row) for node in wanted for row in self._db.execute(query, (node,))]
+        found = [
+            Edge(parent, node, kind)
+            for node in wanted
+            for parent, kind in self._db.execute(ways.PARENTS, (node,))
+        ]
         return sorted(edge for edge in found if edge.parent in wanted)
 
     def events_of(self, pattern_ids: Iterable[str]) -> list[Event]:
@@ -143,24 +146,23 @@ class History(Ledger):
 
     def names(self, pattern_ids: Iterable[str]) -> dict[str, str]:
         """Map the ids of recorded patterns to their names."""
-        query = "SELECT pattern_id, pattern_name FROM patterns WHERE pattern_id = ?"
+        query = f"SELECT pattern_id, pattern_name FROM {ways.PATTERNS} WHERE pattern_id = ?"
         return {p: name for one in pattern_ids for p, name in self._db.execute(query, (one,))}
 
     def knows(self, pattern_id: str) -> bool:
         """Check whether a pattern is recorded."""
-        query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
-        return self._db.execute(query, (storable(pattern_id),)).fetchone() is not None
+        return ways.number_of(self._db, storable(pattern_id)) is not None
 
     def words_of(self, pattern_id: str) -> tuple[str, str]:
         """Return the language and the type of a pattern, "" where it has none."""
-        query = "SELECT language, pattern_type FROM patterns WHERE pattern_id = ?"
+        query = f"SELECT language, pattern_type FROM {ways.PATTERNS} WHERE pattern_id = ?"
         language, pattern_type = self._db.execute(query, (pattern_id,)).fetchone() or ("", "")
         return language or "", pattern_type or ""
 
     def ids_beginning(self, prefix: str, number: int) -> list[str]:
         """List at most `number` ids of patterns that begin with `prefix`."""
         query = (
-            "SELECT pattern_id FROM patterns WHERE pattern_id >= ? AND pattern_id < ? "
+            f"SELECT pattern_id FROM {ways.PATTERNS} WHERE pattern_id >= ? AND pattern_id < ? "
             "ORDER BY pattern_id LIMIT ?"
         )
         prefix = storable(prefix)
@@ -185,11 +187,11 @@ class History(Ledger):
 
     def ancestors(self, pattern_id: str) -> list[str]:
         """List the ids that `pattern_id` came from, nearest first."""
-        return self._walk(pattern_id, "SELECT parent_id FROM edges WHERE child_id = ?")
+        return self._walk(pattern_id, ways.PARENTS)
 
     def descendants(self, pattern_id: str) -> list[str]:
         """List the ids that came from `pattern_id`, nearest first."""
-        return self._walk(pattern_id, "SELECT child_id FROM edges WHERE parent_id = ?")
+        return self._walk(pattern_id, ways.CHILDREN)
 
     def _walk(self, start: str, query: str) -> list[str]:
         """Walk breadth first and visit no id twice: undoing an edit makes a cycle."""
@@ -219,7 +221,7 @@ class History(Ledger):
 
     def code_of(self, pattern_id: str) -> str | None:
         """Return the code of a pattern as it was first seen, None where none was kept."""
-        query = "SELECT snapshot FROM patterns WHERE pattern_id = ?"
+        query = f"SELECT snapshot FROM {ways.PATTERNS} WHERE pattern_id = ?"
         found = self._db.execute(query, (pattern_id,)).fetchone()
         return self.snapshot(found and found[0])
 

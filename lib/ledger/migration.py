@@ -52,6 +52,18 @@ def count_rows(db: sqlite3.Connection, version: int, progress: Callable[[float],
 
     Raises sqlite3.Error.
     """
+    in_steps(db, lambda tell: _step(db, version), progress)
+
+
+def in_steps(
+    db: sqlite3.Connection,
+    step: Callable[[Callable[[float], None]], float],
+    progress: Callable[[float], None],
+) -> None:
+    """Call `step`, which returns how much is done by then, until that is all.
+
+    It may tell so too while it is at it. Raises sqlite3.Error, and what `progress` raises.
+    """
     done = [0.0]
     raised: list[BaseException] = []
 
@@ -62,13 +74,17 @@ def count_rows(db: sqlite3.Connection, version: int, progress: Callable[[float],
             raised.append(error)
         return bool(raised)
 
+    def tell(part: float) -> None:
+        done[0] = max(done[0], part)
+        progress(done[0])
+
     db.set_progress_handler(still_here, _STEPS)
     until = time.monotonic() + _PATIENCE
     try:
         while done[0] < 1.0:
             progress(done[0])
             try:
-                done[0] = _step(db, version)
+                done[0] = step(tell)
             except sqlite3.OperationalError as error:
                 if raised:
                     raise raised[0] from None
@@ -114,7 +130,9 @@ def _portion(db: sqlite3.Connection, version: int) -> float:
     for column in _COLUMNS:
         if column.split()[0] not in present:
             db.execute(f"ALTER TABLE snapshots ADD COLUMN {column}")
-    db.execute("INSERT INTO sums SELECT ?, count(*) FROM patterns", (sums.PATTERNS,))
+    db.execute(
+        "INSERT INTO sums SELECT ?, count(DISTINCT content_id) FROM events", (sums.PATTERNS,)
+    )
     db.execute("DELETE FROM sums WHERE name IN (?, ?)", (_DONE, _MADE))
     db.execute(f"PRAGMA user_version = {version}")
     return 1.0

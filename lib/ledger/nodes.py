@@ -1,10 +1,10 @@
-"""Add the patterns that an event tells of, and the edges between them."""
+"""Find and count the patterns that an event tells of."""
 
 import sqlite3
 from typing import Any
 
 from lib.capture import identity
-from lib.ledger import snapshots, sums
+from lib.ledger import snapshots, sums, ways
 from lib.ledger.snapshots import Kept
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
@@ -20,8 +20,7 @@ class Nodes:
 
     def knows(self, pattern_id: str) -> bool:
         """Check whether a pattern is recorded."""
-        query = "SELECT 1 FROM patterns WHERE pattern_id = ?"
-        return self._db.execute(query, (pattern_id,)).fetchone() is not None
+        return ways.number_of(self._db, pattern_id) is not None
 
     def earlier(self, pattern_id: str) -> list[str]:
         """Find the recorded pattern that is a new one's code under an earlier version's id."""
@@ -37,23 +36,7 @@ class Nodes:
         text = identity.normalise(snapshots.text(self._db, code) or "", language)
         return storable(identity.pattern_name(text, language, storable(self._data["file_path"])))
 
-    def add(self, pattern_id: str, name: str, snapshot: str | None) -> None:
-        """Add a pattern, if it is not known."""
-        values = (
-            pattern_id,
-            name,
-            storable(self._data.get("pattern_type")),
-            storable(self._data.get("language")),
-            snapshot,
-            storable(self._event["timestamp"]),
-        )
-        query = "INSERT OR IGNORE INTO patterns VALUES (?, ?, ?, ?, ?, ?)"
-        if self._db.execute(query, values).rowcount > 0:
+    def count(self, pattern_id: str) -> None:
+        """Count a pattern, if it is not known, before its first event is recorded."""
+        if not self.knows(pattern_id):
             sums.add(self._db, sums.PATTERNS, 1)
-
-    def join(self, parent: str, child: str, edge_type: str) -> None:
-        """Add an edge, if it is not known."""
-        if parent != child:
-            # Its events are found by its ends.
-            values = (child, parent, edge_type, "")
-            self._db.execute("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?)", values)

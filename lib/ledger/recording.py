@@ -5,7 +5,7 @@ from typing import Any
 
 from lib.capture import identity
 from lib.capture.event import FILE_DELETED, FILE_UNCHANGED, UNKNOWN, UNTOLD
-from lib.ledger import moments, overlaps, snapshots, sums, unplaced
+from lib.ledger import moments, overlaps, snapshots, sums, unplaced, ways
 from lib.ledger.adjacent import placed
 from lib.ledger.chain import Chain, Outside
 from lib.ledger.event_ids import creation_event_id, is_recorded, outside_event_id
@@ -14,6 +14,7 @@ from lib.ledger.nodes import Nodes
 from lib.ledger.projects import Projects
 from lib.ledger.revisions import AGENT, FORMAT, OUTSIDE, UNDO
 from lib.ledger.text import storable
+from lib.ledger.ways import USUAL_TYPE
 from lib.spool.spooled import Event
 
 RECORDED, UNCHANGED, KNOWN, DELETED = "recorded", "unchanged", "known", "deleted"
@@ -105,8 +106,12 @@ class Recording:
         self._imply_parents()
         if self._type == "pattern_applied":
             self._imply(self._subject, self._code(), self._name())
-        self._add_patterns_and_edges()
+        before = self._before()
+        self._before_snapshot = snapshots.add(self._db, before)
+        self._snapshot = snapshots.add(self._db, self._code(), before)
         self._add_event()
+        ways.join(self._db, self._parents, self._content_id, self._edge)
+        ways.join(self._db, [self._subject], self._content_id, "derived_from")
         return RECORDED
 
     def _bridge(self) -> str:
@@ -121,9 +126,8 @@ class Recording:
     def _add_outside_event(self, found: Outside) -> int:
         head = self._chain.head
         assert head is not None
-        self._nodes.add(found.pattern_id, found.name, found.snapshot)
-        self._nodes.join(head.pattern_id, found.pattern_id, "modified_from")
-        return self._insert(
+        self._nodes.count(found.pattern_id)
+        seq = self._insert(
             event_id=outside_event_id(storable(self._event["event_id"])),
             event_type="pattern_modified",
             pattern_id=found.pattern_id,
@@ -137,6 +141,8 @@ class Recording:
             actor=OUTSIDE,
             told=DERIVED,
         )
+        ways.join(self._db, [head.pattern_id], found.pattern_id, "modified_from")
+        return seq
 
     def _resolve_before(self) -> None:
         head = self._chain.head
@@ -161,25 +167,15 @@ class Recording:
         name = self._nodes.name_of(told_name, code)
         earlier = self._nodes.earlier(pattern_id)
         snapshot = snapshots.add(self._db, code)
-        self._nodes.add(pattern_id, name, snapshot)
-        for found in earlier:
-            self._nodes.join(found, pattern_id, "derived_from")
+        self._nodes.count(pattern_id)
         kind = "pattern_modified" if earlier else "pattern_created"
         event_id = creation_event_id(pattern_id)
         self._insert_event(event_id, kind, pattern_id, name, earlier, snapshot, implied=1)
-
-    def _add_patterns_and_edges(self) -> None:
-        before = self._before()
-        self._before_snapshot = snapshots.add(self._db, before)
-        self._snapshot = snapshots.add(self._db, self._code(), before)
-        self._nodes.add(self._content_id, self._name(), self._snapshot)
-        for parent in self._parents:
-            self._nodes.join(parent, self._content_id, self._edge)
-        if self._subject != self._content_id:
-            self._nodes.join(self._subject, self._content_id, "derived_from")
+        ways.join(self._db, earlier, pattern_id, "derived_from")
 
     def _add_event(self) -> None:
         event_id, parents = storable(self._event["event_id"]), self._parents
+        self._nodes.count(self._content_id)
         seq = self._insert_event(
             event_id, self._type, self._subject, self._name(), parents, self._snapshot
         )
@@ -235,6 +231,8 @@ class Recording:
         values["timestamp"] = storable(self._event["timestamp"])
         values["language"] = storable(self._data.get("language"))
         values["file_path"] = self._path or None
+        kind = storable(self._data.get("pattern_type"))
+        values["pattern_type"] = None if kind == USUAL_TYPE else kind
         values["boot"], values["up"] = self._moment
         if values["reason"] == FORMAT:
             sums.add(self._db, f"{sums.STEPS}{FORMAT}", 1)

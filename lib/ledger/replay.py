@@ -17,6 +17,7 @@ from lib.ledger.recording import Recording
 from lib.ledger.revisions import DELETED, OUTSIDE
 from lib.ledger.snapshots import Kept
 from lib.ledger.transactions import transaction
+from lib.ledger.ways import PATTERNS
 from lib.spool.spooled import Event
 
 # So often `progress` hears of it, in events.
@@ -28,6 +29,7 @@ _OF_EVENT = (
 )
 _CONTEXT = ("program", "prompt_id", "tool_use_id", "agent_id", "agent_type")
 _OF_REVISION = ", ".join(f"r.{name}" for name in _CONTEXT)
+_TYPE = f"(SELECT pattern_type FROM {PATTERNS} p WHERE p.pattern_id = {{}}) AS pattern_type"
 _KEPT = (
     # What is told of the patterns that were met as parents alone.
     "CREATE TEMP TABLE implied AS SELECT pattern_id, pattern_name, snapshot, "
@@ -37,10 +39,10 @@ _KEPT = (
     f"WHERE told IS '{DERIVED}' AND snapshot IS NULL "
     "AND pattern_id NOT IN (SELECT pattern_id FROM implied) GROUP BY pattern_id",
     "CREATE INDEX temp.implied_by_id ON implied (pattern_id)",
-    f"CREATE TEMP TABLE inputs AS SELECT {_OF_EVENT}, {_OF_REVISION}, p.pattern_type, "
+    f"CREATE TEMP TABLE inputs AS SELECT {_OF_EVENT}, {_OF_REVISION}, "
+    f"{_TYPE.format('e.content_id')}, "
     f"iif(e.actor = '{OUTSIDE}', {unplaced.FIRST}, {unplaced.LAST}) AS kind, NULL AS kept "
     "FROM events e LEFT JOIN revisions r ON r.seq = e.seq "
-    "LEFT JOIN patterns p ON p.pattern_id = e.content_id "
     # What is kept beside an event tells more than its row; a capture goes before a transcript.
     f"WHERE NOT e.implied AND e.told IS NOT '{DERIVED}' AND NOT EXISTS "
     "(SELECT 1 FROM unplaced u WHERE u.event_id = e.event_id "
@@ -53,16 +55,17 @@ _KEPT = (
     f"INSERT INTO inputs SELECT r.event_id, r.timestamp, e.boot, e.up, coalesce(e.seq, 0), "
     f"iif(r.change = '{DELETED}', '{FILE_DELETED}', '{FILE_UNCHANGED}'), r.pattern_id, '', "
     "e.language, f.path, NULL, r.session_id, '', r.pattern_id, r.snapshot, NULL, NULL, NULL, "
-    f"r.actor, NULL, {_OF_REVISION}, p.pattern_type, {unplaced.LAST}, NULL FROM revisions r "
-    "JOIN files f USING (file_id) LEFT JOIN patterns p ON p.pattern_id = r.pattern_id "
+    f"r.actor, NULL, {_OF_REVISION}, {_TYPE.format('r.pattern_id')}, {unplaced.LAST}, NULL "
+    "FROM revisions r JOIN files f USING (file_id) "
     "LEFT JOIN events e ON e.seq = (SELECT max(b.seq) FROM revisions b "
     "WHERE b.file_id = r.file_id AND b.revision_id < r.revision_id) "
     "WHERE r.event_id NOT NULL AND r.seq IS NULL "
     "AND NOT EXISTS (SELECT 1 FROM unplaced u WHERE u.event_id = r.event_id)",
 )
 _EMPTIED = (
-    "DELETE FROM events", "DELETE FROM patterns", "DELETE FROM edges",
-    "DELETE FROM edits", "DELETE FROM sums", "DELETE FROM unplaced",
+    "DELETE FROM events", "DELETE FROM ways", "DELETE FROM holders", "DELETE FROM edits",
+    "UPDATE snapshots SET held = NULL WHERE held NOT NULL",
+    "DELETE FROM sums", "DELETE FROM unplaced",
     "UPDATE files SET head = '', last_seq = 0, revision = NULL, gone = 0",
     # No number of a revision comes again: that of a file's last one tells whether it is another.
     "DELETE FROM revisions WHERE revision_id < (SELECT max(revision_id) FROM revisions)",

@@ -98,6 +98,8 @@ def add(db: sqlite3.Connection, path: str, head: Head | None, new: Revision) -> 
     names = f"file_id, parent, origin, {', '.join(Revision._fields)}"
     marks = ", ".join("?" * len(values))
     added = db.execute(f"INSERT INTO revisions ({names}) VALUES ({marks})", values).lastrowid
+    if added and new.snapshot is not None:
+        snapshots.hold(db, new.snapshot, added)
     if change != BEFORE:
         sums.add(db, f"{sums.STEPS}{new.actor}", 1)
     query = "UPDATE files SET revision = ?, gone = ? WHERE file_id = ?"
@@ -123,11 +125,12 @@ def _elsewhere(
         return None
     rows = db.execute(
         "SELECT r.revision_id, r.file_id, r.pattern_id, r.snapshot, iif(gone, 'deleted', r.change) "
-        "FROM revisions r JOIN files f ON f.file_id = r.file_id "
-        "JOIN revisions last ON last.revision_id = f.revision "
-        "WHERE r.snapshot = ? AND r.file_id != ? AND r.change != 'deleted' "
-        "ORDER BY gone AND last.timestamp = ? DESC, gone, r.revision_id DESC LIMIT 1",
-        (snapshot, file_id, timestamp),
+        "FROM revisions r CROSS JOIN files f ON f.file_id = r.file_id "
+        "CROSS JOIN revisions last ON last.revision_id = f.revision "
+        f"WHERE r.revision_id IN ({snapshots.HOLDERS}) "
+        "AND r.snapshot = ?2 AND r.file_id != ?3 AND r.change != 'deleted' "
+        "ORDER BY gone AND last.timestamp = ?4 DESC, gone, r.revision_id DESC LIMIT 1",
+        (snapshots.key(snapshot), snapshot, file_id, timestamp),
     )
     found = rows.fetchone()
     return Head(*found) if found else None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 
-from lib.ledger import beginning, schema, unreadable
+from lib.ledger import beginning, reshaping, schema, unreadable
 from lib.ledger.connecting import connect, lazily
 from lib.ledger.counters import add_to_counter
 from lib.ledger.opening import refuse_links
@@ -130,6 +130,10 @@ def _save(path: str, made: str, directory: str) -> tuple[int, bool]:
         target.execute("BEGIN IMMEDIATE")
         with closing(lazily(source_path)) as source:
             broken = unreadable.copy(source, target, deadline)
+            if reshaping.is_earlier(target):
+                reshaping.begin(target)
+                schema.add_missing(target)
+                reshaping.finish(target)
             if "events" in broken:
                 with suppress(sqlite3.DatabaseError, ValueError):
                     found = source.execute("PRAGMA table_info(events)").fetchall()

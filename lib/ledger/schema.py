@@ -2,20 +2,23 @@
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 
-from lib.ledger import migration, revisions, rollback
+from lib.ledger import migration, reshaping, revisions, rollback
 from lib.ledger.transactions import transaction
 
-VERSION = 10
+VERSION = 11
 # What a ledger has whose rows of before are still to be counted, and when they are.
 UNCOUNTED, COUNTED = 6, 8
+# How much of the work it is to count and index the rows.
+_ROWS_PART = 0.6
 # The fact that a ledger holds ids which were given by the rules of version 0.1.0.
 EARLIER_IDS = "earlier_ids"
 # The columns that came after version 1, by their tables.
 _LATER = {
     "events": {
         "edge_type": "TEXT", "before_snapshot": "TEXT", "boot": "INTEGER", "up": "INTEGER",
-        "actor": "TEXT", "told": "TEXT",
+        "actor": "TEXT", "told": "TEXT", "pattern_type": "TEXT",
     },
     "boots": {"up": "INTEGER"},
     "files": {"project": "INTEGER"},
@@ -24,17 +27,17 @@ _LATER = {
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshots (
-    digest TEXT PRIMARY KEY, code BLOB NOT NULL, base TEXT, steps INTEGER NOT NULL DEFAULT 0
+    snapshot_id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, code BLOB NOT NULL, base BLOB,
+    steps INTEGER NOT NULL DEFAULT 0, held INTEGER
+);
+CREATE TABLE IF NOT EXISTS holders (
+    digest BLOB NOT NULL, revision_id INTEGER NOT NULL, PRIMARY KEY (digest, revision_id)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS patterns (
-    pattern_id TEXT PRIMARY KEY, pattern_name TEXT, pattern_type TEXT, language TEXT,
-    snapshot TEXT, first_seen TEXT NOT NULL
+CREATE TABLE IF NOT EXISTS ways (
+    child INTEGER NOT NULL, parent INTEGER NOT NULL, kind NOT NULL,
+    PRIMARY KEY (child, parent, kind)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS edges (
-    child_id TEXT NOT NULL, parent_id TEXT NOT NULL, edge_type TEXT NOT NULL,
-    event_id TEXT NOT NULL, PRIMARY KEY (child_id, parent_id, edge_type)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS edges_by_parent ON edges (parent_id);
+CREATE INDEX IF NOT EXISTS ways_by_parent ON ways (parent);
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, timestamp TEXT NOT NULL,
     event_type TEXT NOT NULL, pattern_id TEXT NOT NULL, pattern_name TEXT, language TEXT,
@@ -42,7 +45,7 @@ CREATE TABLE IF NOT EXISTS events (
     parent_pattern_ids TEXT NOT NULL, content_id TEXT NOT NULL, snapshot TEXT,
     before_snapshot TEXT, reason TEXT,
     implied INTEGER NOT NULL DEFAULT 0, edge_type TEXT, actor TEXT, boot INTEGER, up INTEGER,
-    told TEXT
+    told TEXT, pattern_type TEXT
 );
 CREATE TABLE IF NOT EXISTS boots (
     id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE, up INTEGER
@@ -64,7 +67,6 @@ CREATE TABLE IF NOT EXISTS revisions (
     prompt_id TEXT, tool_use_id TEXT, agent_id TEXT, agent_type TEXT
 );
 CREATE INDEX IF NOT EXISTS revisions_by_file ON revisions (file_id);
-CREATE INDEX IF NOT EXISTS revisions_by_snapshot ON revisions (snapshot);
 CREATE INDEX IF NOT EXISTS revisions_by_seq ON revisions (seq);
 CREATE INDEX IF NOT EXISTS revisions_by_origin ON revisions (origin) WHERE origin NOT NULL;
 CREATE TABLE IF NOT EXISTS sessions (
@@ -148,10 +150,13 @@ def prepare(db: sqlite3.Connection, progress: Callable[[float], None] = lambda p
     db.execute("PRAGMA cache_size = -32000")
     if _version(db) < UNCOUNTED:
         _in_transaction(db, UNCOUNTED, _create)
-    if _version(db) < COUNTED:
-        migration.count_rows(db, COUNTED, progress)
+    rows = _ROWS_PART if _version(db) < COUNTED else 0.0
+    if rows:
+        migration.count_rows(db, COUNTED, lambda part: progress(rows * part))
     if _version(db) < VERSION:
-        _in_transaction(db, VERSION, _finish)
+        migration.in_steps(
+            db, partial(_reshape, db), lambda part: progress(rows + (1 - rows) * part)
+        )
 
 
 def _in_transaction(
@@ -165,13 +170,20 @@ def _in_transaction(
             work(db, before)
 
 
-def _finish(db: sqlite3.Connection, before: int) -> None:
-    _add_missing(db, before)
-    revisions.count_steps(db)
-    db.execute(f"PRAGMA user_version = {VERSION}")
+def _reshape(db: sqlite3.Connection, tell: Callable[[float], None]) -> float:
+    """Give the ledger the tables of this version; return 1.0, for it is all done then."""
+    with transaction(db):
+        before = _version(db)
+        if before < VERSION:
+            reshaping.begin(db)
+            add_missing(db, before)
+            reshaping.finish(db, tell)
+            revisions.count_steps(db)
+            db.execute(f"PRAGMA user_version = {VERSION}")
+    return 1.0
 
 
-def _add_missing(db: sqlite3.Connection, before: int) -> None:
+def add_missing(db: sqlite3.Connection, before: int = VERSION) -> None:
     """Add the tables and columns that a ledger of version `before`, 0 for a new one, lacks."""
     for table, columns in _LATER.items() if before else ():
         present = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
@@ -187,7 +199,7 @@ def _add_missing(db: sqlite3.Connection, before: int) -> None:
 
 def _create(db: sqlite3.Connection, before: int) -> None:
     """Create what is missing; `before` is the version that the ledger has, 0 for a new one."""
-    _add_missing(db, before)
+    add_missing(db, before)
     if before in (1, 2):
         _count_delivered(db, before)
     if 0 < before < 5:

@@ -17,6 +17,11 @@ from lib.system.digest import hex_digest
 DIGITS = 32
 # So many differences are put together at most to read one snapshot.
 MOST_STEPS = 10
+# The revisions that hold, or held before they were made again, the code that has the key ?1.
+HOLDERS = (
+    "SELECT held FROM snapshots WHERE digest = ?1 UNION ALL "
+    "SELECT revision_id FROM holders WHERE digest = ?1"
+)
 # What zlib can refer to on each side of a change.
 _AROUND = 16_000
 _FEW = 4096
@@ -55,8 +60,18 @@ def add(db: sqlite3.Connection, code: object, before: str | None = None) -> str 
         whole = zlib.compress(data, 1)
         if not packed or len(packed) + DIGITS > len(whole):
             packed, base, steps = whole, None, 0
-    db.execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", (digest, packed, base, steps))
+    query = "INSERT INTO snapshots (digest, code, base, steps) VALUES (?, ?, ?, ?)"
+    db.execute(query, (key(digest), packed, key(base), steps))
     return digest
+
+
+def hold(db: sqlite3.Connection, digest: str, revision_id: int) -> None:
+    """Note that a revision holds the code of a digest, within the caller's transaction."""
+    # Most code is held once, and its row is in memory: that of an index would not be.
+    query = "UPDATE snapshots SET held = ? WHERE digest = ? AND held IS NULL"
+    if not db.execute(query, (revision_id, key(digest))).rowcount:
+        query = "INSERT OR IGNORE INTO holders VALUES (?, ?)"
+        db.execute(query, (key(digest), revision_id))
 
 
 # Of an event the same two pieces of code are asked several times.
@@ -80,25 +95,26 @@ class Reader:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._last: tuple[str | None, bytes] = None, b""
+        self._last: tuple[bytes | None, bytes] = None, b""
 
     def read(self, digest: str | None) -> bytes | None:
         """Return the code of a digest, as `read` does."""
+        wanted = key(digest)
         try:
-            data = self._data(digest)
+            data = self._data(wanted)
         except (zlib.error, ValueError):
             return None
         if data is not None:
-            self._last = digest, data
+            self._last = wanted, data
         return data
 
-    def _data(self, digest: str | None) -> bytes | None:
+    def _data(self, wanted: bytes | None) -> bytes | None:
         changes: list[bytes] = []
-        while digest and digest != self._last[0]:
+        while wanted and wanted != self._last[0]:
             query = "SELECT code, base FROM snapshots WHERE digest = ?"
-            packed, digest = self._db.execute(query, (digest,)).fetchone() or (b"", None)
+            packed, wanted = self._db.execute(query, (wanted,)).fetchone() or (b"", None)
             changes.append(packed)
-        if digest:
+        if wanted:
             data = self._last[1]
         elif not changes or not changes[-1]:
             return None
@@ -116,7 +132,7 @@ def count_lost(db: sqlite3.Connection, seconds: float) -> int:
     """
     until = time.monotonic() + seconds
     reader, lost = Reader(db), 0
-    for (digest,) in db.execute("SELECT digest FROM snapshots"):
+    for (digest,) in db.execute("SELECT lower(hex(digest)) FROM snapshots"):
         data = reader.read(digest)
         code = None if data is None else data.decode("utf-8", "surrogatepass")
         lost += code is None or hex_digest(code)[:DIGITS] != digest[:DIGITS]
@@ -125,11 +141,20 @@ def count_lost(db: sqlite3.Connection, seconds: float) -> int:
     return lost
 
 
+def key(digest: str | None) -> bytes | None:
+    """Return what a digest is kept as; for what is none what nothing has."""
+    try:
+        return None if digest is None else bytes.fromhex(digest)
+    except ValueError:
+        return b""
+
+
 def _find(db: sqlite3.Connection, digest: str) -> tuple[str, int] | None:
-    # "g" comes after every digit: a digest of an earlier version begins like it.
-    query = "SELECT digest, steps FROM snapshots WHERE digest >= ? AND digest < ? LIMIT 1"
-    found = db.execute(query, (digest, f"{digest}g")).fetchone()
-    return (found[0], found[1]) if found else None
+    # A digest of an earlier version begins like it, and has as many bytes again.
+    begin = bytes.fromhex(digest)
+    query = "SELECT digest, steps FROM snapshots WHERE digest BETWEEN ? AND ? LIMIT 1"
+    found = db.execute(query, (begin, begin + b"\xff" * (DIGITS // 2))).fetchone()
+    return (found[0].hex(), found[1]) if found else None
 
 
 def _encoded(code: str) -> bytes:
@@ -168,13 +193,14 @@ def delete(db: sqlite3.Connection, digests: Iterable[str]) -> int:
 
     Those that are kept as what differs from one of them are stored whole first.
     """
-    doomed = set(digests)
+    doomed = {key(digest) for digest in digests}
     query = "SELECT digest, base FROM snapshots WHERE base NOT NULL"
-    for digest, base in db.execute(query).fetchall():
-        if base in doomed and digest not in doomed:
-            code = read(db, digest)
+    for one, base in db.execute(query).fetchall():
+        if base in doomed and one not in doomed:
+            code = read(db, one.hex())
             packed = b"" if code is None else zlib.compress(_encoded(code), 1)
             query = "UPDATE snapshots SET code = ?, base = NULL, steps = 0 WHERE digest = ?"
-            db.execute(query, (packed, digest))
+            db.execute(query, (packed, one))
+    db.executemany("DELETE FROM holders WHERE digest = ?", [(one,) for one in doomed])
     query = "DELETE FROM snapshots WHERE digest = ?"
-    return sum(db.execute(query, (digest,)).rowcount for digest in doomed)
+    return sum(db.execute(query, (one,)).rowcount for one in doomed)

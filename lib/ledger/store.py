@@ -19,6 +19,7 @@ from lib.ledger.rows import Origin, Resolved, Taken
 from lib.ledger.schema import EARLIER_IDS, prepare
 from lib.ledger.transactions import transaction
 from lib.ledger.wanted import follow
+from lib.ledger.ways import PATTERNS
 from lib.spool.destination import counters, mark_in, of_event
 from lib.spool.spooled import Event
 from lib.system.calls import are_replaced
@@ -170,7 +171,7 @@ class Ledger:
         """Return what a pattern's creation can be told from."""
         query = (
             "SELECT pattern_name, pattern_type, language, first_seen AS timestamp, "
-            "snapshot AS code FROM patterns WHERE pattern_id = ?"
+            f"snapshot AS code FROM {PATTERNS} WHERE pattern_id = ?"
         )
         row = self._db.execute(query, (pattern_id,)).fetchone()
         found: dict[str, Any] = dict(row) if row else {"timestamp": None}

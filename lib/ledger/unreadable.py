@@ -7,16 +7,18 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import Any
 
-from lib.ledger import leaves
+from lib.ledger import leaves, reshaping, ways
 
 # What nothing else tells, first: the time may run out.
 TABLES = (
-    "counters", "facts", "boots", "taken", "known_at", "events", "patterns", "edges", "files",
-    "revisions", "looks", "prompts", "calls", "sessions", "projects", "transcripts", "unplaced",
-    "snapshots",
+    "counters", "facts", "boots", "taken", "known_at", "events", "ways", "patterns", "edges",
+    "files", "revisions", "looks", "prompts", "calls", "sessions", "projects", "transcripts",
+    "unplaced", "snapshots",
 )  # fmt: skip
 # What damage does not bring about: the tables that a ledger of an earlier version has not.
 _LATER = {9: ("prompts", "calls", "sessions", "projects", "transcripts", "unplaced")}
+# The tables that are there instead of others, today and before.
+_TODAY, _BEFORE = {"ways"}, {"patterns", "edges"}
 _LAST = 2**62
 # How many rows in turn are tried where one cannot be read.
 _TRIES = 3
@@ -32,6 +34,10 @@ def copy(source: sqlite3.Connection, target: sqlite3.Connection, deadline: float
     """
     broken = set()
     absent = _absent(source)
+    with suppress(sqlite3.DatabaseError):
+        if reshaping.is_earlier(source):
+            reshaping.imitate(target)
+    absent |= _TODAY if reshaping.is_earlier(target) else _BEFORE
     for name in (table for table in TABLES if table not in absent):
         wanted = target.execute(f"PRAGMA table_info({name})").fetchall()
         try:
@@ -121,7 +127,7 @@ class _Table:
         start: int | None = None
         while True:
             last = yield from self._rows_from(start, back)
-            if last is None or back or self._name != "events":
+            if last is None or back or self._name not in ("events", "snapshots"):
                 return
             start = self._past(last)
             if start is None or time.monotonic() > self._deadline:
@@ -197,23 +203,14 @@ class _Table:
 
 
 def derive(db: sqlite3.Connection) -> None:
-    """Make anew, out of the events, what was lost of patterns and edges.
+    """Make anew, out of the events, what was lost of edges.
 
     The project of a file is told when that is recorded next.
     """
     known = "SELECT 0 UNION ALL SELECT project_id FROM projects"
     db.execute(f"UPDATE files SET project = NULL WHERE project NOT IN ({known})")
-    db.execute(
-        "INSERT OR IGNORE INTO patterns SELECT content_id, pattern_name, NULL, language, snapshot, "
-        "min(timestamp) FROM events GROUP BY content_id"
-    )
-    query = "SELECT content_id, parent_pattern_ids, edge_type, event_id FROM events"
-    edges = [
-        (child, parent, edge_type or "derived_from", event_id)
-        for child, parents, edge_type, event_id in db.execute(f"{query} WHERE edge_type NOT NULL")
-        for parent in parents.split()
-        if parent != child
-    ]
-    db.executemany("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?)", edges)
-    marked = "SELECT content_id, pattern_id, 'derived_from', event_id FROM events"
-    db.execute(f"INSERT OR IGNORE INTO edges {marked} WHERE pattern_id != content_id")
+    query = "SELECT content_id, pattern_id, parent_pattern_ids, edge_type FROM events"
+    for child, subject, parents, edge_type in db.execute(query).fetchall():
+        if edge_type:
+            ways.join(db, parents.split(), child, edge_type)
+        ways.join(db, [subject], child, "derived_from")

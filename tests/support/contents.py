@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.ledger import snapshots
+from lib.ledger.ways import EDGES, PATTERNS
 from lib.units import chronicle
 
 # When something was captured, by the clock of the boot, a transcript does not tell.
@@ -43,8 +44,8 @@ _STANDING = (
 )
 _QUERIES = {
     "events": "SELECT * FROM events ORDER BY seq",
-    "patterns": "SELECT * FROM patterns ORDER BY pattern_id",
-    "edges": "SELECT * FROM edges ORDER BY child_id, parent_id, edge_type",
+    "patterns": f"SELECT * FROM {PATTERNS} ORDER BY pattern_id",
+    "edges": f"SELECT * FROM {EDGES} ORDER BY child_id, parent_id, edge_type",
     "revisions": _REVISIONS,
     "files": _FILES,
     "edits": "SELECT day, ahead, path, event_type, language, count FROM edits "

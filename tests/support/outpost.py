@@ -8,6 +8,7 @@ from lib.delivery.service_state import EARLIER, state_of, urls
 from lib.flusher.process import Flusher
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
+from lib.ledger.ways import EDGES
 from lib.spool import inbox, outbox
 from lib.system import state
 from lib.system.settings import Settings
@@ -112,7 +113,7 @@ class Outpost:
     def edges(self) -> set[tuple[str, str, str]]:
         """What the ledger knows to have come from what: (parent, child, type)."""
         ledger = self.ledger()
-        rows = ledger._db.execute("SELECT parent_id, child_id, edge_type FROM edges").fetchall()
+        rows = ledger._db.execute(f"SELECT parent_id, child_id, edge_type FROM {EDGES}").fetchall()
         ledger.close()
         return {tuple(row) for row in rows}
 
