@@ -75,8 +75,12 @@ def kept() -> Path:
         copy = spool / "copy"
         shutil.copy(old, copy)
         start = time.perf_counter()
-        Ledger(str(copy)).close()
+        ledger = Ledger(str(copy))
         print(f"converted in {time.perf_counter() - start:.1f} s")
+        # The lives of functions, which the flusher goes on with, are measured elsewhere.
+        query = "INSERT INTO units_until SELECT max(revision_id) FROM revisions"
+        ledger.connection.execute(query)
+        ledger.close()
         copy.rename(spool / FILE_NAME)
     return spool
 
@@ -177,13 +181,19 @@ class Bench:
 
 
 def _fill(spool: Path, events: int, run_id: str) -> None:
-    """Let edits of new files wait in a spool, two of each."""
+    """Let edits of new files wait in a spool, two of each.
+
+    Their functions have names of their own: with others of that name in other files they would be
+    compared, which there are none of in an empty ledger.
+    """
     now = time.time_ns() - 10**9
+    name = f"handle_{run_id.replace('-', '_')}"
     before = None
     for number in range(events):
         edit = layout_5.Edit(number % 2, number // 2, 0, 0)
         path = f"/home/user/code/project-0/new/{run_id}/{edit.file}.py"
-        content = Content(f"run = {run_id!r}\n{edit.code()}", path)
+        code = edit.code().replace("handle", name)
+        content = Content(f"run = {run_id!r}\n{code}", path)
         event = build(
             "pattern_modified" if number % 2 else "pattern_created", content,
             path=path, tool_name="Edit", session_id=run_id, tool_use_id=str(number),

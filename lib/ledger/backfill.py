@@ -7,7 +7,6 @@ gets twice its number, what was found before it one less, so that making them ag
 import sqlite3
 
 from lib.ledger import reshaping
-from lib.ledger.ways import number
 
 FILES = 500
 _COLUMNS = "revision_id, file_id, pattern_id, snapshot, actor, change, timestamp, seq, session_id"
@@ -29,11 +28,11 @@ _MADE = (
     "before_snapshot, 'outside', iif(last_id IS NULL, 'before', 'modified'), timestamp, NULL, "
     f"NULL FROM steps WHERE {_BETWEEN}",
 )
-_EDGES = f"FROM steps WHERE last_id IS NOT NULL AND {_BETWEEN}"
+# Of a ledger of today they were kept.
 _EARLIER_EDGES = (
-    f"INSERT OR IGNORE INTO edges SELECT before_id, last_id, 'modified_from', event_id {_EDGES}"
+    "INSERT OR IGNORE INTO edges SELECT before_id, last_id, 'modified_from', event_id "
+    f"FROM steps WHERE last_id IS NOT NULL AND {_BETWEEN}"
 )
-_WAYS = f"INSERT OR IGNORE INTO ways SELECT {number('before_id')}, {number('last_id')}, 0 {_EDGES}"
 _LINKED = (
     "UPDATE revisions SET parent = (SELECT max(revision_id) FROM revisions p "
     "WHERE p.file_id = revisions.file_id AND p.revision_id < revisions.revision_id) "
@@ -54,7 +53,7 @@ def make(db: sqlite3.Connection, after: int) -> int | None:
     if last is None:
         return None
     db.execute(_STEPS, (after, last))
-    for statement in (*_MADE, _EARLIER_EDGES if reshaping.is_earlier(db) else _WAYS):
+    for statement in (*_MADE, *((_EARLIER_EDGES,) if reshaping.is_earlier(db) else ())):
         db.execute(statement)
     db.execute("DROP TABLE steps")
     for statement in _LINKED:
