@@ -130,9 +130,6 @@ def _portion(db: sqlite3.Connection, version: int) -> float:
     for column in _COLUMNS:
         if column.split()[0] not in present:
             db.execute(f"ALTER TABLE snapshots ADD COLUMN {column}")
-    db.execute(
-        "INSERT INTO sums SELECT ?, count(DISTINCT content_id) FROM events", (sums.PATTERNS,)
-    )
     db.execute("DELETE FROM sums WHERE name IN (?, ?)", (_DONE, _MADE))
     db.execute(f"PRAGMA user_version = {version}")
     return 1.0

@@ -65,8 +65,6 @@ _HELD_AGAIN = (
     "UPDATE snapshots SET held = "
     "(SELECT revision_id FROM held h WHERE h.digest = lower(hex(snapshots.digest)))"
 )
-
-
 # Which part is done after each of the statements, as far as anybody has measured.
 _DONE = dict(zip(
     (*_NUMBERED, _TYPES, _WAYS, *_HELD, *_CODE),
@@ -111,9 +109,9 @@ def finish(db: sqlite3.Connection, progress: Callable[[float], None] = lambda pa
             event_id = creation_event_id(pattern_id)
             seq = db.execute(_IMPLIED, (event_id, pattern_id, *told)).lastrowid
             db.execute("INSERT INTO numbered VALUES (?, ?)", (pattern_id, seq))
-        query = "INSERT OR REPLACE INTO sums SELECT ?, count(*) FROM numbered"
-        db.execute(query, (sums.PATTERNS,))
         run(_TYPES, _WAYS)
+    of = "numbered" if earlier else "(SELECT content_id FROM events GROUP BY content_id)"
+    db.execute(f"INSERT OR REPLACE INTO sums SELECT ?, count(*) FROM {of}", (sums.PATTERNS,))
     run(*_HELD, *(_CODE if earlier else (_HELD_AGAIN,)))
     run("DROP TABLE temp.held", "DROP INDEX IF EXISTS revisions_by_snapshot")
     if earlier:
