@@ -21,7 +21,7 @@ from lib.ledger.schema import VERSION
 from lib.spool import inbox
 from lib.system import packages
 from lib.system.settings import Settings
-from lib.units import chronicle, continuing, telling
+from lib.units import chronicle, continuing, recent, telling
 from tests.support.contents import contents
 from tests.support.service_double import ServiceDouble
 
@@ -413,6 +413,42 @@ def test_what_is_copied_with_its_file_has_the_steps_of_before(home: Home) -> Non
     assert steps == [("introduced", "a.py", "mean"), ("body container copied", "a.py", "mean")]
     assert home.life("two/a.py", "add_all")[0] == ("introduced", "a.py", "add_all")
     assert home.life("one/a.py", "add_all")[1:] == [("body", "a.py", "add_all")]
+
+
+def test_what_was_copied_from_a_copy_is_from_that_one(home: Home) -> None:
+    both = f"{ADD}\n\n{MEAN}\n\n{LARGE}"
+    home.write("b/a.py", both)
+    home.write("z/a.py", both)
+    home.write("z/a.py", both.replace("0.0", "1.0"))
+    home.write("c/a.py", both.replace("0.0", "2.0"))
+    # Another one is as it stands now, whatever changed last.
+    home.write("b/a.py", both.replace("total", "much"))
+    home.write("z/a.py", both.replace("0.0", "1.0").replace("text", "words"))
+    home.write("d/a.py", both.replace("total", "much"))
+    home.flush()
+    assert [step[0] for step in home.life("c/a.py", "mean")][1:] == [
+        "container copied", "body", "body container copied",
+    ]  # fmt: skip
+    assert [step[0] for step in home.life("d/a.py", "add_all")][1:] == ["body", "container copied"]
+
+
+def test_a_file_that_comes_again_as_another_one_is_continues_that_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What was made before the last is of long ago.
+    monkeypatch.setattr(recent, "MOST_FEEDS", 1)
+    both = f"{ADD}\n\n{MEAN}\n\n{LARGE}"
+    home.write("one/a.py", both)
+    home.write("two/a.py", both)
+    home.write("two/a.py", both.replace("0.0", "1.0"))
+    home.write("other.py", "def other():\n    return 1\n")
+    # Nobody tells of it, and it takes longer than two clients that make the same file at once.
+    os.unlink(home.path("one/a.py"))
+    home.number += 20
+    home.write("one/a.py", both.replace("0.0", "1.0"))
+    home.flush()
+    steps = [step[0] for step in home.life("one/a.py", "mean")]
+    assert steps == ["introduced", "container copied", "body", "container copied"]
 
 
 def test_what_comes_late_has_the_units_of_what_came_after_it_found_again_alone(

@@ -319,6 +319,22 @@ def test_a_file_that_others_make_again_is_created(project: Project) -> None:
     ]  # fmt: skip
 
 
+def test_a_file_that_somebody_removed_has_ended_before_the_agent_makes_it(
+    project: Project,
+) -> None:
+    project.agent("a.py", OLD)
+    project.agent("empty.py", "")
+    project.path("a.py").unlink()
+    project.path("empty.py").unlink()
+    project.agent("a.py", NEW)
+    project.agent("a.py", LAST)
+    project.agent("empty.py", OLD)
+    project.flush()
+    ended = [(OUTSIDE, "deleted", None), (AGENT, "created", NEW), (AGENT, "modified", LAST)]
+    assert told(project, "a.py")[1:] == ended
+    assert told(project, "empty.py")[1:] == [(AGENT, "modified", OLD)]
+
+
 def test_what_others_did_before_a_file_ended_is_theirs(project: Project) -> None:
     project.agent("a.py", OLD)
     project.write("a.py", NEW)

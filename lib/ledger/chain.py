@@ -7,9 +7,10 @@ from lib.capture.event import UNTOLD
 from lib.capture.identity import is_valid_id
 from lib.ledger import overlaps, revisions, snapshots
 from lib.ledger.nodes import Nodes
-from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, UNDO, Revision
+from lib.ledger.revisions import AGENT, OUTSIDE, SHELL, UNDO, Head, Revision
 from lib.ledger.snapshots import Kept
 from lib.ledger.text import storable
+from lib.ledger.unplaced import is_guessed
 from lib.spool.spooled import Event
 
 
@@ -65,6 +66,25 @@ class Chain:
         layout = revisions.is_layout(held, holds)
         return Outside(
             pattern_id, name, snapshot, change, True, revisions.FORMAT if layout else None
+        )
+
+    def end_unseen(self) -> None:
+        """Add the end of the file where the event made it and nobody told that it was gone."""
+        if (head := self.head) and self._is_made_anew(head):
+            when = storable(self._event["timestamp"])
+            new = Revision(head.pattern_id, None, OUTSIDE, revisions.DELETED, when)
+            self.head = revisions.add(self._db, self._path, head, new)
+
+    def _is_made_anew(self, head: Head) -> bool:
+        event = self._event
+        is_told = event["event_type"] == "pattern_created" and event.get("before") is None
+        is_call = self.actor in (AGENT, SHELL) and not is_guessed(event)
+        # What is made of an empty file is told as made, too.
+        return (
+            is_told
+            and is_call
+            and not (head.gone or self._before or revisions.is_nothing(head.pattern_id))
+            and not overlaps.is_made_beside(self._db, event, head)
         )
 
     def is_layout(self, code: object) -> bool:

@@ -110,6 +110,14 @@ def is_overwritten(db: sqlite3.Connection, event: Event, head: Head, before: str
     return is_known and _led_from(db, event, head, before, WRITING, _session(event))
 
 
+def is_made_beside(db: sqlite3.Connection, event: Event, head: Head) -> bool:
+    """Check whether others' calls made the file just now, which `event` did not find.
+
+    May raise sqlite3.Error.
+    """
+    return _led_from(db, event, head, None, WRITING, _session(event))
+
+
 def _led_from(
     db: sqlite3.Connection, event: Event, head: Head, before: str | None, within: timedelta,
     session_id: str = "",

@@ -89,7 +89,7 @@ class Recording:
             return UNCHANGED
         if overlaps.is_claim(self._db, self._event, self._chain.head):
             return UNCHANGED
-        bridged = self._bridge()
+        bridged = "" if self._is_late else self._bridge()
         if self._type == FILE_DELETED:
             is_new = self._chain.delete()
             return bridged or (DELETED if is_new else UNCHANGED)
@@ -116,7 +116,8 @@ class Recording:
 
     def _bridge(self) -> str:
         """Record what somebody else made of the file; return RECORDED if that makes an event."""
-        found = None if self._is_late else self._chain.outside()
+        self._chain.end_unseen()
+        found = self._chain.outside()
         if found is None:
             return ""
         seq = self._add_outside_event(found) if found.changed else None

@@ -18,8 +18,8 @@ _MOST_OF_A_NAME, _MOST = 200, 8
 # The part of the names that two files must share; as much counts that they are called the same.
 _LEAST_SHARE, _SAME_FILE_NAME = 0.3, 0.2
 _OF_NAME = (
-    "SELECT DISTINCT path FROM units JOIN files USING (file_id) "
-    "WHERE last_name = ? AND project IS ? LIMIT ?"
+    "SELECT path, max(step) FROM units JOIN files USING (file_id) "
+    "WHERE last_name = ? AND project IS ? GROUP BY path ORDER BY 2 DESC LIMIT ?"
 )
 _FILE = (
     "SELECT f.file_id, r.revision_id, r.change, coalesce(p.snapshot, r.snapshot) FROM files f "
@@ -42,21 +42,27 @@ class Elsewhere:
         self._lives = Lives(db)
 
     def having(self, path: str, names: Set[str]) -> Iterator[Source]:
-        """Yield the files but `path` that have or had the most of these names, the best first."""
+        """Yield the files but `path` that have or had the most of these names, the best first.
+
+        Of those that have as many, what changed last: of several copies, work goes on in one.
+        """
         found: Counter[str] = Counter()
+        last: dict[str, int] = {}
         for name in names:
             values = (name, self._project, _MOST_OF_A_NAME)
-            found.update(row[0] for row in self._db.execute(_OF_NAME, values).fetchall())
+            for other, step in self._db.execute(_OF_NAME, values).fetchall():
+                found[other] += 1
+                last[other] = max(step, last.get(other, 0))
         found.pop(path, None)
         several = []
-        for other in sorted(found, key=lambda one: (-found[one], one))[:_MOST]:
+        for other in sorted(found, key=lambda one: (-found[one], -last[one]))[:_MOST]:
             source = self._source(other)
             if source and source.language == language_at(path) and source.units:
                 own = {last_part(unit.qualified_name) for unit in source.units}
                 share = len(own & names) / max(len(own), len(names))
                 share += _SAME_FILE_NAME * (base_name(other) == base_name(path))
-                several.append((share, source.gone or 0, source))
-        several.sort(key=lambda one: (-one[0], -one[1], one[2].path))
+                several.append((share, last[other], source))
+        several.sort(key=lambda one: (-one[0], -one[1]))
         yield from (source for share, _, source in several if share >= _LEAST_SHARE)
 
     def _source(self, path: str) -> Source | None:

@@ -7,7 +7,7 @@ from lib.units.ancestry import Origins, carried
 from lib.units.homes import Homes
 from lib.units.pieces import Piece
 from lib.units.recent import Kept, Recent
-from lib.units.sources import Known, sources_of
+from lib.units.sources import Known, same, sources_of
 from lib.units.strays import join_strays
 
 Files = Sequence[Sequence[Piece]]
@@ -23,6 +23,8 @@ class Late:
         # file that stands.
         self.feeds: dict[Piece, int] = {}
         self.copies: Origins = {}
+        # Those of them that no other unit may prove to be.
+        self._settled: Origins = {}
         self._lost: dict[tuple[int, str, int], Piece] = {}
         self.is_wanted = any(one.partner is None for one in (*olds, *news))
 
@@ -32,14 +34,18 @@ class Late:
         for piece in lost:
             self._once(piece, self.feeds[piece])
         if lost and any(new.partner is None for new in self.news):
-            homes.join_files(self._whole(lost), come)
-            homes.join_classes(lost, self.news)
-            homes.join_by_name(lost, self.news)
+            whole = self._whole(lost)
+            for file in come:
+                self._join_likest(file, whole, homes, known)
+            homes.join_files(whole, come)
+            homes.join_classes(lost, self._left())
+            homes.join_by_name(lost, self._left())
         for file in come:
-            self._join_sources(file, homes, known, is_new=True)
+            unsettled = [new for new in file if new not in self._settled]
+            self._join_sources(unsettled, homes, known, is_new=True)
         for file in self._grown(come):
             self._join_sources(file, homes, known, is_new=False)
-        join_strays([*self.olds, *lost], self.news, homes, self.feeds)
+        join_strays([*self.olds, *lost], self._left(), homes, self.feeds)
         # Those that were small, and lie in what was found now.
         homes.join_by_name(self.olds, self.news)
         self._forget_the_dead()
@@ -49,6 +55,21 @@ class Late:
             homes.join_classes(self.olds, gained)
             homes.join_by_name(self.olds, gained)
             join_strays(self.olds, gained, homes, self.feeds)
+
+    def _join_likest(
+        self, file: Sequence[Piece], lost: Files, homes: Homes, known: Known | None
+    ) -> None:
+        """Let a new file be a copy of one that stands, where no lost one is as much like it."""
+        most = max((same(file, one) for one in lost), default=0)
+        if not most and not any(one[0].path == file[0].path for one in lost if one):
+            return
+        for found, feed in sources_of(file, known)[:1]:
+            if feed is None and same(file, found) > most:
+                self._settled |= carried(found, file, homes.likeness, is_new=True)
+                self.copies |= self._settled
+
+    def _left(self) -> list[Piece]:
+        return [new for new in self.news if new not in self._settled]
 
     def _grown(self, come: Files) -> Iterable[list[Piece]]:
         """Yield what files gained that were there: several units of one may be from another."""

@@ -39,13 +39,24 @@ def pieces_of(
 
 
 def sources_of(file: Sequence[Piece], known: Known | None) -> list[tuple[list[Piece], int | None]]:
-    """List the pieces of files that a new one may be from, and in which feed they were gone."""
+    """List the pieces of files that a new one may be from, and in which feed they were gone.
+
+    What has the most units as they are now comes first.
+    """
     if known is None or all(new.partner is not None for new in file):
         return []
     path = file[0].path
     told = known(path, {new.name for new in file})
-    return [
+    found = [
         (pieces_of(one.path, one.language, one.text, one.units), one.gone)
         for one in islice(told, _MOST)
         if one.path != path or one.gone is not None
     ]
+    found.sort(key=lambda one: -same(file, one[0]))
+    return found
+
+
+def same(file: Sequence[Piece], other: Sequence[Piece]) -> int:
+    """Count the units of a file that stand in another one, to the letter."""
+    texts = {(old.name, old.body) for old in other}
+    return sum((new.name, new.body) in texts for new in file)
