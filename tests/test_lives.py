@@ -256,6 +256,18 @@ def test_a_fault_stops_one_step_and_is_said(home: Home, monkeypatch: pytest.Monk
     assert "bad.py: ZeroDivisionError: for a test" in said
 
 
+def test_of_an_edit_of_one_function_that_one_is_parsed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = f"{ADD}\n\n{MEAN}\n\n{LARGE}"
+    home.write("a.py", both)
+    home.flush()
+    monkeypatch.setattr(chronicle, "read", None)
+    home.write("a.py", both.replace("0.0", "1.0"))
+    home.flush()
+    assert home.life("a.py", "mean")[1:] == [("body", "a.py", "mean")]
+
+
 def test_what_was_there_before_recording_is_not_new(home: Home) -> None:
     home.write("a.py", f"{ADD}\n\n{MEAN}", before=ADD)
     home.flush()

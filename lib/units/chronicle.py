@@ -23,6 +23,7 @@ from lib.units.extraction import Unit
 from lib.units.grammars import language_at
 from lib.units.last_parsed import LastParsed
 from lib.units.recent import Kept, Recent
+from lib.units.splicing import Past, spliced
 from lib.units.telling import File, Telling
 
 # Feeds that are written in one transaction, for so long at most.
@@ -187,13 +188,16 @@ class Chronicle:
         code = self._read(row.snapshot)
         if code is None:
             return None
-        known = _contents(before, stood)
-        units, reason = read(code, language, known, self._last)
-        if reason:
-            self._problem(row.path, reason)
-            return None
-        is_met = row.is_met if found is None else before is None
         data = code.encode("utf-8", "surrogatepass")
+        past = _past(before, stood)
+        known = {digest: one.unit_id for digest, one in zip(past.contents, stood, strict=True)}
+        units = spliced(past, data, language, known, self._last) if before else None
+        if units is None:
+            units, reason = read(code, language, known, self._last)
+            if reason:
+                self._problem(row.path, reason)
+                return None
+        is_met = row.is_met if found is None else before is None
         return File(place, row.path, language, before, code, stood, known, units, is_met, data)
 
     def _problem(self, path: str, reason: str) -> None:
@@ -226,10 +230,11 @@ def _remnant(kept: Kept) -> Remnant:
     return Remnant(*kept)
 
 
-def _contents(code: str | None, units: Sequence[Standing]) -> dict[str, int]:
-    """Return the numbers of units by digests of what they contain."""
+def _past(code: str | None, units: Sequence[Standing]) -> Past:
+    """Tell a file as it was."""
     data = (code or "").encode("utf-8", "surrogatepass")
-    return {_content(data[one.start : one.end]): one.unit_id for one in units}
+    contents = [_content(data[one.start : one.end]) for one in units]
+    return Past(data, [Unit(*one[1:]) for one in units], contents)
 
 
 def _content(data: bytes) -> str:

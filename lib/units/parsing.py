@@ -1,6 +1,7 @@
 """Parse code by the grammar of its language, within a time."""
 
 import time
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from lib.system import packages
@@ -61,9 +62,14 @@ class Late:
         return time.perf_counter() > self._until and time.thread_time() > self._deadline
 
 
-def parse(data: bytes, known: Grammar, is_late: Late, ranges: list[Any] | None = None) -> Any:
-    """Return the tree of code, or of ranges of it; None if it takes too long."""
-    parser = packages.load("tree_sitter").Parser(known.language, included_ranges=ranges)
+def parse(data: bytes, known: Grammar, is_late: Late, parts: Iterable[tuple[int, int]] = ()) -> Any:
+    """Return the tree of code, or of parts of it; None if it takes too long.
+
+    `parts` are from which byte up to which; lines and columns in their tree say nothing.
+    """
+    sitter = packages.load("tree_sitter")
+    ranges = [sitter.Range((0, 0), (0, 0), *part) for part in parts]
+    parser = sitter.Parser(known.language, included_ranges=ranges or None)
     views: dict[int, memoryview] = {}
 
     def read(offset: int, _: Any) -> memoryview | None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from lib.system import packages
 from lib.units.parsing import Late, Parsed, is_searchable, parse
 
 _BEGINS = re.compile(rb"(?:^|\n)(?:[ \t\r]*|[})\]].*|end\b.*)\n(?=[^\s})\]#]|#[^a-z])")
@@ -59,16 +58,11 @@ def _parsed_between(found: Parsed, stops: list[int], late: Late) -> Iterator[Str
     data, opener = found.read, found.known.opener
     after = data.find(opener) + len(opener)
     for start, end in pairwise(stops):
-        ranges = [_range(start, end)]
+        parts = [(start, end)]
         if opener and len(opener) <= after <= start:
-            ranges.insert(0, _range(after - len(opener), after))
+            parts.insert(0, (after - len(opener), after))
         # A short stretch is parsed before the parser looks at the time.
-        tree = None if late() else parse(data, found.known, late, ranges)
+        tree = None if late() else parse(data, found.known, late, parts)
         if tree is None or not is_searchable(tree.root_node):
             return
         yield Stretch(start, end, tree)
-
-
-def _range(start: int, end: int) -> Any:
-    """Make the range of tree-sitter, but for its lines: here bytes tell where something is."""
-    return packages.load("tree_sitter").Range((0, 0), (0, 0), start, end)
