@@ -268,6 +268,20 @@ def test_of_an_edit_of_one_function_that_one_is_parsed(
     assert home.life("a.py", "mean")[1:] == [("body", "a.py", "mean")]
 
 
+def test_what_has_no_functions_is_gone_past(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chronicle, "catch_up", None)
+    home.write("notes.md", "one")
+    home.write("notes.md", "two")
+    home.flush()
+    with closing(History(str(home.ledger))) as history:
+        assert not chronicle.is_behind(history.connection)
+    monkeypatch.undo()
+    home.write("notes.md", "three")
+    home.write("a.py", ADD)
+    home.flush()
+    assert home.life("a.py", "add_all") == [("introduced", "a.py", "add_all")]
+
+
 def test_what_was_there_before_recording_is_not_new(home: Home) -> None:
     home.write("a.py", f"{ADD}\n\n{MEAN}", before=ADD)
     home.flush()

@@ -264,8 +264,11 @@ def test_only_what_is_needed_is_loaded() -> None:
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from lib.units.extraction import extract\n"
         "assert not [n for n in sys.modules if 'sitter' in n]\n"
+        "from lib.system import packages\n"
+        "asked, binding = [], packages.binding\n"
+        "packages.binding = lambda name: asked.append(name) or binding(name)\n"
         "assert extract('def f(): pass', 'python')\n"
-        "print(*sorted(n for n in sys.modules if n.startswith('tree_sitter_') and '.' not in n))"
+        "print(*asked, *[n for n in sys.modules if n in ('importlib.resources', 'subprocess')])"
     )
     command = [sys.executable, "-I", "-c", program, str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -6,7 +6,6 @@ from typing import Any, cast
 from lib.capture import identity
 from lib.capture.languages import language_of
 from lib.spool.spooled import Event
-from lib.units.bounded import read
 from lib.units.grammars import language_at
 from lib.units.last_parsed import LastParsed
 
@@ -56,6 +55,8 @@ class ToldUnits:
 
 
 def _units(code: str, path: str, last: LastParsed) -> list[dict[str, Any]]:
+    from lib.units.bounded import read
+
     data, language = code.encode("utf-8", "surrogatepass"), language_of(path)
     found = []
     # What each contains is not asked for: its id says that.

@@ -13,8 +13,8 @@ from lib.spool import outbox, retention
 from lib.spool.books import Accounts
 from lib.system.logs import log
 from lib.system.settings import Settings
-from lib.units import chronicle
 from lib.units.last_parsed import LastParsed
+from lib.units.unaffected import go_past
 
 # Keeping the bounds looks at every file that waits.
 TIDY_SECONDS = 5.0
@@ -73,8 +73,10 @@ class Upkeep:
 
     def _catch_up(self, ledger: Ledger, is_asked: bool) -> None:
         """Go on with the units of files."""
-        if not chronicle.is_behind(ledger.connection):
+        if not go_past(ledger.connection):
             return
+        from lib.units import chronicle
+
         asked = max(ASKED_SECONDS, ASKED_PART * time.process_time())
         seconds = asked if is_asked else SLICE_SECONDS
         # Until there is nothing left to parse: what ended the last run may come in a later slice.

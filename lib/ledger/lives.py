@@ -81,6 +81,11 @@ class Lives:
         found = self._db.execute("SELECT max(revision_id) FROM units_until").fetchone()[0]
         return int(found or 0)
 
+    def is_behind(self) -> bool:
+        """Check whether there are revisions that were not gone through."""
+        query = "SELECT coalesce(max(revision_id), 0) FROM revisions"
+        return self.until() < int(self._db.execute(query).fetchone()[0])
+
     def note_until(self, revision_id: int) -> None:
         """Note that units are known up to this revision."""
         self._db.execute("DELETE FROM units_until")

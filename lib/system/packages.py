@@ -4,6 +4,8 @@ import os
 import sys
 from functools import cache
 from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 # Of requirements.txt, as they are imported.
@@ -39,10 +41,27 @@ def find() -> None:
 
 def missing() -> list[str]:
     """List the packages that this process cannot import."""
-    from importlib.util import find_spec
-
     find()
     return [name for name in NAMES if find_spec(name) is None]
+
+
+def binding(name: str) -> Any:
+    """Import the compiled part of a package without the rest of it, which takes longer.
+
+    All of the package where it has no such part. Raises Missing.
+    """
+    find()
+    package = PathFinder.find_spec(name)
+    places = package.submodule_search_locations if package else None
+    spec = PathFinder.find_spec(f"{name}._binding", list(places)) if places else None
+    if spec is None or spec.loader is None or f"{name}._binding" in sys.modules:
+        return load(name)
+    try:
+        made = module_from_spec(spec)
+        spec.loader.exec_module(made)
+    except ImportError:
+        return load(name)
+    return made
 
 
 def load(name: str) -> Any:

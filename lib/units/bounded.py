@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from lib.units import parsing_child
 from lib.units.fingerprint import Fingerprint, fingerprints_of
 from lib.units.grammars import LANGUAGES
 from lib.units.last_parsed import LastParsed
@@ -36,6 +35,8 @@ def read(
     if len(data) > MOST_BYTES:
         return Reading([], TOO_LARGE)
     if is_suspicious(data) or (last and last.is_feared(data)):
+        from lib.units import parsing_child
+
         answer = parsing_child.ask(data, language)
         return Reading([], answer) if isinstance(answer, str) else Reading(answer)
     found = parsed(data, language)

@@ -57,8 +57,7 @@ class Row(NamedTuple):
 
 def is_behind(db: sqlite3.Connection) -> bool:
     """Check whether there are revisions that were not gone through. May raise sqlite3.Error."""
-    (last,) = db.execute("SELECT coalesce(max(revision_id), 0) FROM revisions").fetchone()
-    return Lives(db).until() < int(last)
+    return Lives(db).is_behind()
 
 
 def is_possible() -> bool:

@@ -177,7 +177,7 @@ def grammar(language: str) -> Grammar | None:
         return None
     try:
         sitter = packages.load("tree_sitter")
-        loaded = sitter.Language(getattr(packages.load(table.module), table.entry)())
+        loaded = sitter.Language(getattr(packages.binding(table.module), table.entry)())
     except (packages.Missing, ValueError):  # one of another version's format is as good as none
         return None
     holders = [holder.split(":") for holder in table.holder.split()]
