@@ -85,6 +85,9 @@ class PostgresServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # A test that failed may have left some of it frozen.
+        if self.process:
+            self.signal_all(signal.SIGCONT)
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
