@@ -131,6 +131,10 @@ class Hub:
             self._switch.cut()
             time.sleep(0.2)
 
+    def lose_answers(self, seconds: float) -> None:
+        """Lose two answers: homes do not know what was kept, and send it again."""
+        self._switch.lose_answers(2, 20 * seconds)
+
     def kill_instance(self, seconds: float) -> None:
         """Kill one instance, which is started again after a while."""
         self.instances[0].kill()
@@ -252,6 +256,7 @@ def _freeze(pids: Sequence[int], seconds: float) -> None:
 Fault = Callable[[Hub, float], None]
 FAULTS: dict[str, Fault] = {
     "server killed": Hub.kill_instance,
+    "answers lost": Hub.lose_answers,
     "connections cut": Hub.cut,
     "database killed": Hub.kill_database,
     "database frozen": Hub.freeze_database,

@@ -13,7 +13,7 @@ class Switch:
     """Passes connections on to the servers at `ports`, one after the other.
 
     Whoever does not listen is passed over. `cut` ends every connection in the middle of whatever
-    it is at.
+    it is at; `lose_answers` lets requests through, and ends the connection at the answer.
     """
 
     def __init__(self, ports: Sequence[int]) -> None:
@@ -21,6 +21,8 @@ class Switch:
         self._many = len(ports)
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._losing = 0
+        self._lost = threading.Event()
         self._listening = socket.create_server((LOOPBACK, 0), backlog=128)
         self.url = f"http://{LOOPBACK}:{self._listening.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -34,6 +36,25 @@ class Switch:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         return len(several) // 2
+
+    def lose_answers(self, number: int, seconds: float) -> None:
+        """Lose so many answers, unless fewer come within some seconds."""
+        with self._lock:
+            self._losing = number
+            self._lost.clear()
+        self._lost.wait(seconds)
+        with self._lock:
+            self._losing = 0
+
+    def _loses(self) -> bool:
+        """Say whether the answer that has begun is to be lost."""
+        with self._lock:
+            if not self._losing:
+                return False
+            self._losing -= 1
+            if not self._losing:
+                self._lost.set()
+            return True
 
     def close(self) -> None:
         """Listen no longer, and wait until nothing is passed on."""
@@ -58,8 +79,9 @@ class Switch:
             with self._lock:
                 self._open |= {near, far}
             ended: list[socket.socket] = []
-            for source, target in ((near, far), (far, near)):
-                thread = threading.Thread(target=self._pass, args=(source, target, ended))
+            for source, target, is_answer in ((near, far, False), (far, near, True)):
+                given = (source, target, ended, is_answer)
+                thread = threading.Thread(target=self._pass, args=given)
                 self._threads.append(thread)
                 thread.start()
 
@@ -72,11 +94,15 @@ class Switch:
         return None
 
     def _pass(
-        self, source: socket.socket, target: socket.socket, ended: list[socket.socket]
+        self,
+        source: socket.socket,
+        target: socket.socket,
+        ended: list[socket.socket],
+        is_answer: bool,
     ) -> None:
         """Pass on what comes until either side ends; the second of both directions closes them."""
         with suppress(OSError):
-            while data := source.recv(65536):
+            while (data := source.recv(65536)) and not (is_answer and self._loses()):
                 target.sendall(data)
         for one in (source, target):
             with suppress(OSError):
