@@ -50,13 +50,12 @@ def commit(
     lose the event. `moment`: the boot's id, and ns since it began, where that is not now. `code`:
     the JSON of the event's code, where that is known and the event has "" for it.
     """
-    text = json_codec.dumps(event)
-    if code:
-        # No string has this in it: its quotes would have backslashes. A parent's code comes later.
-        text = text.replace('"code":""', f'"code":{code}', 1)
+    # No string has this in it: its quotes would have backslashes. A parent's code comes later.
+    text, place, rest = json_codec.dumps(event).partition('"code":""' if code else "\n")
     # A boot's id is no more than hex digits and hyphens.
     boot, up = moment or (boot_id(), uptime_ns())
-    data = f'{BEGINNING}"boot":"{boot}","up":{up}}},{text[1:]}'.encode()
+    begin = f'{BEGINNING}"boot":"{boot}","up":{up}}},{text[1:]}'
+    data = "".join((begin, place and '"code":', code, rest)).encode()
     temporary = files.temporary_in(directory)
     try:
         dated = files.write_new(temporary, data, sync, captured_ns, private=True)
