@@ -66,6 +66,7 @@ def test_each_state_of_a_file_with_a_mark_is_a_step(claude: Any) -> None:
         assert len(lineage["ancestors"]) == 4
 
 
+@pytest.mark.long
 def test_a_call_whose_payload_is_too_large_is_a_step_like_any_other(claude: Any) -> None:
     bundle, work, run, _ = claude
     line = "value = [1, 2, 3]  # a line of many\n"

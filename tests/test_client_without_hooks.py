@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.bundle import Bundle
 
-pytestmark = pytest.mark.client
+pytestmark = [pytest.mark.client, pytest.mark.long]
 # Safe mode, the project's settings alone, hooks disabled: variables and options.
 WAYS: list[tuple[dict[str, str], tuple[str, ...]]] = [
     ({"CLAUDE_CODE_SAFE_MODE": "1"}, ()),

@@ -173,7 +173,7 @@ GONE: dict[str, tuple[Callable[[Brew], object], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("gone", few(GONE, 3))
+@pytest.mark.parametrize("gone", few(GONE))
 def test_where_it_is_gone_another_takes_over_and_is_registered(
     installed: Installed, brew: Brew, gone: tuple[Callable[[Brew], object], str]
 ) -> None:
@@ -520,7 +520,7 @@ STATES: dict[str, tuple[Callable[[Loose], object], int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("state", few(STATES, 8))
+@pytest.mark.parametrize("state", few(STATES, 4))
 def test_in_every_state_each_shell_is_silent_and_exits_0(
     loose: Loose, shell: list[str], state: tuple[Callable[[Loose], object], int]
 ) -> None:
