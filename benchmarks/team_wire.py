@@ -121,7 +121,7 @@ def main() -> None:
     options = parser.parse_args()
     people = options.people
     with ExitStack() as stack:
-        url = options.database or stack.enter_context(PostgresServer()).url
+        url = options.database or stack.enter_context(PostgresServer(fsync="on")).url
         storage = stack.enter_context(closing(open_storage(url)))
         tokens = [bearer.make() for _ in range(people)]
         for number, token in enumerate(tokens):
