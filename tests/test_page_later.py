@@ -48,7 +48,7 @@ def test_nobody_waits_longer_than_they_want(tmp_path: Path) -> None:
     go.set()
 
 
-def test_what_cannot_be_worked_out_is_not_waited_for_again(tmp_path: Path) -> None:
+def test_what_cannot_be_worked_out_is_tried_again_after_some_time(tmp_path: Path) -> None:
     later, now = Later(recorded(tmp_path)), ((1, 1, 1),)
     calls = []
 
@@ -56,9 +56,10 @@ def test_what_cannot_be_worked_out_is_not_waited_for_again(tmp_path: Path) -> No
         calls.append(history.last_seq())
         raise TypeError
 
-    for _ in range(2):
-        assert later.of(now, "it", wrong, 0, time.monotonic() + WAITS).told() == (None, False)
-    assert calls == [1]
+    for seconds, tries in ((WAITS, 1), (WAITS, 1), (0, 2)):
+        until = time.monotonic() + WAITS
+        assert later.of(now, "it", wrong, seconds, until).told() == (None, False)
+        assert len(calls) == tries
     gone = Later(str(tmp_path / "nowhere"))
     assert gone.of(now, "it", Stats.last_seq, 0, time.monotonic() + WAITS).told() == (None, False)
 

@@ -53,9 +53,9 @@ def called(history: History, path: str, name: str, unit_id: int = 0) -> list[Uni
 
     The one of that number alone if it is among them. Raises sqlite3.Error.
     """
-    here = [one for one in units_in(history, path) if one.name == name]
-    found = here if unit_id in ({one.unit_id for one in here} | {0}) else []
-    found = found or units_that_were_in(history, path, name)
+    found = [one for one in units_in(history, path) if one.name == name]
+    if not any(unit_id in (0, one.unit_id) for one in found):
+        found = units_that_were_in(history, path, name)
     return [one for one in found if one.unit_id == unit_id] or found
 
 

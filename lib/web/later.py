@@ -50,7 +50,8 @@ class Later:
     ) -> Due[T]:
         """Begin to work out what `make` returns, unless that is known of the spool as `now`.
 
-        What is not older than `seconds` is good enough whatever was recorded since.
+        That is something else than None. What is not older than `seconds` is good enough
+        whatever was recorded since.
         """
         with self._lock:
             mark, made_at, known = self._known.get(key, ((), 0.0, None))
@@ -74,7 +75,8 @@ class Later:
         with self._lock:
             coming = self._coming.pop(key)
             self._known.pop(key, None)
-            self._known[key] = now, time.monotonic(), made
+            # What failed is tried again after some time, also where nothing was recorded since.
+            self._known[key] = () if made is None else now, time.monotonic(), made
             for old in list(self._known)[:-MOST]:
                 del self._known[old]
         coming.set_result(made)
