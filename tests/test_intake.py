@@ -51,7 +51,7 @@ def on_disk(directory: Path) -> bytes:
     if not (directory / "ledger.db").exists():
         return found
     ledger = Outpost(directory).ledger()
-    digests = ledger._db.execute("SELECT digest FROM snapshots").fetchall()
+    digests = ledger._db.execute("SELECT lower(hex(digest)) AS digest FROM snapshots").fetchall()
     snapshots = [str(ledger.snapshot(row["digest"])).encode() for row in digests]
     ledger.close()
     assert snapshots
@@ -198,7 +198,7 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def codes(outpost: Outpost) -> set[str]:
     """All code that is kept in the ledger."""
     ledger = outpost.ledger()
-    digests = ledger._db.execute("SELECT digest FROM snapshots").fetchall()
+    digests = ledger._db.execute("SELECT lower(hex(digest)) AS digest FROM snapshots").fetchall()
     found = {str(ledger.snapshot(row["digest"])) for row in digests}
     ledger.close()
     return found
