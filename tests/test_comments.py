@@ -155,6 +155,11 @@ def is_obeyed(number: int, line: str) -> bool:
     return (number == 0 and line.startswith("#!")) or (number < 2 and coded)
 
 
+def not_blank(text: str) -> list[str]:
+    """Of blank lines it may leave some, which do not count."""
+    return [line for line in text.split("\n") if line]
+
+
 def test_it_agrees_with_pythons_tokenizer_on_the_standard_library() -> None:
     seen = 0
     for path in sorted(Path(tokenize.__file__).parent.glob("*.py")):
@@ -162,7 +167,7 @@ def test_it_agrees_with_pythons_tokenizer_on_the_standard_library() -> None:
         lines = source.split("\n")
         true = {n for n in comment_lines(source) if not is_obeyed(n, lines[n])}
         kept = [line for number, line in enumerate(lines) if number not in true]
-        assert without_comments(source, "python") == "\n".join(kept), path
+        assert not_blank(without_comments(source, "python")) == not_blank("\n".join(kept)), path
         seen += 1
     assert seen > 100
 
@@ -181,7 +186,7 @@ def test_it_agrees_with_pythons_tokenizer_on_whatever_that_takes(source: str) ->
         return
     lines = source.split("\n")
     kept = [line for n, line in enumerate(lines) if n not in true or is_obeyed(n, lines[n])]
-    assert without_comments(source, "python") == "\n".join(kept)
+    assert not_blank(without_comments(source, "python")) == not_blank("\n".join(kept))
 
 
 HOSTILE = {

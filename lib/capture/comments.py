@@ -33,7 +33,10 @@ _DOCKER = ("syntax", "escape", "check")
 
 
 def without_comments(text: str, language: str) -> str:
-    r"""Remove the lines of `text` that hold nothing but a comment. Its newlines are "\n"."""
+    r"""Remove the lines of `text` that hold nothing but a comment. Its newlines are "\n".
+
+    Where some may, those that hold nothing at all are removed too.
+    """
     openers = comment_openers(language)
     start, end = block_comment(language)
     if not (any(opener in text for opener in openers) or (start and start in text)):
@@ -53,7 +56,7 @@ def without_comments(text: str, language: str) -> str:
         comments = {n for n in comments if n == 0 or not lines[n - 1].endswith("\\")}
     for n in sorted(comments, reverse=True):
         del lines[n]
-    return "\n".join(lines)
+    return "\n".join(filter(None, lines))
 
 
 def _beginning_with(opener: str, text: str) -> "list[int]":
