@@ -1,9 +1,11 @@
 /* Shows a process a clock that is CLOCK_OFF seconds ahead of this machine's (or, below zero, behind
-   it), and the times of files by the same clock. */
+   it), and by the same clock the times of files that are named by their paths below CLOCK_OFF_BELOW.
+   Of others never: Python would take its own compiled modules for old ones, and write them anew. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -43,20 +45,22 @@ time_t time(time_t *told)
     return now.tv_sec;
 }
 
-static int moved(int done, struct stat *found)
+static int is_below(const char *path)
 {
-    if (!done) {
-        found->st_mtim.tv_sec += off();
-        found->st_ctim.tv_sec += off();
-        found->st_atim.tv_sec += off();
-    }
-    return done;
+    const char *place = getenv("CLOCK_OFF_BELOW");
+    return place && path && !strncmp(path, place, strlen(place));
 }
 
 int fstatat(int directory, const char *path, struct stat *found, int flags)
 {
     int (*real)(int, const char *, struct stat *, int) = dlsym(RTLD_NEXT, "fstatat");
-    return moved(real(directory, path, found, flags), found);
+    int done = real(directory, path, found, flags);
+    if (!done && is_below(path)) {
+        found->st_mtim.tv_sec += off();
+        found->st_ctim.tv_sec += off();
+        found->st_atim.tv_sec += off();
+    }
+    return done;
 }
 
 int stat(const char *path, struct stat *found)
@@ -69,11 +73,6 @@ int lstat(const char *path, struct stat *found)
     return fstatat(AT_FDCWD, path, found, AT_SYMLINK_NOFOLLOW);
 }
 
-int fstat(int file, struct stat *found)
-{
-    return fstatat(file, "", found, AT_EMPTY_PATH);
-}
-
 int stat64(const char *path, struct stat64 *found)
 {
     return stat(path, (struct stat *)found);
@@ -82,11 +81,6 @@ int stat64(const char *path, struct stat64 *found)
 int lstat64(const char *path, struct stat64 *found)
 {
     return lstat(path, (struct stat *)found);
-}
-
-int fstat64(int file, struct stat64 *found)
-{
-    return fstat(file, (struct stat *)found);
 }
 
 int fstatat64(int directory, const char *path, struct stat64 *found, int flags)
@@ -99,7 +93,7 @@ int utimensat(int directory, const char *path, const struct timespec told[2], in
     int (*real)(int, const char *, const struct timespec *, int) = dlsym(RTLD_NEXT, "utimensat");
     struct timespec own[2];
     int number;
-    if (!told)
+    if (!told || !is_below(path))
         return real(directory, path, told, flags);
     for (number = 0; number < 2; number++) {
         own[number] = told[number];

@@ -30,8 +30,12 @@ class Clock(NamedTuple):
     library: Path
     off: int
 
-    def environ(self) -> dict[str, str]:
-        return {"LD_PRELOAD": str(self.library), "CLOCK_OFF": str(self.off)}
+    def environ(self, home: Path) -> dict[str, str]:
+        """The variables of a program to which the files of `home` have times of this clock too."""
+        return {
+            "LD_PRELOAD": str(self.library), "CLOCK_OFF": str(self.off),
+            "CLOCK_OFF_BELOW": f"{home}/.claude/",
+        }  # fmt: skip
 
 
 class Home(Bundle):
@@ -47,7 +51,7 @@ class Home(Bundle):
         self.person = person
         self.work = self.home / "orders"
         self._chance = random.Random(person)
-        self._clock = clock.environ() if clock else {}
+        self._clock = clock.environ(self.home) if clock else {}
         self._uses = 0
         self._written: dict[Path, str] = {}
         self._environment()
