@@ -175,7 +175,7 @@ SECRET_NAMES = (
     "id_rsa~ .id_rsa.swp .netrc.1 db-secrets.yml secrets.prod.yaml server.key.orig .env.bak "
     ".psql_history ConsoleHost_history.txt credentials.json.save .m2/settings.xml "
     "wp-config.php.bak .npmrc.bak terraform.tfstate.1700000000.backup #.pgpass# "
-    "service-account-prod.json.old x.keytab"
+    "service-account-prod.json.old x.keytab vault-password"
 ).split()
 PLAIN_NAMES = (
     "secrets.py credentials.ts token.go passwords.md tokens.css password_reset_email.txt "
