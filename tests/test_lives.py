@@ -17,6 +17,7 @@ from lib.flusher.process import Flusher
 from lib.ledger import biography
 from lib.ledger.forgetting import Chosen, forget
 from lib.ledger.history import History
+from lib.ledger.lives import Lives
 from lib.ledger.schema import VERSION
 from lib.spool import inbox
 from lib.system import packages
@@ -439,6 +440,24 @@ def test_what_is_copied_with_its_file_has_the_steps_of_before(home: Home) -> Non
     assert steps == [("introduced", "a.py", "mean"), ("body container copied", "a.py", "mean")]
     assert home.life("two/a.py", "add_all")[0] == ("introduced", "a.py", "add_all")
     assert home.life("one/a.py", "add_all")[1:] == [("body", "a.py", "add_all")]
+
+
+def test_what_stands_in_the_origin_of_a_copy_is_read_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    at = Lives.at
+
+    def noted(self: Lives, path: str) -> dict[int, int]:
+        read.append(path)
+        return at(self, path)
+
+    monkeypatch.setattr(Lives, "at", noted)
+    home.write("one/a.py", f"{ADD}\n\n{MEAN}\n\n{LARGE}")
+    home.write("two/a.py", f"{ADD}\n\n{MEAN}\n\n{LARGE}")
+    home.flush()
+    assert read == [home.path("one/a.py")]
+    assert [step[0] for step in home.life("two/a.py", "report")][-1] == "container copied"
 
 
 def test_what_was_copied_from_a_copy_is_from_that_one(home: Home) -> None:

@@ -97,13 +97,12 @@ class Lives:
         found = self._db.execute(query, (file_id,)).fetchone()
         return (found[0], [Standing(*one) for one in json.loads(found[1])]) if found else None
 
-    def at(self, path: str, start: int) -> int | None:
-        """Return the unit that begins at a byte of the file at `path`, None if none does."""
+    def at(self, path: str) -> dict[int, int]:
+        """Return the units that stand in the file at `path`, by the bytes at which they begin."""
         query = "SELECT file_id FROM files WHERE path = ?"
         found = self._db.execute(query, (storable(path),)).fetchone()
         stands = self.standing(found[0]) if found else None
-        here = (one.unit_id for one in stands[1] if one.start == start) if stands else iter(())
-        return next(here, None)
+        return {one.start: one.unit_id for one in reversed(stands[1])} if stands else {}
 
     def let_stand(self, place: Place, units: Iterable[Standing]) -> None:
         """Note what stands in a file now."""

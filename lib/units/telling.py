@@ -69,6 +69,8 @@ class Telling:
         # The units that stand now, and those of before that are accounted for.
         self._ids: dict[Key, int] = {}
         self._met: set[Key] = set()
+        # What stands in other files.
+        self._others: dict[str, dict[int, int]] = {}
 
     def tell(self, recent: Recent, known: Known | None = None) -> None:
         """Write the steps of all units, and what stands in the files now."""
@@ -101,7 +103,9 @@ class Telling:
         if old is None:
             return None
         was = self._old.get((old.path, old.unit.start))
-        unit_id = was.unit_id if was else self._lives.at(old.path, old.unit.start)
+        if was is None and old.path not in self._others:
+            self._others[old.path] = self._lives.at(old.path)
+        unit_id = was.unit_id if was else self._others[old.path].get(old.unit.start)
         return self._lives.last_step(unit_id) if unit_id else None
 
     def _heir(self, new: Found | None) -> int | None:
@@ -126,7 +130,8 @@ class Telling:
             self._replace(begun.unit_id, was.unit_id)
 
     def _replace(self, younger: int, unit_id: int) -> None:
-        """Let what stands here as the `younger` unit be the other one."""
+        """Let what stands as the `younger` unit be the other one."""
+        self._others.clear()
         for key, one in self._old.items():
             if one.unit_id == younger:
                 self._old[key] = one._replace(unit_id=unit_id)
