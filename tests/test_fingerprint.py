@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from lib.units.fingerprint import Fingerprint, fingerprints
+from lib.units.bounded import read
+from lib.units.fingerprint import Fingerprint
 from tests.support.unit_cases import CASES
 
 CODE = """
@@ -18,7 +19,7 @@ def total(items, tax=0.19):
 
 
 def one(code: str, language: str = "python") -> Fingerprint:
-    return fingerprints(code, language)[0]
+    return read(code, language).units[0]
 
 
 def test_layout_and_comments_do_not_count() -> None:
@@ -56,13 +57,13 @@ def test_other_code_is_not_the_same(old: str, new: str) -> None:
 @pytest.mark.parametrize("language", CASES)
 def test_comments_do_not_count_in_any_language(language: str) -> None:
     code = CASES[language][0]
-    whole = fingerprints(code, language)
+    whole = read(code, language).units
     assert len(whole) == CASES[language][1].count("\n") - 1
     for found in whole:
         assert found.tokens >= found.distinct > 1
     opener = "#" if language in ("python", "ruby", "shell") else "//"
     # Between an attribute and what it is of a comment would end the attribute's belonging to it.
-    commented = fingerprints(re.sub(r"(?<!\])\n", f" {opener} so\n", code), language)
+    commented = read(re.sub(r"(?<!\])\n", f" {opener} so\n", code), language).units
     assert [one.exact for one in commented] == [one.exact for one in whole]
 
 
@@ -96,5 +97,5 @@ def test_a_strings_text_counts(language: str, code: str) -> None:
 
 
 def test_code_without_units_has_no_fingerprints() -> None:
-    assert fingerprints("x = 1\n", "python") == []
-    assert fingerprints("x = 1\n", "cobol") == []
+    assert read("x = 1\n", "python").units == []
+    assert read("x = 1\n", "cobol").units == []

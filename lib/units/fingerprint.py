@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from lib.units.extraction import Unit, units_of
-from lib.units.parsing import Parsed, parsed
+from lib.units.parsing import Parsed
 from lib.units.tokens import Tokenizer
 
 
@@ -23,12 +23,6 @@ class Fingerprint(NamedTuple):
     exact: str
     renamed: str
     content: str
-
-
-def fingerprints(code: str, language: str) -> list[Fingerprint]:
-    """List the fingerprints of the units in code, where `extraction.extract` finds any."""
-    found = parsed(code.encode("utf-8", "surrogatepass"), language)
-    return [] if isinstance(found, str) else fingerprints_of(found, language)
 
 
 def fingerprints_of(found: Parsed, language: str, known: Collection[str] = ()) -> list[Fingerprint]:
