@@ -1,6 +1,7 @@
 """Homes of people in one team: a bundle each, a token each, a clone each of the same project."""
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -45,8 +46,12 @@ class Home(Bundle):
         self, place: Path, person: str, url: str, token: str, clock: Clock | None = None
     ) -> None:
         root = place / person / "pattern-tracker"
-        for part in PARTS:
-            shutil.copytree(ROOT / part, root / part)
+        source = place / "source"
+        if not source.exists():
+            for part in PARTS:
+                shutil.copytree(ROOT / part, source / part)
+        # Files are replaced here, never written into.
+        shutil.copytree(source, root, copy_function=os.link)
         super().__init__(root.parent, root)
         self.person = person
         self.work = self.home / "orders"
