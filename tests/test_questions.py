@@ -49,6 +49,7 @@ QUESTIONS = {
     "lineage of a pattern": ("lineage", FIRST.pattern_id(), "--json"),
     "lineage of a beginning": ("lineage", FIRST.pattern_id()[:-1]),
     "blame": ("blame", FIRST.path),
+    "blame of code that may stand elsewhere": ("blame", __file__),
     "why": ("why", FIRST.path),
     "why of a line": ("why", f"{FIRST.path}:2", "--json"),
     "show": ("show", FIRST.path, "--at", "1h"),

@@ -6,7 +6,7 @@ from lib.commands import on_disk
 from lib.commands.common import CommandError, meant, names_of, printable
 from lib.commands.terminal import relative
 from lib.ledger.history import History
-from lib.ledger.snapshots import digest_of
+from lib.ledger.snapshots import HOLDERS, digest_of, key
 from lib.privacy import user_rules
 from lib.privacy.redaction import redact
 from lib.system.places import is_away
@@ -68,9 +68,10 @@ def _copied(history: History, name: str) -> Present:
         text = clean(code)
         query = (
             "SELECT f.path FROM revisions r JOIN files f ON f.file_id = r.file_id "
-            "WHERE snapshot = ? ORDER BY revision_id DESC LIMIT 1"
+            f"WHERE revision_id IN ({HOLDERS}) AND snapshot = ?2 ORDER BY revision_id DESC LIMIT 1"
         )
-        for (other,) in history.rows(query, (digest_of(text),)):
+        digest = digest_of(text)
+        for (other,) in history.rows(query, (key(digest), digest)):
             note = f"{relative(printable(path))} was not recorded by that name: this is the code of"
             shown = relative(printable(other))
             return Present(path, other, text, f"{note} {shown}")
