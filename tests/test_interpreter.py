@@ -271,6 +271,7 @@ def other_minor() -> str:
     pytest.skip("there is no other Python from 3.10 on")
 
 
+@pytest.mark.long
 def test_without_a_network_it_goes_on_without_packages(installed: Installed, brew: Brew) -> None:
     """Another minor version cannot use them, and those for it are not to be had."""
     another = python_in(brew.prefix / "other", other_minor())
@@ -320,6 +321,7 @@ def test_an_environment_whose_python_fails_is_made_anew(installed: Installed) ->
     assert installed.json("status")["environment"] == {"state": "ready"}
 
 
+@pytest.mark.long
 def test_one_that_cannot_be_made_anew_is_not_used(installed: Installed) -> None:
     own = installed.root / ".venv" / "bin" / NAME
     own.unlink()
