@@ -335,7 +335,7 @@ BEFORE = '{\n\t"model": "opus"}'
 def test_hooks_that_run_during_upgrades_lose_nothing(installed: Bundle, tmp_path: Path) -> None:
     source = other_version(tmp_path / "source", "lib/commands/cli.py", "# another\n")
     fired = 0
-    for script in (source / "install.sh", ROOT / "install.sh"):
+    for script in (ROOT / "install.sh", source / "install.sh"):
         upgrade = subprocess.Popen(
             [script], env={"HOME": str(installed.home), "PATH": os.environ["PATH"]},
             stdout=subprocess.DEVNULL,
