@@ -29,6 +29,8 @@ from tests.support.bundle import payload, write_payload
 from tests.support.service_double import ServiceDouble
 
 pytestmark = pytest.mark.usefixtures("exact_times")
+# A client waits for the hook of one call before it makes the next: in one session order is told.
+SESSION = "one"
 NAMES = ["a.py", "b.py", "sub/c.py"]
 CODES = [f"def f{n}(a, b):\n    return a + b * {n}\n" for n in range(4)]
 CODES += [CODES[0].replace("a + b", "a  +  b"), f"# note\n{CODES[1]}", "", "\n"]
@@ -66,7 +68,8 @@ class Project:
         made = write_payload(str(self.path(name)), code, f"use{self._uses}", before)
         if before is not None:
             made["tool_response"] = {"type": "update", "originalFile": before}
-        self._commit(payloads.capture({**made, "cwd": str(self.root)}, time.time_ns()))
+        made |= {"cwd": str(self.root), "session_id": SESSION}
+        self._commit(payloads.capture(made, time.time_ns()))
 
     def shell(
         self, command: str, changes: dict[str, str | None], tells: bool, keeps: bool = True
@@ -92,7 +95,7 @@ class Project:
         self._uses += 1
         made = payload(
             "22-bash-nodiff.post", cwd=str(self.root), tool_input={"command": command},
-            tool_response=response, tool_use_id=f"use{self._uses}",
+            tool_response=response, tool_use_id=f"use{self._uses}", session_id=SESSION,
             duration_ms=(ended_ns - began_ns) / 1e6,
         )  # fmt: skip
         self._commit(shell.capture(made, ended_ns, "", keeps))
