@@ -61,11 +61,16 @@ class Tab:
 
 
 @pytest.fixture(scope="module")
-def tab(server: TeamServer) -> Iterator[Tab]:
-    with browser.browser() as chromium:
-        made = Tab(chromium, server)
+def chromium() -> Iterator[Any]:
+    with browser.browser() as made:
         yield made
-        made.context.close()
+
+
+@pytest.fixture(scope="module")
+def tab(server: TeamServer, chromium: Any) -> Iterator[Tab]:
+    made = Tab(chromium, server)
+    yield made
+    made.context.close()
 
 
 def looked_at(tab: Tab, name: str) -> None:
@@ -119,10 +124,12 @@ def test_hostile_names_do_nothing(tab: Tab) -> None:
         looked_at(tab, f"hostile-{view}")
 
 
-def test_the_token_is_forgotten(tab: Tab) -> None:
+def test_the_token_is_forgotten(server: TeamServer, chromium: Any) -> None:
+    tab = Tab(chromium, server)
     tab.page.goto(tab.base)
     tab.page.get_by_role("button", name="Forget my token here").click()
     tab.page.wait_for_url(f"{tab.base}login")
     answer = tab.page.goto(tab.base)
     assert answer.status == 401
     assert tab.page.locator("#token").count() == 1
+    tab.context.close()

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from lib.ledger import ways
 from lib.ledger.history import History
 from lib.ledger.store import FILE_NAME
 from lib.spool import outbox, wake
@@ -130,8 +131,8 @@ class Home(Bundle):
         """Read what the ledger has for a service."""
         with closing(History(str(self.spool / FILE_NAME))) as ledger:
             events = ledger.rows("SELECT event_id, event_type FROM events WHERE implied = 0", ())
-            edges = ledger.rows("SELECT parent_id, child_id, edge_type FROM edges", ())
-            patterns = ledger.rows("SELECT pattern_id FROM patterns", ())
+            edges = ledger.rows(f"SELECT parent_id, child_id, edge_type FROM {ways.EDGES}", ())
+            patterns = ledger.rows(f"SELECT pattern_id FROM {ways.PATTERNS}", ())
         return Told(dict(events), {tuple(edge) for edge in edges}, {one for (one,) in patterns})
 
 
