@@ -12,6 +12,7 @@ import pytest
 from lib.commands import cli
 from lib.commands.common import CommandError
 from lib.commands.when import instant, local
+from lib.ledger import history
 from lib.ledger.store import FILE_NAME
 from tests.support import layout_5
 from tests.support.bundle import PATIENCE_SECONDS, ROOT, Bundle, wait_for
@@ -70,6 +71,21 @@ def test_since_and_until_are_inclusive_and_agree(
     assert before[-1] == after[0]
     assert len(before) + len(after) == len(everything) + 1
     assert len(log(capsys, "--since", "1d")) == len(everything)
+
+
+@pytest.mark.parametrize("window", [0, 1, 3, 10_000])
+def test_the_newest_before_a_time_are_those_of_all(
+    told: Outpost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    """However few of the last events are looked at first, and in whatever order times stand."""
+    ledger = told.ledger()
+    with ledger.connection as db:
+        db.execute("UPDATE events SET timestamp = '2026-03-02T1' || (seq * 7 % 10) || ':00:00.5'")
+    ledger.close()
+    monkeypatch.setattr(history, "RECENT", window)
+    for hour in range(10, 20):
+        every = log(capsys, "--all", "--until", f"2026-03-02T{hour}:30Z")
+        assert log(capsys, "-n", "3", "--until", f"2026-03-02T{hour}:30Z") == every[-3:]
 
 
 def test_times_of_people(in_zone: Callable[[str], None]) -> None:

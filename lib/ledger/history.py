@@ -94,18 +94,30 @@ class History(Ledger):
 
     def _numbers(self, chosen: Filter, newest: int) -> "array[int]":
         """Find the numbers of the `newest` events that match `chosen`, in ascending order."""
-        recent = max(chosen.after_seq, self.last_seq() - RECENT)
+        last = self.last_seq()
+        if chosen.until and newest > 0 and last > RECENT:
+            # Cheaper than to sort all that came before.
+            before = Filter(until=chosen.until)
+            condition, values = before.condition()
+            where = f"{before.by_index()} WHERE {condition}"
+            query = f"SELECT coalesce(max(seq), 0) FROM events {where}"
+            last = int(self._db.execute(query, values).fetchone()[0])
+        recent = max(chosen.after_seq, last - RECENT)
         is_all = recent == chosen.after_seq
         if is_all or newest > 0:
-            found = self._matches(chosen._replace(after_seq=recent), newest, "NOT INDEXED")
+            near = chosen._replace(after_seq=recent)
+            found = self._matches(near, newest, "NOT INDEXED", last)
             if is_all or len(found) == newest:
                 return found
-        return self._matches(chosen, newest, chosen.by_index())
+        return self._matches(chosen, newest, chosen.by_index(), last)
 
-    def _matches(self, chosen: Filter, newest: int, index: str) -> "array[int]":
+    def _matches(self, chosen: Filter, newest: int, index: str, last: int) -> "array[int]":
         condition, values = chosen.condition()
-        query = f"SELECT seq FROM events {index} WHERE {condition} ORDER BY seq DESC LIMIT ?"
-        found = array("q", (row[0] for row in self._db.execute(query, (*values, newest))))
+        query = (
+            f"SELECT seq FROM events {index} WHERE {condition} AND seq <= ? "
+            "ORDER BY seq DESC LIMIT ?"
+        )
+        found = array("q", (row[0] for row in self._db.execute(query, (*values, last, newest))))
         found.reverse()
         return found
 
