@@ -316,7 +316,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def installed(installation: tuple[Path, Path]) -> Bundle:
+def installed(installation: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The installation anew at its place, for it holds the names of places."""
     home, kept = installation
 
@@ -324,7 +324,9 @@ def installed(installation: tuple[Path, Path]) -> Bundle:
         # Nobody writes into the packages.
         os.link(source, target) if "/site-packages/" in source else shutil.copy2(source, target)
 
-    shutil.rmtree(home, ignore_errors=True)
+    if home.exists():
+        # A flusher of the test before may still write there.
+        home.rename(tmp_path_factory.mktemp("before") / "home")
     shutil.copytree(kept, home, symlinks=True, copy_function=copy)
     return bundle_in(home)
 

@@ -16,7 +16,7 @@ from lib.capture.reuse_hint import hint
 from lib.capture.reuse_index import HEADER
 from lib.spool import wake
 from lib.units.reuse_table import Entry, table
-from tests.support.bundle import Bundle, payload, write_payload
+from tests.support.bundle import Bundle, payload, wait_for, write_payload
 
 ORIGIN = '''import os
 
@@ -76,16 +76,18 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def project(recorded: tuple[Path, Path]) -> Iterator[Project]:
+def project(recorded: tuple[Path, Path], tmp_path: Path) -> Iterator[Project]:
     """The project anew at its place, for a spool tells of places."""
     place, kept = recorded
-    shutil.rmtree(place)
+    # A flusher of the test before may still write there.
+    place.rename(tmp_path / "before")
     shutil.copytree(kept, place)
     bundle = Bundle(place / "home")
     # No hook starts a flusher: what they know is what was recorded when a test says so.
     running = wake.say_running(str(bundle.spool))
     yield Project(bundle, place / "project", uses=1)
     os.close(running)
+    wait_for(lambda: not wake.is_running(str(bundle.spool)))
 
 
 def told(printed: str) -> str:
