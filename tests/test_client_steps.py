@@ -1,7 +1,6 @@
 """Every step of a session in the real client: by whom it was, whatever did it."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, brought
 from tests.support.forms import few
+from tests.support.git import git
 
 pytestmark = [pytest.mark.client, pytest.mark.usefixtures("client")]
 CODE = "def area(a, b):\n    return a * b\n\n\ndef edge(a, b):\n    return a + b\n"
@@ -33,11 +33,6 @@ def claude(request: pytest.FixtureRequest, installed: Bundle, tmp_path: Path) ->
     }
     options = ("--settings", json.dumps(settings))
     return installed, work, lambda turns: installed.claude(turns, work, *options, client=client)
-
-
-def git(where: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=where, check=True, capture_output=True)
 
 
 def told(bundle: Bundle, path: Path) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from lib.ledger.history import History
 from lib.ledger.steps import Step, steps_of
 from lib.transcripts.past import QUIET_SECONDS
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, wait_for
+from tests.support.git import git
 from tests.support.messages_api import Call, scripted
 from tests.support.talking import configure, talking
 from tests.support.watching import Watch
@@ -28,11 +29,6 @@ pytestmark = [
 ]
 SLOTS = "".join(f"slot_{n} = 0\n" for n in range(10))
 Turns = list[list[Call]]
-
-
-def git(where: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=where, check=True, capture_output=True)
 
 
 def write(file: Path, code: str) -> Call:

@@ -1,7 +1,6 @@
 """Which project a service is told, and that nobody's credentials go with it."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from lib.flusher.resend import Resender
 from lib.system import remotes
 from lib.system.settings import Settings
+from tests.support.git import git
 from tests.support.outpost import Outpost
 from tests.support.service_double import ServiceDouble
 
@@ -74,11 +74,6 @@ def test_without_a_url_it_is_the_directory(tmp_path: Path, config: Any) -> None:
     bare = tmp_path / "there.git"
     bare.mkdir()
     assert remotes.project_of(str(bare)) == "there"
-
-
-def git(where: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=where, check=True, capture_output=True)
 
 
 @pytest.fixture

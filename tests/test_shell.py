@@ -47,17 +47,18 @@ def test_a_command_that_may_write_is_told(command: str) -> None:
 NAMING = [
     "sed -i 's/[0-9]*$/1/' a.py", "cat > b.py <<'EOF'\n$x\nEOF", "echo '*' >> b.py", "> b",
     "cat a | tee b", "X=1 sudo touch a", "sed -i s/1/2/ a.py && git status",
-    "printf '%s' \"$HOME\" > b",
+    "printf '%s' \"$HOME\" > b", "sed -i s a.py",
 ]  # fmt: skip
 # What else they change, they do not name: the rest of the writing ones, and these.
 NOT_NAMING = [
     *({*WRITING} - {
         "sed -i s/1/2/ a.py", "cat > b.py <<'EOF'\ntext\nEOF", "echo x >> b.py", "cat a | tee b",
         "cat <<A <<B > c\na\nA\nb\nB", "X=1 sudo touch a", "ls &> log", "sed -Ei.bak s/1/2/ a.py",
-        "sed --in-place=x 1d a",
     }),
     "cd lib && sed -i s/1/2/ a.py", "sed -i s/1/2/ *.py", "touch $name", "echo x > ~/b.py",
-    "touch a.py; make", "sed -i s/1/2/ a.py && ./format", "touch a" + " " * 9000 + "; make",
+    "sed -i 's/1/2/w b.py' a.py", "sed -i 's/1/touch b.py/e' a.py", "sed -i '/1/w b.py' a.py",
+    "sed -i", "touch a.py; make", "sed -i s/1/2/ a.py && ./format",
+    "touch a" + " " * 9000 + "; make",
 ]  # fmt: skip
 
 

@@ -9,14 +9,10 @@ from typing import Any
 import pytest
 
 from tests.support.bundle import Bundle, write_payload
+from tests.support.git import git
 
 BEFORE = "def area(width, height):\n    return width * height\n"
 AFTER = BEFORE.replace("width * height", "height * width + 1")
-
-
-def git(where: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=where, check=True, capture_output=True)
 
 
 @pytest.fixture

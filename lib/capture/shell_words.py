@@ -34,6 +34,8 @@ _NAMING = frozenset("sed tee touch truncate".split())
 # Behind one of these a name means another file.
 _MOVING = ("cd", "popd", "pushd")
 _EXPANDED = frozenset("$`*?[{~")
+# Of sed's substitution, those that do not write a file or run what came out.
+_FLAGS = frozenset("0123456789gIip")
 _FIND_WRITING = ("-delete", "-exec", "-execdir", "-ok", "-okdir")
 _GIT_READING = frozenset(
     "add blame branch cat-file commit config describe diff fetch for-each-ref grep help log "
@@ -167,7 +169,11 @@ def _names_all(words: "list[str]") -> bool:
         return False
     if program in _NAMING:
         named = [word for word in given if not word.startswith("-")]
-        named = named[1:] if program == "sed" else named
+        if program == "sed":
+            script, *named = named or [""]
+            # Others may write elsewhere, or run a program.
+            if script[:1] != "s" or not _FLAGS.issuperset(script.rpartition(script[1:2] or "s")[2]):
+                return False
     elif program in _READING or program in ("", WRITES):
         named = [words[at] for at in range(1, len(words)) if words[at - 1] == WRITES]
     else:

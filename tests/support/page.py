@@ -5,7 +5,7 @@ import re
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,20 +60,24 @@ class Page:
 
     def walk(self, most: int = 6) -> Iterator[tuple[str, Any]]:
         """Follow all links from the first page on, `most` to each view; yield the answers."""
-        seen: Counter[str] = Counter()
-        met: set[str] = set()
-        todo = [""]
-        while todo:
-            address = todo.pop(0)
-            view = address.partition("?")[0]
-            if address in met or seen[view] >= most:
-                continue
-            met.add(address)
-            seen[view] += 1
-            answer = self._whole(address)
-            yield address, answer
-            if "html" in answer.headers["content-type"]:
-                todo += links(answer.text)
+        return walk(self._whole, [""], most)
+
+
+def walk(get: Callable[[str], Any], todo: list[str], most: int) -> Iterator[tuple[str, Any]]:
+    """Follow all links from the addresses `todo` on, `most` to each view; yield the answers."""
+    seen: Counter[str] = Counter()
+    met: set[str] = set()
+    while todo:
+        address = todo.pop(0)
+        view = address.partition("?")[0]
+        if address in met or seen[view] >= most:
+            continue
+        met.add(address)
+        seen[view] += 1
+        answer = get(address)
+        yield address, answer
+        if "html" in answer.headers["content-type"]:
+            todo += links(answer.text)
 
 
 def links(page: str) -> list[str]:

@@ -1,7 +1,6 @@
 """The team's page in this process, for one reader, as a browser walks through it."""
 
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,7 @@ from lib.web.team import bearer
 from lib.web.team.app import Rules, make
 from lib.web.team.gatekeeping import COOKIE
 from lib.web.team.stored import Storage, Token
-from tests.support.page import links
+from tests.support.page import walk
 
 with warnings.catch_warnings():
     # It would rather have another client than the one that is here anyway.
@@ -60,17 +59,5 @@ class TeamPage:
 
     def walk(self, most: int = 6) -> Iterator[tuple[str, Any]]:
         """Follow all links from the first page on, `most` to each view; yield the answers."""
-        seen: Counter[str] = Counter()
-        met: set[str] = set()
         todo = ["", "search?q=invoice", "units?q=load"]
-        while todo:
-            address = todo.pop(0)
-            view = address.partition("?")[0]
-            if address in met or seen[view] >= most:
-                continue
-            met.add(address)
-            seen[view] += 1
-            answer = self.client.get(f"{BASE}{address}")
-            yield address, answer
-            if "html" in answer.headers["content-type"]:
-                todo += links(answer.text)
+        return walk(lambda address: self.client.get(f"{BASE}{address}"), todo, most)

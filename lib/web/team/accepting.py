@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from lib.delivery.wire import EDGE_TYPES, LIMITS, NULLABLE, TRANSFORMATION_TYPES
+
 Body = dict[str, Any]
 Detail = str | list[dict[str, Any]]
 
@@ -14,28 +16,13 @@ EVENT_TYPES = frozenset(
 )
 ENUMS = {
     "event_type": EVENT_TYPES,
-    "edge_type": frozenset(
-        "derived_from modified_from merged_from replaced_by inspired_by deprecated_by".split()
-    ),
-    "transformation_type": frozenset(
-        "refactor enhancement bugfix merge optimization simplification".split()
-    ),
+    "edge_type": EDGE_TYPES,
+    "transformation_type": TRANSFORMATION_TYPES,
 }
 MODES = frozenset(("sequential", "parallel"))
 PARENTS_NEEDED = {"pattern_modified": 1, "pattern_forked": 1, "pattern_merged": 2}
-# In characters.
-ID_LENGTH = 255
-LIMITS = {
-    "pattern_id": ID_LENGTH,
-    "pattern_name": 255,
-    "tool_name": 255,
-    "pattern_type": 100,
-    "triggered_by": 100,
-    "pattern_version": 50,
-    "language": 50,
-}
+ID_LENGTH = LIMITS["pattern_id"]
 REQUIRED = ("event_type", "pattern_id")
-NULLABLE = frozenset("tool_name file_path language edge_type transformation_type reason".split())
 DEFAULTS: dict[str, Any] = {
     "pattern_name": "",
     "pattern_type": "code",
