@@ -1,5 +1,6 @@
 """The hook tells the agent what stands elsewhere in the project already, and nothing else."""
 
+import contextlib
 import json
 import os
 import random
@@ -16,7 +17,7 @@ from lib.capture.reuse_hint import hint
 from lib.capture.reuse_index import HEADER
 from lib.spool import wake
 from lib.units.reuse_table import Entry, table
-from tests.support.bundle import Bundle, payload, wait_for, write_payload
+from tests.support.bundle import Bundle, payload, write_payload
 
 ORIGIN = '''import os
 
@@ -66,28 +67,33 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Where a project and its home are to be, and what they hold once its origin is recorded."""
     place, kept = (tmp_path_factory.mktemp(name) for name in ("place", "kept"))
     bundle = Bundle(place / "home")
-    bundle.home.mkdir()
-    made = Project(bundle, place / "project")
-    assert made.write("src/files.py", ORIGIN) == ""
-    made.settle()
-    bundle.wait_flushed()
+    bundle.spool.mkdir(parents=True)
+    with no_flusher(bundle):
+        made = Project(bundle, place / "project")
+        assert made.write("src/files.py", ORIGIN) == ""
+        made.settle()
     shutil.copytree(place, kept, dirs_exist_ok=True)
     return place, kept
+
+
+@contextlib.contextmanager
+def no_flusher(bundle: Bundle) -> Iterator[None]:
+    """No hook starts a flusher meanwhile: none is still busy there when the place is made anew."""
+    running = wake.say_running(str(bundle.spool))
+    yield
+    os.close(running)
 
 
 @pytest.fixture
 def project(recorded: tuple[Path, Path], tmp_path: Path) -> Iterator[Project]:
     """The project anew at its place, for a spool tells of places."""
     place, kept = recorded
-    # A flusher of the test before may still write there.
     place.rename(tmp_path / "before")
     shutil.copytree(kept, place)
     bundle = Bundle(place / "home")
-    # No hook starts a flusher: what they know is what was recorded when a test says so.
-    running = wake.say_running(str(bundle.spool))
-    yield Project(bundle, place / "project", uses=1)
-    os.close(running)
-    wait_for(lambda: not wake.is_running(str(bundle.spool)))
+    # What hooks know is what was recorded when a test says so.
+    with no_flusher(bundle):
+        yield Project(bundle, place / "project", uses=1)
 
 
 def told(printed: str) -> str:
