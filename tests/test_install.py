@@ -1,5 +1,6 @@
 """Installing, registering, uninstalling: a careful guest in somebody's settings."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -324,10 +325,14 @@ def installed(installation: tuple[Path, Path], tmp_path_factory: pytest.TempPath
         # Nobody writes into the packages.
         os.link(source, target) if "/site-packages/" in source else shutil.copy2(source, target)
 
-    if home.exists():
-        # A flusher of the test before may still write there.
-        home.rename(tmp_path_factory.mktemp("before") / "home")
-    shutil.copytree(kept, home, symlinks=True, copy_function=copy)
+    made = tmp_path_factory.mktemp("made") / "home"
+    shutil.copytree(kept, made, symlinks=True, copy_function=copy)
+    while made.exists():
+        if home.exists():
+            # A flusher of the test before may still write there, and make the place again.
+            home.rename(tmp_path_factory.mktemp("before") / "home")
+        with contextlib.suppress(OSError):
+            made.rename(home)
     return bundle_in(home)
 
 
