@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hook import INTERPRETER, PAYLOAD, ROOT, _make_image, _scratch
+from benchmarks.hook import INTERPRETER, PAYLOAD, ROOT, _make_image, _scratch, _spool
 from benchmarks.measure import Cost, interleave, ratios, run
 from lib.capture.hook import REUSE
 from lib.capture.reuse_hint import BASE, PROJECTS, RECENT, hint
@@ -56,14 +56,12 @@ class Bench:
         made = time.process_time()
         data = table(self._entries)
         self._seconds, self._size = time.process_time() - made, len(data)
-        self._spools = {}
+        self._homes = {name: str(scratch / name) for name in ("none", "full")}
         self._held = []
-        for name in ("none", "full"):
-            spool = scratch / name
-            spool.mkdir(mode=0o700)
-            self._held.append(wake.say_running(str(spool)))
-            self._spools[name] = spool
-        self._place = f"{self._spools['full']}/{REUSE}"
+        for home in self._homes.values():
+            Path(_spool(home)).mkdir(mode=0o700, parents=True)
+            self._held.append(wake.say_running(_spool(home)))
+        self._place = f"{_spool(self._homes['full'])}/{REUSE}"
         Path(f"{self._place}ab{BASE}").write_bytes(data)
         Path(f"{self._place}ab{RECENT}").write_bytes(table(self._entries[:100]))
         Path(f"{self._place}{PROJECTS}").write_text(f"ab {self.root}\n")
@@ -93,7 +91,7 @@ class Bench:
                 "tool_response": {**small, "originalFile": "x = 1\n"}}  # fmt: skip
         write, change = json.dumps(given).encode(), json.dumps(edit).encode()
         bare = [INTERPRETER, "-I", "-S", "-c", "pass"]
-        none, full = self._spools["none"], self._spools["full"]
+        none, full = self._homes["none"], self._homes["full"]
         return {
             BARE: lambda n: self._run(bare, write, none, n),
             "26 KB Write, no index": lambda n: self._run(_hook(), write, none, n),
@@ -102,9 +100,9 @@ class Bench:
             "1 KB Edit, with it": lambda n: self._run(_hook(), change, full, n),
         }
 
-    def _run(self, command: list[str], data: bytes, spool: Path, number: int) -> Cost:
+    def _run(self, command: list[str], data: bytes, home: str, number: int) -> Cost:
         data = data.replace(b"toolu_", b"toolu_%d_%d_" % (number, len(data)))
-        return run(command, data, {"HOME": str(self.root), "PATTERN_CACHE_DIR": str(spool)})
+        return run(command, data, {"HOME": home})
 
     def print_making(self) -> None:
         """Print what making the tables costs."""
