@@ -17,7 +17,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hook import INTERPRETER, PAYLOAD, ROOT, _make_image, _scratch, _spool
+from benchmarks.hook import (
+    INTERPRETER,
+    PAYLOAD,
+    ROOT,
+    _hook,
+    _install,
+    _make_image,
+    _scratch,
+    _spool,
+)
 from benchmarks.measure import Cost, interleave, ratios, run
 from lib.capture.hook import REUSE
 from lib.capture.reuse_hint import BASE, PROJECTS, RECENT, hint
@@ -59,6 +68,7 @@ class Bench:
         self._homes = {name: str(scratch / name) for name in ("none", "full")}
         self._held = []
         for home in self._homes.values():
+            _install(home)
             Path(_spool(home)).mkdir(mode=0o700, parents=True)
             self._held.append(wake.say_running(_spool(home)))
         self._place = f"{_spool(self._homes['full'])}/{REUSE}"
@@ -81,7 +91,9 @@ class Bench:
         given: Any = json.loads(PAYLOAD.read_bytes())
         path = str(self.root / "new.py")
         # As people write it: the payload's own code has lines of two words each.
-        code = "\n\n".join(path.read_text() for path in sorted((ROOT / "lib").glob("*/*.py")))
+        code = "\n\n".join(
+            path.read_text() for path in sorted((ROOT / "lib" / "commands").glob("*.py"))
+        )
         content = {"content": code[:26_000]}
         given["tool_input"] |= {"file_path": path, **content}
         given["tool_response"] |= {"filePath": path, **content}
@@ -94,10 +106,10 @@ class Bench:
         none, full = self._homes["none"], self._homes["full"]
         return {
             BARE: lambda n: self._run(bare, write, none, n),
-            "26 KB Write, no index": lambda n: self._run(_hook(), write, none, n),
-            "26 KB Write, with it": lambda n: self._run(_hook(), write, full, n),
-            "1 KB Edit, no index": lambda n: self._run(_hook(), change, none, n),
-            "1 KB Edit, with it": lambda n: self._run(_hook(), change, full, n),
+            "26 KB Write, no index": lambda n: self._run(_hook("post", none), write, none, n),
+            "26 KB Write, with it": lambda n: self._run(_hook("post", full), write, full, n),
+            "1 KB Edit, no index": lambda n: self._run(_hook("post", none), change, none, n),
+            "1 KB Edit, with it": lambda n: self._run(_hook("post", full), change, full, n),
         }
 
     def _run(self, command: list[str], data: bytes, home: str, number: int) -> Cost:
@@ -130,10 +142,6 @@ class Bench:
                 told[changed] += bool(hint(self._place, given, f"{self.root}/n.py", "now"))
         whole, most = (told[changed] / COPIES for changed in told)
         print(f"of {COPIES} copies told: {whole:.3f} whole, {most:.3f} with a line in ten changed")
-
-
-def _hook() -> list[str]:
-    return [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / "post_tool_use.py")]
 
 
 if __name__ == "__main__":

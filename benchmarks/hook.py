@@ -2,7 +2,8 @@
 
 Prints the median and the deciles of whole-process wall time for a 26 KB Write, each round's
 figure divided by that of `python -I -S -c pass` in the same round, the same of processor time,
-which does not tell of others' work and of waiting for the disk, and what a flusher run costs. What
+which does not tell of others' work and of waiting for the disk, and what a flusher run costs. The
+hooks lie where an installation has them, and no variable sets anything, as with most people. What
 is registered is divided by the same Python as started by a shell.
 With `--gate` it fails where the quickest run divided by the quickest baseline is above its limit
 in LIMITS: what a stray import on the hook path does on any machine, and a busy machine does not.
@@ -10,6 +11,7 @@ in LIMITS: what a stray import on the hook path does on any machine, and a busy 
 
 import os
 import shlex
+import shutil
 import statistics
 import sys
 import tempfile
@@ -83,10 +85,13 @@ class Bench:
         self.reading = BASH.read_bytes()
         self.writing = self.reading.replace(b"git add -A && git commit -qm one", b"make")
         assert self.writing != self.reading
-        # Homes in which a flusher seems to be at work, and one in which none is.
-        self.busy, self.full, self.idle = (f"{scratch}/{name}" for name in ("busy", "full", "idle"))
-        for home in (self.busy, self.full, self.idle):
+        # In two of them a flusher seems to be at work, and in the last there is no spool.
+        names = ("busy", "full", "idle", "none")
+        self.busy, self.full, self.idle, self.none = (f"{scratch}/{name}" for name in names)
+        for home in (self.busy, self.full, self.idle, self.none):
+            _install(home)
             os.makedirs(_spool(home), 0o700)
+        os.rmdir(_spool(self.none))
         self.running = [wake.say_running(_spool(home)) for home in (self.busy, self.full)]
         for number in range(WAITING):
             Path(_spool(self.full), f"pending_{number}.json").touch()
@@ -96,30 +101,25 @@ class Bench:
     def cases(self) -> dict[str, Callable[[int], Cost]]:
         """What runs in each round."""
         bare = [INTERPRETER, "-I", "-S", "-c", "pass"]
-        shell = _shell(command(str(ROOT), INTERPRETER, "post_tool_use.py"))
-        shell_pre = _shell(command(str(ROOT), INTERPRETER, "pre_tool_use.py"))
+        shell = _shell(command(_root(self.busy), INTERPRETER, "post_tool_use.py"))
+        shell_pre = _shell(command(_root(self.busy), INTERPRETER, "pre_tool_use.py"))
         shell_bare = _shell(f"exec {shlex.join(bare)}")
         usual = [INTERPRETER, "-I", str(ROOT / "benchmarks" / "usual_hook.py")]
-        nowhere = f"{self.scratch}/none"
         return {
             BARE: lambda n: self._run(bare, self.busy, n),
-            "PreToolUse": lambda n: self._run(_hook("pre"), nowhere, n),
-            "PostToolUse, commit": lambda n: self._run(_hook("post"), self.busy, n),
-            "PostToolUse, Bash that reads": lambda n: self._run(
-                _hook("post"), self.busy, n, self.reading
-            ),
-            "PostToolUse, Bash that may write": lambda n: self._run(
-                _hook("post"), self.busy, n, self.writing
-            ),
-            "PostToolUse, commit, 10,000 waiting": lambda n: self._run(_hook("post"), self.full, n),
+            "PreToolUse": self._hook("pre", self.none),
+            "PostToolUse, commit": self._hook("post", self.busy),
+            "PostToolUse, Bash that reads": self._hook("post", self.busy, self.reading),
+            "PostToolUse, Bash that may write": self._hook("post", self.busy, self.writing),
+            "PostToolUse, commit, 10,000 waiting": self._hook("post", self.full),
             BARE_SHELL: lambda n: self._run(shell_bare, self.busy, n),
-            f"PreToolUse, nothing waits{REGISTERED}": lambda n: self._run(shell_pre, nowhere, n),
+            f"PreToolUse, nothing waits{REGISTERED}": lambda n: self._run(shell_pre, self.none, n),
             f"PreToolUse, events may wait{REGISTERED}": lambda n: self._run(
                 # The shell leaves a directory that is named to Python.
                 shell_pre,
-                nowhere,
+                self.none,
                 n,
-                PATTERN_CACHE_DIR=f"{nowhere}/spool",
+                PATTERN_CACHE_DIR=f"{self.none}/spool",
             ),
             f"PostToolUse, commit{REGISTERED}": lambda n: self._run(shell, self.busy, n),
             "PostToolUse, commit and wake": self._wake,
@@ -128,6 +128,9 @@ class Bench:
             ),
         }
 
+    def _hook(self, stage: str, home: str, data: bytes = b"") -> Callable[[int], Cost]:
+        return lambda n: self._run(_hook(stage, home), home, n, data)
+
     def _run(
         self, arguments: list[str], home: str, number: int, data: bytes = b"", **named: str
     ) -> Cost:
@@ -135,7 +138,7 @@ class Bench:
         return run(arguments, data, {"HOME": home, **named})
 
     def _wake(self, number: int) -> Cost:
-        cost = self._run(_hook("post"), self.idle, number)
+        cost = self._hook("post", self.idle)(number)
         # Its flusher must not run beside what is measured next: it finds the lock taken, takes
         # its mark away and ends.
         while Path(_spool(self.idle), wake.MARK_FILE).exists():
@@ -149,7 +152,7 @@ class Bench:
             home = f"{self.scratch}/flush-{number}"
             os.makedirs(_spool(home), 0o700)
             held = wake.say_running(_spool(home))
-            self._run(_hook("post"), home, number)
+            self._run(_hook("post", self.busy), home, number)
             os.close(held)
             costs.append(run(wake.flush_command(str(ROOT), _spool(home)), b"", {"HOME": home}))
         cpu = statistics.median(cost.cpu for cost in costs) * 1000
@@ -161,12 +164,23 @@ def _spool(home: str) -> str:
     return f"{home}/.claude/hooks/.cache/patterns"
 
 
+def _root(home: str) -> str:
+    return f"{home}/.claude/hooks/pattern-tracker"
+
+
+def _install(home: str) -> None:
+    """Put what hooks need where an installation has it in a home directory."""
+    for part in ("lib", "hooks"):
+        # Links: the image tells of these files.
+        shutil.copytree(ROOT / part, f"{_root(home)}/{part}", copy_function=os.link)
+
+
 def _shell(text: str) -> list[str]:
     return ["/bin/sh", "-c", text]
 
 
-def _hook(stage: str) -> list[str]:
-    return [INTERPRETER, "-I", "-S", str(ROOT / "hooks" / f"{stage}_tool_use.py")]
+def _hook(stage: str, home: str) -> list[str]:
+    return [INTERPRETER, "-I", "-S", f"{_root(home)}/hooks/{stage}_tool_use.py"]
 
 
 def _make_image() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.hook import INTERPRETER, PAYLOAD, _hook, _make_image, _scratch
+from benchmarks.hook import INTERPRETER, PAYLOAD, _hook, _install, _make_image, _scratch
 from benchmarks.measure import Cost, interleave, ratios, run
 from lib.spool import wake
 
@@ -35,12 +35,15 @@ def main() -> None:
         _service() as well,
         _service("--fault", "hang_after_reading") as hanging,
     ):
+        _install(scratch)
 
         def hook(name: str, url: str, number: int) -> Cost:
             time.sleep(SETTLE_SECONDS)
             payload = data.replace(b"toolu_", b"toolu_%d_" % number)
             environ = {"HOME": scratch, "PATTERN_CACHE_DIR": f"{scratch}/{name}"}
-            return run(_hook("post"), payload, {**environ, "INTELLIGENCE_SERVICE_URL": url})
+            return run(
+                _hook("post", scratch), payload, {**environ, "INTELLIGENCE_SERVICE_URL": url}
+            )
 
         bare = [INTERPRETER, "-I", "-S", "-c", "pass"]
         cases = {

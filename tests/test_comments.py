@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.capture import identity, strings
+from lib.capture import comments, identity, strings
 from lib.capture.comments import without_comments
 from lib.spool import wake
 from tests.support.bundle import Bundle, write_payload
@@ -189,6 +189,18 @@ def test_it_agrees_with_pythons_tokenizer_on_whatever_that_takes(source: str) ->
     assert not_blank(without_comments(source, "python")) == not_blank("\n".join(kept))
 
 
+@given(st.lists(PIECES, max_size=40).map("".join))
+def test_what_is_plain_to_see_is_so_by_all_the_rules(source: str) -> None:
+    plain = comments.docstrings(source)
+    assert plain is None or plain == strings.spans(source, "python", ("#",), ("", ""))
+
+
+def test_of_pythons_own_modules_most_are_plain_to_see() -> None:
+    paths = sorted(Path(tokenize.__file__).parent.glob("*.py"))
+    found = [comments.docstrings(path.read_text("utf-8")) for path in paths]
+    assert sum(plain is not None for plain in found) > len(paths) / 2
+
+
 HOSTILE = {
     "quotes": ("shell", "'\"" * 40_000),
     "openers": ("python", '"""\n' * 40_001),
@@ -223,7 +235,7 @@ def test_time_is_linear(language: str, text: str) -> None:
 def test_a_text_that_is_too_long_for_a_hook_is_judged_line_by_line() -> None:
     code = 'x = """\n# OLD\n"""\n'
     assert "OLD" in identity.normalise(code, "python")
-    assert "OLD" not in identity.normalise(code + "y" * strings.MAX_LENGTH, "python")
+    assert "OLD" not in identity.normalise(code + "y" * comments.MAX_LENGTH, "python")
 
 
 @pytest.mark.parametrize(("language", "code"), CODE.values(), ids=list(CODE))

@@ -1,9 +1,11 @@
 """The hook scripts as processes: silent, exit 0, an event whole or absent."""
 
 import ast
+import inspect
 import itertools
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from lib.capture.event import Content
 from lib.flusher import hook_image, seldom
 from lib.spool import wake
 from lib.system import json_codec
+from lib.system import settings as settings_module
+from lib.system.defaults import Defaults, defaults_in
 from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
 
@@ -214,8 +218,11 @@ def test_the_hook_imports_nothing_but_builtins_and_itself(
     "name",
     ["12-write-create-26kb", "13-edit-26kb", "17-write-parallel-1-py"],
 )
-def test_a_usual_call_loads_no_seldom_function(bundle: Bundle, tmp_path: Path, name: str) -> None:
-    copy = _copy_of_bundle(tmp_path, imaged=True)
+def test_a_usual_call_loads_no_seldom_function(bundle: Bundle, name: str) -> None:
+    hooks = bundle.home / ".claude" / "hooks"
+    hooks.mkdir(parents=True)
+    # As installed: elsewhere a hook looks for what a project's settings may set.
+    copy = _copy_of_bundle(hooks, imaged=True, name="pattern-tracker")
     script = copy / "hooks" / "post_tool_use.py"
     spy = (
         "import posix; reads, real, read = [], posix._exit, posix.pread\n"
@@ -237,6 +244,30 @@ def test_a_usual_call_loads_no_seldom_function(bundle: Bundle, tmp_path: Path, n
     assert int(done.stderr) == 2 + ("//" in code or "#" in code)
 
 
+VARIABLES = re.findall(
+    r'"((?:PATTERN|INTELLIGENCE|CIRCUIT|HEALTH|CLAUDE)_[A-Z_]+)"',
+    inspect.getsource(settings_module),
+)
+
+
+def test_where_nobody_set_anything_settings_are_the_defaults() -> None:
+    root = "/h/.claude/hooks/pattern-tracker"
+    found = defaults_in({b"HOME": b"/h/", b"EDITOR": b"vi"}, root)
+    assert found
+    all_of_them = Settings({"HOME": "/h/"})
+    for name in {*vars(Defaults), *vars(found)}:
+        if not name.startswith("__"):
+            assert getattr(found, name) == getattr(all_of_them, name), name
+    assert not all_of_them.warnings
+    for home in (b"/other", b"h", b""):
+        assert defaults_in({b"HOME": home}, root) is None
+    assert defaults_in({}, root) is None
+    assert defaults_in({b"HOME": b"/h"}, "/h/checkout") is None
+    assert len(VARIABLES) > 12
+    for name in VARIABLES:
+        assert defaults_in({b"HOME": b"/h", name.encode(): b""}, root) is None, name
+
+
 def test_what_is_seldom_is_there() -> None:
     for module, names in seldom.SELDOM.items():
         tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
@@ -244,8 +275,8 @@ def test_what_is_seldom_is_there() -> None:
         assert set(names.split()) <= there
 
 
-def _copy_of_bundle(tmp_path: Path, imaged: bool) -> Path:
-    copy = tmp_path / "bundle"
+def _copy_of_bundle(place: Path, imaged: bool, name: str = "bundle") -> Path:
+    copy = place / name
     copy.mkdir()
     for part in ("lib", "hooks"):
         subprocess.run(["cp", "-Rp", str(ROOT / part), f"{copy}/"], check=True)

@@ -8,6 +8,8 @@ coding declaration, a build constraint, a pragma. docs/identity.md has the table
 from lib.capture import strings
 from lib.capture.languages import block_comment, comment_openers
 
+# Of longer texts no strings are looked for: the hook has milliseconds.
+MAX_LENGTH = 2 * 1024 * 1024
 _WHITE_SPACE = " \t\v\f"
 # Obeyed on the first line of a file, of whatever language.
 _FIRST = ("#!", "#compdef", "#autoload", "#cloud-config", "%&")
@@ -29,6 +31,8 @@ _LEADING = {
     "go": ("+build ",),
 }  # fmt: skip
 _CODED = ("python", "ruby", "erlang")
+_DOCSTRING = '"""'
+_UNPLAIN = ("'''", '\\"""')
 _DOCKER = ("syntax", "escape", "check")
 
 
@@ -50,13 +54,44 @@ def without_comments(text: str, language: str) -> str:
         return text
     comments = set(found)
     comments -= _obeyed(lines, found, language)
-    spans = strings.spans(text, language, openers, (start, end)) if comments else []
-    comments -= _in_strings(lines, sorted(comments), spans)
+    if comments and len(text) <= MAX_LENGTH:
+        spans = docstrings(text) if language == "python" else None
+        if spans is None:
+            spans = strings.spans(text, language, openers, (start, end))
+        comments -= _in_strings(lines, sorted(comments), spans)
     if language == "ini":  # a backslash joins the next line to this one, whatever it begins with
         comments = {n for n in comments if n == 0 or not lines[n - 1].endswith("\\")}
     for n in sorted(comments, reverse=True):
         del lines[n]
     return "\n".join(filter(None, lines))
+
+
+def docstrings(text: str) -> "list[tuple[int, int]] | None":
+    """Find the strings of Python that span lines, where those are plain to see; None elsewhere.
+
+    It is so where what begins each is the first quote of its line, and nothing is escaped. The same
+    by all the rules is `strings.spans`, for which more code is loaded.
+    """
+    if any(sign in text for sign in _UNPLAIN):
+        return None
+    pieces = text.split(_DOCSTRING)
+    found: list[tuple[int, int]] = []
+    at = 0
+    for number in range(1, len(pieces), 2):
+        outside, inside = pieces[number - 1 : number + 1]
+        at += len(outside)
+        before = outside[outside.rfind("\n") + 1 :]
+        if "#" in before or '"' in before or "'" in before or number + 1 == len(pieces):
+            return None
+        if "\\\n" in outside:
+            return None
+        end = at + len(inside) + 2 * len(_DOCSTRING)
+        if "\n" in inside:
+            if text[end : end + 1].isalnum():
+                return None
+            found.append((at, end))
+        at = end
+    return None if "\\\n" in pieces[-1] else found
 
 
 def _beginning_with(opener: str, text: str) -> "list[int]":

@@ -8,7 +8,7 @@ from lib.capture import event, named_file, payload
 from lib.spool import destination, inbox, tally
 from lib.spool.wake import Stale, is_held_off, wake
 from lib.system import files, json_codec
-from lib.system.settings import Settings
+from lib.system.defaults import Defaults, defaults_in
 
 CHUNK = 65536
 # How the names of the indexes of what may be reused begin, in the spool.
@@ -23,7 +23,7 @@ def pre_tool_use(root: str) -> None:
     """
     while posix.read(0, CHUNK):
         pass
-    directory, settings = _place()
+    directory, settings = _place(root)
     if directory and inbox.has_pending(directory) and not is_held_off(directory):
         _wake(directory, root, settings)
 
@@ -31,7 +31,7 @@ def pre_tool_use(root: str) -> None:
 def post_tool_use(root: str) -> None:
     """Commit the event of the payload on standard input, count the outcome, wake the flusher."""
     data, tail, size = _read_payload()
-    directory, settings = _place()
+    directory, settings = _place(root)
     if not directory:
         return
     key, given = "", None
@@ -84,7 +84,7 @@ def _count_elsewhere(directory: str, outcome: str) -> None:
         pass
 
 
-def _wake(directory: str, root: str, settings: Settings) -> None:
+def _wake(directory: str, root: str, settings: Defaults) -> None:
     try:
         # The client's own word for where a plugin's data belongs, for which no variable is taken,
         # and what hooks/takeover.sh has to say.
@@ -96,21 +96,29 @@ def _wake(directory: str, root: str, settings: Settings) -> None:
         expire_alone(directory, settings.max_age_days, settings.max_size_mb)
 
 
-def _place() -> "tuple[str, Settings]":
+def _place(root: str) -> "tuple[str, Defaults]":
     """Find the spool's directory, "" if tracking is off or none is safe, and the settings."""
     posix.umask(0o077)
-    environ = {
-        name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
-        for name, value in posix.environ.items()
-    }
-    settings = Settings(environ)
+    settings = defaults_in(posix.environ, root) or _chosen(posix.environ)
     directory = settings.cache_dir if settings.enabled else ""
     if directory and files.refusal(directory):
         directory = ""
     return directory, settings
 
 
-def _complete(made: "dict[str, object]", root: str, settings: Settings) -> None:
+def _chosen(environ: "dict[bytes, bytes]") -> Defaults:
+    """Read the settings that variables hold."""
+    from lib.system.settings import Settings
+
+    return Settings(
+        {
+            name.decode("utf-8", "replace"): value.decode("utf-8", "surrogateescape")
+            for name, value in environ.items()
+        }
+    )
+
+
+def _complete(made: "dict[str, object]", root: str, settings: Defaults) -> None:
     """Put into an event what depends on settings."""
     if not settings.keep_prompts:
         made["prompts"] = False
@@ -121,7 +129,7 @@ def _complete(made: "dict[str, object]", root: str, settings: Settings) -> None:
 
 
 def _made(
-    settings: Settings, data: bytes, tail: bytes, size: int
+    settings: Defaults, data: bytes, tail: bytes, size: int
 ) -> "tuple[dict[str, object], dict[str, object] | None, bool, int, str]":
     """Make the event of a payload, and return the payload of a call that wrote a file.
 

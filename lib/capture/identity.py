@@ -19,6 +19,7 @@ DIGITS = 16
 _WHITE_SPACE = " \t\v\f"
 _ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:+@-")
 _MARKER = "pattern-id"
+_MARKER_ENDS = ("-id", "-ID", "-Id", "-iD")
 _MARKER_SEARCHES = 1000
 _NAME_SEARCH = 400
 _MODIFIERS = frozenset(
@@ -76,6 +77,9 @@ def is_valid_id(text: object) -> bool:
 
 def marked_id(code: str) -> str:
     """Return the id in the first `pattern-id` marker in a comment of `code`; "" without one."""
+    # A new process has to make room for each copy of the code.
+    if not any(end in code for end in _MARKER_ENDS):
+        return ""
     lowered = code.lower()
     # Lower-casing can change the length (U+0130), and then offsets would not agree.
     if len(lowered) != len(code):

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     Span = tuple[int, int]
 
-# Longer texts are not looked at: the hook has milliseconds.
-MAX_LENGTH = 2 * 1024 * 1024
 _BEFORE_QUOTE = frozenset(" \t\n=([{,:<>!|&+.$?;")
 # Characters that are a quote, which opens nothing there: Rust's, Lisp's, Erlang's.
 _QUOTED = {'"': ("'\"'", "'\\\"'", '\\"', '$"'), "'": ("\\'",)}
@@ -29,8 +27,6 @@ def spans(
 
     `openers` begin a line comment in `language`, `block` brackets one of several lines.
     """
-    if len(text) > MAX_LENGTH:
-        return []
     if language == "yaml":
         return list(yaml_scalars(text))
     multi, single, heredoc = syntax_of(language)

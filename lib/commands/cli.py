@@ -12,7 +12,7 @@ from types import ModuleType
 from lib import __version__
 from lib.commands import pager, streams
 from lib.commands.common import CommandError
-from lib.system import bundle, origins, packages
+from lib.system import bundle, packages
 from lib.system.settings import Settings
 
 VERBS = {
@@ -83,7 +83,7 @@ def _join_installation() -> None:
 
     Only the client may have been told of it, by CLAUDE_CONFIG_DIR.
     """
-    own = origins.config_of(bundle.root())
+    own = bundle.config_of(bundle.root())
     if "CLAUDE_CONFIG_DIR" in os.environ or not os.path.isfile(f"{own}/settings.json"):
         return
     default = Settings(os.environ).config_dir

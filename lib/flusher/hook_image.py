@@ -40,6 +40,7 @@ MODULES = (
     "lib.system.files",
     "lib.system.moment",
     "lib.system.bundle",
+    "lib.system.defaults",
     "lib.spool.destination",
     "lib.spool.tally",
     "lib.spool.inbox",
@@ -60,14 +61,19 @@ HOOKS = ("pre_tool_use", "post_tool_use")
 # Their packages hold no code: the hook makes them up instead of looking for their files.
 PACKAGES = ("lib", *dict.fromkeys(name.rpartition(".")[0] for name in MODULES))
 
-# What a hook needs before a tool call comes first, then what makes an event, then what code with
-# comments needs, what calls of the shell need, what hardly anybody needs, and of hints what
-# looking needs and what saying does.
+# What a hook needs before a tool call comes first, then what makes an event. Of the modules whose
+# names begin like these each row is a part behind them: what code with comments needs, what calls
+# of the shell need, what variables need that settings are read from, what hardly anybody needs,
+# and of hints what looking needs and what saying does.
 _EVENTS = ("lib.system.digest", "lib.system.timestamps", "lib.system.json_codec")
-_SELDOM = ("lib.system.own_directory",)
-_SHELL = ("lib.capture.shell_words", "lib.capture.shell")
-_HINTS = ("lib.capture.like_lines", "lib.capture.reuse")
-_COMMENTS = tuple(f"lib.capture.{n}" for n in ("string", "yaml_scalars", "patterns"))
+_LATER = (
+    ("lib.capture.string", "lib.capture.yaml_scalars", "lib.capture.patterns"),
+    ("lib.capture.shell_words", "lib.capture.shell"),
+    ("lib.system.origins", "lib.system.settings"),
+    ("lib.system.own_directory",),
+    ("lib.capture.like_lines", "lib.capture.reuse"),
+    ("lib.capture.saying",),
+)
 
 # Found once, when the image is made: looking through the directory they are in takes 0.2 ms.
 # By the last module of the part that they are loaded with.
@@ -93,7 +99,7 @@ def ensure(root: str) -> bool:
 
     Raises OSError where the bundle cannot be written to.
     """
-    parts: list[list[Source]] = [[], [], [], [], [], [], []]
+    parts: list[list[Source]] = [[] for _ in range(2 + len(_LATER))]
     for name in MODULES:
         path = f"/{name.replace('.', '/')}.py"
         parts[_part(name)].append((name, path, *_signature(root + path)))
@@ -139,16 +145,9 @@ def _laid_out(
 
 def _part(name: str) -> int:
     """Tell in which part of the image a module is: the sooner it is needed, the lower."""
-    if name == "lib.capture.saying":
-        return 6
-    if name.startswith(_HINTS):
-        return 5
-    if name in _SELDOM:
-        return 4
-    if name in _SHELL:
-        return 3
-    if name.startswith(_COMMENTS):
-        return 2
+    for number, names in enumerate(_LATER, 2):
+        if name.startswith(names):
+            return number
     return int(name in _EVENTS or (name.startswith("lib.capture.") and name != MODULES[-1]))
 
 

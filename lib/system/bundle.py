@@ -20,6 +20,13 @@ def root() -> str:
     return os.path.abspath(__file__).removesuffix("/lib/system/bundle.py")
 
 
+def config_of(root: str) -> str:
+    """Find Claude Code's directory in which the bundle at `root` is installed, "" for none."""
+    if root.endswith("/hooks/pattern-tracker"):
+        return root[: -len("/hooks/pattern-tracker")]
+    return root.rpartition("/plugins/cache/")[0]
+
+
 def kept(suffix: str, bundle: str = "") -> str:
     """Locate the file, named by `suffix`, of a user's decisions about `bundle` (default: this one).
 

@@ -41,13 +41,6 @@ def is_harmless(name: str, value: str) -> bool:
     return is_vetted or word in DOWN.get(name, ())
 
 
-def config_of(root: str) -> str:
-    """Find Claude Code's directory in which the bundle at `root` is installed, "" for none."""
-    if root.endswith("/hooks/pattern-tracker"):
-        return root[: -len("/hooks/pattern-tracker")]
-    return root.rpartition("/plugins/cache/")[0]
-
-
 def chosen_by_project(environ: "Mapping[str, str]", config_dir: str) -> "set[str]":
     """Find the variables that the settings of the project set, and should not.
 

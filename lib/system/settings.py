@@ -5,8 +5,9 @@ value, or one that a project may not choose, means the default and a line in `Se
 never an exception.
 """
 
-from lib.system import origins, own_directory
+from lib.system import bundle, origins, own_directory
 from lib.system.calls import posix
+from lib.system.defaults import Defaults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ FALSE_WORDS = ("false", "0", "no", "off")
 _ROOT = __file__[: -len("/lib/system/settings.py")]
 
 
-class Settings:
+class Settings(Defaults):
     """The settings in the environment, defaults where a variable is unset or unusable.
 
     Attributes:
@@ -46,25 +47,25 @@ class Settings:
         self._environ = environ
         # The variables that a project chose: none until that is asked, None until it matters.
         self._projects: set[str] | None = set()
-        self.config_dir = self._config_dir()
-        self.enabled = self._flag("PATTERN_TRACKING_ENABLED", True)
+        super().__init__(self._config_dir())
+        self.enabled = self._flag("PATTERN_TRACKING_ENABLED", self.enabled)
         self.keep_content = self._choice("PATTERN_TRACKING_CONTENT", ("full", "none")) == "full"
         self.keep_prompts = self._choice("PATTERN_TRACKING_PROMPTS", ("full", "none")) == "full"
         self.reuse_hints = self._choice("PATTERN_REUSE_HINTS", ("on", "off")) == "on"
-        self.send_prompts = self._flag("PATTERN_TRACKING_SEND_PROMPTS", False)
-        default = self.config_dir and self.config_dir + "/hooks/.cache/patterns"
-        self.cache_dir = self._spool("PATTERN_CACHE_DIR", default)
-        self.max_age_days = self._number("PATTERN_CACHE_MAX_AGE_DAYS", 7.0)
-        self.max_size_mb = self._number("PATTERN_CACHE_MAX_SIZE_MB", 50.0)
+        self.send_prompts = self._flag("PATTERN_TRACKING_SEND_PROMPTS", self.send_prompts)
+        self.cache_dir = self._spool("PATTERN_CACHE_DIR", self.cache_dir)
+        self.max_age_days = self._number("PATTERN_CACHE_MAX_AGE_DAYS", self.max_age_days)
+        self.max_size_mb = self._number("PATTERN_CACHE_MAX_SIZE_MB", self.max_size_mb)
         self.service_url = self._url("INTELLIGENCE_SERVICE_URL")
-        self.failure_threshold = self._count("CIRCUIT_BREAKER_FAILURE_THRESHOLD", 3)
-        self.breaker_timeout = self._number("CIRCUIT_BREAKER_TIMEOUT", 60.0)
-        self.health_interval = self._number("HEALTH_CHECK_INTERVAL", 30.0)
-        self.health_timeout = self._number("HEALTH_CHECK_TIMEOUT", 1.0)
+        threshold = self.failure_threshold
+        self.failure_threshold = self._count("CIRCUIT_BREAKER_FAILURE_THRESHOLD", threshold)
+        self.breaker_timeout = self._number("CIRCUIT_BREAKER_TIMEOUT", self.breaker_timeout)
+        self.health_interval = self._number("HEALTH_CHECK_INTERVAL", self.health_interval)
+        self.health_timeout = self._number("HEALTH_CHECK_TIMEOUT", self.health_timeout)
 
     def _config_dir(self) -> str:
         """Claude Code's directory, where this code lies in it or no project chose it."""
-        own, given = origins.config_of(_ROOT), self._named_config()
+        own, given = bundle.config_of(_ROOT), self._named_config()
         if given and given == own:
             self._projects = None
             return given
