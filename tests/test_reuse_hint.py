@@ -358,6 +358,63 @@ def says_plain_characters_alone(tmp_path: Path, chance: random.Random) -> None:
         assert set(told(printed)) <= plain | set(" (),;")
 
 
+def unit(number: int, length: int = 12) -> Entry:
+    lines = "\n".join(f"    value_{number}_{n} = call_{n}(a, {number})" for n in range(length))
+    return Entry(f"f_{number}", f"src/m{number}.py", 1, "2026-01-01", lines.encode())
+
+
+@pytest.fixture(scope="module")
+def many() -> bytes:
+    """A table that is too large to be read whole."""
+    return table([unit(number, 4 + number % 20) for number in range(3000)])
+
+
+def looked_up(tmp_path: Path, data: bytes, code: str) -> str:
+    """The hint for a file with `code` in a project whose units `data` tells of."""
+    root, place = tmp_path / "p", f"{tmp_path}/reuse."
+    root.mkdir(exist_ok=True)
+    Path(f"{place}ab.base").write_bytes(data)
+    Path(f"{place}projects").write_text(f"ab {root}\n")
+    given: Any = {"session_id": "s", "tool_name": "Write", "tool_input": {"content": code}}
+    return hint(place, given, f"{root}/new.py", "2026-01-01T00:00:00Z")
+
+
+OTHER = "\n".join(f"other_{n} = thing({n})" for n in range(600))
+
+
+@pytest.mark.parametrize("lead", range(3))
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 17, 2999])
+def test_a_copy_is_found_among_many_units_wherever_it_stands(
+    tmp_path: Path, many: bytes, number: int, lead: int
+) -> None:
+    """In long code too, of which every other line is where one is looked for."""
+    origin = unit(number, 4 + number % 20)
+    file = tmp_path / "p" / origin.path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"def f(a):\n" + origin.code)
+    code = f"{OTHER[:-9]}\n{'x = y()' * lead}\n" + "y = 1\n" * lead + origin.code.decode()
+    said = told(looked_up(tmp_path, many, f"{code}\n{OTHER}"))
+    assert f"the same as f_{number}, src/m{number}.py:" in said
+    assert not looked_up(tmp_path, many, OTHER)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_large_table_that_is_damaged_is_silent_or_right(
+    tmp_path: Path, many: bytes, seed: int
+) -> None:
+    chance = random.Random(seed)
+    data = bytearray(many)
+    if seed % 2:
+        data = data[: chance.randrange(len(data))]
+    for _ in range(2000):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    code = "\n".join(unit(n).code.decode() for n in range(0, 3000, 100))
+    try:
+        assert not looked_up(tmp_path, bytes(data), code)
+    except (OSError, ValueError):
+        pass
+
+
 def test_status_has_the_last_hint_and_stats_what_became_of_them(project: Project) -> None:
     bundle = project.bundle
     project.write("a.py", COPY)

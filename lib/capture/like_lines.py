@@ -16,13 +16,13 @@ _SLACK = 4
 def lines_of(code: bytes) -> "list[bytes]":
     """Return the lines of `code` that count, without white space."""
     lines = code.translate(None, _BLANKS).split(b"\n")
-    return [line for line in lines if line[2:] and line[0] not in _COMMENTS]
+    return [line for line in lines if len(line) > 2 and line[0] not in _COMMENTS]
 
 
 def places_of(code: bytes) -> "list[int]":
     """Return which lines of `code` (from 0) those are."""
     lines = code.translate(None, _BLANKS).split(b"\n")
-    return [at for at, line in enumerate(lines) if line[2:] and line[0] not in _COMMENTS]
+    return [at for at, line in enumerate(lines) if len(line) > 2 and line[0] not in _COMMENTS]
 
 
 def numbers(lines: "list[bytes]") -> "list[int]":
@@ -32,14 +32,15 @@ def numbers(lines: "list[bytes]") -> "list[int]":
     return list(map(crc32, lines))
 
 
-def windows(lines: "list[bytes]") -> "list[int]":
+def windows(lines: "list[bytes]", step: int = 1) -> "list[int]":
     """Return a number of each `WINDOW` lines in a row, of 64 bits with a sign.
 
-    Python hashes texts by a secret of each process, but numbers alike in all: `CHECK` tells.
+    Of those that begin at every line, or at every `step`th. Python hashes texts by a secret of each
+    process, but numbers alike in all: `CHECK` tells.
     """
     read = map(int.from_bytes, lines, ["little"] * len(lines))  # type: ignore[arg-type]
     each = list(map(hash, read))
-    return list(map(hash, zip(each, each[1:], each[2:], strict=False)))
+    return list(map(hash, zip(each[::step], each[1::step], each[2::step], strict=False)))
 
 
 CHECK = windows([b"by", b"which", b"numbers"])[0]

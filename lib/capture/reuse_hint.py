@@ -5,15 +5,21 @@ to look; `lib.capture.saying` does the rest.
 """
 
 from lib.capture.like_lines import lines_of, windows
-from lib.capture.reuse_index import Found, Looked, Table
+from lib.capture.reuse_index import Looked, Table
 from lib.capture.reuse_scope import is_left_out
 from lib.system.calls import posix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lib.capture.found_units import Found
 
 PROJECTS, TOLD = "projects", "told"
 BASE, RECENT = ".base", ".recent"
 # In characters: less code says nothing.
 _LEAST = 60
 _MOST_TRIED = 8
+# Of so many lines that count, every other window is looked for: units have some of both kinds.
+_LONG = 300
 # In bytes: what is read of the list of projects, and of what was written.
 _MOST_READ = 1 << 16
 _MOST_CODE = 1 << 17
@@ -41,7 +47,8 @@ def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     # Of very long code the beginning has to do: nobody should wait for it.
     code = written.encode("utf-8", "surrogatepass")[:_MOST_CODE]
     texts = lines_of(code)
-    candidates = _candidates(f"{place}{name}", Looked(windows(texts)))
+    step = 1 + (len(texts) > _LONG)
+    candidates = _candidates(f"{place}{name}", Looked(windows(texts, step)), step)
     if not candidates:
         return ""
     from lib.capture.saying import Written, say
@@ -80,8 +87,11 @@ def _written(payload: "dict[str, object]") -> str:
     return "\n".join(text for text in found if isinstance(text, str))
 
 
-def _candidates(path: str, looked: Looked) -> "list[tuple[Found, int]]":
-    """List the units that share windows with what was written, those that share most first."""
+def _candidates(path: str, looked: Looked, step: int) -> "list[tuple[Found, int]]":
+    """List the units that share windows with what was written, those that share most first.
+
+    With the line that counts where such a window begins; `step` lines lie between two of them.
+    """
     several: list[tuple[int, Found, int]] = []
     for ending in (BASE, RECENT):
         try:
@@ -90,9 +100,16 @@ def _candidates(path: str, looked: Looked) -> "list[tuple[Found, int]]":
             continue
         try:
             table = Table(fd)
-            hits = sorted(table.units_with(looked).items(), key=lambda one: -one[1][0])
-            several += [(n, table.unit(unit), at) for unit, (n, at) in hits[:_MOST_TRIED]]
+            if units := table.units_with(looked):
+                several += _read(table, units)
         finally:
             posix.close(fd)
     several.sort(key=lambda one: -one[0])
-    return [(found, at) for _, found, at in several[:_MOST_TRIED]]
+    return [(found, at * step) for _, found, at in several[:_MOST_TRIED]]
+
+
+def _read(table: Table, units: "dict[int, tuple[int, int]]") -> "list[tuple[int, Found, int]]":
+    from lib.capture.found_units import unit_of
+
+    hits = sorted(units.items(), key=lambda one: -one[1][0])
+    return [(n, unit_of(table, unit), at) for unit, (n, at) in hits[:_MOST_TRIED]]

@@ -7,17 +7,20 @@ is a file of little-endian numbers and names:
     7 numbers of 8 bytes: one of windows that are known, bits of the bitmap, slots, units, places of
         the slots, units and names
     bitmap: two bits for each window that may be in the table, see `bits_of`
-    slots: 4 bytes of a window, 4 of the number (from 1) of its unit; looked for one after the other
+    slots: 4 bytes with the lower half of a window, 4 of the number (from 1) of its unit; looked for
+        one after the other
     units: 4 bytes for where a unit begins among the names, 4 for its length
     names: name, path, lead, since, each with a NUL behind it, then 4 bytes for each line
 
 Whoever has written it may have been killed, or be somebody else: all that is read is checked.
 """
 
+import sys
+
 from lib.capture.like_lines import CHECK
 from lib.system.calls import posix
 
-MAGIC = b"reuse-2\n"
+MAGIC = b"reuse-3\n"
 HEADER, SLOT, UNIT, LINE = 64, 8, 8, 4
 _NONE = bytes(4)
 # How often a window may have been put further on.
@@ -28,34 +31,26 @@ _FEW = 24
 _CHUNK = 1 << 16
 # What numbers of one digit are, to Python: it sorts them three times as fast as others.
 _LOW = 30
-_MOST_HITS, _MOST_BYTES = 400, 1 << 16
+_HALF = (1 << _LOW) - 1
+# Slots that take no longer to read than their bitmap to look through.
+_FEW_SLOTS = 1 << 12
+_IS_LITTLE = sys.byteorder == "little"
+_MOST_HITS = 400
 _MOST_BITMAP = 1 << 23
-
-
-class Found:
-    """A unit: its name, its file's path in the project, and since when it is there.
-
-    `lead`: so many lines after its first one those begin that `lines` has the numbers of.
-    """
-
-    def __init__(self, fields: "list[bytes]", lines: "list[int]") -> None:
-        self.name, self.path, lead, self.since = (field.decode() for field in fields)
-        self.lead = int(lead)
-        self.lines = lines
 
 
 class Table:
     """A table in the open file `fd`. Every method raises OSError, and ValueError for damage."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
-        header = posix.pread(self._fd, HEADER, 0)
+        self.fd = fd
+        header = posix.pread(self.fd, HEADER, 0)
         if len(header) != HEADER or header[:8] != MAGIC:
             raise ValueError
         told = [
             int.from_bytes(header[at : at + 8], "little", signed=True) for at in range(8, HEADER, 8)
         ]
-        check, self._bits, self._slots, self._units, *self._places = told
+        check, self._bits, self._slots, self.units, *self.places = told
         if check != CHECK or not 0 < self._bits <= 8 * _MOST_BITMAP:
             raise ValueError
         if self._bits & (self._bits - 1) or self._slots & (self._slots - 1):
@@ -80,6 +75,8 @@ class Table:
     def _likely(self, looked: "Looked") -> "list[int]":
         if len(looked.windows) <= _FEW:
             return looked.windows
+        if self._slots <= _FEW_SLOTS and _IS_LITTLE:
+            return self._kept(looked)
         size = self._bits >> 3
         by, within = shift(size), min(size, _CHUNK) - 1
         lows, known = looked.lows, looked.known
@@ -88,7 +85,7 @@ class Table:
             end = _first(lows, at + _CHUNK << by, begin)
             if end == begin:
                 continue
-            part = posix.pread(self._fd, within + 1, HEADER + at)
+            part = posix.pread(self.fd, within + 1, HEADER + at)
             if len(part) <= within:
                 raise ValueError
             likely = [n for n in lows[begin:end] if part[n >> by & within] >> (n & 7) & 1]
@@ -98,10 +95,19 @@ class Table:
             begin = end
         return found
 
+    def _kept(self, looked: "Looked") -> "list[int]":
+        """List the windows that are in the slots, by reading all of them."""
+        size = SLOT * (self._slots + PROBES)
+        data = posix.pread(self.fd, size, self.places[0])
+        if len(data) != size:
+            raise ValueError
+        there = looked.known.keys() & set(memoryview(data).cast("I")[::2].tolist())
+        return [looked.known[low] for low in there]
+
     def _unit_of(self, window: int) -> int:
         """Return the number of the unit that has a window, 0 for none."""
         start = slot_of(window, self._slots)
-        data = posix.pread(self._fd, SLOT * PROBES, self._places[0] + SLOT * start)
+        data = posix.pread(self.fd, SLOT * PROBES, self.places[0] + SLOT * start)
         wanted = kept_of(window).to_bytes(4, "little")
         if wanted not in data:
             return 0
@@ -113,28 +119,13 @@ class Table:
                 return int.from_bytes(unit, "little")
         return 0
 
-    def unit(self, number: int) -> Found:
-        """Read a unit by its number (from 1)."""
-        if not 0 < number <= self._units:
-            raise ValueError
-        told = posix.pread(self._fd, UNIT, self._places[1] + UNIT * (number - 1))
-        start, size = int.from_bytes(told[:4], "little"), int.from_bytes(told[4:], "little")
-        data = posix.pread(self._fd, min(size, _MOST_BYTES), self._places[2] + start)
-        *fields, lines = data.split(b"\0", 4)
-        if len(data) != size or len(fields) != 4 or len(lines) % LINE:
-            raise ValueError
-        return Found(
-            fields,
-            [int.from_bytes(lines[at : at + LINE], "little") for at in range(0, len(lines), LINE)],
-        )
-
 
 class Looked:
     """Windows that are looked for in tables, and the same in the order of their lower halves."""
 
     def __init__(self, windows: "list[int]") -> None:
         self.windows = windows
-        self.known = {window & (1 << _LOW) - 1: window for window in windows}
+        self.known = {window & _HALF: window for window in windows}
         self.lows = sorted(self.known)
 
 
@@ -160,7 +151,7 @@ def bits_of(window: int, size: int) -> "list[tuple[int, int]]":
 
     Both are in the same chunk, and that is read once for all windows that are in it.
     """
-    low, within = window & (1 << _LOW) - 1, min(size, _CHUNK) - 1
+    low, within = window & _HALF, min(size, _CHUNK) - 1
     first = low >> shift(size)
     second = first & ~within | window >> 33 & within
     return [(first, low & 7), (second, window >> _LOW & 7)]
@@ -172,5 +163,5 @@ def slot_of(window: int, slots: int) -> int:
 
 
 def kept_of(window: int) -> int:
-    """Return what a slot keeps of a window, a number of 32 bits."""
-    return window & 0xFFFFFFFF
+    """Return what a slot keeps of a window: its lower half."""
+    return window & _HALF

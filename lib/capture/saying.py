@@ -6,8 +6,8 @@ nothing is told, and of nothing twice in a session.
 """
 
 from lib.capture import named_file
+from lib.capture.found_units import Found
 from lib.capture.like_lines import WINDOW, alike, lines_of, numbers, places_of
-from lib.capture.reuse_index import Found
 from lib.system import json_codec
 from lib.system.calls import posix
 

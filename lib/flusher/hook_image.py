@@ -53,6 +53,7 @@ MODULES = (
     "lib.capture.like_lines",
     "lib.capture.reuse_scope",
     "lib.capture.reuse_index",
+    "lib.capture.found_units",
     "lib.capture.saying",
     "lib.capture.reuse_hint",
     "lib.capture.hook",
@@ -72,7 +73,7 @@ _LATER = (
     ("lib.system.origins", "lib.system.settings"),
     ("lib.system.own_directory",),
     ("lib.capture.like_lines", "lib.capture.reuse"),
-    ("lib.capture.saying",),
+    ("lib.capture.saying", "lib.capture.found_units"),
 )
 
 # Found once, when the image is made: looking through the directory they are in takes 0.2 ms.

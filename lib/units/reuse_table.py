@@ -79,9 +79,13 @@ class _Table:
             self._put(window, len(self._units) // 2)
 
     def _free(self, several: Sequence[int]) -> list[int]:
-        """Choose windows from all over a unit that no older one has."""
+        """Choose windows from all over a unit that no older one has.
+
+        Where they can be, some are at even lines and some at odd ones: hooks look for one kind of
+        what is long.
+        """
         found: dict[int, None] = {}
-        step = max(1, len(several) // ANCHORS)
+        step = max(1, len(several) // ANCHORS) | 1
         for first in range(step):
             for window in several[first::step]:
                 if self._place(window) is not None:
