@@ -161,7 +161,7 @@ def test_what_is_new_appears_by_itself(tab: Tab, spool: Path) -> None:
     outpost = Outpost(spool)
     outpost.write("/p/just_now.py", f"x = {time.time_ns()}\n", None)
     assert outpost.flush()
-    tab.page.get_by_text("just_now.py").first.wait_for(timeout=20_000)
+    tab.page.get_by_text("just_now.py").first.wait_for(timeout=60_000)
     assert tab.page.evaluate("window.here") is True
     assert tab.wrong == []
 
@@ -221,7 +221,7 @@ def test_what_is_worked_out_follows_by_itself(tab: Tab) -> None:
     tab.open("")
     tab.page.get_by_text("look again").wait_for()
     tab.page.evaluate("window.here = true")
-    tab.page.get_by_text("look again").wait_for(state="detached", timeout=20_000)
+    tab.page.get_by_text("look again").wait_for(state="detached", timeout=60_000)
     assert tab.page.evaluate("window.here") is True
     assert tab.wrong == []
 
