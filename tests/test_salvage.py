@@ -18,6 +18,7 @@ from lib.ledger import salvage
 from lib.ledger.history import History
 from lib.resilience.client import ResilientAPIClient
 from lib.spool import outbox
+from tests.support.books import balance
 from tests.support.forms import few
 from tests.support.outpost import Outpost
 from tests.support.service_double import Fault, ServiceDouble
@@ -151,27 +152,46 @@ def test_doctor_finds_whatever_page_was_damaged(
     assert all(told.fix for told in found.values() if told.level != OK)
 
 
+def holding(path: Path, what: str) -> int:
+    """The number of the page, from 0 on, that holds what waits of `what`: its events, or names."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if what == "taken":
+            (page,) = db.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'taken'"
+            ).fetchone()
+            return int(page) - 1
+        (event_id,) = db.execute("SELECT event_id FROM events ORDER BY seq DESC").fetchone()
+    data = path.read_bytes()
+    pages = {at // PAGE for at in range(0, len(data), PAGE)
+             if data[at] == 13 and event_id.encode() in data[at : at + PAGE]}  # fmt: skip
+    (number,) = pages
+    return number
+
+
+@pytest.mark.parametrize("what", ["first", "taken", "events", "table, leaf", "index, leaf"])
 def test_what_waits_for_a_service_reaches_it(
-    grown: Path, tmp_path: Path, server: ServiceDouble
+    grown: Path, tmp_path: Path, server: ServiceDouble, what: str
 ) -> None:
     """Of those that are recorded already the ledger may know nothing any more."""
-    pages = kinds(grown / "ledger.db")
-    for number in (*pages["first"], *pages["table, leaf"][::9], *pages["index, leaf"][::9]):
+    found = kinds(grown / "ledger.db").get(what, [-1])
+    for number in found[::9]:
         directory = tmp_path / f"{number}"
         shutil.copytree(grown, directory)
         outpost = Outpost(directory, server)
-        outpost._captured = 1000 * (number + 1)
+        outpost._captured = 1000 * (number + 2)
         outpost.write(f"/q/{number}.py", f"old{number} = 1\n")
         with server.faults.during(Fault.STATUS, status=503):
             outpost.run()
         assert len(outpost.pending()) == 1
-        with closing(sqlite3.connect(directory / "ledger.db")) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        zero(directory / "ledger.db", number)
+        there = holding(directory / "ledger.db", what)
+        zero(directory / "ledger.db", there if number < 0 else number)
         outpost.write(f"/q/{number}.py", f"new{number} = 1\n")
         assert outpost.flush(), outpost.section("flusher")
         paths = [event.body["file_path"] for event in server.events]
         assert paths.count(f"/q/{number}.py") == 2, number
+        told = balance(directory)
+        assert (told["pending"], told["captured"]) == (0, 2 * FILES + 3), number
 
 
 def test_commands_say_in_one_line_what_to_do(

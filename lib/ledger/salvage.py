@@ -14,8 +14,8 @@ from lib.ledger import beginning, reshaping, schema, unreadable
 from lib.ledger.connecting import connect, lazily
 from lib.ledger.counters import add_to_counter
 from lib.ledger.opening import refuse_links
-from lib.ledger.store import FILE_NAME, Ledger, open_ledger
-from lib.spool import inbox, outbox
+from lib.ledger.store import DELIVERED, FILE_NAME, Ledger, open_ledger
+from lib.spool import books, destination, inbox, outbox, tally
 from lib.system.calls import are_replaced
 from lib.system.logs import log
 
@@ -142,6 +142,8 @@ def _save(path: str, made: str, directory: str) -> tuple[int, bool]:
             unreadable.derive(target)
         if broken & {"events", "taken"}:
             _reconcile(target, directory)
+        if "counters" in broken:
+            _balance(target, directory)
         schema.count_again(target, not broken & {"files", "revisions", "events"})
         add_to_counter(target, "damaged_ledger", 1)
         target.execute("COMMIT")
@@ -162,3 +164,21 @@ def _reconcile(target: sqlite3.Connection, directory: str) -> None:
     target.executemany("DELETE FROM taken WHERE name = ?", lost)
     here = [(name,) for name in outbox.names(directory) if name in names]
     target.executemany("INSERT OR IGNORE INTO taken VALUES (?, '', 1)", here)
+
+
+def _balance(target: sqlite3.Connection, directory: str) -> None:
+    """Count as delivered what was captured and is nowhere else, in all and by destination.
+
+    Of what was counted before the tally was folded nothing is known any more, on either side.
+    """
+    books.Accounts(directory).ensure_captured(outbox.keys(directory))
+    total = books.totals(directory, dict(target.execute("SELECT name, count FROM counters")))
+    done = {name for (name,) in target.execute("SELECT name FROM taken WHERE NOT waits")}
+    here = {*outbox.names(directory), *outbox.quarantined_names(directory)} - done
+    for name, captured in total.items():
+        outcome, at, mark = name.partition("@")
+        if outcome == "captured":
+            gone = sum(total.get(cause + at + mark, 0) for cause in tally.DROPPED)
+            there = sum(not mark or destination.mark_in(file) == mark for file in here)
+            row = DELIVERED + at + mark, max(0, captured - gone - there)
+            target.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", row)
