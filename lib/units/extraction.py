@@ -1,13 +1,11 @@
 """Find the functions, methods and classes in code, with their names and places."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lib.system import packages
-from lib.units.grammars import Grammar
 from lib.units.names import body_start, named
-from lib.units.parsing import Parsed, parsed
+from lib.units.parsing import Parsed, captured, parsed
 from lib.units.second_look import second_look
 
 # What lies in more others is no unit.
@@ -67,7 +65,7 @@ def extract(code: str, language: str) -> list[Unit]:
 
 def units_of(found: Parsed) -> list[Unit]:
     """List the units of code, as they begin."""
-    nodes = _nodes(found.known, found.tree)
+    nodes = _nodes(found.captured)
     best: list[_Found] = []
     last = 0
     for stretch in second_look(found):
@@ -75,7 +73,7 @@ def units_of(found: Parsed) -> list[Unit]:
         best += nodes[last:first]
         last = bisect_left(nodes, (stretch.end,))
         before = [(start, max(end, -stretch.end), *rest) for start, end, *rest in nodes[first:last]]
-        again = _nodes(found.known, stretch.tree)
+        again = _nodes(captured(found.known, stretch.tree))
         best += again if _declaring(again) >= _declaring(before) else before
     return list(_units(found, [*best, *nodes[last:]]))
 
@@ -122,15 +120,13 @@ def _units(found: Parsed, nodes: Iterable[_Found]) -> Iterator[Unit]:
             yield Unit(kind, name, reach.line + 1, last_line, reach.start, end, body)
 
 
-def _nodes(known: Grammar, tree: Any) -> list[_Found]:
+def _nodes(found: Mapping[str, list[Any]]) -> list[_Found]:
     """List the nodes that matter as they begin; what lies in another one is after it."""
-    cursor = packages.load("tree_sitter").QueryCursor(known.query)
     nodes: list[_Found] = []
-    for role, captured in cursor.captures(tree.root_node).items():
-        order = _ORDER.index(role)
+    for order, role in enumerate(_ORDER):
         nodes += [
             (node.start_byte, -node.end_byte, order, number, node)
-            for number, node in enumerate(captured)
+            for number, node in enumerate(found.get(role, ()))
         ]
     nodes.sort()
     return nodes

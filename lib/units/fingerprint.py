@@ -37,8 +37,7 @@ def fingerprints_of(found: Parsed, language: str, known: Collection[str] = ()) -
     new = [place for place, unit in enumerate(units) if unit.content not in known]
     if not new:
         return units
-    start, end = units[new[0]].unit.start, max(units[place].unit.end for place in new)
-    tokenizer = Tokenizer(found, language, start, end)
+    tokenizer = Tokenizer(found, language)
     for stops in _stretches([units[place].unit for place in new]):
         tokenizer.take(sorted(stops))
     names = tokenizer.names()

@@ -1,5 +1,7 @@
 """Load the grammar of a language when it is first needed, and say which of its nodes matter."""
 
+import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -148,10 +150,20 @@ VALUES = {
 }
 
 
+# Kinds of nodes in any grammar: the text of a string, which is one token; what is no token.
+_TEXT = re.compile(
+    r"\w*string(_literal)?_(content|fragment)|heredoc_content|(line|multi_line)_str_text|"
+    r"(raw|verbatim|nowdoc|ansi_c|system_lib)_(string|lib_string)(_literal)?|"
+    r"char(acter)?(_literal)?|rune_literal|regex_(pattern|literal)"
+)
+_NO_TOKEN = re.compile(r"\w*comment|line_continuation|shebang\w*|hash_bang_line")
+
+
 class Grammar(NamedTuple):
     """A language that can be parsed: its objects of tree-sitter, and the fields of its holders.
 
-    Code begins after the first `opener`.
+    The query finds the nodes of each role, and in the roles "text" and "none" what tokens are made
+    of otherwise than of the rest. Code begins after the first `opener`.
     """
 
     language: Any
@@ -191,6 +203,18 @@ def grammar(language: str) -> Grammar | None:
         "method": table.method,
     }
     parts = [f"({kind}) @{role}" for role, kinds in roles.items() for kind in kinds.split()]
+    parts += _special(loaded)
     fields = {kind: (name, value) for kind, name, value in holders}
     query = sitter.Query(loaded, "\n".join(parts))
     return Grammar(loaded, query, fields, table.opener.encode())
+
+
+def _special(language: Any) -> Iterator[str]:
+    """Yield the patterns that find the texts of strings, and what is no token."""
+    numbers = range(language.node_kind_count)
+    named = filter(language.node_kind_is_named, filter(language.node_kind_is_visible, numbers))
+    for kind in sorted({language.node_kind_for_id(number) or "" for number in named}):
+        if _TEXT.fullmatch(kind):
+            yield f"({kind}) @text"
+        if _NO_TOKEN.fullmatch(kind):
+            yield f"({kind}) @none"

@@ -18,12 +18,16 @@ MOST_STEPS = 10**8
 
 
 class Parsed(NamedTuple):
-    """Code in UTF-8, with its tree, the grammar that made it, and what it was made of."""
+    """Code in UTF-8, with its tree, the grammar that made it, and what it was made of.
+
+    `captured` are the nodes of each role that its grammar's query found in the tree.
+    """
 
     data: bytes
     known: Grammar
     tree: Any
     read: bytes
+    captured: dict[str, list[Any]]
 
 
 def parsed(data: bytes, language: str) -> Parsed | str:
@@ -39,8 +43,9 @@ def parsed(data: bytes, language: str) -> Parsed | str:
         again = parse(other, known, late)
         if again and _wrong(again.root_node) < _wrong(tree.root_node):
             tree, read = again, other
-    is_found = tree and is_searchable(tree.root_node)
-    return Parsed(data, known, tree, read) if is_found else TOO_SLOW
+    if not tree or not is_searchable(tree.root_node):
+        return TOO_SLOW
+    return Parsed(data, known, tree, read, captured(known, tree))
 
 
 def _wrong(root: Any) -> tuple[bool, int]:
@@ -85,6 +90,13 @@ def parse(data: bytes, known: Grammar, is_late: Late, parts: Iterable[tuple[int,
         # The binding never lets go of what it was given.
         for view in views.values():
             view.release()
+
+
+def captured(known: Grammar, tree: Any) -> dict[str, list[Any]]:
+    """Return the nodes of each role in a tree."""
+    cursor = packages.load("tree_sitter").QueryCursor(known.query)
+    found: dict[str, list[Any]] = cursor.captures(tree.root_node)
+    return found
 
 
 def is_searchable(root: Any) -> bool:

@@ -8,7 +8,7 @@ from lib.units.extraction import Unit, units_of
 from lib.units.fingerprint import Fingerprint, fingerprints_of
 from lib.units.grammars import grammar
 from lib.units.last_parsed import LastParsed
-from lib.units.parsing import Late, Parsed, parse
+from lib.units.parsing import Late, Parsed, captured, parse
 from lib.units.suspicion import is_suspicious
 
 # Of a file's text so much may be parsed twice, as it was and as it is, before all of it is.
@@ -121,8 +121,9 @@ def _alone(data: bytes, start: int, end: int, language: str) -> Parsed | None:
             return None
         parts.insert(0, (opener, opener + len(known.opener)))
     tree = parse(data, known, Late(end - start), parts)
-    is_right = tree is not None and not tree.root_node.has_error
-    return Parsed(data, known, tree, data) if is_right else None
+    if tree is None or tree.root_node.has_error:
+        return None
+    return Parsed(data, known, tree, data, captured(known, tree))
 
 
 def _kept(unit: Unit, content: str, more: int, lines: int) -> Fingerprint:

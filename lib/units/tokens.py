@@ -4,19 +4,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from lib.system import packages
 from lib.units.grammars import grammar
 from lib.units.parsing import Parsed
 
-# Kinds of nodes: the text of a string, which is one token; what is no token.
-_TEXT = re.compile(
-    r"\w*string(_literal)?_(content|fragment)|heredoc_content|(line|multi_line)_str_text|"
-    r"(raw|verbatim|nowdoc|ansi_c|system_lib)_(string|lib_string)(_literal)?|"
-    r"char(acter)?(_literal)?|rune_literal|regex_(pattern|literal)"
-)
-_NO_TOKEN = re.compile(r"\w*comment|line_continuation|shebang\w*|hash_bang_line")
 _SIGN = re.compile(r"[!%&*+./:<=>?@^|~-]{2,}")
 _PATTERN = rb"[%s\x80-\xff][\w%s\x80-\xff]*|\d\w*(?:\.\d\w*)*|%s|[^\s\\]|\\(?!\r?\n)"
 # The token of a string's text begins with that, so that it is none of a name or sign.
@@ -25,12 +17,8 @@ _NAME = re.compile(rb"[\w$\x80-\xff]|\".", re.DOTALL)
 
 
 class _Lexicon(NamedTuple):
-    """How code of a language is taken apart: a query for texts and comments, and a pattern.
+    """How code of a language is taken apart; `words` are those that are no names."""
 
-    `words` are those that are no names.
-    """
-
-    query: Any
     pattern: "re.Pattern[bytes]"
     words: frozenset[bytes]
 
@@ -41,19 +29,17 @@ class Tokenizer:
     Its `texts` are the tokens of all of them, of which so many are `before` a byte.
     """
 
-    def __init__(self, found: Parsed, language: str, start: int, end: int) -> None:
+    def __init__(self, found: Parsed, language: str) -> None:
         self.texts: list[bytes] = []
         self.before: dict[int, int] = {}
         self._data = found.data
         self._lexicon = _lexicon(language)
-        cursor = packages.load("tree_sitter").QueryCursor(self._lexicon.query)
-        cursor.set_byte_range(start, end)
         # Comments and texts: where they begin and end.
-        self._special: list[tuple[int, int, bool]] = []
-        for role, nodes in cursor.captures(found.tree.root_node).items():
-            is_text = role == "text"
-            self._special += [(node.start_byte, node.end_byte, is_text) for node in nodes]
-        self._special.sort()
+        self._special = sorted(
+            (node.start_byte, node.end_byte, role == "text")
+            for role in ("text", "none")
+            for node in found.captured.get(role, ())
+        )
 
     def take(self, stops: Sequence[int]) -> None:
         """Add the tokens from the first of some bytes in order to the last, and count at each."""
@@ -88,20 +74,13 @@ def _lexicon(language: str) -> _Lexicon:
     known = grammar(language)
     assert known
     of = known.language
-    kinds = [
-        (of.node_kind_for_id(number) or "", of.node_kind_is_named(number))
-        for number in range(of.node_kind_count)
-        if of.node_kind_is_visible(number)
-    ]
-    parts = {f"({kind}) @text" for kind, is_named in kinds if is_named and _TEXT.fullmatch(kind)}
-    parts |= {
-        f"({kind}) @none" for kind, is_named in kinds if is_named and _NO_TOKEN.fullmatch(kind)
+    fixed = {
+        of.node_kind_for_id(number) or ""
+        for number in filter(of.node_kind_is_visible, range(of.node_kind_count))
+        if not of.node_kind_is_named(number)
     }
-    fixed = {kind for kind, is_named in kinds if not is_named}
     signs = sorted(filter(_SIGN.fullmatch, fixed), key=len, reverse=True)
     more = b"_a-zA-Z" if "$" in fixed else b"_a-zA-Z$"
     pattern = _PATTERN % (more, more, b"|".join(re.escape(sign).encode() for sign in signs))
     words = frozenset(kind.encode() for kind in fixed if kind.isidentifier())
-    return _Lexicon(
-        packages.load("tree_sitter").Query(of, "\n".join(sorted(parts))), re.compile(pattern), words
-    )
+    return _Lexicon(re.compile(pattern), words)
