@@ -55,12 +55,14 @@ def carried(
 
 def parts(olds: Iterable[Piece], news: Iterable[Piece], likeness: Likeness) -> Origins:
     """Find new units that were a part of others, and gone ones that are a part of others now."""
+    found: Origins = {}
+    changed = [old for old in olds if old.partner and old.body != old.partner.body]
+    if not changed:
+        return found
     come = [new for new in news if new.partner is None and _is_telling(new, _LEAST)]
     gone = [old for old in olds if old.partner is None and _is_telling(old, _LEAST)]
-    found: Origins = {}
     if not come and not gone:
         return found
-    changed = [old for old in olds if old.partner and old.body != old.partner.body]
     for old in changed[: _MOST_PARTS // (len(come) + len(gone))]:
         new = old.partner
         if new is None or old.is_class or old.code == new.code:
@@ -81,8 +83,10 @@ def _share(part: Counter[object], whole: Counter[object]) -> float:
 
 def copies(olds: Sequence[Piece], news: Iterable[Piece], likeness: Likeness) -> Origins:
     """Find new units that are what old ones were, but for little: they have lines in common."""
+    if not olds:
+        return {}
     come = [new for new in news if new.partner is None and _is_telling(new, _LEAST)]
-    if not come or not olds:
+    if not come:
         return {}
     having: dict[bytes, list[int]] = defaultdict(list)
     for i, old in enumerate(olds):

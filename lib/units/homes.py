@@ -69,7 +69,8 @@ class Homes:
                 if key in groups:
                     groups[key][0].append(old)
         for before, after in groups.values():
-            self._join_namesakes(before, after)
+            if before:
+                self._join_namesakes(before, after)
 
     def _join_namesakes(self, olds: list[Piece], news: list[Piece]) -> None:
         if len(olds) == len(news) == 1 and olds[0].language not in _OVERLOADING:

@@ -10,7 +10,7 @@ _LONG = r'"""(?s:.*?)(?:"""|\Z)'
 _DOUBLE = r'"(?:\\(?s:.)|[^"\\\n])*"?'
 _SINGLE = r"'(?:\\(?s:.)|[^'\\\n])*'?"
 _BACKTICK = r"`(?:\\(?s:.)|[^`\\])*`?"
-_WORDS = r"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*|\d[\w.]*|[^\s\w]"
+_WORDS, _REST = r"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*|\d[\w.]*", r"[^\s\w]"
 
 # What begins a comment or a string. Each ends at the end of its line, or of the code, where nothing
 # else ends it, so that no code is looked at twice.
@@ -29,7 +29,7 @@ _SPECIAL = {
 }
 _COMMENTS = (b"//", b"/*", b"=b")
 _OPENING, _CLOSING = (b"(", b"[", b"{"), (b")", b"]", b"}")
-_SIGNS = (*_COMMENTS, b"#")
+_SIGN = re.compile(rb"//|/\*|=b|#")
 
 
 class Lexed(NamedTuple):
@@ -42,10 +42,13 @@ class Lexed(NamedTuple):
 def lex(data: bytes, language: str) -> Lexed:
     """Split code. It takes time in proportion to its size, whatever it is."""
     found: list[bytes] = _pattern(language).findall(data)
-    if not any(sign in data for sign in _SIGNS):
+    if not _SIGN.search(data):
         return Lexed(tuple(found), ())
-    comments = tuple(token for token in found if _is_comment(token))
-    return Lexed(tuple(token for token in found if not _is_comment(token)), comments)
+    comments = set(filter(_is_comment, set(found)))
+    if not comments:
+        return Lexed(tuple(found), ())
+    code = tuple(token for token in found if token not in comments)
+    return Lexed(code, tuple(filter(comments.__contains__, found)))
 
 
 def depths(data: bytes) -> tuple[int, ...]:
@@ -75,7 +78,7 @@ def depths(data: bytes) -> tuple[int, ...]:
 
 @cache
 def _pattern(language: str) -> re.Pattern[bytes]:
-    parts = (*_SPECIAL.get(language, _USUAL), _WORDS)
+    parts = (_WORDS, *_SPECIAL.get(language, _USUAL), _REST)
     return re.compile("|".join(parts).encode("latin-1"))
 
 
