@@ -18,9 +18,9 @@ DELETED, MERGED = "deleted", "merged"
 # The steps after which a unit stands nowhere.
 ENDED = (DELETED, MERGED)
 # With one of these words a life begins that may prove to be another's.
-_BEGUN = " OR ".join(
-    f"' ' || change || ' ' LIKE '% {word} %'" for word in (INTRODUCED, COPIED, SPLIT)
-)
+_BEGUN = " OR ".join(f"' '||change||' ' LIKE '% {w} %'" for w in (INTRODUCED, COPIED, SPLIT))
+
+_STEP = "unit_id, revision_id, change, name, pattern_id, start, end, origin"
 
 
 class Standing(NamedTuple):
@@ -125,27 +125,32 @@ class Lives:
 
         `origin` is the step of another unit that it was made from.
         """
-        query = "INSERT INTO units (file_id, kind, name, last_name, step) VALUES (?, '', '', '', 0)"
-        unit_id = self._db.execute(query, (place.file_id,)).lastrowid or 0
-        self.go_on(place, unit._replace(unit_id=unit_id), change, body, origin)
+        # The number that the next step has.
+        step, name = "(SELECT coalesce(max(step_id), 0) + 1 FROM unit_steps)", storable(unit.name)
+        columns = "file_id, kind, name, last_name, step, exact, renamed"
+        query = f"INSERT INTO units ({columns}) VALUES (?, ?, ?, ?, {step}, ?, ?)"
+        values = (place.file_id, unit.kind, name, last_part(name), *body[1:])
+        unit_id = self._db.execute(query, values).lastrowid or 0
+        self._add(place, unit._replace(unit_id=unit_id), change, body, origin)
         return unit_id
 
     def go_on(
         self, place: Place, unit: Standing, change: str, body: Body, origin: int | None = None
     ) -> None:
         """Add a step to the life of a unit, which stands in `place` now."""
-        name = storable(unit.name)
-        query = (
-            "INSERT INTO unit_steps (unit_id, revision_id, change, name, pattern_id, start, end, "
-            "origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        )
-        values = (unit.unit_id, place.revision_id, change, name, body.pattern_id)
-        step = self._db.execute(query, (*values, unit.start, unit.end, origin)).lastrowid
+        step, name = self._add(place, unit, change, body, origin), storable(unit.name)
         self._db.execute(
             "UPDATE units SET file_id = ?, kind = ?, name = ?, last_name = ?, step = ?, gone = 0, "
             "exact = ?, renamed = ? WHERE unit_id = ?",
             (place.file_id, unit.kind, name, last_part(name), step, *body[1:], unit.unit_id),
         )
+
+    def _add(
+        self, place: Place, unit: Standing, change: str, body: Body, origin: int | None
+    ) -> int | None:
+        values = (unit.unit_id, place.revision_id, change, storable(unit.name), body.pattern_id)
+        query = f"INSERT INTO unit_steps ({_STEP}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        return self._db.execute(query, (*values, unit.start, unit.end, origin)).lastrowid
 
     def end(self, place: Place, unit: Standing, change: str, into: int | None) -> None:
         """Add the last step of a unit, which stood in the file of `place` until then.
@@ -153,8 +158,8 @@ class Lives:
         `into` is the step of another one that has its text now.
         """
         query = (
-            "INSERT INTO unit_steps (unit_id, revision_id, change, name, pattern_id, start, end, "
-            "origin) SELECT unit_id, ?, ?, s.name, pattern_id, ?, ?, ? FROM units u "
+            f"INSERT INTO unit_steps ({_STEP}) "
+            "SELECT unit_id, ?, ?, s.name, pattern_id, ?, ?, ? FROM units u "
             "JOIN unit_steps s USING (unit_id) WHERE unit_id = ? AND step_id = step"
         )
         values = (place.revision_id, change, unit.start, unit.end, into, unit.unit_id)

@@ -57,7 +57,7 @@ class Remains:
         for one in remnants:
             feed, is_lost, path, unit = one.key
             about = self._project, feed, is_lost, one.is_whole, path, one.language, unit
-            texts = zlib.compress(one.before + one.head + one.body, 1)
+            texts = _compressed(one.before + one.head + one.body)
             rows.append((*about, len(one.before), len(one.head), texts))
         self._db.executemany("INSERT INTO remains VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -68,3 +68,9 @@ class Remains:
             "AND unit = ?"
         )
         self._db.executemany(query, [(self._project, *one.key) for one in remnants])
+
+
+def _compressed(data: bytes) -> bytes:
+    # With as little memory as does for a function: to clear more of it takes longest.
+    compressing = zlib.compressobj(1, zlib.DEFLATED, 12, 5)
+    return compressing.compress(data) + compressing.flush()
