@@ -65,6 +65,23 @@ def test_a_part_that_changed_is_parsed_alone(language: str) -> None:
     assert all(whole[one.content] == one for one in fresh)
 
 
+@pytest.mark.parametrize("language", sorted(FUNCTIONS.keys() - {"c"}))
+def test_several_parts_that_changed_are_parsed_alone(language: str) -> None:
+    numbers = list(range(100, 300))
+    before = code_in(language, numbers)
+    longer = FUNCTIONS[language].format(n=125).replace("125", "1" * 30)
+    for after in (
+        before.replace("f101", "f901").replace("f298", "f9480"),
+        before.replace(FUNCTIONS[language].format(n=125), longer).replace("f103", "f3"),
+        code_in(language, [*numbers[:5], 300, *numbers[5:90], *numbers[91:198], 301, 302, 299]),
+        code_in(language, [300, *numbers, 301]),
+        code_in(language, [numbers[1], *numbers[3:], numbers[0]]),
+    ):
+        found = again(before, after, language)
+        assert found is not None
+        assert where(found) == where(read(after, language).units)
+
+
 @pytest.mark.parametrize(
     ("language", "old", "new"),
     [
@@ -92,9 +109,10 @@ def test_any_lines_of_real_code_may_change() -> None:
     code, used = inspect.getsource(textwrap) + inspect.getsource(random), 0
     for _ in range(60):
         lines = code.splitlines(keepends=True)
-        at = chance.randrange(len(lines))
-        other = chance.randrange(len(lines))
-        lines[at : at + chance.randrange(3)] = lines[other : other + chance.randrange(9)]
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            at = chance.randrange(len(lines))
+            other = chance.randrange(len(lines))
+            lines[at : at + chance.randrange(3)] = lines[other : other + chance.randrange(9)]
         after = "".join(lines)
         found = again(code, after, "python")
         used += found is not None

@@ -1,9 +1,10 @@
-"""Find the units of a file of which a part has changed: that part alone is parsed again."""
+"""Find the units of a file of which parts have changed: those alone are parsed again."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from lib.ledger.common_ends import common_end, common_start
+from lib.ledger.common_runs import Run, common_runs
 from lib.units.extraction import Unit, units_of
 from lib.units.fingerprint import Fingerprint, fingerprints_of
 from lib.units.grammars import grammar
@@ -26,16 +27,23 @@ class Past(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A part of a file as it was: its bytes, and the numbers of the units in it.
+    """A part of a file: its bytes as it was, and as it is; and the numbers of the units it had.
 
     `is_open`: it begins where the file does, or ends there.
     """
 
     start: int
     end: int
+    now_start: int
+    now_end: int
     first: int
     last: int
     is_open: tuple[bool, bool]
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has now."""
+        return self.now_end - self.now_start
 
 
 def spliced(
@@ -43,44 +51,94 @@ def spliced(
 ) -> list[Fingerprint] | None:
     """Return the units of `data`, which a file holds now, as `bounded.read` would.
 
-    None where too much has changed, or the part that has does not say by itself what is in it.
+    None where too much has changed, or a part that has does not say by itself what is in it.
     """
-    part = None if language in _NEVER else _changed(past, data)
-    more = len(data) - len(past.data)
-    if part is None or part.end + more - part.start > _MOST_SHARE * len(data):
+    parts = None if language in _NEVER else _changed(past, data)
+    if parts is None or sum(one.size for one in parts) > _MOST_SHARE * len(data):
         return None
-    text = data[part.start : part.end + more]
-    if is_suspicious(text) or (last and last.is_feared(text)):
-        return None
+    olds = list(zip(past.units, past.contents, strict=True))
+    units: list[Fingerprint] = []
+    done = more = lines = 0
+    for part in parts:
+        text = data[part.now_start : part.now_end]
+        if is_suspicious(text) or (last and last.is_feared(text)):
+            return None
+        found = _found(part, past, data, language, known)
+        if found is None:
+            return None
+        units += (_kept(*one, more, lines) for one in olds[done : part.first])
+        units += found
+        done, more = part.last, part.now_end - part.end
+        lines += text.count(b"\n") - past.data.count(b"\n", part.start, part.end)
+    return [*units, *(_kept(*one, more, lines) for one in olds[done:])]
+
+
+def _found(
+    part: _Part, past: Past, data: bytes, language: str, known: Collection[str]
+) -> list[Fingerprint] | None:
+    """Return the units of a part; None if it does not say by itself what is in it, or was."""
     was = _alone(past.data, part.start, part.end, language)
     if was is None or units_of(was) != list(past.units[part.first : part.last]):
         return None
-    now = _alone(data, part.start, part.end + more, language)
+    now = _alone(data, part.now_start, part.now_end, language)
     found = fingerprints_of(now, language, known) if now else None
-    if found is None or not _fits(part, more, [one.unit for one in found]):
-        return None
-    lines = text.count(b"\n") - past.data.count(b"\n", part.start, part.end)
-    olds = list(zip(past.units, past.contents, strict=True))
-    return [
-        *(_kept(one, content, 0, 0) for one, content in olds[: part.first]),
-        *found,
-        *(_kept(one, content, more, lines) for one, content in olds[part.last :]),
-    ]
+    return found if found is not None and _fits(part, [one.unit for one in found]) else None
 
 
-def _changed(past: Past, data: bytes) -> _Part | None:
-    """Return the part in which all has changed: it begins and ends inside of outermost units."""
-    start = common_start(past.data, data)
-    end = len(past.data) - common_end(past.data, data, min(len(past.data), len(data)) - start)
-    outermost = list(_outermost(past.units))
+def _changed(past: Past, data: bytes) -> list[_Part] | None:
+    """Return the parts that changed: each begins and ends inside of outermost units."""
+    outermost = _outermost(past.units)
+    parts: list[_Part] = []
+    for gap in _gaps(past.data, data):
+        part = _around(past, outermost, *gap)
+        if part is None:
+            return None
+        if parts and part.first < parts[-1].last:
+            one = parts.pop()
+            part = part._replace(
+                start=one.start,
+                now_start=one.now_start,
+                first=one.first,
+                is_open=(one.is_open[0], part.is_open[1]),
+            )
+        parts.append(part)
+    return parts
+
+
+def _gaps(old: bytes, new: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield from where to where two texts differ: in the old one, and in the new one."""
+    start, same = _ends(old, new)
+    until = len(old) - same, len(new) - same
+    at = now = old.rfind(b"\n", 0, start) + 1
+    # Runs are of whole lines.
+    for run in (*common_runs(old, new, at, *until), Run(*until, 0)):
+        start, same = _ends(old[at : run.one], new[now : run.other])
+        yield at + start, run.one - same, now + start, run.other - same
+        at, now = run.one + run.size, run.other + run.size
+
+
+def _ends(old: bytes, new: bytes) -> tuple[int, int]:
+    """Count the first bytes that two texts have in common, and of the rest the last ones."""
+    start = common_start(old, new)
+    return start, common_end(old, new, min(len(old), len(new)) - start)
+
+
+def _around(
+    past: Past, outermost: Sequence[int], start: int, end: int, now_start: int, now_end: int
+) -> _Part | None:
+    """Return the part from the outermost unit that a gap begins in to the one that it ends in."""
     begin = max((n for n in outermost if past.units[n].start < start), default=None)
     until = min((n for n in outermost if past.units[n].end > end), default=None)
     if any(n is not None and not _is_apart(past, past.units[n]) for n in (begin, until)):
         return None
     after = min((n for n in outermost if until is not None and n > until), default=len(past.units))
+    first = 0 if begin is None else past.units[begin].start
+    last = len(past.data) if until is None else past.units[until].end
     return _Part(
-        0 if begin is None else past.units[begin].start,
-        len(past.data) if until is None else past.units[until].end,
+        first,
+        last,
+        now_start - start + first,
+        now_end - end + last,
         begin or 0,
         after,
         (begin is None, until is None),
@@ -101,11 +159,11 @@ def _is_apart(past: Past, unit: Unit) -> bool:
     return is_line and "." not in unit.qualified_name and unit.kind != "method"
 
 
-def _fits(part: _Part, more: int, units: Sequence[Unit]) -> bool:
+def _fits(part: _Part, units: Sequence[Unit]) -> bool:
     """Check that a part begins and ends with a unit still, where it did."""
     outermost = _outermost(units)
-    is_begun = outermost and units[outermost[0]].start == part.start
-    is_ended = outermost and units[outermost[-1]].end == part.end + more
+    is_begun = outermost and units[outermost[0]].start == part.now_start
+    is_ended = outermost and units[outermost[-1]].end == part.now_end
     return bool((is_begun or part.is_open[0]) and (is_ended or part.is_open[1]))
 
 
