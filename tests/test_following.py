@@ -1,15 +1,19 @@
 """Units are followed through the states of their files, wherever they go."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Set
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.units import continuing
 from lib.units.continuing import Changed, Step, follow
 from lib.units.extraction import extract
 from lib.units.lexing import lex
+from lib.units.likeness import Likeness
+from lib.units.pieces import Piece
 from lib.units.recent import MOST_BYTES, MOST_FEEDS, MOST_UNITS, Recent
 from lib.units.sources import Known, Source
 from tests.support.unit_cases import CASES
@@ -306,3 +310,35 @@ def test_comments_are_no_code() -> None:
         found = lex(code.encode(), language)
         assert [one.strip(b"/# ") for one in found.comments] == [b"c"]
         assert not any(token == b"c" for token in found.code)
+
+
+def test_very_many_units_are_joined_by_name_and_text_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[Piece] = []
+    counted = Likeness.parts
+
+    def parts(self: Likeness, piece: Piece) -> Counter[object]:
+        compared.append(piece)
+        return counted(self, piece)
+
+    monkeypatch.setattr(Likeness, "parts", parts)
+    monkeypatch.setattr(continuing, "MOST_COMPARED", 100)
+    body = "    return go(a, {n}, b.c, d[{n}], {n} + 1)\n"
+    many = range(51)
+    before = "".join(f"def f{n}(a, b, d):\n{body.format(n=n)}" for n in many)
+    renamed = before.replace("def f", "def g")
+    recent = Recent()
+    steps = follow([Changed("a", "python", before, renamed)], recent)
+    assert (recent.are_too_many, {one.change for one in steps}) == (True, {("renamed",)})
+    # What is alike is new, for nothing was compared.
+    changed = renamed.replace("go(", "went(").replace("def g", "def h")
+    steps = follow([Changed("a", "python", renamed, changed)], recent)
+    assert {one.change for one in steps} == {("introduced",), ("deleted",)}
+    assert (len(steps), compared) == (2 * len(many), [])
+    # All of one name are no reason.
+    steps = follow([Changed("a", "python", before, before.replace("go(", "went("))], recent)
+    assert (recent.are_too_many, {one.change for one in steps}) == (False, {("body",)})
+    few = Changed("b", "python", LONG, LONG.replace("work", "works").replace("10", "11"))
+    assert told(follow([few], recent)) == ["work>works body renamed"]
+    assert compared

@@ -12,6 +12,7 @@ import pytest
 
 from lib.capture import payload as payloads
 from lib.capture import shell
+from lib.capture.event import Content, build
 from lib.commands import cli
 from lib.flusher.process import Flusher
 from lib.ledger import biography
@@ -19,10 +20,11 @@ from lib.ledger.forgetting import Chosen, forget
 from lib.ledger.history import History
 from lib.ledger.lives import Lives
 from lib.ledger.schema import VERSION
+from lib.ledger.store import Ledger
 from lib.spool import inbox
 from lib.system import packages
 from lib.system.settings import Settings
-from lib.units import chronicle, continuing, recent, telling
+from lib.units import bounded, chronicle, continuing, recent, telling
 from tests.support.contents import contents
 from tests.support.service_double import ServiceDouble
 
@@ -255,6 +257,47 @@ def test_a_fault_stops_one_step_and_is_said(home: Home, monkeypatch: pytest.Monk
         assert db.execute("SELECT count(*) FROM events").fetchone() == (3,)
     said = (home.spool / "flusher.log").read_text()
     assert "bad.py: ZeroDivisionError: for a test" in said
+
+
+def test_a_file_with_too_many_functions_has_none_and_that_is_said(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "MOST_UNITS", 2)
+    home.write("a.py", f"{ADD}\n\n{MEAN}")
+    home.write("bad.py", f"{ADD}\n\n{MEAN}\n\n{LARGE}")
+    home.flush()
+    with closing(History(str(home.ledger))) as history:
+        assert not chronicle.is_behind(history.connection)
+        query = "SELECT (SELECT count(*) FROM units), (SELECT count(*) FROM events)"
+        assert tuple(history.connection.execute(query).fetchone()) == (2, 2)
+    assert f"{home.path('bad.py')}: too many functions" in (home.spool / "flusher.log").read_text()
+
+
+def test_a_call_that_changes_too_many_functions_is_followed_in_parts(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [home.path(f"{number}.py") for number in range(5)]
+    codes = [f"{ADD}\n\n{MEAN}".replace("(values", f"(values{n}") for n in range(5)]
+    found: list[list[str]] = []
+    follow = continuing.follow
+
+    def followed(files: Any, *rest: Any, **more: Any) -> Any:
+        found.append([os.path.basename(file.path) for file in files])
+        return follow(files, *rest, **more)
+
+    monkeypatch.setattr(telling, "follow", followed)
+    monkeypatch.setattr(chronicle, "MOST_TOGETHER", 4)
+    with closing(Ledger(str(home.ledger))) as ledger:
+        for number, (path, code) in enumerate(zip(paths, codes, strict=True)):
+            event: Any = build(
+                "pattern_created", Content(code, path), path=path, tool_name="Bash",
+                session_id="s", tool_use_id="u", captured_ns=BEGAN + number,
+            )  # fmt: skip
+            ledger.record_all([event | {"tool_use_id": "u"}])
+        assert chronicle.catch_up(ledger.connection, 60.0) == (False, [])
+        assert found == [["0.py", "1.py"], ["2.py", "3.py"], ["4.py"]]
+        (units,) = ledger.connection.execute("SELECT count(*) FROM units").fetchone()
+        assert units == 10
 
 
 def test_of_an_edit_of_one_function_that_one_is_parsed(

@@ -86,7 +86,7 @@ class Upkeep:
             self._last.close()
             self._last = None
         for problem in skipped:
-            log(self._directory, f"the units of a file were not found: {problem}")
+            log(self._directory, f"following functions: {problem}")
 
     def keep_bounds(self, accounts: Accounts | None = None) -> None:
         """Drop what is too old or too much, and log it."""

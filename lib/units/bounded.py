@@ -9,12 +9,16 @@ from lib.units.last_parsed import LastParsed
 from lib.units.parsing import MOST_BYTES, NO_GRAMMAR, TOO_LARGE, parsed
 from lib.units.suspicion import is_suspicious
 
+# Code that has more units is taken as if it had none: a step of its file would take too long.
+MOST_UNITS = 20_000
+TOO_MANY = "too many functions"
+
 
 class Reading(NamedTuple):
     """The units of code as they begin; or `reason`, why they are not known.
 
-    That is "too large", "too slow", "crashed", or "no grammar" where the language has none or its
-    package is not installed (yet).
+    That is "too large", "too slow", "crashed", "too many functions", or "no grammar" where the
+    language has none or its package is not installed (yet).
     """
 
     units: list[Fingerprint]
@@ -38,8 +42,12 @@ def read(
         from lib.units import parsing_child
 
         answer = parsing_child.ask(data, language)
-        return Reading([], answer) if isinstance(answer, str) else Reading(answer)
+        return _reading(answer)
     found = parsed(data, language)
-    if isinstance(found, str):
-        return Reading([], found)
-    return Reading(fingerprints_of(found, language, known))
+    return _reading(found if isinstance(found, str) else fingerprints_of(found, language, known))
+
+
+def _reading(answer: list[Fingerprint] | str) -> Reading:
+    if isinstance(answer, str):
+        return Reading([], answer)
+    return Reading(answer) if len(answer) <= MOST_UNITS else Reading([], TOO_MANY)

@@ -9,7 +9,6 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from lib.ledger import rollback, snapshots
 from lib.ledger.lives import Lives, Place, Standing
@@ -20,6 +19,7 @@ from lib.system import packages
 from lib.units.bounded import read
 from lib.units.elsewhere import Elsewhere
 from lib.units.extraction import Unit
+from lib.units.feeds import Row, feeds
 from lib.units.grammars import language_at
 from lib.units.last_parsed import LastParsed
 from lib.units.recent import Kept, Recent
@@ -28,31 +28,10 @@ from lib.units.telling import File, Telling
 
 # Feeds that are written in one transaction, for so long at most.
 PORTION, PORTION_SECONDS = 50, 0.2
-_NEXT = (
-    "SELECT r.revision_id, r.file_id, path, r.change, r.snapshot, r.session_id, r.tool_use_id, "
-    # What is neither made anew nor follows something that was told of was there already.
-    "iif(r.parent IS NULL, r.change IN ('before', 'modified'), p.change != 'deleted') AS is_met, "
-    "project "
-    "FROM revisions r JOIN files USING (file_id) "
-    "LEFT JOIN revisions p ON p.revision_id = r.parent "
-    "WHERE r.revision_id > ? ORDER BY r.revision_id LIMIT ?"
-)
-# So many revisions are read at a time.
-_SOME = 200
-
-
-class Row(NamedTuple):
-    """A revision that is to be told of; `is_met`: its file may have been there before."""
-
-    revision_id: int
-    file_id: int
-    path: str
-    change: str
-    snapshot: str | None
-    session_id: str | None
-    tool_use_id: str | None
-    is_met: bool
-    project: int | None
+# Files of one call with so many units, or one with more, are told of in one step.
+MOST_TOGETHER = 20_000
+# What is said of a feed whose units were not compared, and so many of its files that are named.
+TOO_MANY, _NAMED = "too many changed to compare them but by name and text", 3
 
 
 def is_behind(db: sqlite3.Connection) -> bool:
@@ -119,17 +98,22 @@ class Chronicle:
 
     def _portion(self, after: int, deadline: float) -> bool:
         """Go through the next revisions within a transaction; return whether none is left."""
-        for number, feed in enumerate(self._feeds(after), 1):
+        for number, feed in enumerate(feeds(self._db, after), 1):
             if number > PORTION or (number > 1 and time.monotonic() >= deadline):
                 return False
-            self._take(feed)
+            if self._take(feed) < len(feed):
+                return False
         return True
 
-    def _take(self, feed: Sequence[Row]) -> None:
-        """Write what a feed did, or nothing of it where that goes wrong."""
+    def _take(self, feed: Sequence[Row]) -> int:
+        """Write what a feed did, or nothing of it where that goes wrong.
+
+        Returns of how many of its revisions: what has too many units is taken in parts.
+        """
+        count = len(feed)
         self._db.execute("SAVEPOINT feed")
         try:
-            self._tell(feed)
+            count = self._tell(feed)
         except sqlite3.Error:
             raise
         except Exception as error:  # a fault of ours stops one step, and not all that follow
@@ -138,38 +122,35 @@ class Chronicle:
             names = ", ".join(row.path for row in feed)
             self.skipped.append(f"{names}: {type(error).__name__}: {error}")
         self._db.execute("RELEASE feed")
-        self._lives.note_until(feed[-1].revision_id)
+        self._lives.note_until(feed[count - 1].revision_id)
+        return count
 
-    def _feeds(self, after: int) -> Iterator[list[Row]]:
-        """Yield the revisions that belong together, in their order."""
-        feed: list[Row] = []
-        for row in self._rows(after):
-            if feed and not _is_together(feed, row):
-                yield feed
-                feed = []
-            feed.append(row)
-        if feed:
-            yield feed
+    def _tell(self, feed: Sequence[Row]) -> int:
+        """Write what a feed did, or its beginning; return of how many revisions."""
+        files: list[File] = []
+        count = units = 0
+        while count < len(feed) and units < MOST_TOGETHER:
+            file = self._file(feed[count])
+            count += 1
+            if file:
+                files.append(file)
+                units += len(file.stood) + len(file.stands)
+        if files:
+            self._follow(feed[0], files)
+        return count
 
-    def _rows(self, after: int) -> Iterator[Row]:
-        while rows := self._db.execute(_NEXT, (after, _SOME)).fetchall():
-            for row in rows:
-                after = row[0]
-                yield Row(*row)
-
-    def _tell(self, feed: Sequence[Row]) -> None:
-        """Write what a feed did."""
-        files = [file for file in map(self._file, feed) if file]
-        if not files:
-            return
-        project = feed[0].project
+    def _follow(self, first: Row, files: Sequence[File]) -> None:
+        """Write what became of the units of files, from the first revision of a feed on."""
+        project = first.project
         remains = Remains(self._db, project or 0)
         if project not in self._recent:
             self._recent[project] = Recent(0, _kept(remains))
         recent = self._recent[project]
-        recent.feed = feed[0].revision_id - 1
+        recent.feed = first.revision_id - 1
         elsewhere = Elsewhere(self._db, project, recent.feed + 1)
         Telling(self._lives, files).tell(recent, elsewhere.having)
+        if recent.are_too_many:
+            self._problem(", ".join(file.path for file in files[:_NAMED]), TOO_MANY)
         remains.drop(map(_remnant, recent.dropped))
         remains.add(map(_remnant, recent.added))
 
@@ -210,14 +191,6 @@ class Chronicle:
     def _read(self, digest: str | None) -> str | None:
         data = self._reader.read(digest)
         return None if data is None else data.decode("utf-8", "surrogatepass")
-
-
-def _is_together(feed: Sequence[Row], row: Row) -> bool:
-    """Check whether a revision is of the same call as those before it, and of another file."""
-    one = feed[-1]
-    is_same = one.project == row.project and one.session_id == row.session_id
-    is_call = bool(row.tool_use_id) and one.tool_use_id == row.tool_use_id
-    return is_same and is_call and all(row.file_id != other.file_id for other in feed)
 
 
 def _kept(remains: Remains) -> Iterator[Kept]:

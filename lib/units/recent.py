@@ -33,14 +33,15 @@ class Recent:
 
     `feed` is the number of the last one. `follow` counts it on; who wants numbers of their own,
     which must rise, sets it to one less than the next before each call. `added` and `dropped` are
-    what the last feed changed; what is kept now makes a `Recent` that goes on where this one is,
-    and is read when it is first needed.
+    what the last feed changed, `are_too_many` says that its units were too many to be compared.
+    What is kept now makes a `Recent` that goes on where this one is; it is read when it is needed.
     """
 
     def __init__(self, feed: int = 0, kept: Iterable[Kept] = ()) -> None:
         self.feed = feed
         self.added: list[Kept] = []
         self.dropped: list[Kept] = []
+        self.are_too_many = False
         self._unread = kept
         self._kept: dict[Kept, Piece] = {}
 

@@ -48,7 +48,7 @@ class Late:
         join_strays([*self.olds, *lost], self._left(), homes, self.feeds)
         # Those that were small, and lie in what was found now.
         homes.join_by_name(self.olds, self.news)
-        self._forget_the_dead()
+        self.forget_the_dead()
         gained = self._earlier(is_lost=False)
         if gained and any(old.partner is None for old in self.olds):
             homes.join_files(gone, self._whole(gained))
@@ -130,7 +130,7 @@ class Late:
             if (kept.feed, kept.path, kept.unit.start) in found:
                 self.recent.drop(kept)
 
-    def _forget_the_dead(self) -> None:
+    def forget_the_dead(self) -> None:
         """Forget what was gained at the places of units that are there no longer."""
         left = {
             old.place for old in self.olds if old.partner is None or old.place != old.partner.place

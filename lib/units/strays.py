@@ -55,6 +55,18 @@ def join_strays(
             homes.join(old, new)
 
 
+def join_equal(olds: Iterable[Piece], news: Iterable[Piece], homes: Homes) -> None:
+    """Join old units to new ones of the same text, where one old and one new have it."""
+    groups: dict[object, tuple[list[Piece], list[Piece]]] = defaultdict(lambda: ([], []))
+    for number, side in enumerate((olds, news)):
+        for one in side:
+            if one.partner is None:
+                groups[one.is_class, one.language, one.body][number].append(one)
+    for before, after in groups.values():
+        if len(before) == len(after) == 1 and len(before[0].code) >= _SMALL:
+            homes.join(before[0], after[0])
+
+
 def _uprooted(units: Iterable[Piece], earlier: Mapping[Piece, object]) -> set[Piece]:
     """Return those whose class is among the units too: it may turn up with them."""
     classes = {(earlier.get(one), one.place) for one in units if one.is_class}
