@@ -30,13 +30,16 @@ class Project:
         self.outpost.write(PATH, code, before, session_id=session)
 
     def shell(self, session: str, before: str | None, code: str, is_named: bool = False,
-              is_told: bool = True) -> None:  # fmt: skip
-        """A call of the shell; `is_told`: the client's diff tells what was there before."""
+              is_told: bool = True, actor: str = "shell") -> None:  # fmt: skip
+        """A call of the shell; `is_told`: the client's diff tells what was there before.
+
+        `actor`: "outside" where it cannot have done it itself.
+        """
         told: dict[str, Any] = {"tool_name": "Bash", "session_id": session, "tool_use_id": session}
         self.outpost._captured += 1
         captured_ns = time.time_ns() - 3600 * 10**9 + self.outpost._captured * 10**6
         change = Change(PATH, code, before if is_told else None, is_told)
-        made: Any = {**event_of(change, told, captured_ns), "actor": "shell"}
+        made: Any = {**event_of(change, told, captured_ns), "actor": actor}
         if is_named:
             made[NAMED] = captured_ns - 10**9
         inbox.commit(str(self.outpost.directory), made, captured_ns)
@@ -84,6 +87,20 @@ def test_what_one_replaced_that_had_read_before_another_wrote(project: Project) 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("actor", ["shell", "outside"])
+def test_which_of_two_wrote_last_is_told_by_what_a_diff_ends_with(
+    project: Project, actor: str
+) -> None:
+    """Both had read the same, the hook of the first to write was late, and nobody wrote after."""
+    project.edit("one", None, STATES[0])
+    project.edit("three", STATES[0], STATES[2])
+    project.edit("two", STATES[0], STATES[1])
+    project.shell("four", STATES[0], STATES[2], actor=actor)
+    assert project.steps() == [
+        ("one", STATES[0]), ("two", STATES[1]), ("three", STATES[2]),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("is_look", [True, False])
 def test_which_of_two_wrote_last_is_told_by_who_comes_next(project: Project, is_look: bool) -> None:
     """Both had read the same, and the hook of the first to write was late."""
@@ -122,6 +139,25 @@ def test_a_diff_that_has_the_edits_of_others_is_none_of_its_call(
     for number in order:
         calls[number]()
     assert project.steps() == [("one", STATES[0]), ("two", STATES[1]), ("three", STATES[2])]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("second", ["shell", "outside"])
+@pytest.mark.parametrize("first", ["look", "shell", "outside"])
+def test_what_two_calls_saw_others_do_was_done_once(
+    project: Project, first: str, second: str, is_known: bool
+) -> None:
+    """A person merges while shells run, and each client's diff has it."""
+    if is_known:
+        project.edit("one", None, STATES[0])
+    if first == "look":
+        project.look(STATES[1])
+    else:
+        project.shell("two", STATES[0], STATES[1], actor=first)
+    for session in ("three", "four"):
+        project.shell(session, STATES[0], STATES[1], actor=second)
+    made = [("two" if first == "shell" else "outside", STATES[1])]
+    assert project.steps() == [*[("one", STATES[0])][:is_known], *made]
 
 
 @pytest.mark.parametrize("is_told", [True, False])

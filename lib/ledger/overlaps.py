@@ -32,11 +32,16 @@ _CLAIMS = (
     f"AND e.told IS NOT '{DERIVED}' AND e.actor IN ('{SHELL}', '{OUTSIDE}') "
     "AND e.timestamp >= ?8 AND e.session_id IS NOT ?9 ORDER BY e.up"
 )
-
+# One step, what was there before it, and whether it is known what that was.
+_STEP = (
+    "SELECT r.actor, r.session_id, r.agent_id, r.timestamp, r.parent, p.snapshot, p.change, "
+    "e.told FROM revisions r LEFT JOIN revisions p ON p.revision_id = r.parent "
+    "LEFT JOIN events e ON e.seq = r.seq WHERE r.revision_id = ?"
+)
 _BOTH = (
     "SELECT l.seq, e.up FROM revisions h JOIN events l ON l.seq = h.seq "
     "JOIN revisions p ON p.revision_id = h.parent JOIN events e ON e.seq = p.seq "
-    "WHERE h.revision_id = ?1 AND e.snapshot = ?2 AND l.before_snapshot = e.before_snapshot "
+    "WHERE h.revision_id = ?1 AND e.snapshot IN (?2, ?4) AND l.before_snapshot = e.before_snapshot "
     "AND l.boot = e.boot AND l.up > e.up AND l.up < e.up + ?3 AND l.snapshot != e.snapshot "
     "AND l.session_id IS NOT e.session_id AND l.actor IS NULL AND e.actor IS NULL"
 )
@@ -71,12 +76,15 @@ def moment_before_claim(
 def order_by_found(db: sqlite3.Connection, event: Event, head: Head) -> bool:
     """Put the last of two that began with the same first, if `event` found what the other left.
 
-    Which of them was the first to write their hooks do not tell. Returns whether it did so; then
-    the ledger is to be put in order. May raise sqlite3.Error.
+    Which of them was the first to write their hooks do not tell. A call of the shell that did not
+    do it itself found what its file held after it. Returns whether it did so; then the ledger is to
+    be put in order. May raise sqlite3.Error.
     """
-    code = _code(event)
-    found = _before(event) or (code and snapshots.digest_of(code))
-    row = db.execute(_BOTH, (head.revision_id, found, WRITING.seconds * 10**9)).fetchone()
+    code, before = _code(event), _before(event)
+    after = code and snapshots.digest_of(code)
+    is_seen = before is None or _is_sight(event)
+    values = (head.revision_id, before, WRITING.seconds * 10**9, after if is_seen else before)
+    row = db.execute(_BOTH, values).fetchone()
     if row is None:
         return False
     db.execute("UPDATE events SET up = ? WHERE seq = ?", (row[1] - 1, row[0]))
@@ -88,7 +96,7 @@ def is_claim(db: sqlite3.Connection, event: Event, head: Head | None) -> bool:
 
     `head` is the last revision of its file. May raise sqlite3.Error.
     """
-    if event.get("actor") not in (SHELL, OUTSIDE) or head is None or event.get(NAMED):
+    if head is None or not _is_sight(event):
         return False
     code, pattern_id = _code(event), str(event.get("content_pattern_id"))
     if code is None or event.get("before") in (UNKNOWN, UNTOLD):
@@ -97,7 +105,7 @@ def is_claim(db: sqlite3.Connection, event: Event, head: Head | None) -> bool:
     if not is_same(db, head, pattern_id, digest, code):
         return False
     before = _before(event)
-    return before != head.snapshot and _led_from(db, event, head, before, RUNNING)
+    return before != head.snapshot and _led_from(db, event, head, before, RUNNING, told_twice=True)
 
 
 def is_overwritten(db: sqlite3.Connection, event: Event, head: Head, before: str | None) -> bool:
@@ -120,30 +128,34 @@ def is_made_beside(db: sqlite3.Connection, event: Event, head: Head) -> bool:
 
 def _led_from(
     db: sqlite3.Connection, event: Event, head: Head, before: str | None, within: timedelta,
-    session_id: str = "",
+    session_id: str = "", told_twice: bool = False,
 ) -> bool:  # fmt: skip
     """Check whether calls of the last time led from `before`, None for no file, to `head`.
 
-    With a `session_id` none of them may be its own, but for those of other agents.
+    With a `session_id` none of them may be its own, but for those of other agents. `told_twice`:
+    what anybody did counts, and what was seen first may have been `before` until then.
     """
-    query = (
-        "SELECT r.actor, r.session_id, r.agent_id, r.timestamp, r.parent, p.snapshot, p.change "
-        "FROM revisions r LEFT JOIN revisions p ON p.revision_id = r.parent WHERE r.revision_id = ?"
-    )
     own = session_id, storable(event.get("agent_id"))
     number: int | None = head.revision_id
     for _ in range(_MOST_STEPS):
-        row = db.execute(query, (number,)).fetchone()
-        if row is None or row[0] not in (AGENT, SHELL):
+        row = db.execute(_STEP, (number,)).fetchone()
+        if row is None or not (told_twice or row[0] in (AGENT, SHELL)):
             return False
         if session_id and (row[1] or "", row[2] or "") == own:
             return False
         if not _is_within(row[3], storable(event["timestamp"]), within):
             return False
-        number, held, change = row[4:]
+        number, held, change, told = row[4:]
+        if told_twice and number is None and told == UNKNOWN and before is not None:
+            return True
         if (held is None and change in (None, "deleted")) if before is None else held == before:
             return True
     return False
+
+
+def _is_sight(event: Event) -> bool:
+    """Check whether somebody saw a file as others may have left it: a look, or a client's diff."""
+    return event.get("actor") in (SHELL, OUTSIDE) and not event.get(NAMED)
 
 
 def _is_within(one: str, other: str, within: timedelta) -> bool:
