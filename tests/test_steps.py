@@ -228,6 +228,20 @@ def test_what_others_did_before_a_call_is_not_the_shells(project: Project) -> No
     assert project.chain("b.py")[-1]["program"] == "sed"
 
 
+def test_the_first_look_finds_what_files_became_before_it(project: Project) -> None:
+    """A client is killed right after its edit: no hook tells of that."""
+    project.agent("a.py", OLD)
+    project.flush()
+    project.write("a.py", NEW)
+    # What is new is not looked for: it may be a whole project that was fetched just now.
+    project.write("fetched.py", NEW)
+    project._tick()
+    project.shell("true; touch x", {}, False)
+    project.flush()
+    assert told(project, "a.py") == [(AGENT, "created", OLD), (OUTSIDE, "modified", NEW)]
+    assert told(project, "fetched.py") == []
+
+
 def test_what_a_formatter_left_before_a_shell_came_is_seen(project: Project) -> None:
     project.agent("a.py", OLD)
     project.flush()

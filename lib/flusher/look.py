@@ -29,11 +29,15 @@ GITIGNORE = ".gitignore"
 
 
 class Window(NamedTuple):
-    """The time of a call, in ns since 1970; what changed from `since_ns` on was not seen yet."""
+    """The time of a call, in ns since 1970; what changed from `since_ns` on was not seen yet.
+
+    Nor was what changed in the `back_ns` before that, but a new file may be anybody's then.
+    """
 
     since_ns: int
     began_ns: int
     ended_ns: int
+    back_ns: int = 0
 
 
 class Found(NamedTuple):
@@ -153,7 +157,7 @@ class _Look:
             return Found(path, gone=True, during=self._changed_during(os.path.dirname(path)))
         except (OSError, ValueError):
             return None
-        return self._changed(path, status)
+        return self._changed(path, status, self._window.since_ns - self._window.back_ns)
 
     def _changed_during(self, directory: str) -> bool:
         try:
@@ -161,11 +165,11 @@ class _Look:
         except OSError:
             return True
 
-    def _changed(self, path: str, status: os.stat_result) -> Found | None:
+    def _changed(self, path: str, status: os.stat_result, since_ns: int) -> Found | None:
         changed_ns = status.st_ctime_ns
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
             return None
-        if not self._window.since_ns <= changed_ns <= self._window.ended_ns:
+        if not since_ns <= changed_ns <= self._window.ended_ns:
             return None
         return Found(path, gone=False, during=changed_ns >= self._window.began_ns)
 
@@ -199,7 +203,8 @@ class _Look:
         if not is_known(entry.name) or holds_secrets(entry.path):
             return None
         try:
-            found = self._changed(entry.path, entry.stat(follow_symlinks=False))
+            status = entry.stat(follow_symlinks=False)
+            found = self._changed(entry.path, status, self._window.since_ns)
         except OSError:
             return None
         if found is None or any(self._is_excluded(by, entry.path) for by in self._both):

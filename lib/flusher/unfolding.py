@@ -19,6 +19,9 @@ from lib.ledger.revisions import OUTSIDE, SHELL
 from lib.spool.spooled import Event
 
 TOOL = "Bash"
+# So far back the first look at a project goes for files that are known: what an agent did whose
+# client was killed before the hook came, nobody else tells.
+FIRST_NS = 3600 * 10**9
 # How the client names what it will rename.
 _WRITING = re.compile(r"\.tmp\.\d+\.[0-9a-f]{8,}\Z")
 
@@ -131,8 +134,10 @@ class Unfolding:
         self.looked = root = look.project(cwd)
         if not root:
             return
-        since_ns = min(self._known.looked(root) or self._began_ns, self._began_ns)
-        window = Window(since_ns, self._began_ns, self.ended_ns)
+        looked_ns = self._known.looked(root)
+        since_ns = min(looked_ns or self._began_ns, self._began_ns)
+        back_ns = 0 if looked_ns else FIRST_NS
+        window = Window(since_ns, self._began_ns, self.ended_ns, back_ns)
         for found in look.changed(root, self._known.files_below(root), window):
             if found.path not in told and (made := self._found(found)) is not None:
                 yield made
