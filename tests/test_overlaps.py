@@ -101,6 +101,22 @@ def test_which_of_two_wrote_last_is_told_by_what_a_diff_ends_with(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("found", range(3))
+def test_which_of_several_wrote_last_is_told_by_who_comes_next(
+    project: Project, found: int
+) -> None:
+    """All had read the same, and their hooks came in any order."""
+    project.edit("one", None, STATES[0])
+    made = [(session, STATES[n]) for n, session in enumerate(("two", "three", "four"), 1)]
+    for session, code in made:
+        project.edit(session, STATES[0], code)
+    project.edit("four", made[found][1], STATES[4])
+    rest = [step for step in made if step != made[found]]
+    assert project.steps() == [
+        ("one", STATES[0]), *rest, made[found], ("four", STATES[4]),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("is_look", [True, False])
 def test_which_of_two_wrote_last_is_told_by_who_comes_next(project: Project, is_look: bool) -> None:
     """Both had read the same, and the hook of the first to write was late."""

@@ -38,12 +38,16 @@ _STEP = (
     "e.told FROM revisions r LEFT JOIN revisions p ON p.revision_id = r.parent "
     "LEFT JOIN events e ON e.seq = r.seq WHERE r.revision_id = ?"
 )
-_BOTH = (
-    "SELECT l.seq, e.up FROM revisions h JOIN events l ON l.seq = h.seq "
-    "JOIN revisions p ON p.revision_id = h.parent JOIN events e ON e.seq = p.seq "
-    "WHERE h.revision_id = ?1 AND e.snapshot IN (?2, ?4) AND l.before_snapshot = e.before_snapshot "
-    "AND l.boot = e.boot AND l.up > e.up AND l.up < e.up + ?3 AND l.snapshot != e.snapshot "
-    "AND l.session_id IS NOT e.session_id AND l.actor IS NULL AND e.actor IS NULL"
+# The last edits that began with the same, the last first.
+_BESIDE = (
+    "WITH RECURSIVE beside AS (SELECT r.parent, e.seq, e.up, e.snapshot, e.session_id, "
+    "e.before_snapshot, e.boot, e.up - ?2 AS since FROM revisions r JOIN events e ON e.seq = r.seq "
+    "WHERE r.revision_id = ?1 AND e.actor IS NULL UNION ALL "
+    "SELECT r.parent, e.seq, e.up, e.snapshot, e.session_id, e.before_snapshot, e.boot, b.since "
+    "FROM beside b JOIN revisions r ON r.revision_id = b.parent JOIN events e ON e.seq = r.seq "
+    "WHERE e.actor IS NULL AND e.before_snapshot = b.before_snapshot AND e.boot = b.boot "
+    "AND e.up < b.up AND e.up > b.since) "
+    f"SELECT seq, up, snapshot, session_id FROM beside LIMIT {_MOST_STEPS}"
 )
 
 
@@ -74,21 +78,29 @@ def moment_before_claim(
 
 
 def order_by_found(db: sqlite3.Connection, event: Event, head: Head) -> bool:
-    """Put the last of two that began with the same first, if `event` found what the other left.
+    """Put those of several that began with the same first that `event` did not find.
 
-    Which of them was the first to write their hooks do not tell. A call of the shell that did not
-    do it itself found what its file held after it. Returns whether it did so; then the ledger is to
-    be put in order. May raise sqlite3.Error.
+    Which of them was the last to write their hooks do not tell. A call of the shell that did not do
+    it itself found what its file held after it. Returns whether it did so; then the ledger is to be
+    put in order. May raise sqlite3.Error.
     """
     code, before = _code(event), _before(event)
-    after = code and snapshots.digest_of(code)
-    is_seen = before is None or _is_sight(event)
-    values = (head.revision_id, before, WRITING.seconds * 10**9, after if is_seen else before)
-    row = db.execute(_BOTH, values).fetchone()
-    if row is None:
+    found = {before} - {None}
+    if code is not None and (before is None or _is_sight(event)):
+        found.add(snapshots.digest_of(code))
+    if head.snapshot in found:  # the usual
         return False
-    db.execute("UPDATE events SET up = ? WHERE seq = ?", (row[1] - 1, row[0]))
-    return True
+    later: list[int] = []
+    sessions: set[str | None] = set()
+    values = (head.revision_id, WRITING.seconds * 10**9)
+    for seq, up, snapshot, session_id in db.execute(_BESIDE, values).fetchall():
+        if snapshot in found and session_id not in sessions:
+            ups = ((up - number, one) for number, one in enumerate(later, 1))
+            db.executemany("UPDATE events SET up = ? WHERE seq = ?", ups)
+            return True
+        later.append(seq)
+        sessions.add(session_id)
+    return False
 
 
 def is_claim(db: sqlite3.Connection, event: Event, head: Head | None) -> bool:
