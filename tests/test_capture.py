@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.capture import shell
 from lib.capture.event import FILE_UNCHANGED
 from lib.capture.many_edits import apply
 from lib.capture.named_file import Refused
 from lib.capture.oversize import capture_oversize
 from lib.capture.payload import _replaced, capture
-from tests.support.bundle import PAYLOADS, payload, write_payload
+from lib.registration.hook_groups import MATCHERS
+from tests.support.bundle import PAYLOADS, ROOT, payload, write_payload
 
 WHEN = 1_800_000_000_000_000_000
 
@@ -237,6 +239,23 @@ def test_failed_calls_and_other_tools_make_no_event() -> None:
     assert refusal("01-write-create-js-marker.post", tool_name="Bash") == "other"
     assert refusal("01-write-create-js-marker.post", tool_response={"success": False}) == "other"
     assert refusal("15-notebook-edit-replace.post", tool_response={"error": "no"}) == "other"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PostToolBatch", "FileChanged", "CwdChanged", "WorktreeCreate", "WorktreeRemove",
+     "PostCompact"],
+)  # fmt: skip
+def test_no_other_event_of_the_client_is_a_call_that_ended(name: str) -> None:
+    """One may have all fields of a call: a batch tells again what each of its calls told."""
+    assert refusal("03-edit-py.post", hook_event_name=name) == "other"
+    with pytest.raises(Refused, match="other"):
+        shell.capture(payload("22-bash-deleted.post", hook_event_name=name), WHEN, "", True)
+    told = next(
+        line for line in (ROOT / "docs/architecture.md").read_text().splitlines()
+        if line.startswith("|") and f"`{name}`" in line.split("|")[1]
+    )  # fmt: skip
+    assert (told.split("|")[2].strip() == "yes") is (name in MATCHERS)
 
 
 def test_older_clients_leave_the_content_before_to_the_ledger() -> None:
