@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, write_payload
 from tests.support.messages_api import Call
 from tests.support.talking import configure, talking
 from tests.test_import import untimed
@@ -50,17 +50,21 @@ def test_what_the_client_takes_back_is_its_own_step(
         talk.take_back(3, lambda: not a.exists(), word="plum1")
         (config / "history.jsonl").unlink(missing_ok=True)
         talk.ask("kiwis4")
+        # Nothing is asked after that: another session's event has it looked for.
+        talk.take_back(1, lambda: not e.exists())
+    bundle.wait_delivered()
+    bundle.post(write_payload(str(work / "other.py"), "x = 1\n", "another"))
     bundle.wait_delivered()
     told = {file.stem: bundle.json("lineage", str(file))["steps"][::-1] for file in (a, b, c, d, e)}
     made, changed, gone = ("agent", "created"), ("agent", "modified"), ("undo", "deleted")
     assert {name: [(one["actor"], one["change"][0]) for one in steps]
             for name, steps in told.items()} == {
         "a": [made, changed, ("undo", "modified"), changed, gone], "b": [made, gone],
-        "c": [made, gone], "d": [("shell", "created")], "e": [made],
+        "c": [made, gone], "d": [("shell", "created")], "e": [made, gone],
     }  # fmt: skip
     assert len({step["session_id"] for steps in told.values() for step in steps}) == 1
     assert [event["actor"] for event in bundle.log()].count("undo") == 1
-    assert bundle.json("status")["steps"]["undo"] == 4
+    assert bundle.json("status")["steps"]["undo"] == 5
     live = untimed(bundle.spool)
     bundle.json("import")
     assert untimed(bundle.spool) == live

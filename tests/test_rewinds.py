@@ -17,7 +17,9 @@ from lib.ledger.steps import steps_of
 from lib.spool import inbox
 from lib.system.settings import Settings
 from lib.transcripts import news
+from lib.transcripts import undone as undone_files
 from lib.transcripts.past import sessions
+from tests.support.bundle import write_payload
 from tests.support.transcripts import Writer
 
 SESSION = "s-1"
@@ -97,8 +99,30 @@ class Session:
         )
         self.commit({**made, "actor": "outside"})
 
+    def rewind(self, code: str | None, after_ms: int = -1) -> None:
+        """Let the client take the file back, and the command be typed so long after that."""
+        when = time.time() * 1000 + after_ms
+        line = {"display": "/rewind", "timestamp": when, "sessionId": SESSION}
+        (self.config / "history.jsonl").write_text(json.dumps(line) + "\n")
+        if code is None:
+            self.file.unlink()
+        else:
+            self.file.write_text(code)
+
+    def another(self) -> None:
+        """Let another session write a file."""
+        self._uses += 1
+        made = write_payload(str(self.work / "b.py"), f"{ONE}# {self._uses}\n", f"u{self._uses}")
+        made |= {"session_id": "s-2", "cwd": str(self.work)}
+        self.commit(payload.capture(made, time.time_ns()))
+
     def flush(self) -> None:
         assert Flusher(str(self.spool), self._settings).run_once(5.0)
+
+    def sessions(self) -> set[str]:
+        """Whose the steps of the file are."""
+        with closing(History(str(self.spool / "ledger.db"))) as history:
+            return {str(step.session_id) for step in steps_of(history, str(self.file))}
 
     def steps(self) -> list[Step]:
         with closing(History(str(self.spool / "ledger.db"))) as history:
@@ -153,6 +177,58 @@ def test_a_rewind_is_told_from_what_a_person_did(
     session.flush()
     assert session.steps() == [*MADE, undone, last]
     assert session.imported(tmp_path / "other") == [*MADE, undone, last]
+
+
+@pytest.mark.parametrize("code", [ONE, None])
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_rewind_is_told_though_nothing_is_asked_after_it(
+    session: Session, is_seen: bool, code: str | None
+) -> None:
+    """`is_seen`: another session's look at the disk found it in the same run of the flusher."""
+    session.ask(None)
+    session.write(ONE, None)
+    session.ask(ONE)
+    session.write(TWO, ONE)
+    session.flush()
+    session.rewind(code)
+    if is_seen and code is not None:
+        session.outside(code)
+    session.another()
+    session.flush()
+    undone = UNDONE if code else ("undo", "deleted", None)
+    assert session.steps() == [*MADE, undone]
+    # When it goes on the client tells it again.
+    session.ask(code)
+    session.write(THREE, code)
+    session.flush()
+    last = ("agent", "modified" if code else "created", THREE)
+    assert session.steps() == [*MADE, undone, last]
+    assert len(session.sessions()) == 1
+
+
+@pytest.mark.parametrize("how", ["nothing typed", "before", "later", "no copy", "asked"])
+def test_what_somebody_did_by_hand_is_no_rewind(
+    session: Session, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    session.ask(None)
+    session.write(ONE, None)
+    session.ask(ONE)
+    session.write(TWO, ONE)
+    session.flush()
+    code = THREE if how == "no copy" else ONE
+    session.rewind(code, 1000 if how == "before" else -1)
+    if how == "nothing typed":
+        (session.config / "history.jsonl").unlink()
+    elif how == "later":
+        monkeypatch.setattr(undone_files, "_CHOOSING", -1)
+    elif how == "asked":
+        # It was another prompt's: what was undone after that nobody tells.
+        session.writer.fields = {"timestamp": now(), "cwd": str(session.work)}
+        session.writer.line("user", {"role": "user", "content": "go"}, promptId=now())
+    session.outside(code)
+    session.another()
+    session.flush()
+    assert session.steps() == [*MADE, ("outside", "modified", code)]
 
 
 def test_a_file_is_taken_back_to_where_there_was_none(session: Session, tmp_path: Path) -> None:

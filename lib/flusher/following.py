@@ -25,6 +25,8 @@ Recover = Callable[[list[dict[str, Any]], bool], None]
 TakeBack = Callable[[list[Any]], None]
 # What one pass takes at most, of all transcripts: bytes beyond which no more is begun, seconds.
 MOST_BYTES, MOST_SECONDS = 64 * 1024 * 1024, 1.0
+# In how many seconds the same session is looked at again for what it took back and asked nothing.
+STANDING_SECONDS = 10.0
 _DESK = Desk(near)
 
 
@@ -37,6 +39,8 @@ class Following:
         self._is_behind = False
         # How those are that did not tell everything yet.
         self._seen: dict[str, tuple[str, int]] = {}
+        # When each was looked at for what was taken back in it, and nothing was asked since.
+        self._looked: dict[str, float] = {}
 
     def join(self, ledger: Ledger, intake: Intake) -> None:
         """Read what is new in the followed transcripts into the ledger. Raises sqlite3.Error."""
@@ -68,7 +72,11 @@ class Following:
     def _look(self, work: "_Pass", joining: Joining, one: Followed) -> None:
         try:
             self._seen[one.path] = _state(one.path)
-            work.read(one, self._seen[one.path])
+            left = work.read(one, self._seen[one.path])
+            now = time.monotonic()
+            if now - self._looked.get(one.path, -STANDING_SECONDS) >= STANDING_SECONDS:
+                self._looked[one.path] = now
+                work.look_back(left)
         except FileNotFoundError:
             if not one.is_expected:
                 joining.forget(one.path)
@@ -100,24 +108,32 @@ class _Pass:
         self._left = MOST_BYTES
         self._until = time.monotonic() + MOST_SECONDS
 
-    def read(self, one: Followed, state: tuple[str, int]) -> None:
-        """Read a transcript on, to its end or that of the pass.
+    def look_back(self, one: Followed) -> None:
+        """Find what was taken back after the last prompt of a session. Raises as `read` does."""
+        if one.path.endswith(f"/{one.session_id}.jsonl"):
+            found = shared.ask(_DESK, "standing", one.path, one.session_id, one.memory)
+            if found:
+                self._take_back(found)
+
+    def read(self, one: Followed, state: tuple[str, int]) -> Followed:
+        """Read a transcript on, to its end or that of the pass; return where it was left.
 
         Raises OSError, ValueError, Away; Held and Unusable where nothing may be stored yet.
         """
         if state == (one.file, one.offset):
-            return
+            return one
         more = True
         while more:
             if self._left <= 0 or time.monotonic() >= self._until:
                 self.is_over = True
-                return
+                return one
             news = shared.ask(_DESK, "read", one.path, one.session_id, *one[4:])
             if news is None:
                 self._joining.forget(one.path)
-                return
+                return one
             one, more = self._note(one, news), news["more"]
         self._look_elsewhere(one)
+        return one
 
     def _look_elsewhere(self, one: Followed) -> None:
         """Want the calls that a session's transcript does not tell of those of its agents."""

@@ -22,7 +22,7 @@ from lib.transcripts.lines import Lines, ToolUse
 from lib.transcripts.missed import is_cancelled, payloads
 from lib.transcripts.reader import SUFFIX, Reader, open_transcript, state_at, state_of
 from lib.transcripts.rewinds import Rewinds
-from lib.transcripts.undone import Undone, config_dir_of, typed, undone
+from lib.transcripts.undone import Undone, config_dir_of, standing, typed, undone
 
 # What is read at once, in bytes.
 PORTION = 8 * 1024 * 1024
@@ -113,6 +113,19 @@ class Desk:
         try:
             with open_transcript(found) as file:
                 return list(undone(file, found, session_id, when, start, end))
+        except (Refused, ValueError):
+            return []
+
+    def standing(self, path: str, session_id: str, memory: str) -> list[Undone]:
+        """List what the client took back after the last prompt; `memory` is what reading left."""
+        found = self._found(path)
+        when = typed(config_dir_of(found), session_id)
+        known, _ = _recalled(memory.partition(" ")[2])
+        if max(when, default="") <= Rewinds(session_id, (), known).asked:
+            return []
+        try:
+            with open_transcript(found) as file:
+                return list(standing(file, found, session_id, when, self._touch))
         except (Refused, ValueError):
             return []
 

@@ -1,8 +1,8 @@
 """Find the prompts before which the client took files back: its `/rewind`, of which no hook tells.
 
-At a rewind the client writes nothing. With the next prompt it writes a snapshot, which names its
-own copies of the files that it ever changed, as they are at that prompt. That this was no person's
-doing is told by the conversation, which forks there, or by what was typed.
+At a rewind the client writes nothing but what was typed. With the next prompt it writes a snapshot,
+which names its own copies of the files that it ever changed, as they are at that prompt. That this
+was no person's doing is told by the conversation, which forks there, or by what was typed.
 """
 
 from collections.abc import Sequence
@@ -56,8 +56,14 @@ class Rewinds:
         # The lines that prompts followed, and the copies of each file that were named.
         self._followed: dict[str, None] = {}
         self._copies: dict[str, dict[str, None]] = {}
+        self._newest: dict[str, Copy] = {}
         self._found: dict[str, Copy] = {}
         self._found_at = ""
+
+    @property
+    def asked(self) -> str:
+        """When the last prompt was, "" before the first."""
+        return self._asked
 
     def memory(self) -> str:
         """Return what is to be remembered till reading goes on: a word."""
@@ -73,6 +79,16 @@ class Rewinds:
         elif not self._take_line(record, kind):
             return None
         return self._told()
+
+    def standing(self) -> Rewound | None:
+        """Return the command that was typed after the last prompt, None if none was.
+
+        Whether files were taken back then they tell themselves: all copies of each are given.
+        """
+        last = max(self._typed, default="")
+        if last <= self._asked:
+            return None
+        return Rewound(last, last, "", dict(self._newest))
 
     def _take_line(self, record: dict[str, object], kind: object) -> bool:
         uuid = word(record, "uuid")
@@ -116,8 +132,10 @@ class Rewinds:
         if len(known) > _MOST_COPIES:
             del known[next(iter(known))]
         if len(self._copies) > _MOST_FILES:
-            del self._copies[next(iter(self._copies))]
-        return Copy(name, directory if isinstance(directory, str) else "", earlier)
+            oldest = next(iter(self._copies))
+            del self._copies[oldest], self._newest[oldest]
+        self._newest[path] = Copy(name, directory if isinstance(directory, str) else "", earlier)
+        return self._newest[path]
 
     def _told(self) -> Rewound | None:
         """Return the rewind before a prompt once that and its snapshot were read, in any order."""

@@ -9,10 +9,12 @@ from datetime import datetime, timezone
 from typing import BinaryIO, NamedTuple
 
 from lib.capture.named_file import MAX_BYTES
+from lib.capture.secret_names import holds_secrets
+from lib.system.aside import Touch
 from lib.system.private_file import Refused, bounded, open_regular
 from lib.transcripts.fields import path_of
 from lib.transcripts.reader import Reader
-from lib.transcripts.rewinds import Rewinds, Rewound
+from lib.transcripts.rewinds import Copy, Rewinds, Rewound
 
 # The command by its names.
 COMMANDS = ("/rewind", "/checkpoint", "/undo")
@@ -22,13 +24,16 @@ BACK = 32 * 1024 * 1024
 _TYPED, _BEGINNING = 64 * 1024, 256 * 1024
 # What is read of the copies for one prompt, in bytes.
 _MOST_BYTES = 64 * 1024 * 1024
+# So long after the command was typed files are taken back, in seconds: it asks which.
+_CHOOSING = 600
 _NAME = re.compile(r"[\w-]+@v\d+")
 
 
 class Undone(NamedTuple):
     """A file that the client took back; `code` is what it holds then, None where it is gone.
 
-    It was done after `since`, and not after `when`: then the prompt `prompt_uuid` followed.
+    It was done after `since`, and not after `when`: then the prompt `prompt_uuid` followed, or that
+    is when the command was typed and nothing was asked since.
     """
 
     session_id: str
@@ -50,10 +55,13 @@ def typed(config_dir: str, session_id: str) -> list[str]:
     """List when the command was typed in a session of late, as the ledger writes it."""
     if not config_dir:
         return []
-    found = []
+    found: list[str] = []
     with suppress(OSError, Refused), open_regular(f"{config_dir}/history.jsonl") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - _TYPED))
-        for line in file.read(_TYPED).splitlines():
+        told = file.read(_TYPED)
+        if not any(command.encode() in told for command in COMMANDS):  # the usual
+            return found
+        for line in told.splitlines():
             if session_id.encode() in line and (when := _typed_at(line, session_id)):
                 found.append(when)
     return found
@@ -95,17 +103,80 @@ def taken_back(told: Rewound, path: str, session_id: str, cwd: str) -> Iterator[
 
     `path` is that of the transcript, `cwd` the directory that the session began in.
     """
-    config_dir = config_dir_of(path)
-    copies = _Copies(f"{config_dir}/file-history/{session_id}" if config_dir else "")
+    copies = _copies_of(path, session_id)
     for name, copy in told.copies.items():
-        place = f"{copy.directory}/{os.path.basename(name)}" if copy.directory else name
-        place = os.path.normpath(os.path.join(cwd, place))
+        place = _place(name, copy, cwd)
         code = copies.text(copy.name) if copy.name else None
         is_known = copy.name in copy.earlier
         if copy.name and not is_known:
             is_known = any(copies.are_same(copy.name, one) for one in copy.earlier[::-1])
         if is_known and place.startswith("/") and (code is not None or not copy.name):
             yield Undone(session_id, told.prompt_uuid, place, code, cwd, told.since, told.when)
+
+
+def standing(
+    file: BinaryIO, path: str, session_id: str, when_typed: Sequence[str], touch: Touch
+) -> Iterator[Undone]:
+    """Yield the files that were taken back after the last prompt: the disk has an earlier copy.
+
+    `file` is the open transcript at `path`; `touch` is called with what is looked at then. Raises
+    OSError, and what `touch` does.
+    """
+    cwd, rewinds = _beginning(file), Rewinds(session_id, when_typed)
+    for record in Reader(file, max(0, os.fstat(file.fileno()).st_size - BACK)).records():
+        rewinds.take(record)
+    told = rewinds.standing()
+    if told is None:
+        return
+    copies = _copies_of(path, session_id)
+    for name, copy in told.copies.items():
+        place = _place(name, copy, cwd)
+        if not place.startswith("/") or holds_secrets(place):
+            continue
+        touch(place)
+        changed_ns, data = _held(place)
+        names = (*copy.earlier, copy.name)
+        is_earlier = "" in names if data is None else copies.have(data, names)
+        code = None if data is None else _text(data)
+        if is_earlier and (code is None) is (data is None) and _is_after(told, changed_ns):
+            now = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+            yield Undone(session_id, told.prompt_uuid, place, code, cwd, told.since, now)
+
+
+def _held(place: str) -> tuple[int, bytes | None]:
+    """Return when a file was changed or went, in ns since 1970 (0: unknown), and what it holds."""
+    try:
+        with open_regular(place) as file:
+            return os.fstat(file.fileno()).st_ctime_ns, bounded(file, MAX_BYTES)
+    except FileNotFoundError:
+        with suppress(OSError):
+            return os.lstat(os.path.dirname(place)).st_mtime_ns, None
+    except (OSError, Refused):
+        pass
+    return 0, None
+
+
+def _is_after(told: Rewound, changed_ns: int) -> bool:
+    typed_ns = int(datetime.fromisoformat(told.since).timestamp() * 1000) * 10**6
+    return typed_ns < changed_ns < typed_ns + _CHOOSING * 10**9
+
+
+def _place(name: str, copy: Copy, cwd: str) -> str:
+    place = f"{copy.directory}/{os.path.basename(name)}" if copy.directory else name
+    return os.path.normpath(os.path.join(cwd, place))
+
+
+def _text(data: bytes) -> str | None:
+    is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return data.decode("utf-16" if is_wide else "utf-8")
+    except ValueError:
+        return None
+
+
+def _copies_of(path: str, session_id: str) -> "_Copies":
+    config_dir = config_dir_of(path)
+    return _Copies(f"{config_dir}/file-history/{session_id}" if config_dir else "")
 
 
 class _Copies:
@@ -118,11 +189,7 @@ class _Copies:
     def text(self, name: str) -> str | None:
         """Return the text of a copy, None where it cannot be had."""
         data = self._data(name)
-        is_wide = data is not None and data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        try:
-            return None if data is None else data.decode("utf-16" if is_wide else "utf-8")
-        except ValueError:
-            return None
+        return None if data is None else _text(data)
 
     def are_same(self, one: str, other: str) -> bool:
         """Check whether two copies are to the letter the same."""
@@ -131,6 +198,13 @@ class _Copies:
             return False
         data = self._data(one)
         return data is not None and data == self._data(other)
+
+    def have(self, data: bytes, names: Sequence[str]) -> bool:
+        """Check whether one of the copies with these names has just this data."""
+        return any(
+            self._size(name) == len(data) and self._data(name) == data
+            for name in names[::-1] if name
+        )  # fmt: skip
 
     def _size(self, name: str) -> int | None:
         if not self._directory or not _NAME.fullmatch(name):
