@@ -251,3 +251,18 @@ def test_what_a_client_is_about_to_write_is_no_file_of_another(tmp_path: Path) -
     blind: Any = Blind()
     made = Unfolding(call, blind, blind).events()
     assert [one["event_data"]["file_path"] for one in made] == ["/p/a.tmp.py"]
+
+
+@pytest.mark.parametrize("is_sure", [True, False])
+def test_what_others_wrote_after_a_diff_was_made_says_nothing_of_before(is_sure: bool) -> None:
+    """The hook reads later: taking the diff back out of that gives a state that never was."""
+    hunks = [{"newStart": 1, "lines": ["-one = 0", "+one = 1"]}]
+    told = {"path": PATH, "code": "one = 1\ntwo = 1\n", "hunks": hunks}
+    data = {"files": [told], "ended_ns": 1, "keeps_content": True, "names_all": is_sure}
+    call: Any = {"event_data": data}
+    blind: Any = Blind()
+    (made,) = Unfolding(call, blind, blind).events()
+    assert made["actor"] == ("outside" if is_sure else "shell")
+    assert (made.get("before"), bool(made.get("parents"))) == (
+        ("unknown", False) if is_sure else (None, True)
+    )

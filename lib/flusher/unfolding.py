@@ -109,10 +109,12 @@ class Unfolding:
         if not isinstance(code, str):
             made = self._read(path, self._who(path))
             return self._named(made) if made and file.get("named") is True else made
-        before = _before(code, file.get("hunks"))
-        is_known = before is not None or file.get("created") is True
-        made = self._event(Change(path, code, before, is_known), self._who(path))
-        if file.get("late") is True and self._known.holds(path, made):
+        who = self._who(path)
+        # Others may have gone on between the diff and the hook, which read `code`.
+        before = None if who == OUTSIDE else _before(code, file.get("hunks"))
+        is_known = before is not None or (who != OUTSIDE and file.get("created") is True)
+        made = self._event(Change(path, code, before, is_known), who)
+        if (file.get("late") is True or who == OUTSIDE) and self._known.holds(path, made):
             return None
         return self._named(made) if file.get("named") is True else made
 
