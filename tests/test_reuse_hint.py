@@ -1,6 +1,7 @@
 """The hook tells the agent what stands elsewhere in the project already, and nothing else."""
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -396,6 +397,23 @@ def test_a_copy_is_found_among_many_units_wherever_it_stands(
     said = told(looked_up(tmp_path, many, f"{code}\n{OTHER}"))
     assert f"the same as f_{number}, src/m{number}.py:" in said
     assert not looked_up(tmp_path, many, OTHER)
+
+
+@pytest.mark.parametrize("length", [8, 9, 10, 11, 16])
+def test_whichever_line_of_a_copy_is_changed_it_is_found_in_long_code(
+    tmp_path: Path, length: int
+) -> None:
+    origin = unit(1, length)
+    file = tmp_path / "p" / origin.path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"def f(a):\n" + origin.code)
+    data = table([origin])
+    for at, lead in itertools.product(range(length), range(2)):
+        lines = origin.code.decode().split("\n")
+        lines[at] += "2"
+        copy = "\n".join(["x = y()" * lead, *lines, OTHER])
+        (tmp_path / "reuse.told").unlink(missing_ok=True)
+        assert " most of f_1, " in told(looked_up(tmp_path, data, copy))
 
 
 @pytest.mark.parametrize("seed", range(20))

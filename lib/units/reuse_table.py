@@ -20,9 +20,9 @@ from lib.capture.reuse_index import (
 )
 
 # A unit is found by so many of its windows at most.
-ANCHORS = 4
-# So many bits and slots for each window; so many slots at least.
-_BITS, _SLOTS, _LEAST_SLOTS = 8, 2, 64
+ANCHORS = 6
+# So many bits for each slot; so many slots at least, and which part of them is taken at most.
+_BITS, _LEAST_SLOTS, _FULL = 4, 64, 5 / 8
 # In lines that count: longer units are known by their beginning.
 _MOST_LINES = 2000
 
@@ -50,7 +50,7 @@ def table(entries: Iterable[Entry]) -> bytes:
 
 
 class _Table:
-    """The slots, which are twice as many whenever half of them are taken, and the units."""
+    """The slots, which are twice as many whenever too many of them are taken, and the units."""
 
     def __init__(self) -> None:
         self._units, self._names = array("I"), bytearray()
@@ -63,7 +63,7 @@ class _Table:
         self._numbers = array("I", bytes(4 * (slots + PROBES)))
 
     def add(self, entry: Entry) -> None:
-        if _SLOTS * (self._taken + ANCHORS) > self._slots:
+        if self._taken + ANCHORS > _FULL * self._slots:
             self._grow()
         lines = lines_of(entry.code)[:_MOST_LINES]
         free = self._free(windows(lines))
@@ -72,7 +72,7 @@ class _Table:
         lead = entry.lead + places_of(entry.code)[0]
         told = entry.name, entry.path, str(lead), entry.since
         record = b"".join(text.encode("utf-8", "replace") + b"\0" for text in told)
-        record += _little(array("I", numbers(lines)))
+        record += _little(array("I", numbers(lines))).tobytes()
         self._units.extend((len(self._names), len(record)))
         self._names += record
         for window in free:
@@ -127,20 +127,23 @@ class _Table:
         return made
 
     def written(self) -> bytes:
-        bits = _BITS // _SLOTS * self._slots
-        slots = array("I", bytes(SLOT * len(self._windows)))
-        slots[::2] = array("I", (kept_of(window) for window in self._windows))
-        slots[1::2] = self._numbers
+        """Return the table as a file has it; nothing can be added after that."""
+        bits = _BITS * self._slots
         bitmap, units = self._bitmap(bits >> 3), _little(self._units)
         places = [HEADER + len(bitmap)]
         places += [places[0] + SLOT * len(self._windows)]
-        places += [places[1] + len(units)]
-        told = (CHECK, bits, self._slots, len(self._units) // 2, *places)
+        places += [places[1] + 4 * len(units)]
+        told = (CHECK, bits, self._slots, len(units) // 2, *places)
+        # In place: of many units this is all memory that counts.
+        for at, number in enumerate(self._numbers):
+            if number:
+                self._windows[at] = kept_of(self._windows[at]) | number << 32
         header = MAGIC + b"".join(number.to_bytes(8, "little", signed=True) for number in told)
-        return b"".join((header, bitmap, _little(slots), units, self._names))
+        return b"".join((header, bitmap, _little(self._windows), units, self._names))
 
 
-def _little(numbers: "array[int]") -> bytes:
+def _little(numbers: "array[int]") -> "array[int]":
+    """Let numbers be as a file has them, and return them."""
     if sys.byteorder == "big":
         numbers.byteswap()
-    return numbers.tobytes()
+    return numbers
