@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from lib.flusher.plugin_environment import LOCK_FILE
 from lib.registration import settings_file
 from lib.registration.entries import register, unregister
+from lib.system.lock import Lock
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, other_version, payload, seed
 from tests.support.forms import few
 from tests.support.mounts import needs_mounts, run_mounted
@@ -269,9 +271,13 @@ def test_where_nothing_makes_environments_it_records_without_packages(home: Path
     assert is_registered(home)
     bundle = Bundle(home, home / ".claude" / "hooks" / "pattern-tracker")
     assert not (bundle.root / ".venv").exists()
+    # Here a tool would be there again, and the flusher not without packages for long.
+    building = Lock(str(bundle.root / LOCK_FILE))
+    assert building.acquire()
     bundle.post(payload("01-write-create-js-marker.post"))
     bundle.wait_flushed()
     assert len(bundle.log()) == 1
+    building.release()
 
 
 @needs_mounts()
