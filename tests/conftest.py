@@ -14,7 +14,7 @@ from lib.capture import shell
 from lib.spool import wake
 from lib.web.team.sql_storage import open_storage
 from lib.web.team.stored import Storage
-from tests.support import mounts
+from tests.support import copies, mounts
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, brought, seed, wait_for
 from tests.support.outpost import Outpost
 from tests.support.repository import Repository
@@ -56,6 +56,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if item.get_closest_marker("filterwarnings"):
         gc.collect()
     yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _untouched_copies() -> Iterator[None]:
+    """See at the end that nobody wrote into a file that is linked to others."""
+    yield
+    assert copies.changed() == []
 
 
 @pytest.fixture

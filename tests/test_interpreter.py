@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
+from lib.flusher import mending
 from lib.registration import hook_command
 from lib.registration.entries import installing_path
 from lib.spool import wake
 from lib.system import lock
 from lib.system.bytecode import image_path
+from lib.system.state import FILE_NAME, StateFile
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, seed, wait_for, write_payload
+from tests.support.copies import Kept, bundle_at, rewrite
 from tests.support.forms import few
 from tests.support.pythons import MINOR, NAME, Brew, other_python, python_in
 
@@ -27,18 +30,20 @@ ORIGINAL = '{"model": "opus"}'
 class Installed(Bundle):
     """An installation of its own, by a Python that can be taken away."""
 
-    def __init__(self, home: Path, python: Path) -> None:
+    def __init__(self, home: Path) -> None:
         super().__init__(home, home / ".claude" / "hooks" / "pattern-tracker")
         # What is needed for the packages is there.
         self.environ |= {"PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1"}
+        self.fired = 0
+
+    def install(self, python: Path) -> None:
         seed(self.root)
-        (home / ".claude" / "settings.json").write_text(ORIGINAL)
+        self.settings.write_text(ORIGINAL)
         done = subprocess.run(
             [str(ROOT / "install.sh")], capture_output=True, text=True, check=False,
-            env={"HOME": str(home), "PATH": f"{python.parent}:/usr/bin:/bin"},
+            env={"HOME": str(self.home), "PATH": f"{python.parent}:/usr/bin:/bin"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        self.fired = 0
 
     @property
     def settings(self) -> Path:
@@ -101,14 +106,23 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
     return command if shutil.which(command[0]) else pytest.skip(f"there is no {command[0]}")
 
 
-@pytest.fixture
-def brew(tmp_path: Path) -> Brew:
-    return Brew(tmp_path / "brew")
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """A prefix with a Python, and a home with an installation by it."""
+    place = tmp_path_factory.mktemp("place") / "both"
+    brew = Brew(place / "brew")
+    Installed(place / "home").install(brew.prefix / "bin" / "python3")
+    return Kept(place)
 
 
 @pytest.fixture
-def installed(tmp_path: Path, brew: Brew) -> Iterator[Installed]:
-    made = Installed(tmp_path / "home", brew.prefix / "bin" / "python3")
+def brew(kept: Kept) -> Brew:
+    return Brew(kept.put() / "brew", poured=True)
+
+
+@pytest.fixture
+def installed(brew: Brew) -> Iterator[Installed]:
+    made = Installed(brew.prefix.with_name("home"))
     yield made
     wait_for(made.is_quiet)
 
@@ -236,7 +250,8 @@ def test_the_next_version_of_a_version_manager_takes_over(tmp_path: Path) -> Non
     """Each version in a directory of its own, and no path without the patch number."""
     versions = tmp_path / "versions"
     python = python_in(versions / f"{MINOR}.7")
-    installed = Installed(tmp_path / "home", python)
+    installed = Installed(tmp_path / "home")
+    installed.install(python)
     assert installed.python() == str(python)
     shutil.rmtree(python.parents[1])
     after = python_in(versions / f"{MINOR}.8")
@@ -349,7 +364,8 @@ def test_settings_that_cannot_be_changed_are_left_and_named(
     text = installed.settings.read_text() + "// mine\n"
     installed.settings.write_text(text)
     run(["/bin/sh"], run_it, "1", installed.environ)
-    wait_for(lambda: installed.json("status")["interpreter"] and installed.is_quiet())
+    state = StateFile(str(installed.spool / FILE_NAME))
+    wait_for(lambda: state.section(mending.SECTION) and installed.is_quiet())
     installed.fired = 1
     assert installed.all_recorded()
     assert installed.settings.read_text() == text
@@ -389,14 +405,13 @@ class Loose:
 
     def __init__(self, directory: Path) -> None:
         self.root = directory / "pattern-tracker"
-        self.root.mkdir()
-        for part in ("lib", "hooks"):
-            shutil.copytree(ROOT / part, self.root / part)
-        self.python = python_in(directory / "python")
+        self.python = directory / "python" / "bin" / NAME
         self.spool = directory / "spool"
-        self.spool.mkdir(mode=0o700)
-        self.running = wake.say_running(str(self.spool))
         self.environ = {"PATTERN_CACHE_DIR": str(self.spool), "PATH": "/usr/bin:/bin"}
+
+    def make(self) -> None:
+        bundle_at(self.root, ("lib", "hooks"))
+        python_in(self.python.parents[1])
         self.mark()
 
     def mark(self) -> None:
@@ -414,11 +429,20 @@ class Loose:
         return len(list(self.spool.glob("pending_*")))
 
 
+@pytest.fixture(scope="module")
+def kept_loose(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    place = tmp_path_factory.mktemp("place") / "loose"
+    Loose(place).make()
+    return Kept(place)
+
+
 @pytest.fixture
-def loose(tmp_path: Path) -> Iterator[Loose]:
-    made = Loose(tmp_path)
+def loose(kept_loose: Kept) -> Iterator[Loose]:
+    made = Loose(kept_loose.put())
+    made.spool.mkdir(mode=0o700)
+    running = wake.say_running(str(made.spool))
     yield made
-    os.close(made.running)
+    os.close(running)
 
 
 def with_another(loose: Loose) -> None:
@@ -516,7 +540,7 @@ STATES: dict[str, tuple[Callable[[Loose], object], int]] = {
         in_turn(dangling, lambda b: (b.root / "hooks" / "takeover.sh").unlink()), 0,
     ),
     "a torn takeover, and gone": (
-        in_turn(dangling, lambda b: (b.root / "hooks" / "takeover.sh").write_text("case x in\n(")),
+        in_turn(dangling, lambda b: rewrite(b.root / "hooks" / "takeover.sh", "case x in\n(")),
         0,
     ),
 }  # fmt: skip
@@ -559,7 +583,7 @@ def test_before_a_call_no_python_is_started_unless_events_may_wait(
 ) -> None:
     hook = loose.root / "hooks" / "pre_tool_use.py"
     text = "import os, sys; sys.stdin.buffer.read(); open(os.environ['TOLD'], 'a').write('x')\n"
-    hook.write_text(text)
+    rewrite(hook, text)
     told = loose.root / "told"
     command = hook_command.command(str(loose.root), str(loose.python), hook.name)
     environ = {"PATH": "/usr/bin:/bin", "TOLD": str(told)}
@@ -584,7 +608,7 @@ def test_the_short_way_is_one_process(loose: Loose, name: str, shell: list[str])
     loose.mark()
     (loose.root / "hooks" / "takeover.sh").unlink()
     hook = loose.root / "hooks" / "post_tool_use.py"
-    hook.write_text("import os; open(os.environ['TOLD'], 'w').write(f'{os.getpid()}')\n")
+    rewrite(hook, "import os; open(os.environ['TOLD'], 'w').write(f'{os.getpid()}')\n")
     loose.environ["TOLD"] = str(loose.root / "told")
     command = hook_command.command(str(loose.root), str(loose.python), hook.name)
     with subprocess.Popen([*shell, "-c", command], env=loose.environ) as process:
@@ -640,7 +664,7 @@ def test_a_plugin_whose_python3_is_of_no_use_finds_another(
 ) -> None:
     takeover = loose.root / "hooks" / "takeover.sh"
     text = takeover.read_text()
-    takeover.write_text(text.replace(" /usr/bin/python3 ", f" {loose.python} "))
+    rewrite(takeover, text.replace(" /usr/bin/python3 ", f" {loose.python} "))
     tools = tmp_path / "tools"
     tools.mkdir()
     if state.startswith("#!"):

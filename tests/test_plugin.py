@@ -34,6 +34,7 @@ from tests.support.bundle import (
     wait_for,
     write_payload,
 )
+from tests.support.copies import rewrite
 from tests.support.forms import few
 from tests.support.service_double import ServiceDouble
 
@@ -268,8 +269,8 @@ def test_an_environment_for_other_packages_is_made_anew(
     place = (str(plugin.root), str(plugin.data), str(plugin.spool))
     plugin_environment.ensure(*place)
     assert (made, plugin.told()) == ([], plugin_environment.READY)
-    with (plugin.root / "requirements.lock").open("a") as file:
-        file.write("# another\n")
+    lock = plugin.root / "requirements.lock"
+    rewrite(lock, f"{lock.read_text()}# another\n")
     plugin_environment.ensure(*place)
     plugin_environment.ensure(*place)
     assert len(made) == 1

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from lib.commands.setup.staging import PARTS
 from lib.ledger.store import Ledger
 from lib.spool import wake
 from lib.system import environment, packages
 from tests.support import forking
+from tests.support.copies import bundle_at, rewrite
 from tests.support.messages_api import Call, Times, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,6 @@ INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 # A whole environment of this version of Python, made once for all tests.
 ENVIRONMENT = ROOT / ".cache" / "environment-{}.{}".format(*sys.version_info)
 PATIENCE_SECONDS = 60.0
-NO_PYC = shutil.ignore_patterns("__pycache__")
 
 
 def payload(name: str, **changes: Any) -> dict[str, Any]:
@@ -75,15 +74,8 @@ def brought(client: Path) -> Path:
 
 def other_version(source: Path, name: str = "CHANGELOG.md", addition: str = "") -> Path:
     """A copy of the bundle at `source`, whose file `name` ends with `addition`."""
-    source.mkdir()
-    for part in PARTS:
-        path = ROOT / part
-        if path.is_dir():
-            shutil.copytree(path, source / part, symlinks=True, ignore=NO_PYC)
-        else:
-            shutil.copy2(path, source / part)
-    with (source / name).open("a") as file:
-        file.write(addition)
+    file = bundle_at(source) / name
+    rewrite(file, file.read_text() + addition)
     return source
 
 

@@ -1,5 +1,6 @@
 """Pythons in scratch folders, laid out as package managers and version managers lay them out."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -18,11 +19,17 @@ _WHERE = (
 )
 
 
+@functools.cache
+def _where(of: str) -> list[str]:
+    """The program that is the Python at `of`, its standard library, and the name of its `lib`."""
+    told = subprocess.run([of, "-I", "-c", _WHERE], capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()
+
+
 def python_in(place: Path, of: str = INTERPRETER) -> Path:
     """Make `place` the prefix of a Python that runs by itself, a copy of the one at `of`; its
     binary, beside which is `python3`."""
-    told = subprocess.run([of, "-I", "-c", _WHERE], capture_output=True, text=True, check=True)
-    real, library, directory = told.stdout.splitlines()
+    real, library, directory = _where(of)
     (place / "bin").mkdir(parents=True)
     (place / directory).mkdir()
     (place / directory / os.path.basename(library)).symlink_to(library)
@@ -46,13 +53,15 @@ def other_python(version: str) -> str:
 class Brew:
     """A prefix like Homebrew's: kegs with the patch number, and links without it."""
 
-    def __init__(self, prefix: Path) -> None:
+    def __init__(self, prefix: Path, poured: bool = False) -> None:
+        """`poured`: it is there already."""
         self.prefix = prefix
         self.opt = prefix / "opt" / f"python@{MINOR}"
         self.python = self.opt / "bin" / NAME
-        (prefix / "opt").mkdir(parents=True)
-        (prefix / "bin").mkdir()
-        self.pour("1")
+        if not poured:
+            (prefix / "opt").mkdir(parents=True)
+            (prefix / "bin").mkdir()
+            self.pour("1")
 
     def keg(self, patch: str) -> Path:
         return self.prefix / "Cellar" / f"python@{MINOR}" / f"{MINOR}.{patch}"
