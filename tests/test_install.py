@@ -1,6 +1,5 @@
 """Installing, registering, uninstalling: a careful guest in somebody's settings."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -20,8 +19,10 @@ from tests.support.bundle import (
     other_version,
     payload,
     seed,
+    wait_for,
     write_payload,
 )
+from tests.support.copies import Kept, rewrite
 from tests.support.forms import few
 from tests.support.service_double import ServiceDouble
 from tests.support.transcripts import Writer
@@ -41,13 +42,19 @@ def run_install(
     )  # fmt: skip
 
 
-def tree(directory: Path) -> dict[str, bytes]:
-    """Every file below `directory` but what running code leaves behind."""
+def tree(directory: Path) -> dict[str, object]:
+    """Every file below `directory` but what running code leaves behind: what is in it, or of the
+    many of the packages which file it is."""
     return {
-        str(path): path.read_bytes()
+        str(path): identity(path) if "site-packages" in path.parts else path.read_bytes()
         for path in directory.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def identity(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @pytest.mark.long
@@ -69,66 +76,58 @@ def test_from_an_empty_home_to_a_lineage_in_one_command(tmp_path: Path) -> None:
     assert bundle_in(tmp_path).json("doctor")["serious"] == 0
 
 
-def test_it_offers_past_sessions_and_imports_them_when_asked(tmp_path: Path) -> None:
-    seed(tmp_path / ".claude" / "hooks" / "pattern-tracker")
-    projects = tmp_path / ".claude" / "projects" / "-p"
-    assert "past session" not in run_install(tmp_path).stdout
+def test_it_offers_past_sessions_and_imports_them_when_asked(installed: Bundle) -> None:
+    home = installed.home
+    projects = home / ".claude" / "projects" / "-p"
     for number in range(2):
         writer = Writer(projects, f"s-{number}")
         writer.prompt("write it")
         given = {"file_path": f"/p/{number}.py", "content": f"x = {number}\n"}
         writer.use("use", "Write", **given)
         writer.result("use", {"type": "create", "originalFile": None, **given})
-    done = run_install(tmp_path)
+    done = run_install(home)
     assert done.stdout.splitlines()[-1].startswith("2 past sessions can be imported: ")
     assert done.stdout.endswith(" import\n")
-    done = run_install(tmp_path, "--import")
+    done = run_install(home, "--import")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("2 events recorded, ")
-    done = run_install(tmp_path, "--import", "--uninstall")
+    done = run_install(home, "--import", "--uninstall")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
-def test_installing_ends_with_a_lineage_and_leaves_no_event(installed_home: Path) -> None:
-    done = run_install(installed_home)
+def test_installing_again_ends_with_a_lineage_and_changes_nothing(installed: Bundle) -> None:
+    before = tree(installed.home)
+    source = identity(installed.root / "lib" / "__init__.py")
+    done = run_install(installed.home)
     assert done.returncode == 0, done.stderr
     assert "is as it was recorded last" in done.stdout
-    spool = installed_home / ".claude" / "hooks" / ".cache"
-    assert not list(spool.rglob("pending_*"))
+    assert "past session" not in done.stdout
+    # Nor is there an event of the sample.
+    assert tree(installed.home) == before
+    assert identity(installed.root / "lib" / "__init__.py") == source
 
 
-def test_installing_twice_changes_nothing(installed_home: Path) -> None:
-    before = tree(installed_home)
-    assert run_install(installed_home).returncode == 0
-    assert tree(installed_home) == before
-
-
-def test_a_service_can_be_chosen_with_the_installation(installed_home: Path) -> None:
-    kept = installed_home / ".claude" / "hooks" / "pattern-tracker.approved.json"
+def test_a_service_can_be_chosen_with_the_installation(installed: Bundle) -> None:
+    kept = installed.root.with_name("pattern-tracker.approved.json")
     with ServiceDouble() as server:
-        try:
-            done = run_install(installed_home, "--service-url", server.url)
-            assert done.returncode == 0, done.stderr
-            assert json.loads(kept.read_text())["service_url"] == server.url
-            assert kept.stat().st_mode & 0o777 == 0o600
-            # The sample of the self-check is nobody's pattern.
-            assert server.requests == []
-            bundle = Bundle(
-                installed_home, installed_home / ".claude" / "hooks" / "pattern-tracker"
-            )
-            bundle.spool = installed_home / "chosen"
-            bundle.environ["PATTERN_CACHE_DIR"] = str(bundle.spool)
-            bundle.post(payload("01-write-create-js-marker.post"))
-            bundle.wait_delivered()
-            assert len(server.commits) == 1
-        finally:
-            kept.unlink(missing_ok=True)
+        done = run_install(installed.home, "--service-url", server.url)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(kept.read_text())["service_url"] == server.url
+        assert kept.stat().st_mode & 0o777 == 0o600
+        # The sample of the self-check is nobody's pattern.
+        assert server.requests == []
+        installed.post(payload("01-write-create-js-marker.post"))
+        installed.wait_delivered()
+        assert len(server.commits) == 1
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--service-url",), ("--service-url", ""), ("--uninstall", "--service-url", "x"), ("--no",)],
-)
+    few(
+        [("--service-url",), ("--service-url", ""), ("--uninstall", "--service-url", "x"),
+         ("--no",)], 2,
+    ),
+)  # fmt: skip
 def test_options_that_make_no_sense_change_nothing(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
@@ -138,10 +137,11 @@ def test_options_that_make_no_sense_change_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_service_that_may_not_be_used_is_refused(installed_home: Path) -> None:
-    done = run_install(installed_home, "--service-url", "http://patterns.example.com")
+def test_a_service_that_may_not_be_used_is_refused(tmp_path: Path) -> None:
+    done = run_install(tmp_path, "--service-url", "http://patterns.example.com")
     assert done.returncode == 1
     assert "is not https" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_configuration_directory_is_installed_into_and_left(tmp_path: Path) -> None:
@@ -305,52 +305,36 @@ def fire(bundle: Bundle, use: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Where an installation is to be, and what it holds, with settings that were there before."""
-    home, kept = tmp_path_factory.mktemp("place") / "home", tmp_path_factory.mktemp("kept") / "home"
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """A home in which it is installed, with settings that were there before."""
+    home = tmp_path_factory.mktemp("place") / "home"
     seed(bundle_in(home).root)
     (home / ".claude" / "settings.json").write_text(BEFORE)
     done = run_install(home)
     assert done.returncode == 0, done.stderr
-    home.rename(kept)
-    return home, kept
+    return Kept(home)
 
 
 @pytest.fixture
-def installed(installation: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The installation anew at its place, for it holds the names of places."""
-    home, kept = installation
-
-    def copy(source: str, target: str) -> None:
-        # Nobody writes into the packages.
-        os.link(source, target) if "/site-packages/" in source else shutil.copy2(source, target)
-
-    made = tmp_path_factory.mktemp("made") / "home"
-    shutil.copytree(kept, made, symlinks=True, copy_function=copy)
-    while made.exists():
-        if home.exists():
-            # A flusher of the test before may still write there, and make the place again.
-            home.rename(tmp_path_factory.mktemp("before") / "home")
-        with contextlib.suppress(OSError):
-            made.rename(home)
-    return bundle_in(home)
+def installed(installation: Kept) -> Bundle:
+    """The installation anew at its place."""
+    return bundle_in(installation.put())
 
 
 BEFORE = '{\n\t"model": "opus"}'
 
 
-def test_hooks_that_run_during_upgrades_lose_nothing(installed: Bundle, tmp_path: Path) -> None:
+def test_hooks_that_run_during_an_upgrade_lose_nothing(installed: Bundle, tmp_path: Path) -> None:
     source = other_version(tmp_path / "source", "lib/commands/cli.py", "# another\n")
     fired = 0
-    for script in (ROOT / "install.sh", source / "install.sh"):
-        upgrade = subprocess.Popen(
-            [script], env={"HOME": str(installed.home), "PATH": os.environ["PATH"]},
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        while upgrade.poll() is None:
-            fire(installed, str(fired))
-            fired += 1
-        assert upgrade.returncode == 0
+    upgrade = subprocess.Popen(
+        [source / "install.sh"], env={"HOME": str(installed.home), "PATH": os.environ["PATH"]},
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    while upgrade.poll() is None:
+        fire(installed, str(fired))
+        fired += 1
+    assert upgrade.returncode == 0
     assert (installed.root / "lib/commands/cli.py").read_text().endswith("# another\n")
     installed.wait_delivered()
     assert len(installed.log()) == fired > 10
@@ -378,14 +362,11 @@ def test_a_failed_upgrade_leaves_the_old_version_at_work(
 
 
 def test_a_damaged_installation_is_mended_by_installing_again(installed: Bundle) -> None:
-    shutil.rmtree(installed.root / "hooks")
-    (installed.root / "lib/spool/inbox.py").write_text("")
-    done = run_install(installed.home)
-    assert done.returncode == 0, done.stderr
+    """Where the sources are whole, only the look at whether it works finds what is not."""
     for torn in (installed.root / "lib" / "__pycache__").glob("hook*"):
-        torn.write_bytes(torn.read_bytes()[:-9])
+        rewrite(torn, torn.read_bytes()[:-9])
     for torn in (installed.root / "lib").rglob("*.pyc"):
-        torn.write_bytes(torn.read_bytes()[:-9])
+        rewrite(torn, torn.read_bytes()[:-9])
     done = run_install(installed.home)
     assert done.returncode == 0, done.stderr
     fire(installed, "1")
@@ -453,7 +434,7 @@ def test_offline_it_fails_clearly_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["{ // comment\n}", '{"hooks": []}', "\0"])
+@pytest.mark.parametrize("text", few(["{ // comment\n}", '{"hooks": []}', "\0"]))
 def test_settings_that_cannot_be_edited_are_told_before_anything_is_made(
     tmp_path: Path, text: str
 ) -> None:
@@ -474,14 +455,21 @@ def test_settings_that_cannot_be_edited_are_told_before_anything_is_made(
 def test_installers_at_once_make_one_installation(tmp_path: Path) -> None:
     bundle = bundle_in(tmp_path)
     seed(bundle.root)
-    started = [
-        subprocess.Popen(
-            [ROOT / "install.sh"], env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
-            stdout=subprocess.DEVNULL,
-        )
-        for _ in range(3)
-    ]  # fmt: skip
-    assert [process.wait() for process in started] == [0, 0, 0]
+
+    def aside() -> list[Path]:
+        return list(bundle.root.parent.glob(f"{staging.ASIDE}*"))
+
+    started = []
+    for _ in range(2):
+        started.append(
+            subprocess.Popen(
+                [ROOT / "install.sh"], env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+                stdout=subprocess.DEVNULL,
+            )
+        )  # fmt: skip
+        # The other one begins while this one is at it.
+        wait_for(aside)
+    assert [process.wait() for process in started] == [0, 0]
     fire(bundle, "1")
     bundle.wait_delivered()
-    assert not [p.name for p in bundle.root.parent.iterdir() if p.name.startswith(staging.ASIDE)]
+    assert not aside()

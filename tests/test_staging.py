@@ -10,6 +10,7 @@ import pytest
 from lib.commands.setup import staging
 from tests.support import tracing
 from tests.support.bundle import ROOT
+from tests.support.copies import bundle_at, rewrite
 
 SCRIPT = """
 import sys
@@ -75,13 +76,16 @@ def test_a_link_is_removed_and_what_it_leads_to_stays(tmp_path: Path) -> None:
 
 def test_any_difference_is_seen(tmp_path: Path) -> None:
     for name in ("one", "other"):
-        for part in ("lib", "hooks", "bin"):
-            shutil.copytree(ROOT / part, tmp_path / name / part)
+        bundle_at(tmp_path / name, ("lib", "hooks", "bin"))
     one, other = str(tmp_path / "one"), str(tmp_path / "other")
     assert staging.is_current(one, other)
     new = tmp_path / "other" / "lib" / "new.py"
     new.touch()
     assert not staging.is_current(one, other)
     new.unlink()
-    (tmp_path / "other" / "bin" / "statusline").write_text("")
+    rewrite(tmp_path / "other" / "bin" / "statusline", "")
+    assert not staging.is_current(one, other)
+    rewrite(tmp_path / "one" / "bin" / "statusline", "")
+    assert staging.is_current(one, other)
+    shutil.rmtree(tmp_path / "other" / "hooks")
     assert not staging.is_current(one, other)
