@@ -5,7 +5,6 @@ import os
 import posix
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,15 +45,14 @@ def environ_of(directory: Path, url: str = "") -> dict[str, str]:
     return {**found, "INTELLIGENCE_SERVICE_URL": url} if url else found
 
 
-def flusher(directory: Path) -> list[str]:
-    """A command that flushes once and is gone."""
-    script = (
-        f"import sys, os; sys.path.insert(0, {str(ROOT)!r})\n"
+def flusher(directory: Path) -> tracing.Script:
+    """What flushes once and is gone."""
+    return tracing.Script(
+        "import os\n"
         "from lib.spool import books as accounts; accounts.OLD_SECONDS = -1\n"
         "from lib.flusher.process import Flusher; from lib.system.settings import Settings\n"
         f"Flusher({str(directory)!r}, Settings(os.environ)).run_once(5)"
     )
-    return [sys.executable, "-I", "-c", script]
 
 
 def flush(directory: Path) -> bool:
@@ -78,7 +76,7 @@ class Hook:
         return tracing.calls(HOOK, scratch, since="read(0", **self.given)
 
     def run(self, call: Call, what: str) -> Any:
-        return tracing.run_with(HOOK, call, what, capture_output=True, **self.given)
+        return tracing.run_with(HOOK, call, what, **self.given)
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["", "first-ever"])
@@ -204,20 +202,18 @@ def at_each_call(
     first: int = 0,
 ) -> Iterator[tuple[Call, Any]]:
     """Do `what` to each `step`th call of a flusher in a copy of `scene`, and check what follows."""
-    # Once before, so that no module is compiled by one run and found compiled by the next.
-    for name in ("warm", "model"):
-        with scene.copied(scratch / name) as model:
-            command = flusher(model.directory)
-            # A process that has no descriptor left can read nothing either.
-            found = tracing.calls(
-                command, scratch, outbox.LOCK_FILE, opens="EMFILE" in what, **model.given
-            )
-            model.check(monkeypatch)
+    with scene.copied(scratch / "model") as model:
+        command = flusher(model.directory)
+        # A process that has no descriptor left can read nothing either.
+        found = tracing.calls(
+            command, scratch, outbox.LOCK_FILE, opens="EMFILE" in what, **model.given
+        )
+        model.check(monkeypatch)
     assert {"unlink", "rename", "fdatasync", "pwrite64", "flock"} <= {call.name for call in found}
     for call in found[first::step]:
         with scene.copied(scratch / str(call)) as here:
             command = flusher(here.directory)
-            yield call, tracing.run_with(command, call, what, capture_output=True, **here.given)
+            yield call, tracing.run_with(command, call, what, **here.given)
             here.check(monkeypatch)
 
 
@@ -275,12 +271,10 @@ class Home:
         self.root = directory / "hooks" / "pattern-tracker"
         self.root.mkdir(parents=True)
         self.settings.write_bytes(SETTINGS)
-        script = (
-            f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        self.command = tracing.Script(
             "from lib.registration.entries import register, unregister\n"
             f"register({str(self.settings)!r}, {str(self.root)!r}, '/usr/bin/python3')"
         )
-        self.command = [sys.executable, "-I", "-c", script]
 
     def check(self) -> None:
         """The settings are as they were or as they should be, and so after another try."""
@@ -297,13 +291,12 @@ class Home:
 
 @pytest.mark.parametrize("what", few(["signal=KILL", "error=ENOSPC", "error=EIO", "error=EMFILE"]))
 def test_settings_are_never_torn(tmp_path: Path, what: str) -> None:
-    for name in ("warm", "model"):
-        home = Home(tmp_path / name)
-        found = tracing.calls(home.command, tmp_path, since=".pattern-tracker.lock")
+    model = Home(tmp_path / "model")
+    found = tracing.calls(model.command, tmp_path, since=".pattern-tracker.lock")
     assert {"rename", "fdatasync", "write"} <= {call.name for call in found}
     for call in found:
         home = Home(tmp_path / str(call))
-        done = tracing.run_with(home.command, call, what, capture_output=True)
+        done = tracing.run_with(home.command, call, what)
         assert tracing.was_killed(done) or "KILL" not in what, call
         home.check()
 

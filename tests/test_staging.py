@@ -2,19 +2,15 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from lib.commands.setup import staging
 from tests.support import tracing
-from tests.support.bundle import ROOT
 from tests.support.copies import bundle_at, rewrite
 
 SCRIPT = """
-import sys
-sys.path.insert(0, {checkout!r})
 from lib.system import exchange
 from lib.commands.setup import staging
 staging.PARTS = ("lib",)
@@ -36,10 +32,9 @@ class Place:
         self.root = directory / "hooks" / "pattern-tracker"
         self._make(self.source, "new")
         self._make(self.root, "old")
-        script = SCRIPT.format(
-            checkout=str(ROOT), root=str(self.root), source=str(self.source), renaming=renaming
+        self.command = tracing.Script(
+            SCRIPT.format(root=str(self.root), source=str(self.source), renaming=renaming)
         )
-        self.command = [sys.executable, "-I", "-B", "-c", script]
 
     def _make(self, bundle: Path, version: str) -> None:
         (bundle / "lib").mkdir(parents=True)
@@ -58,7 +53,7 @@ def test_an_installer_killed_anywhere_leaves_a_whole_bundle(tmp_path: Path, rena
     assert ({"rename"} if renaming else {"renameat2"}) <= {call.name for call in found}
     for call in found:
         place = Place(tmp_path / str(call), renaming)
-        done = tracing.run_with(place.command, call, "signal=KILL", capture_output=True)
+        done = tracing.run_with(place.command, call, "signal=KILL")
         assert tracing.was_killed(done), call
         if not renaming:
             assert place.versions() in (["old"] * 2, ["new"] * 2), call

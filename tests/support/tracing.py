@@ -4,15 +4,23 @@ Between two calls that change something on disk the disk is the same, so that a 
 before each of them, and one that was not killed, are all the crashes there are.
 """
 
+import atexit
+import functools
+import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.support import traced_server
+
+ROOT = Path(__file__).resolve().parents[2]
 STRACE = shutil.which("strace") or ""
 CHANGING = (
     "write pwrite64 writev openat open creat link linkat rename renameat renameat2 unlink unlinkat "
@@ -33,20 +41,30 @@ class Call(NamedTuple):
         return f"{self.name}-{self.ordinal}"
 
 
+class Script(NamedTuple):
+    """Code in Python that is traced in a fork of a process that has imported what it uses.
+
+    How Python starts is not what is stopped, and takes most of the time under a tracer.
+    """
+
+    code: str
+
+
 def needs_strace() -> pytest.MarkDecorator:
     """The mark of tests that need it."""
     return pytest.mark.skipif(not STRACE, reason="strace is not there: Linux only")
 
 
 def calls(
-    command: list[str], scratch: Path, since: str, opens: bool = False, **given: Any
+    command: list[str] | Script, scratch: Path, since: str, opens: bool = False, **given: Any
 ) -> list[Call]:
     """The calls of `command` that change something, from the first line that holds `since` on.
 
     `opens`: with those that open a file only to read it.
     """
     output = scratch / "trace"
-    subprocess.run([STRACE, "-qq", "-o", str(output), *command], check=True, **given)
+    done = _traced(["-o", str(output)], command, **given)
+    assert not done.returncode, done.stderr
     seen: Counter[str] = Counter()
     found: list[Call] = []
     begun = False
@@ -69,14 +87,49 @@ def _only_looks(name: str, arguments: str, opens: bool) -> bool:
     return name == "fcntl" and "SETLK" not in arguments
 
 
-def run_with(command: list[str], call: Call, what: str, **given: Any) -> Any:
+def run_with(command: list[str] | Script, call: Call, what: str, **given: Any) -> Any:
     """Run `command` with `what` (strace's words: signal=KILL, error=EIO) done to `call`."""
     inject = f"inject={call.name}:{what}:when={call.ordinal}"
+    options = ["-o", "/dev/null", "-e", f"trace={call.name}", "-e", inject]
+    return _traced(options, command, **given)
+
+
+def _traced(options: list[str], command: list[str] | Script, **given: Any) -> Any:
+    if isinstance(command, Script):
+        return _forked(options, command, **given)
     return subprocess.run(
-        [STRACE, "-qq", "-o", "/dev/null", "-e", f"trace={call.name}", "-e", inject, *command],
-        check=False,
-        **given,
+        [STRACE, "-qq", *options, *command], capture_output=True, check=False, **given
     )
+
+
+@functools.cache
+def _server() -> "subprocess.Popen[str]":
+    """The process that forks, one of a worker."""
+    started = subprocess.Popen(
+        [sys.executable, "-I", "-B", traced_server.__file__, str(ROOT)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/",
+        env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    atexit.register(started.communicate)
+    return started
+
+
+def _forked(options: list[str], script: Script, env: dict[str, str] | None = None) -> Any:
+    server = _server()
+    assert server.stdin
+    assert server.stdout
+    print(json.dumps({"script": script.code, "environ": env or {}}), file=server.stdin, flush=True)
+    pid = server.stdout.readline().strip()
+    with subprocess.Popen(
+        [STRACE, *options, "-p", pid], stderr=subprocess.PIPE, text=True
+    ) as tracer:
+        assert tracer.stderr
+        said = tracer.stderr.readline()
+        # From here on none of its calls is missed.
+        print("begin", file=server.stdin, flush=True)
+        code, out, err = json.loads(server.stdout.readline())
+        assert "attached" in said, said + tracer.stderr.read()
+    return subprocess.CompletedProcess(script.code, code, out, err)
 
 
 def was_killed(done: Any) -> bool:
