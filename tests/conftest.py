@@ -15,7 +15,7 @@ from lib.spool import wake
 from lib.web.team.sql_storage import open_storage
 from lib.web.team.stored import Storage
 from tests.support import copies, mounts
-from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, brought, seed, wait_for
+from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle, brought, put_bundle, wait_for
 from tests.support.outpost import Outpost
 from tests.support.repository import Repository
 from tests.support.service_double import ServiceDouble
@@ -117,7 +117,7 @@ def team_storage(team_url: str) -> Iterator[Storage]:
 def installed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home directory in which ./install.sh has run: one for all tests of a worker."""
     home = tmp_path_factory.mktemp("installed")
-    seed(home / ".claude" / "hooks" / "pattern-tracker")
+    put_bundle(home / ".claude" / "hooks" / "pattern-tracker")
     done = subprocess.run(
         [str(ROOT / "install.sh")],
         env=Bundle(home).environ, capture_output=True, text=True, check=False,

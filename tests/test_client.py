@@ -1,15 +1,17 @@
 """The whole way, in the real client: from a Write to recorded lineage."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from lib.capture import identity
+from lib.flusher.plugin_environment import LOCK_FILE
 from lib.spool import wake
-from tests.support.bundle import CLIENT, ROOT, Bundle, seed, wait_for
+from lib.system.lock import Lock
+from tests.support.bundle import CLIENT, ROOT, Bundle, put_bundle, wait_for
+from tests.support.messages_api import Call
 
 pytestmark = [
     pytest.mark.client,
@@ -69,20 +71,28 @@ def test_every_write_and_edit_is_recorded_with_its_lineage(
 
 def test_writes_succeed_in_silence_as_the_installation_is_deleted(tmp_path: Path) -> None:
     bundle = Bundle(tmp_path, tmp_path / ".claude" / "hooks" / "pattern-tracker")
-    seed(bundle.root)
+    put_bundle(bundle.root)
     install = [str(ROOT / "install.sh")]
     subprocess.run(install, env=bundle.environ, capture_output=True, check=True)
     work = tmp_path / "work"
     work.mkdir()
     content = "x = 1\n" * 40_000
-    for gone in (".venv", "lib", "hooks", ""):
-        shutil.rmtree(bundle.root / gone)
-        file = work / f"without{gone}.py"
-        call = ("Write", {"file_path": str(file), "content": content})
-        done = bundle.claude([[call]], work, "--output-format", "stream-json", "--verbose")
-        assert done.returncode == 0, done.stdout
-        assert file.read_text() == content
-        assert "hook error" not in done.stdout.lower()
+    parts = (".venv", "lib", "hooks", "")
+    turns: list[list[Call]] = []
+    for gone in parts:
+        removal = {"command": f"rm -r {bundle.root}/{gone}", "description": "x"}
+        written = {"file_path": f"{work}/without{gone}.py", "content": content}
+        turns += [[("Bash", removal)], [("Write", written)]]
+    # No flusher is to make another environment meanwhile.
+    building = Lock(str(bundle.root / LOCK_FILE))
+    assert building.acquire()
+    done = bundle.claude(turns, work, "--output-format", "stream-json", "--verbose")
+    building.release()
+    assert done.returncode == 0, done.stdout
+    assert not bundle.root.exists()
+    for gone in parts:
+        assert (work / f"without{gone}.py").read_text() == content
+    assert "hook error" not in done.stdout.lower()
     bundle.root = ROOT
     wait_for(lambda: not wake.is_running(str(bundle.spool)))
 

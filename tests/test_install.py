@@ -18,6 +18,7 @@ from tests.support.bundle import (
     Bundle,
     other_version,
     payload,
+    put_bundle,
     seed,
     wait_for,
     write_payload,
@@ -241,7 +242,7 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
     (home / ".claude").mkdir()
     (home / ".claude" / "mine").write_text("")
     (home / ".local").mkdir()
-    seed(home / ".claude" / "hooks" / "pattern-tracker")
+    put_bundle(home / ".claude" / "hooks" / "pattern-tracker")
     done = run_install(home, "--project", cwd=project)
     assert done.returncode == 0, done.stderr
     assert not (home / ".claude" / "settings.json").exists()
@@ -308,7 +309,7 @@ def fire(bundle: Bundle, use: str) -> None:
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """A home in which it is installed, with settings that were there before."""
     home = tmp_path_factory.mktemp("place") / "home"
-    seed(bundle_in(home).root)
+    put_bundle(bundle_in(home).root)
     (home / ".claude" / "settings.json").write_text(BEFORE)
     done = run_install(home)
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ from lib.flusher.plugin_environment import LOCK_FILE
 from lib.registration import settings_file
 from lib.registration.entries import register, unregister
 from lib.system.lock import Lock
-from tests.support.bundle import INTERPRETER, ROOT, Bundle, other_version, payload, seed
+from tests.support.bundle import INTERPRETER, ROOT, Bundle, other_version, payload, put_bundle, seed
 from tests.support.forms import few
 from tests.support.mounts import needs_mounts, run_mounted
 
@@ -113,7 +113,7 @@ def test_settings_whose_writer_was_killed_are_made_whole(settings: Settings) -> 
 
 @needs_mounts()
 def test_settings_that_are_a_mount_of_their_own_are_written_in_place(home: Path) -> None:
-    seed(home / ".claude" / "hooks" / "pattern-tracker")
+    put_bundle(home / ".claude" / "hooks" / "pattern-tracker")
     kept = home / "volume.json"
     kept.write_text(SETTINGS)
     settings = home / ".claude" / "settings.json"
@@ -284,7 +284,7 @@ def test_where_nothing_makes_environments_it_records_without_packages(home: Path
 def test_where_nothing_makes_environments_an_earlier_installation_stays(
     home: Path, tmp_path: Path
 ) -> None:
-    seed(home / ".claude" / "hooks" / "pattern-tracker")
+    put_bundle(home / ".claude" / "hooks" / "pattern-tracker")
     assert install(home).returncode == 0
     source = other_version(tmp_path / "source", "requirements.lock", "# other\n")
     done = install(home, HIDE + HIDE_PIP, source / "install.sh")
@@ -295,7 +295,7 @@ def test_where_nothing_makes_environments_an_earlier_installation_stays(
 
 @needs_mounts()
 @pytest.mark.parametrize("was_there", few([(), (".claude",), (".claude/hooks",)]))
-@pytest.mark.parametrize("verbs", [["--purge"], ["--uninstall", "--purge"]])
+@pytest.mark.parametrize("verbs", few([["--uninstall", "--purge"], ["--purge"]]))
 def test_what_was_there_stays_and_what_was_made_goes(
     tmp_path: Path, was_there: tuple[str, ...], verbs: list[str]
 ) -> None:

@@ -62,6 +62,13 @@ def seed(root: Path) -> None:
     environment.copy(str(made), str(root / ".venv"))
 
 
+def put_bundle(root: Path) -> None:
+    """Put a whole bundle at `root`, not registered: installing looks whether it works, which takes
+    half of what making one does."""
+    seed(root)
+    bundle_at(root)
+
+
 def brought(client: Path) -> Path:
     """Return the real client at that path; skip the test where it is not there."""
     if not client.exists():
