@@ -16,6 +16,7 @@ from lib.spool import inbox, outbox, wake
 from lib.system.lock import Lock
 from tests.support.books import balance
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
+from tests.support.copies import bundle_at, rewrite
 from tests.support.forms import few
 from tests.support.processes import flushers
 
@@ -41,7 +42,7 @@ def finish(processes: list[subprocess.Popen[bytes]]) -> None:
     assert {process.wait() for process in processes} == {0}
 
 
-@pytest.mark.parametrize("waves", few([8, 32]))
+@pytest.mark.parametrize("waves", few([3, 32]))
 def test_32_hooks_at_once_lose_and_double_none_of_their_events(bundle: Bundle, waves: int) -> None:
     for wave in range(waves):
         finish([
@@ -56,7 +57,7 @@ def test_32_hooks_at_once_lose_and_double_none_of_their_events(bundle: Bundle, w
     assert len({event["file_path"] for event in bundle.log()}) == count
 
 
-@pytest.mark.parametrize("count", few([40, 200]))
+@pytest.mark.parametrize("count", few([16, 200]))
 def test_of_many_flushers_one_works(tmp_path: Path, count: int) -> None:
     for number in range(50):
         event = capture(
@@ -67,7 +68,7 @@ def test_of_many_flushers_one_works(tmp_path: Path, count: int) -> None:
     environ = {"HOME": "/nowhere"}
     lock = Lock(f"{tmp_path}/{outbox.LOCK_FILE}")
     assert lock.acquire()
-    in_vain = [subprocess.Popen(command, env=environ, cwd="/") for _ in range(20)]
+    in_vain = [subprocess.Popen(command, env=environ, cwd="/") for _ in range(count // 2)]
     assert {process.wait() for process in in_vain} == {0}
     assert len(outbox.pending(str(tmp_path))) == 50
     lock.release()
@@ -186,7 +187,7 @@ def leave_nothing_behind(bundle: Bundle, hooks: int) -> None:
 
 
 def test_no_process_is_left_behind(bundle: Bundle) -> None:
-    leave_nothing_behind(bundle, 100)
+    leave_nothing_behind(bundle, 50)
 
 
 @pytest.mark.long
@@ -194,7 +195,7 @@ def test_no_process_is_left_behind_by_a_thousand_hooks(bundle: Bundle) -> None:
     leave_nothing_behind(bundle, 1000)
 
 
-@pytest.mark.parametrize("stuck", ["while True: pass", "time.sleep(600)"])
+@pytest.mark.parametrize("stuck", few(["time.sleep(600)", "while True: pass"]))
 def test_a_flusher_that_is_stuck_is_ended_by_the_kernel(tmp_path: Path, stuck: str) -> None:
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[1]); from lib.flusher import process as f\n"
@@ -208,14 +209,11 @@ def test_a_flusher_that_is_stuck_is_ended_by_the_kernel(tmp_path: Path, stuck: s
 
 def test_where_no_flusher_can_start_the_hook_keeps_the_bounds(tmp_path: Path) -> None:
     directory = tmp_path / "spool"
-    root = tmp_path / "bundle"
-    root.mkdir()
-    for part in ("hooks", "lib"):
-        subprocess.run(["cp", "-RPp", str(ROOT / part), str(root)], check=True)
-    (root / "lib" / "flusher" / "process.py").write_text("raise SystemExit\n")
+    root = bundle_at(tmp_path / "bundle", ("lib", "hooks"))
+    rewrite(root / "lib" / "flusher" / "process.py", "raise SystemExit\n")
     bundle = Bundle(tmp_path / "home", root)
     bundle.environ |= {"PATTERN_CACHE_DIR": str(directory), "PATTERN_CACHE_MAX_SIZE_MB": "0.1"}
-    for number in range(40):
+    for number in range(20):
         code = f"x = {number}\n" * 1000
         bundle.post(write_payload(f"/p/{number}.py", code, str(number)))
         # As if each came a while after the one before, and no flusher in between.
@@ -223,8 +221,8 @@ def test_where_no_flusher_can_start_the_hook_keeps_the_bounds(tmp_path: Path) ->
         waiting = outbox.pending(str(directory))
         assert sum(item.size for item in waiting) < 0.12 * 1024 * 1024
     status = balance(directory)
-    assert status["captured"] == 40
-    assert status["dropped"] == {"overflow": 40 - len(waiting)}
+    assert status["captured"] == 20
+    assert status["dropped"] == {"overflow": 20 - len(waiting)} != {"overflow": 0}
     kept = [outbox.read(str(directory), item.name) for item in waiting]
     paths = [event["event_data"]["file_path"] for event in kept]
-    assert paths == [f"/p/{number}.py" for number in range(40 - len(waiting), 40)]
+    assert paths == [f"/p/{number}.py" for number in range(20 - len(waiting), 20)]

@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 
+from lib.flusher import hook_image
 from lib.registration.hook_command import SCRIPTS, command
 from lib.spool import outbox, wake
 from lib.system import origins
+from tests.support import forking
 from tests.support.books import balance
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, wait_for, write_payload
+from tests.support.copies import bundle_at, rewrite
 from tests.support.forms import few
 from tests.support.outpost import Outpost
 from tests.support.service_double import Fault, ServiceDouble
@@ -73,20 +76,43 @@ class Session:
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
+    def captured(self) -> int:
+        """How many events wait where the user has them."""
+        return len(self.bundle.pending())
+
     def recorded(self) -> int:
         """How many events the ledger of the user has, once the flusher is done."""
         self.bundle.wait_flushed()
         return len(self.bundle.log())
 
 
+def session_of(bundle: Bundle, project: Path, root: Path) -> Session:
+    """One with the hooks of `root` where an installation has them."""
+    bundle.root = bundle.home / ".claude" / "hooks" / "pattern-tracker"
+    bundle.root.parent.mkdir(parents=True)
+    bundle.root.symlink_to(root)
+    return Session(bundle, project)
+
+
 @pytest.fixture
 def session(bundle: Bundle, tmp_path: Path) -> Session:
-    """One with the hooks where an installation has them."""
-    root = bundle.home / ".claude" / "hooks" / "pattern-tracker"
-    root.parent.mkdir(parents=True)
-    root.symlink_to(ROOT)
-    bundle.root = root
-    return Session(bundle, tmp_path / "clone")
+    """One with the hooks and the flusher of the checkout."""
+    return session_of(bundle, tmp_path / "clone", ROOT)
+
+
+@pytest.fixture(scope="module")
+def hooks_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose flusher ends at once."""
+    root = bundle_at(tmp_path_factory.mktemp("bundle"), ("lib", "hooks"))
+    rewrite(root / "lib" / "flusher" / "process.py", "raise SystemExit\n")
+    hook_image.ensure(str(root))
+    return root
+
+
+@pytest.fixture
+def capture(bundle: Bundle, tmp_path: Path, hooks_alone: Path) -> Session:
+    """A session in which nothing follows the hooks: what they capture waits."""
+    return session_of(bundle, tmp_path / "clone", hooks_alone)
 
 
 @pytest.fixture
@@ -136,31 +162,31 @@ DISGUISES = {
 
 
 @pytest.mark.parametrize("name", DISGUISES)
-def test_settings_that_a_naive_reader_misses(session: Session, elsewhere: Path, name: str) -> None:
+def test_settings_that_a_naive_reader_misses(capture: Session, elsewhere: Path, name: str) -> None:
     file, text = DISGUISES[name]
-    (session.project / ".claude" / file).write_text(text % elsewhere)
-    session.edit(PATTERN_CACHE_DIR=str(elsewhere))
-    assert session.recorded() == 1
+    (capture.project / ".claude" / file).write_text(text % elsewhere)
+    capture.edit(PATTERN_CACHE_DIR=str(elsewhere))
+    assert capture.captured() == 1
     assert not elsewhere.exists()
 
 
-def test_settings_that_are_a_link(session: Session, elsewhere: Path) -> None:
-    hidden = session.project / "innocent.json"
+def test_settings_that_are_a_link(capture: Session, elsewhere: Path) -> None:
+    hidden = capture.project / "innocent.json"
     hidden.write_text(json.dumps({"env": {"PATTERN_CACHE_DIR": str(elsewhere)}}))
-    (session.project / ".claude" / "settings.json").symlink_to("../innocent.json")
-    session.edit()
-    assert session.recorded() == 1
+    (capture.project / ".claude" / "settings.json").symlink_to("../innocent.json")
+    capture.edit()
+    assert capture.captured() == 1
     assert not elsewhere.exists()
 
 
-def test_the_working_directory_is_another_one(session: Session, elsewhere: Path) -> None:
+def test_the_working_directory_is_another_one(capture: Session, elsewhere: Path) -> None:
     """In a directory below, for clients that do not name the project; and outside of it."""
-    session.settings(project={"PATTERN_CACHE_DIR": str(elsewhere)})
-    below = session.project / "src" / "deep"
+    capture.settings(project={"PATTERN_CACHE_DIR": str(elsewhere)})
+    below = capture.project / "src" / "deep"
     below.mkdir(parents=True)
-    session.edit(below, CLAUDE_PROJECT_DIR="")
-    session.edit(session.bundle.home)
-    assert session.recorded() == 2
+    capture.edit(below, CLAUDE_PROJECT_DIR="")
+    capture.edit(capture.bundle.home)
+    assert capture.captured() == 2
     assert not elsewhere.exists()
 
 
@@ -207,7 +233,7 @@ def test_a_directory_of_other_peoples_files_is_left_alone(
 
 
 @pytest.mark.parametrize("text", ["empty", "sign", "events", "half an event", "readme"])
-def test_a_directory_of_ours_is_used(session: Session, elsewhere: Path, text: str) -> None:
+def test_a_directory_of_ours_is_used(capture: Session, elsewhere: Path, text: str) -> None:
     """One that the user made, and the spools of earlier versions."""
     elsewhere.mkdir()
     if text == "sign":
@@ -220,10 +246,11 @@ def test_a_directory_of_ours_is_used(session: Session, elsewhere: Path, text: st
     elif text == "readme":
         (elsewhere / "README").write_text("This directory belongs to pattern-tracker, whatever\n")
         (elsewhere / "other").touch()
-    session.edit(PATTERN_CACHE_DIR=str(elsewhere))
-    wait_for(lambda: (elsewhere / "ledger.db").exists() and Outpost(elsewhere).recorded() == 1)
-    wait_for(lambda: not (elsewhere / "flusher.waking").exists())
-    session.bundle.spool = elsewhere
+    capture.edit(PATTERN_CACHE_DIR=str(elsewhere))
+    assert capture.captured() == 0
+    own = Outpost(elsewhere)
+    assert own.flush()
+    assert own.recorded() == 1
     assert (elsewhere / "CACHEDIR.TAG").exists()
 
 
@@ -343,15 +370,17 @@ def test_what_the_shell_exported_is_not_turned_on(
     assert session.recorded() == 1
 
 
-def test_a_project_keeps_its_code_out_and_not_in(session: Session) -> None:
-    session.settings(user={"PATTERN_TRACKING_CONTENT": "none"})
-    session.settings(project={"PATTERN_TRACKING_CONTENT": "full"})
-    session.edit()
-    session.settings(user={"PATTERN_TRACKING_CONTENT": "full"})
-    session.settings(project={"PATTERN_TRACKING_CONTENT": "none"})
-    session.edit()
-    assert session.recorded() == 2
-    with closing(sqlite3.connect(session.bundle.spool / "ledger.db")) as db:
+def test_a_project_keeps_its_code_out_and_not_in(capture: Session) -> None:
+    capture.settings(user={"PATTERN_TRACKING_CONTENT": "none"})
+    capture.settings(project={"PATTERN_TRACKING_CONTENT": "full"})
+    capture.edit()
+    capture.settings(user={"PATTERN_TRACKING_CONTENT": "full"})
+    capture.settings(project={"PATTERN_TRACKING_CONTENT": "none"})
+    capture.edit()
+    own = Outpost(capture.bundle.spool)
+    assert own.flush()
+    assert own.recorded() == 2
+    with closing(sqlite3.connect(capture.bundle.spool / "ledger.db")) as db:
         assert db.execute("SELECT count(*) FROM snapshots").fetchone() == (0,)
 
 
@@ -391,16 +420,16 @@ def test_a_service_that_a_project_names_is_for_its_own_events(
 
 
 @pytest.mark.parametrize("name", ["HOME", "CLAUDE_CONFIG_DIR"])
-def test_a_home_that_a_project_names(session: Session, elsewhere: Path, name: str) -> None:
+def test_a_home_that_a_project_names(capture: Session, elsewhere: Path, name: str) -> None:
     # Settings of the project that pretend to be the user's.
-    value = session.project if name == "HOME" else session.project / ".claude"
+    value = capture.project if name == "HOME" else capture.project / ".claude"
     evil = {name: str(value), "PATTERN_CACHE_DIR": str(elsewhere)}
-    session.settings(project=evil)
-    session.edit()
-    assert session.recorded() == 1
+    capture.settings(project=evil)
+    capture.edit()
+    assert capture.captured() == 1
     assert not elsewhere.exists()
-    assert not (session.project / ".claude" / "hooks").exists()
-    assert not (session.project / "hooks").exists()
+    assert not (capture.project / ".claude" / "hooks").exists()
+    assert not (capture.project / "hooks").exists()
 
 
 @pytest.mark.client
@@ -491,9 +520,7 @@ USEFUL = {
 
 def test_what_reaches_the_flusher(session: Session, tmp_path: Path) -> None:
     """Those of the user that it needs, and none that makes a program load or tell something."""
-    root, seen = tmp_path / "copy", tmp_path / "seen"
-    shutil.copytree(ROOT / "lib", root / "lib")
-    shutil.copytree(ROOT / "hooks", root / "hooks")
+    root, seen = bundle_at(tmp_path / "copy", ("lib", "hooks")), tmp_path / "seen"
     # In the place of its Python, what sees all that it is started with.
     spy = root / ".venv" / "bin" / "python"
     spy.parent.mkdir(parents=True)
@@ -572,9 +599,7 @@ def test_programs_that_path_names(session: Session, tmp_path: Path, way: str) ->
             assert done.stdout
     hooks = json.loads((ROOT / "hooks" / "hooks.json").read_text())["hooks"]
     # Of a version that has no environment yet.
-    root = tmp_path / "plugin"
-    shutil.copytree(ROOT / "lib", root / "lib")
-    shutil.copytree(ROOT / "hooks", root / "hooks")
+    root = bundle_at(tmp_path / "plugin", ("lib", "hooks"))
     environ |= {"CLAUDE_PLUGIN_ROOT": str(root), "CLAUDE_PLUGIN_DATA": ""}
     for project in ({}, {"CLAUDE_PROJECT_DIR": str(session.project)}):
         for event in ("PreToolUse", "PostToolUse"):
@@ -618,11 +643,7 @@ def their_bundle(session: Session, ran: Path) -> Path:
 
 
 def doctor(session: Session) -> None:
-    done = subprocess.run(
-        [ROOT / "bin" / "pattern-tracker", "doctor"],
-        cwd=session.project, env=session.bundle.environ,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = forking.run(["doctor"], session.bundle.environ, str(session.project))
     assert done.returncode in (0, 1)
     assert "packages" in done.stdout
 
