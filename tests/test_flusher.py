@@ -4,7 +4,9 @@ import itertools
 import json
 import os
 import subprocess
+import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,24 @@ def test_a_session_of_real_payloads_is_recorded_in_order(bundle: Bundle) -> None
     assert (status["dropped"], status["skipped"]) == ({}, {"secret": 1})
     stored = b"".join(p.read_bytes() for p in bundle.spool.iterdir())
     assert b"wJalrXUtnFEMI" not in stored
+
+
+def test_what_an_event_for_the_ledger_alone_does_not_need_is_not_loaded(tmp_path: Path) -> None:
+    commit(tmp_path, payload("01-write-create-js-marker.post"), time.time_ns())
+    seldom = ("subprocess", "difflib", "lib.delivery.dispatch", "lib.system.remotes",
+              "lib.delivery.wire", "lib.flusher.recovery", "lib.flusher.unfolding")  # fmt: skip
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from lib.flusher.process import Flusher\n"
+        "from lib.system.settings import Settings\n"
+        "done = Flusher(sys.argv[2], Settings({'HOME': '/nowhere'})).run_once(5.0)\n"
+        "print(done, [name for name in sys.argv[3:] if name in sys.modules])"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program, str(ROOT), str(tmp_path), *seldom]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "True []\n"
+    with closing(Ledger(str(tmp_path / "ledger.db"))) as ledger:
+        assert ledger.connection.execute("SELECT count(*) FROM units").fetchone()[0]
 
 
 def test_the_flusher_is_detached_from_the_hook(bundle: Bundle) -> None:

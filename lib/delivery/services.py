@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from lib.delivery.approval import Approvals, Refused
-from lib.delivery.dispatch import REFUSED, Dispatch
-from lib.delivery.parcels import Memory, Outcome
 from lib.delivery.service_state import migrate, state_of, urls
 from lib.spool import destination
 from lib.spool.spooled import Event
@@ -22,6 +20,8 @@ from lib.system.settings import Settings
 from lib.system.state import StateFile
 
 if TYPE_CHECKING:
+    from lib.delivery.dispatch import Dispatch
+    from lib.delivery.parcels import Memory, Outcome
     from lib.delivery.sender import Found
 
 
@@ -37,8 +37,8 @@ class Services:
         self,
         settings: Settings,
         state: StateFile,
-        memory: Memory,
-        settle: Callable[[Outcome, str], None],
+        memory: "Memory",
+        settle: "Callable[[Outcome, str], None]",
         forced: bool = False,
         approvals: Approvals | None = None,
         clock: Clock | None = None,
@@ -64,6 +64,8 @@ class Services:
         try:
             found = self._approvals.destination(self._settings.service_url)
         except Refused:
+            from lib.delivery.dispatch import REFUSED
+
             return self._settings.service_url.rstrip("/") or REFUSED
         return found.url if found else ""
 
@@ -102,10 +104,12 @@ class Services:
         """Return the service of file `name`, as far as that is known without reading it."""
         return self._unmarked.get(name, self._by_mark.get(destination.mark_in(name)))
 
-    def to(self, url: str) -> Dispatch:
+    def to(self, url: str) -> "Dispatch":
         """Return the delivery to the service at `url`."""
         made = self._made.get(url)
         if made is None:
+            from lib.delivery.dispatch import Dispatch
+
             made = self._made[url] = Dispatch(
                 url, self._settings, state_of(self._state, url), self._memory, self._settle,
                 self._results, self._forced, self._approvals, self._clock,

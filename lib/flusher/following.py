@@ -8,10 +8,10 @@ stored that did not go through the redaction, or where the project excludes all 
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from lib.flusher.intake import Held, Intake
-from lib.flusher.recovery import Recovery
 from lib.ledger.joining import Followed, Found, Joining
 from lib.ledger.store import Ledger
 from lib.ledger.wanted import CALL
@@ -19,7 +19,9 @@ from lib.privacy import user_rules
 from lib.system.aside import Away, near, shared
 from lib.system.settings import Settings
 from lib.transcripts.news import Desk, Left, News
-from lib.transcripts.undone import Undone
+
+if TYPE_CHECKING:
+    from lib.flusher.recovery import Recovery
 
 Recover = Callable[[list[dict[str, Any]], bool], None]
 TakeBack = Callable[[list[Any]], None]
@@ -34,13 +36,19 @@ class Following:
     """The transcripts that a flusher follows. For the holder of its lock."""
 
     def __init__(self, directory: str, settings: Settings) -> None:
-        self._recovery = Recovery(directory, settings)
+        self._directory, self._settings = directory, settings
         # There was more to read than one pass may.
         self._is_behind = False
         # How those are that did not tell everything yet.
         self._seen: dict[str, tuple[str, int]] = {}
         # When each was looked at for what was taken back in it, and nothing was asked since.
         self._looked: dict[str, float] = {}
+
+    @cached_property
+    def _recovery(self) -> "Recovery":
+        from lib.flusher.recovery import Recovery
+
+        return Recovery(self._directory, self._settings)
 
     def join(self, ledger: Ledger, intake: Intake) -> None:
         """Read what is new in the followed transcripts into the ledger. Raises sqlite3.Error."""
@@ -53,6 +61,8 @@ class Following:
             self._recovery.take(payloads, ledger, keeps)
 
         def take_back(undone: list[Any]) -> None:
+            from lib.transcripts.undone import Undone
+
             self._recovery.take_back((Undone(*one) for one in undone), ledger, intake.redacted)
 
         work = _Pass(joining, intake, recover, take_back)

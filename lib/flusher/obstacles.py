@@ -23,7 +23,8 @@ class Obstacle(NamedTuple):
 @contextmanager
 def watched(state: StateFile) -> Iterator[None]:
     """Know what hung in earlier runs; in the end, leave behind what hangs."""
-    shared.recall(state.section(SECTION))
+    if known := state.section(SECTION):
+        shared.recall(known)
     try:
         yield
     finally:

@@ -12,15 +12,10 @@ import os
 from collections.abc import Iterable
 from enum import Enum
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from lib.delivery import implied, wire
-from lib.delivery.parcels import Outcome, Parcel
 from lib.flusher.intake import Held, Ignored, Intake
-from lib.flusher.project_names import ProjectNames
 from lib.flusher.sightings import Sightings
-from lib.flusher.unfolding import Unfolding
-from lib.ledger.reasons import told_to_services
 from lib.ledger.rows import Taken
 from lib.ledger.store import Ledger
 from lib.ledger.tracked import Tracked
@@ -29,6 +24,10 @@ from lib.spool.books import Accounts
 from lib.spool.outbox import Waiting
 from lib.spool.spooled import Event
 from lib.system.logs import log
+
+if TYPE_CHECKING:
+    from lib.delivery.parcels import Outcome, Parcel
+    from lib.flusher.project_names import ProjectNames
 
 # NEW: not recorded. RECORDED: in the ledger, for a service to have it too. WAITS: left for another
 # run. DONE: delivered, but its file is there. GONE: its file is not. REFUSED: it is in quarantine.
@@ -59,13 +58,18 @@ class Passage:
         self.delivered = 0
         self._directory = directory
         self._intake = intake
-        self._projects = ProjectNames(ledger, intake.cleaned)
         self._table: dict[str, Step] = {}
 
     @cached_property
     def accounts(self) -> Accounts:
         """The accounts of the spool, opened when they are first needed."""
         return Accounts(self._directory)
+
+    @cached_property
+    def _projects(self) -> "ProjectNames":
+        from lib.flusher.project_names import ProjectNames
+
+        return ProjectNames(self.ledger, self._intake.cleaned)
 
     def stage(self, name: str) -> Stage:
         """Return the stage of file `name`."""
@@ -142,6 +146,8 @@ class Passage:
 
     def unfold(self, name: str, key: str, call: Event, sightings: Sightings) -> list[Waiting]:
         """Put the events of a call of the shell into the spool in its place, and list them."""
+        from lib.flusher.unfolding import Unfolding
+
         known = Tracked(self.ledger.connection)
         unfolding = Unfolding(call, known, sightings)
         made = []
@@ -171,8 +177,13 @@ class Passage:
         for name in names:
             self._table[name] = Step(Stage.WAITS)
 
-    def parcel(self, name: str, event: Event, size: int = 0, prompts: bool = False) -> Parcel:
+    def parcel(self, name: str, event: Event, size: int = 0, prompts: bool = False) -> "Parcel":
         """Make the parcel of a recorded `event` for a service, which may get `prompts` too."""
+        # Who has no service loads nothing of this.
+        from lib.delivery import implied, wire
+        from lib.delivery.parcels import Parcel
+        from lib.ledger.reasons import told_to_services
+
         resolved = self.ledger.resolved(event["event_id"])
         if not resolved:
             return Parcel(name, [], size)
@@ -181,7 +192,7 @@ class Passage:
         size += len(asked.get("prompt", ""))
         return Parcel(name, bodies, size, implied.told_by(event, resolved))
 
-    def settle(self, outcome: Outcome, service: str) -> None:
+    def settle(self, outcome: "Outcome", service: str) -> None:
         """Acknowledge or quarantine the files in the table by the outcome at the service."""
         self.acknowledge((n for n in outcome.delivered if n in self._table), service, outcome.told)
         for name, reason in outcome.refused.items():

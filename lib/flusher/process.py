@@ -4,6 +4,7 @@ A hook starts it, detached, so its own speed matters less than its restraint: it
 the rest of a burst of edits, so that the burst starts one flusher, and has a deadline.
 """
 
+import gc
 import os
 import signal
 import time
@@ -38,10 +39,8 @@ if TYPE_CHECKING:
     from lib.system.lock import AnyLock
 
 DEADLINE_SECONDS = 30
-# The deadline that the kernel keeps.
-LIFE_SECONDS = DEADLINE_SECONDS + 15
-LINGER_SECONDS = 1.5
-POLL_SECONDS = 0.1
+LIFE_SECONDS = DEADLINE_SECONDS + 15  # the deadline that the kernel keeps
+LINGER_SECONDS, POLL_SECONDS = 1.5, 0.1
 NEVER = float("inf")
 
 
@@ -51,6 +50,7 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
     `data`: where a plugin keeps its data, "" for an installation. `mend`: not "" where the Python
     that the hooks should run on did not.
     """
+    gc.freeze()  # what was imported stays: nobody need look through it, not even at the end
     os.umask(0o077)
     os.closerange(3, 256)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -6,9 +6,9 @@ generator made has neither. Each pair of neighbours is evidence for the one or t
 
 from functools import cache
 from operator import add
-from string import ascii_letters, digits
 
-_ALPHABET = ascii_letters + digits
+# Not by `string`, which compiles an expression that nobody uses here.
+_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 # What follows each letter in words and identifiers: 220 pairs, of which they have 88 in 100
 # neighbours, and random letters 32.
 _FOLLOWING = {

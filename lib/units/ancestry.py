@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from copy import copy
 from typing import NamedTuple
 
 from lib.units.changes import COPIED, MERGED, SPLIT, changes
@@ -37,8 +36,8 @@ def carried(
     Of a file that is not new, `news` are those that it gained.
     """
     # Twins of them are joined, for they themselves may still be joined with others.
-    olds = {copy(old): old for old in source if old.partner is None}
-    twins = {copy(new): new for new in news if new.partner is None}
+    olds = {old.twin(): old for old in source if old.partner is None}
+    twins = {new.twin(): new for new in news if new.partner is None}
     homes = Homes(likeness)
     homes.join_files([list(olds)], [list(twins)])
     homes.join_classes(list(olds), list(twins))

@@ -35,6 +35,12 @@ class Piece:
         # What it continues, or what continues it, once that is known.
         self.partner: Piece | None = None
 
+    def twin(self) -> "Piece":
+        """Return another piece that is like this one."""
+        made = Piece.__new__(Piece)
+        made.__dict__.update(self.__dict__)
+        return made
+
     @property
     def place(self) -> tuple[str, str]:
         """Its file and its qualified name."""
