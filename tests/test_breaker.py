@@ -637,7 +637,7 @@ INSTANT = st.fixed_dictionaries({"boot": st.just("boot-0"), "up": JSON, "wall": 
 TRIALS = st.lists(st.fixed_dictionaries({"id": JSON, "since": INSTANT | JSON}), max_size=3)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.dictionaries(st.sampled_from(KEYS), JSON | INSTANT | TRIALS))
 def test_any_stored_state_is_survived_and_overcome(stored: State) -> None:
     clock = FakeClock()

@@ -167,19 +167,19 @@ def endure(clock: FakeClock, steps: list[tuple[str, float]]) -> None:
         torture.look()
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(UPTIME, st.lists(st.one_of(ADVANCE, REBOOT, SET_WALL), max_size=12))
 def test_the_circuit_is_never_open_too_long(uptime: float, steps: list[tuple[str, float]]) -> None:
     endure(FakeClock(uptime), steps)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(UPTIME, st.lists(st.one_of(ADVANCE, REBOOT), max_size=12))
 def test_without_a_boot_id_through_reboots(uptime: float, steps: list[tuple[str, float]]) -> None:
     endure(FakeClock(uptime, boot_id=""), steps)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(UPTIME, st.lists(st.one_of(ADVANCE, SET_WALL), max_size=12))
 def test_without_a_boot_id_through_wrong_dates(
     uptime: float, steps: list[tuple[str, float]]
@@ -196,7 +196,7 @@ ANY_INSTANT = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @example({"boot": "boot-0", "up": 4.985334310284323, "wall": None}, "boot-0", [5.0])
 @given(ANY_INSTANT, st.sampled_from(["boot-0", ""]), st.lists(st.floats(0, TIMEOUT), max_size=8))
 def test_an_instant_from_a_nonsense_clock(

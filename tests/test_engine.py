@@ -216,7 +216,7 @@ def stories(draw: st.DrawFn) -> tuple[Service, dict[str, list[Body]]]:
     return service, events
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(stories())
 def test_every_event_is_delivered_once_refused_or_waits(
     story: tuple[Service, dict[str, list[Body]]],

@@ -15,7 +15,7 @@ from lib.privacy.ignore import FILE_NAME, Ignores
 
 GIT = shutil.which("git")
 needs_git = pytest.mark.skipif(GIT is None, reason="there is no git here")
-EXAMPLES = int(os.environ.get("GITIGNORE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("GITIGNORE_EXAMPLES", "60"))
 
 
 class Repository:

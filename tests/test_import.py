@@ -150,7 +150,7 @@ def tell_story(home: Home, story: list[tuple[str, str, int, bool]]) -> None:
         held[name] = code.replace("return a", "return  a") if is_formatted else code
 
 
-@settings(max_examples=25, derandomize=True)
+@settings(max_examples=12, derandomize=True)
 @given(stories(), st.data())
 def test_importing_before_after_twice_or_amid_capture_is_the_same(
     story: list[tuple[str, str, int, bool]], data: st.DataObject

@@ -220,7 +220,7 @@ def _live(countdown: list[int]) -> None:
 
 
 class TestModel(Tracker.TestCase):  # type: ignore[valid-type,misc]
-    settings = settings(max_examples=40, stateful_step_count=20)
+    settings = settings(max_examples=20, stateful_step_count=20)
 
 
 @pytest.mark.long

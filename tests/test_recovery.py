@@ -44,13 +44,13 @@ def test_a_run_drains_a_backlog_once_the_service_is_well(
     outpost: Outpost, server: ServiceDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backoff, "PAUSE_SECONDS", 0.05)
-    write_many(outpost, 700)
+    write_many(outpost, 350)
     fail_once(outpost, server)
     outpost.write("/p/new.py", "x = 1\n")  # the edit that starts the run
     flusher = Flusher(str(outpost.directory), Settings(outpost.environ))
     flusher.run_detached(lambda: None)
     assert outpost.pending() == []
-    assert len(server.commits) == 701
+    assert len(server.commits) == 351
     assert max(server.commits.values()) == 1
     assert not flusher.has_more()
     assert outpost.section("delivery").get("phase", backoff.WELL) == backoff.WELL
@@ -77,16 +77,16 @@ def test_a_run_that_its_deadline_ended_is_followed_by_another(bundle: Bundle) ->
     bundle.spool.mkdir(parents=True, mode=0o700)
     with ServiceDouble(rate_limit=None, latency=0.4) as server:
         outpost = Outpost(bundle.spool, server)
-        write_many(outpost, 1200)
+        write_many(outpost, 600)
         script = (
             "import sys; sys.path.insert(0, sys.argv[1]); from lib.flusher import process as f\n"
-            "f.DEADLINE_SECONDS = 2; f.main(sys.argv[2])"
+            "f.DEADLINE_SECONDS = 1; f.main(sys.argv[2])"
         )
         environ = {**bundle.environ, "INTELLIGENCE_SERVICE_URL": server.url}
         command = [sys.executable, "-c", script, str(ROOT), str(bundle.spool)]
         subprocess.run(command, env=environ, check=True, timeout=60)
-        assert 0 < len(server.commits) < 1200
-        wait_for(lambda: len(server.commits) == 1200 and not outpost.pending())
+        assert 0 < len(server.commits) < 600
+        wait_for(lambda: len(server.commits) == 600 and not outpost.pending())
         assert max(server.commits.values()) == 1
 
 

@@ -160,7 +160,7 @@ def made_by(run: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("keeps_code", [True, False])
-@settings(max_examples=50, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(data=st.data())
 def test_import_before_after_twice_or_in_the_middle_makes_the_same(
     keeps_code: bool, data: st.DataObject
@@ -190,7 +190,7 @@ def test_import_before_after_twice_or_in_the_middle_makes_the_same(
     assert made_by(run) == expected(captured)
 
 
-@settings(max_examples=50, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(stories(), st.randoms())
 def test_what_comes_late_comes_to_its_place(story: Story, chance: random.Random) -> None:
     # Of several clients the contents may tell another order than the clock, see `adjacent`.

@@ -110,9 +110,12 @@ def test_what_waits_is_sent_once_and_after_what_came_before_it(
     kept.assert_same_lineage()
 
 
-def test_many_events_go_in_batches(outpost: Outpost, server: ServiceDouble) -> None:
+def test_many_events_go_in_batches(
+    outpost: Outpost, server: ServiceDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flusher_resend, "PAGE", 200)
     alone = Outpost(outpost.directory)
-    for i in range(1203):
+    for i in range(450):
         alone.write(f"/p/{i}.py", f"def f{i}():\n    return {i}\n")
     assert alone.flush()
     seen: list[tuple[int, int]] = []
@@ -120,9 +123,9 @@ def test_many_events_go_in_batches(outpost: Outpost, server: ServiceDouble) -> N
         str(outpost.directory), Settings(outpost.environ), progress=lambda *n: seen.append(n)
     )
     assert resender.resend(5.0)
-    assert len(server.commits) == 1203
-    assert len(server.requests) == 13
-    assert seen == [(500, 0), (1000, 0), (1203, 0)]
+    assert len(server.commits) == 450
+    assert len(server.requests) == 5
+    assert seen == [(200, 0), (400, 0), (450, 0)]
 
 
 def test_since_leaves_out_what_was_before_but_not_what_it_presupposes(
@@ -240,10 +243,10 @@ def test_an_event_that_the_service_refuses_holds_no_other_up(
 
 @pytest.fixture
 def told(bundle: Bundle, server: ServiceDouble) -> Bundle:
-    """A bundle with 700 events in its ledger alone, and a service from now on."""
+    """A bundle with 250 events in its ledger alone, and a service from now on."""
     bundle.spool.mkdir(parents=True, mode=0o700)
     alone = Outpost(bundle.spool)
-    for i in range(700):
+    for i in range(250):
         alone.write(f"/p/{i}.py", f"def f{i}():\n    return {i}\n")
     assert alone.flush()
     bundle.environ["INTELLIGENCE_SERVICE_URL"] = server.url
@@ -253,9 +256,9 @@ def told(bundle: Bundle, server: ServiceDouble) -> Bundle:
 def test_the_command_says_in_one_line_what_it_did(told: Bundle, server: ServiceDouble) -> None:
     done = told.command("sync", "--resend")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "700 sent again; 0 delivered, 0 left\n"
+    assert done.stdout == "250 sent again; 0 delivered, 0 left\n"
     assert told.json("sync", "--resend", "--since", "2h") == {
-        "synced": 0, "pending": 0, "quarantined": 0, "resent": 700, "excluded": 0, "refused": {},
+        "synced": 0, "pending": 0, "quarantined": 0, "resent": 250, "excluded": 0, "refused": {},
         "goes_on": None, "error": None,
     }  # fmt: skip
 
@@ -269,8 +272,8 @@ def test_a_resend_that_an_outage_ended_is_gone_on_with(told: Bundle, server: Ser
     since, _, end = rest.partition("; ")
     assert end == "0 delivered, 0 left (HTTP 503)\n"
     done = told.command("sync", "--resend", "--since", since)
-    assert done.stdout == "500 sent again; 0 delivered, 0 left\n"
-    assert len(server.commits) == 700
+    assert done.stdout == "50 sent again; 0 delivered, 0 left\n"
+    assert len(server.commits) == 250
     assert max(server.commits.values()) == 1
 
 

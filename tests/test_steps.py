@@ -460,7 +460,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(STEPS, st.booleans())
 def test_every_chain_is_whole_and_nobody_is_called_another(
     steps: list[tuple[str, str, str]], tells: bool

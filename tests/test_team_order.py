@@ -81,7 +81,7 @@ def answers(storage: Storage) -> list[Any]:
     return found
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(arrivals())
 def test_any_order_and_repetition_gives_equal_tables_and_answers(
     both: list[Storage], given: tuple[list[Arrived], list[list[Arrived]]]
@@ -98,7 +98,7 @@ def test_any_order_and_repetition_gives_equal_tables_and_answers(
     assert all(other == seen[0] for other in seen)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(arrivals())
 def test_what_was_forgotten_and_what_never_came_are_the_same(
     both: list[Storage], given: tuple[list[Arrived], list[list[Arrived]]]
