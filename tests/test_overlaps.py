@@ -242,6 +242,9 @@ class Blind:
     def before(self, path: str, began_ns: int) -> None:
         return None
 
+    def code(self, path: str) -> str | None:
+        return None
+
 
 def test_what_a_client_is_about_to_write_is_no_file_of_another(tmp_path: Path) -> None:
     """It writes beside the file and renames, and the diff of a shell may have that."""
@@ -253,16 +256,30 @@ def test_what_a_client_is_about_to_write_is_no_file_of_another(tmp_path: Path) -
     assert [one["event_data"]["file_path"] for one in made] == ["/p/a.tmp.py"]
 
 
-@pytest.mark.parametrize("is_sure", [True, False])
-def test_what_others_wrote_after_a_diff_was_made_says_nothing_of_before(is_sure: bool) -> None:
-    """The hook reads later: taking the diff back out of that gives a state that never was."""
+DIFFED, GONE_ON = "one = 1\ntwo = 0\n", "one = 1\ntwo = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("is_sure", "held", "actor", "before"),
+    [
+        (True, None, "outside", None),
+        (False, None, "shell", "one = 0\ntwo = 1\n"),
+        (False, "one = 0\ntwo = 0\n", "shell", "one = 0\ntwo = 1\n"),
+        # What was recorded last has what the diff tells: it is another's who went on after that.
+        (False, DIFFED, "shell", None),
+    ],
+)
+def test_what_others_wrote_after_a_diff_was_made_says_nothing_of_before(
+    monkeypatch: pytest.MonkeyPatch, is_sure: bool, held: str | None, actor: str, before: str | None
+) -> None:
+    """The hook reads later: taking the diff back out of that may give a state that never was."""
+    monkeypatch.setattr(Blind, "code", lambda self, path: held)
     hunks = [{"newStart": 1, "lines": ["-one = 0", "+one = 1"]}]
-    told = {"path": PATH, "code": "one = 1\ntwo = 1\n", "hunks": hunks}
+    told = {"path": PATH, "code": GONE_ON, "hunks": hunks}
     data = {"files": [told], "ended_ns": 1, "keeps_content": True, "names_all": is_sure}
     call: Any = {"event_data": data}
     blind: Any = Blind()
     (made,) = Unfolding(call, blind, blind).events()
-    assert made["actor"] == ("outside" if is_sure else "shell")
-    assert (made.get("before"), bool(made.get("parents"))) == (
-        ("unknown", False) if is_sure else (None, True)
-    )
+    parents: Any = made.get("parents") or [{"code": None}]
+    assert (made["actor"], parents[0]["code"]) == (actor, before)
+    assert (made.get("before") == "unknown") is (before is None)

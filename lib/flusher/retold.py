@@ -232,6 +232,9 @@ class _Blind:
     def holds(self, path: str, event: Event) -> bool:
         return False
 
+    def code(self, path: str) -> str | None:
+        return None
+
     def looked(self, root: str) -> int:
         return 0
 

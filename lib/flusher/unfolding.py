@@ -35,6 +35,9 @@ class Known(Protocol):
     def holds(self, path: str, event: Event) -> bool:
         """Check whether a file was recorded last with just the code of an event."""
 
+    def code(self, path: str) -> str | None:
+        """Return what a file held last by what is recorded; None where that is not known."""
+
     def looked(self, root: str) -> int:
         """Return until when a directory was looked through, in ns since 1970; 0: never."""
 
@@ -110,13 +113,25 @@ class Unfolding:
             made = self._read(path, self._who(path))
             return self._named(made) if made and file.get("named") is True else made
         who = self._who(path)
-        # Others may have gone on between the diff and the hook, which read `code`.
-        before = None if who == OUTSIDE else _before(code, file.get("hunks"))
-        is_known = before is not None or (who != OUTSIDE and file.get("created") is True)
+        before = self._told_before(file, code) if who == SHELL else None
+        is_known = before is not None or (who == SHELL and file.get("created") is True)
         made = self._event(Change(path, code, before, is_known), who)
         if (file.get("late") is True or who == OUTSIDE) and self._known.holds(path, made):
             return None
         return self._named(made) if file.get("named") is True else made
+
+    def _told_before(self, file: dict[str, Any], code: str) -> str | None:
+        """Take the hunks out of what the hook read; None where others went on after the diff.
+
+        What was recorded last has all that the diff tells then, and is not what comes out.
+        """
+        hunks = file.get("hunks")
+        before = _before(code, hunks)
+        if before is not None and file.get("named") is not True:
+            held = self._known.code(file["path"])
+            is_over = held not in (None, before, code) and _before(held or "", hunks) is not None
+            return None if is_over else before
+        return before
 
     def _who(self, path: str) -> str:
         """Tell who changed a file about when the call ran: others, where it could not have."""

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from lib.ledger import revisions
+from lib.ledger import revisions, snapshots
 from lib.ledger.snapshots import digest_of
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
@@ -34,6 +34,11 @@ class Tracked:
             return False
         code = event["event_data"]["pattern_data"].get("code")
         return head.snapshot is None or code is None or head.snapshot.startswith(digest_of(code))
+
+    def code(self, path: str) -> str | None:
+        """Return what the file at `path` held last; None where that is not kept, or it is gone."""
+        head = revisions.head_of(self._db, storable(path))
+        return None if head is None else snapshots.read(self._db, head.snapshot)
 
     def looked(self, root: str) -> int:
         """Return until when the directory `root` was looked through, in ns since 1970; 0: never."""
