@@ -243,6 +243,23 @@ def test_what_the_clients_diff_tells_too_is_known_to_be_named(tmp_path: Path) ->
     assert named == {"a.py": True, "b.py": False}
 
 
+def test_what_is_gone_by_now_of_the_clients_diff_says_nothing_of_the_command(
+    tmp_path: Path,
+) -> None:
+    """Another client writes beside a file and renames: the diff may have that."""
+    where = tmp_path / "project"
+    where.mkdir()
+    start = began(where)
+    (where / "a.py").write_text("x = 2\n")
+    told = {"files": [{"filePath": str(where / "b.py.tmp.18811.fe760ecde7b5"), "created": True}]}
+    made = call(where, "sed -i s/1/2/ a.py", start, bashEditDiff=told)
+    assert made["event_data"]["names_all"]
+    # Of a file that is named itself it is not known what it is.
+    (where / "a.py").write_bytes(b"\xff")
+    made = call(where, "sed -i s/1/2/ a.py", start, bashEditDiff={**told, "moreFiles": 1})
+    assert not made["event_data"]["names_all"]
+
+
 def test_a_call_that_reads_leaves_nothing() -> None:
     with pytest.raises(Refused):
         shell.capture(payload("22-bash-nodiff.post"), 1_800_000_000_000_000_000, "", True)

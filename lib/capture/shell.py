@@ -90,6 +90,7 @@ class _Reader:
         self.is_sure = True
         self._left = MAX_CHARACTERS
         self._seen: dict[str, dict[str, Any]] = {}
+        self._refused: list[str] = []
 
     def read_told(self, told: "dict[str, Any]") -> bool:
         """Read the files that the client names; return whether there are more."""
@@ -121,6 +122,7 @@ class _Reader:
                 changed_ns = status.st_ctime_ns
                 if status.st_mode & _KIND == _REGULAR and changed_ns >= began_ns - LATE_NS:
                     self._add(path, {})
+                    self.is_sure = self.is_sure and path not in self._refused
                     self._seen.get(path, {})["named"] = True
                     if changed_ns < began_ns:
                         self._seen.get(path, {})["late"] = True
@@ -140,7 +142,7 @@ class _Reader:
             self._seen[path] = read = self._read(found, change)
             self.files.append(read)
         except Refused:
-            self.is_sure = False
+            self._refused.append(path)
 
     def _read(self, path: str, change: "dict[str, Any]") -> "dict[str, Any]":
         if change.get("deleted") is True:
