@@ -3,8 +3,8 @@
 Prints the median and the deciles of whole-process wall time of the PostToolUse hook, each round's
 figure divided by that of `python -I -S -c pass` in the same round: for a Write of 26 KB and an Edit
 of 1 KB without an index, and with one of 100,000 functions, in which nothing of them is. Then what
-making that index costs, one of them all and one of a file that changed, and which part of planted
-copies is told of: whole, and with one line in ten changed.
+making that index costs, one of them all and one of a file that changed. Which copies are told of
+is for `benchmarks.hinted`.
 """
 
 import json
@@ -29,11 +29,11 @@ from benchmarks.hook import (
 )
 from benchmarks.measure import Cost, interleave, ratios, run
 from lib.capture.hook import REUSE
-from lib.capture.reuse_hint import BASE, PROJECTS, RECENT, hint
+from lib.capture.reuse_hint import BASE, PROJECTS, RECENT
 from lib.spool import wake
 from lib.units.reuse_table import Entry, table
 
-ROUNDS, UNITS, COPIES = 60, 100_000, 400
+ROUNDS, UNITS = 60, 100_000
 BARE = "python -I -S -c pass"
 
 
@@ -51,7 +51,6 @@ def main() -> None:
             cpu = statistics.median(cost.cpu for cost in found) * 1000
             print(f"{name:<28} {median:5.2f}  ({low:.2f} - {high:.2f})  {cpu:.1f} ms of processor")
         bench.print_making()
-        bench.print_found()
 
 
 class Bench:
@@ -123,25 +122,6 @@ class Bench:
         one = (time.process_time() - begun) * 1000
         print(f"all in a table: {self._seconds:.1f} s of processor, {self._size / 1e6:.1f} MB")
         print(f"40 functions of a file that changed: {one:.1f} ms of processor")
-
-    def print_found(self) -> None:
-        """Print which part of copies is told of."""
-        chance, told = random.Random(1), {0: 0, 1: 0}
-        for number in range(COPIES):
-            entry = self._entries[chance.randrange(len(self._entries))]
-            file = self.root / entry.path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(b"def f(a):\n" + entry.code)
-            for changed in told:
-                lines = entry.code.decode().split("\n")
-                for at in chance.sample(range(len(lines)), -(-len(lines) // 10) * changed):
-                    lines[at] += " + 1"
-                code = "import os\n\n\ndef g(a):\n" + "\n".join(lines) + "\n\n\nlast = 7\n"
-                given: Any = {"session_id": f"s{number}-{changed}", "tool_name": "Write",
-                              "tool_input": {"content": code}}  # fmt: skip
-                told[changed] += bool(hint(self._place, given, f"{self.root}/n.py", "now"))
-        whole, most = (told[changed] / COPIES for changed in told)
-        print(f"of {COPIES} copies told: {whole:.3f} whole, {most:.3f} with a line in ten changed")
 
 
 if __name__ == "__main__":

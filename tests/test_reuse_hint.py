@@ -154,6 +154,28 @@ def test_of_copies_of_each_other_the_first_is_told(project: Project) -> None:
     assert "src/files.py" in said
 
 
+def test_of_functions_that_begin_alike_the_one_that_was_copied_is_told(project: Project) -> None:
+    """Of few lines all that is looked for may be what another one begins with."""
+    same = "".join(f"    value_{n} = self.reader.read({n}, options)\n" for n in range(3))
+    rest = "    self.queue.append(value_2 or value_1)\n    return self.queue.pop(value_0)\n"
+    other = (
+        "    if value_0 is None and value_1:\n        raise KeyError(value_2)\n    return value_1\n"
+    )
+    project.write("src/files.py", f"def check(self, options):\n{same}{other}\n\n"
+                                  f"def take(self, options):\n{same}{rest}")  # fmt: skip
+    project.settle()
+    said = told(project.write("a.py", f"def get(self, options):\n{same}{rest}"))
+    assert "the same as take, src/files.py:10 " in said
+
+
+def test_a_private_method_of_javascript_is_told_without_its_sign(project: Project) -> None:
+    body = "\n".join(f"    const v{n} = this.read(path, {n}, options);" for n in range(8))
+    project.write("src/a.js", f"class Files {{\n  #load(path, options) {{\n{body}\n  }}\n}}\n")
+    project.settle()
+    copy = f"class Other {{\n  fetch(path, options) {{\n{body}\n  }}\n}}\n"
+    assert "are the same as Files.load, src/a.js:2 " in told(project.write("src/b.js", copy))
+
+
 def test_layout_and_comments_make_no_difference(project: Project) -> None:
     lines = [f"\t{line.replace('    ', chr(9))}  " for line in COPY.splitlines()]
     lines.insert(6, "# here it begins")

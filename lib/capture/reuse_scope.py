@@ -4,9 +4,9 @@ Builtins only: the hook path imports this.
 """
 
 _DIRECTORIES = frozenset(
-    "test tests testing __tests__ spec specs fixtures testdata vendor vendored third_party "
-    "external node_modules bower_components site-packages dist-packages .venv venv generated gen "
-    "dist build out target .git".split()
+    "test tests testing __tests__ spec specs fixtures testdata vendor vendored _vendor _vendored "
+    "third_party extern external node_modules bower_components site-packages dist-packages .venv "
+    "venv generated gen dist build out target .git".split()
 )
 _PARTS = (".test.", ".spec.", ".min.", "_pb2.", "_pb2_grpc.", ".pb.", ".g.", ".generated.")
 _STEMS = ("_test", "_tests", "_spec", "Test", "Tests", "Spec")

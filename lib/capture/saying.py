@@ -17,7 +17,7 @@ ADVICE = "Call it if that serves; ignore this if you are moving it."
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$/:-")
 # Lines that count: fewer say nothing, and of more so large a part must be the same.
 LEAST_SAME, LEAST_MOST_OF, PART = 4, 6, 0.8
-_MOST_HINTS = 2
+_MOST_HINTS, _MOST_PLACES = 2, 8
 # In bytes: what is read of what was told.
 _MOST_READ = 1 << 16
 _READ = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOFOLLOW | posix.O_CLOEXEC
@@ -35,11 +35,9 @@ class Lines:
         """Return the line (from 0) where what a unit holds begins, -1 where it does not."""
         unit = found.lines
         for at in range(0, len(unit) - WINDOW + 1, WINDOW):
-            place = _find(self.numbers, unit[at : at + WINDOW])
-            if place >= 0:
-                count, first, _ = alike(unit, self.numbers, at, place)
-                if count >= PART * len(unit):
-                    return self.places[first]
+            count, first, _ = _most_alike(unit, self.numbers, at, unit[at : at + WINDOW])
+            if count >= PART * len(unit):
+                return self.places[first]
         return -1
 
 
@@ -112,7 +110,7 @@ def say(
 
 def _said(found: Found, at: int, written: Written) -> str:
     """Say how what was written is like a unit, "" where it is not or that is of no use."""
-    if found.path == written.own or not _is_plain(found.name, _MOST_NAME):
+    if found.path == written.own or not _is_plain(_called(found), _MOST_NAME):
         return ""
     if not _is_plain(found.path, _MOST_PATH):
         return ""
@@ -128,19 +126,15 @@ def _said(found: Found, at: int, written: Written) -> str:
     which = f"lines {start + places[first]}-{start + places[last]}" if start else "what you wrote"
     verb = "are" if start else "is"
     since = f" (since {found.since})" if found.since else ""
-    return f"{which} {verb} {word} {found.name}, {found.path}:{line}{since}"
+    return f"{which} {verb} {word} {_called(found)}, {found.path}:{line}{since}"
 
 
 def _how(
     unit: "list[int]", lines: "list[int]", window: "list[int]"
 ) -> "tuple[str, int, int] | None":
     """Return how a unit is in lines that share a window with it, and which of them it is."""
-    best = (0, 0, 0)
-    place = _find(lines, window)
-    at = _find(unit, window)
-    if place >= 0 and at >= 0:
-        best = alike(unit, lines, at, place)
-    count, first, last = best
+    at = next(iter(_all(unit, window)), -1)
+    count, first, last = _most_alike(unit, lines, at, window) if at >= 0 else (0, 0, 0)
     if count == len(unit) == last - first + 1 and count >= LEAST_SAME:
         return "the same as", first, last
     if count >= PART * len(unit) and len(unit) >= LEAST_MOST_OF:
@@ -148,11 +142,26 @@ def _how(
     return None
 
 
-def _find(lines: "list[int]", window: "list[int]") -> int:
+def _most_alike(
+    unit: "list[int]", lines: "list[int]", at: int, window: "list[int]"
+) -> "tuple[int, int, int]":
+    """Follow `unit` from its line `at`, where `window` is, to wherever that is in `lines`.
+
+    Returns what `alike` does of the place where most is the same, (0, 0, 0) where there is none.
+    """
+    found = [alike(unit, lines, at, place) for place in _all(lines, window)]
+    return max(found, default=(0, 0, 0), key=lambda one: one[0])
+
+
+def _all(lines: "list[int]", window: "list[int]") -> "list[int]":
+    """List where `window` is in `lines`: functions may begin alike. Not more than may matter."""
+    found: list[int] = []
     for at in range(len(lines) - WINDOW + 1):
         if lines[at] == window[0] and lines[at : at + WINDOW] == window:
-            return at
-    return -1
+            found.append(at)
+            if len(found) == _MOST_PLACES:
+                break
+    return found
 
 
 def _stands_at(found: Found, path: str) -> int:
@@ -163,6 +172,11 @@ def _stands_at(found: Found, path: str) -> int:
         return 0
     line = Lines(code.encode("utf-8", "surrogatepass")).place_of(found)
     return max(1, line - found.lead + 1) if line >= 0 else 0
+
+
+def _called(found: Found) -> str:
+    """Return a unit's name without the sign of JavaScript's private ones, which is not plain."""
+    return found.name.replace("#", "")
 
 
 def _is_plain(text: str, most: int) -> bool:

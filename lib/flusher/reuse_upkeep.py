@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
+from math import isqrt
 from typing import Any
 
 from lib.capture.hook import REUSE
@@ -27,8 +28,9 @@ from lib.units.reuse_table import Entry, table
 STATE = "state.json"
 # That of the tables: those of another are made anew.
 FORMAT = MAGIC.decode().strip()
-# In files, and as a part of all: when more have changed, the table of all is made anew.
-_FEW, _PART = 30, 5
+# In files, and by the root of all: when more have changed, the table of all is made anew. The small
+# one is made anew with each edit, so that neither may take long.
+_FEW, _TIMES = 30, 3
 MOST_UNITS = 200_000
 # Of what was told hooks read no more than the end.
 _MOST_TOLD = 1 << 20
@@ -82,7 +84,7 @@ class ReuseUpkeep:
         name = _name(root)
         if known:
             changed = db.execute(_CHANGED, (known[0], project)).fetchall()
-            if len(changed) <= max(_FEW, known[1] // _PART):
+            if len(changed) <= max(_FEW, _TIMES * isqrt(known[1])):
                 self._write(name + RECENT, table(_entries(db, root, changed)))
                 return known
         everything = db.execute(_ALL, (project,)).fetchall()
