@@ -20,14 +20,14 @@ class Run(NamedTuple):
 
 
 def common_runs(
-    one: bytes, other: bytes, start: int, one_end: int, other_end: int
+    one: bytes, other: bytes, start: int, one_end: int, other_end: int, tries: int = _MOST_TRIES
 ) -> Iterator[Run]:
     """Yield runs between `start`, a line's start in both, and the two ends, in ascending order.
 
-    What lies between two runs may be the same, too.
+    What lies between two runs may be the same, too, and so may what is left after so many `tries`.
     """
     at, other_at = start, start
-    for _ in range(_MOST_TRIES):
+    for _ in range(tries):
         found = _next(one, other, Run(at, other_at, 0), one_end, other_end)
         if found is None:
             return

@@ -14,6 +14,8 @@ from lib.units.suspicion import is_suspicious
 
 # Of a file's text so much may be parsed twice, as it was and as it is, before all of it is.
 _MOST_SHARE = 0.4
+# What is equal in between is looked for so often: where much has changed, all is parsed anyway.
+_MOST_TRIES = 24
 # Here macros make that code is right in parts and not as a whole, and the other way round.
 _NEVER = ("c", "cpp")
 
@@ -111,7 +113,7 @@ def _gaps(old: bytes, new: bytes) -> Iterator[tuple[int, int, int, int]]:
     until = len(old) - same, len(new) - same
     at = now = old.rfind(b"\n", 0, start) + 1
     # Runs are of whole lines.
-    for run in (*common_runs(old, new, at, *until), Run(*until, 0)):
+    for run in (*common_runs(old, new, at, *until, _MOST_TRIES), Run(*until, 0)):
         start, same = _ends(old[at : run.one], new[now : run.other])
         yield at + start, run.one - same, now + start, run.other - same
         at, now = run.one + run.size, run.other + run.size
