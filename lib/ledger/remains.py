@@ -44,12 +44,15 @@ class Remains:
             "SELECT feed, is_lost, is_whole, path, language, unit, before, head, texts "
             "FROM remains WHERE project = ? ORDER BY rowid"
         )
-        for row in self._db.execute(query, (self._project,)).fetchall():
-            feed, is_lost, is_whole, path, language, unit, before, head, texts = row
+        rows = self._db.execute(query, (self._project,)).fetchall()
+        # All at once: one by one takes longer than all else here.
+        units = json.loads(f"[{','.join(row[5] for row in rows)}]")
+        for row, unit in zip(rows, units, strict=True):
+            feed, is_lost, is_whole, path, language, _, before, head, texts = row
             data = zlib.decompress(texts)
             parts = data[:before], data[before : before + head], data[before + head :]
             about = feed, bool(is_lost), bool(is_whole), path, language
-            yield Remnant(*about, tuple(json.loads(unit)), *parts)
+            yield Remnant(*about, tuple(unit), *parts)
 
     def add(self, remnants: Iterable[Remnant]) -> None:
         """Keep more."""
