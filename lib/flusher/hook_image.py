@@ -13,7 +13,6 @@ import os
 import sys
 from importlib.util import cache_from_source, find_spec
 
-from lib.flusher.bare_code import compile_bare, strip
 from lib.flusher.seldom import SELDOM
 from lib.flusher.starter import STARTER
 from lib.system import files
@@ -117,6 +116,8 @@ def ensure(root: str) -> bool:
 
 def _part_code(root: str, part: list[Source]) -> tuple[bytes, bytes]:
     """Compile a part: what is loaded at once, and the seldom functions of each module."""
+    from lib.flusher.bare_code import compile_bare
+
     at_once: list[tuple[object, ...]] = []
     seldom = b""
     for name, path, *_ in part:
@@ -131,6 +132,8 @@ def _laid_out(
     given: str, made_of: str, parts: list[list[Source]], codes: list[tuple[bytes, bytes]]
 ) -> bytes:
     """Lay out an image: the starter, which tells where each part lies, and then the parts."""
+    from lib.flusher.bare_code import strip
+
     beginning = b""
     while True:
         at, places = len(beginning), []

@@ -51,6 +51,7 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
     that the hooks should run on did not.
     """
     gc.freeze()  # what was imported stays: nobody need look through it, not even at the end
+    gc.enable()  # off while that was imported
     os.umask(0o077)
     os.closerange(3, 256)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -31,7 +31,7 @@ _PASSED = (
 )
 _PREFIXES = (b"PATTERN_", b"CIRCUIT_BREAKER_", b"HEALTH_CHECK_", b"LC_", b"PIP_", b"UV_")
 _START = (
-    "import sys;sys.path.insert(0,sys.argv[1]);import lib.flusher.process as f;"
+    "import gc,sys;gc.disable();sys.path.insert(0,sys.argv[1]);import lib.flusher.process as f;"
     "f.main(*sys.argv[2:])"
 )
 
