@@ -1,6 +1,5 @@
 """Whatever code is, reading its units ends, says why it found none, and does no harm."""
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from lib.units.parsing import MOST_BYTES, NO_GRAMMAR, TOO_LARGE, TOO_SLOW
 from lib.units.parsing_child import CRASHED
 from lib.units.suspicion import MOST_USUAL_BYTES, is_suspicious
 from tests.support.bundle import ROOT
+from tests.support.copies import bundle_at
 from tests.support.unit_cases import CASES
 
 ODD = bytes(range(256)).decode("latin-1") * 20
@@ -42,7 +42,7 @@ for language, code in (("python", "def f(): pass"), ("ruby", "def f; end" + " " 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A copy of the code, whose grammars of its own go before those installed."""
-    return Path(shutil.copytree(ROOT / "lib", tmp_path / "lib")).parent
+    return bundle_at(tmp_path, ("lib",))
 
 
 def reads(root: Path, blanks: int = 0) -> "subprocess.CompletedProcess[str]":

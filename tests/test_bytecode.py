@@ -3,7 +3,6 @@
 import json
 import marshal
 import resource
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,9 @@ import pytest
 
 from lib.spool import wake
 from lib.system import bytecode
-from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for
+from tests.support.bundle import INTERPRETER, Bundle, payload, wait_for
+from tests.support.copies import bundle_at
+from tests.support.forms import few
 
 SMALL = 2000
 
@@ -28,11 +29,7 @@ def limit() -> None:
 @pytest.fixture
 def fresh(bundle: Bundle, tmp_path: Path) -> Bundle:
     """A bundle that was never run."""
-    bundle.root = tmp_path / "bundle"
-    for part in ("lib", "hooks", "bin"):
-        shutil.copytree(
-            ROOT / part, bundle.root / part, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    bundle.root = bundle_at(tmp_path / "bundle", ("lib", "hooks", "bin"), compiled=False)
     return bundle
 
 
@@ -48,16 +45,15 @@ def test_python_itself_leaves_torn_files(fresh: Bundle) -> None:
     assert b"_compile_bytecode" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        [INTERPRETER, "-I", "-S", "{}/hooks/pre_tool_use.py"],
-        [INTERPRETER, "-I", "-S", "{}/hooks/post_tool_use.py"],
-        [INTERPRETER, "-I", "-S", "{}/bin/statusline"],
-        ["{}/bin/pattern-tracker", "status"],
-    ],
-    ids=["pre", "post", "statusline", "command line"],
-)
+COMMANDS = {
+    "post": [INTERPRETER, "-I", "-S", "{}/hooks/post_tool_use.py"],
+    "pre": [INTERPRETER, "-I", "-S", "{}/hooks/pre_tool_use.py"],
+    "command line": ["{}/bin/pattern-tracker", "status"],
+    "statusline": [INTERPRETER, "-I", "-S", "{}/bin/statusline"],
+}
+
+
+@pytest.mark.parametrize("command", few(COMMANDS, 2))
 def test_no_process_of_ours_does(fresh: Bundle, command: list[str]) -> None:
     subprocess.run(
         [word.format(fresh.root) for word in command],

@@ -20,6 +20,7 @@ from lib.system import settings as settings_module
 from lib.system.defaults import Defaults, defaults_in
 from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, payload, wait_for, write_payload
+from tests.support.copies import bundle_at, rewrite
 
 GARBAGE = {
     "nothing": b"",
@@ -277,19 +278,9 @@ def test_what_is_seldom_is_there() -> None:
 
 
 def _copy_of_bundle(place: Path, imaged: bool, name: str = "bundle") -> Path:
-    copy = place / name
-    copy.mkdir()
-    for part in ("lib", "hooks"):
-        subprocess.run(["cp", "-Rp", str(ROOT / part), f"{copy}/"], check=True)
-    for stale in copy.glob("lib/__pycache__/*.image"):
-        stale.unlink()
+    copy = bundle_at(place / name, ("lib", "hooks"))
     if imaged:
-        root = str(copy)
-        make = (
-            f"import sys; sys.path.insert(0, {root!r}); import lib.flusher.hook_image as i;"
-            f"i.ensure({root!r})"
-        )
-        subprocess.run([INTERPRETER, "-I", "-c", make], check=True)
+        hook_image.ensure(str(copy))
         assert list(copy.glob("lib/__pycache__/*.image"))
     return copy
 
@@ -301,7 +292,7 @@ def test_a_changed_source_is_never_served_from_the_image(
     """Of none of its parts."""
     copy = _copy_of_bundle(tmp_path, imaged=True)
     source = copy / f"lib/capture/{name}.py"
-    source.write_text(source.read_text() + "\nraise SystemExit\n")
+    rewrite(source, source.read_text() + "\nraise SystemExit\n")
     bundle.root = copy
     bundle.post(payload("01-write-create-js-marker.post"))
     assert not bundle.pending()

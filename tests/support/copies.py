@@ -18,6 +18,7 @@ from lib.system.bytecode import compile_all
 ROOT = Path(__file__).resolve().parents[2]
 # What running a bundle makes in it, for the place where that is.
 MADE = shutil.ignore_patterns("hook-*.image", "python.*")
+NO_PYC = shutil.ignore_patterns("__pycache__")
 _dates: dict[Path, tuple[int, int]] = {}
 
 
@@ -29,10 +30,16 @@ def link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _put(source: Path, target: Path, part: str, copy: Callable[[str, str], object]) -> None:
+def _put(
+    source: Path,
+    target: Path,
+    part: str,
+    copy: Callable[[str, str], object],
+    ignored: Callable[[str, list[str]], set[str]] = MADE,
+) -> None:
     place, there = source / part, target / part
     if place.is_dir():
-        shutil.copytree(place, there, symlinks=True, ignore=MADE, copy_function=copy)
+        shutil.copytree(place, there, symlinks=True, ignore=ignored, copy_function=copy)
     else:
         copy(str(place), str(there))
 
@@ -71,11 +78,11 @@ def _remove(source: Path, maker: int) -> None:
         shutil.rmtree(source, ignore_errors=True)
 
 
-def bundle_at(root: Path, parts: Iterable[str] = PARTS) -> Path:
-    """Put a copy of these parts of the checkout at `root`."""
+def bundle_at(root: Path, parts: Iterable[str] = PARTS, compiled: bool = True) -> Path:
+    """Put a copy of these parts of the checkout at `root`, with or without what is compiled."""
     root.mkdir(parents=True, exist_ok=True)
     for part in parts:
-        _put(_source(), root, part, link)
+        _put(_source(), root, part, link, MADE if compiled else NO_PYC)
     return root
 
 

@@ -1,9 +1,7 @@
 """Homes of people in one team: a bundle each, a token each, a clone each of the same project."""
 
 import json
-import os
 import random
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
@@ -17,6 +15,7 @@ from lib.ledger.store import FILE_NAME
 from lib.spool import outbox, wake
 from lib.system.digest import hex_digest
 from tests.support.bundle import ROOT, Bundle, wait_for, write_payload
+from tests.support.copies import bundle_at
 
 REMOTE = "https://somebody:secret@git.example.org/shop/orders.git"
 PROJECT = "git.example.org/shop/orders"
@@ -47,12 +46,7 @@ class Home(Bundle):
         self, place: Path, person: str, url: str, token: str, clock: Clock | None = None
     ) -> None:
         root = place / person / "pattern-tracker"
-        source = place / "source"
-        if not source.exists():
-            for part in PARTS:
-                shutil.copytree(ROOT / part, source / part)
-        # Files are replaced here, never written into.
-        shutil.copytree(source, root, copy_function=os.link)
+        bundle_at(root, PARTS)
         super().__init__(root.parent, root)
         self.person = person
         self.work = self.home / "orders"
