@@ -18,6 +18,7 @@ import pytest
 from lib.ledger import connecting
 from lib.ledger.store import Ledger
 from tests.support.bundle import ROOT
+from tests.support.forms import few
 from tests.support.outpost import Outpost
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or ""
@@ -66,7 +67,7 @@ def say(kind: str, library: Path, verb: str) -> Any:
     return json.loads(without(kind, library, command, verb, "--json").stdout)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS, 3))
 def test_events_are_recorded(kind: str, library: Path, spool: Path) -> None:
     outpost = Outpost(spool)
     for number in range(3):
@@ -86,7 +87,7 @@ def test_events_are_recorded(kind: str, library: Path, spool: Path) -> None:
     assert outpost.recorded() == 4
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS, 3))
 def test_a_ledger_that_has_its_log_already_is_converted(
     kind: str, library: Path, spool: Path
 ) -> None:
@@ -112,7 +113,7 @@ def test_a_ledger_that_has_its_log_already_is_converted(
     assert journal == ("wal" if kind == "flock" else "delete")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS, 3))
 def test_doctor_tries_it_before_there_is_a_ledger(kind: str, library: Path, spool: Path) -> None:
     spool.mkdir(mode=0o700)
     checks = {check["name"]: check for check in say(kind, library, "doctor")["checks"]}

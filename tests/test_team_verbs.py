@@ -227,7 +227,7 @@ def test_a_rolling_restart_loses_and_doubles_nothing(
     def send_on(person: int) -> int:
         nonlocal taken
         number = 0
-        while not over.is_set() or number < 20:
+        while not over.is_set() or number < 10:
             events = [event("created", f"{person}-{number}-{part}") for part in range(5)]
             try:
                 is_taken = send(address[-1], token, *events) == 200
@@ -244,7 +244,7 @@ def test_a_rolling_restart_loses_and_doubles_nothing(
         address.append(first)
         jobs = [threads.submit(send_on, person) for person in range(4)]
         try:
-            for _ in range(3):
+            for _ in range(2):
                 newer, place = stack.enter_context(serving(url))
                 with told:
                     goal = taken + 8
