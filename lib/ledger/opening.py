@@ -31,12 +31,20 @@ def connect_read_only(path: str) -> tuple[sqlite3.Connection, bool]:
     Raises sqlite3.Error; OperationalError for a ledger of an earlier version, which would have to
     be converted first.
     """
+    is_behind = False
     try:
-        return _opened(path, "mode=ro"), False
+        db = _opened(path, "mode=ro")
     except sqlite3.OperationalError:
         # The files beside it can neither be made nor used: they are left out.
-        wal = f"{path}-wal"
-        return _opened(path, "immutable=1"), os.path.exists(wal) and os.path.getsize(wal) > 0
+        db, wal = _opened(path, "immutable=1"), f"{path}-wal"
+        is_behind = os.path.exists(wal) and os.path.getsize(wal) > 0
+    if db.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+        db.close()
+        raise sqlite3.OperationalError(
+            "the ledger is of an earlier version: to be read it must be converted, "
+            "which needs a disk that can be written to and has room"
+        )
+    return db, is_behind
 
 
 def _opened(path: str, how: str) -> sqlite3.Connection:
@@ -44,13 +52,7 @@ def _opened(path: str, how: str) -> sqlite3.Connection:
     db = sqlite3.connect(f"file:{name}?{how}", uri=True, isolation_level=None)
     try:
         db.execute("PRAGMA temp_store = MEMORY")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
         db.execute("SELECT 1 FROM events LIMIT 1").fetchone()
-        if version < VERSION:
-            raise sqlite3.OperationalError(
-                "the ledger is of an earlier version: to be read it must be converted, "
-                "which needs a disk that can be written to and has room"
-            )
     except BaseException:
         db.close()
         raise
