@@ -4,7 +4,6 @@ A hook starts it, detached, so its own speed matters less than its restraint: it
 the rest of a burst of edits, so that the burst starts one flusher, and has a deadline.
 """
 
-import gc
 import os
 import signal
 import time
@@ -50,8 +49,6 @@ def main(directory: str, data: str = "", mend: str = "") -> None:
     `data`: where a plugin keeps its data, "" for an installation. `mend`: not "" where the Python
     that the hooks should run on did not.
     """
-    gc.freeze()  # what was imported stays: nobody need look through it, not even at the end
-    gc.enable()  # off while that was imported
     os.umask(0o077)
     os.closerange(3, 256)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

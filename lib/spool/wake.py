@@ -30,9 +30,10 @@ _PASSED = (
     b"XDG_CACHE_HOME XDG_CONFIG_HOME CLAUDE_CONFIG_DIR CLAUDE_PROJECT_DIR INTELLIGENCE_SERVICE_URL"
 )
 _PREFIXES = (b"PATTERN_", b"CIRCUIT_BREAKER_", b"HEALTH_CHECK_", b"LC_", b"PIP_", b"UV_")
+# What is imported stays: nobody need look through it for garbage, not even at the end.
 _START = (
     "import gc,sys;gc.disable();sys.path.insert(0,sys.argv[1]);import lib.flusher.process as f;"
-    "f.main(*sys.argv[2:])"
+    "gc.freeze();gc.enable();f.main(*sys.argv[2:])"
 )
 
 
