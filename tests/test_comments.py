@@ -203,7 +203,8 @@ def test_of_pythons_own_modules_most_are_plain_to_see() -> None:
 
 HOSTILE = {
     "quotes": ("shell", "'\"" * 40_000),
-    "openers": ("python", '"""\n' * 40_001),
+    "openers": ("python", '\\"""\n' + '"""\n' * 40_001),
+    "plain openers": ("python", '"""\n' * 40_000),
     "heredocs": ("shell", "cat <<EOF\n" * 16_000),
     "backslashes": ("python", "'" + "\\" * 160_000),
     "joined lines": ("c", '"\\\n' * 50_000),
