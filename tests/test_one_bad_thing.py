@@ -33,6 +33,8 @@ class Ground:
     def __init__(self, top: Path, first: ServiceDouble, second: ServiceDouble) -> None:
         self.top = top
         self.spool = Outpost(top / "spool")
+        # What each service gets is counted, on however busy a machine.
+        self.spool.seconds = 60.0
         self.spool.directory.mkdir()
         self.servers = {"first": first, "second": second}
         self.good: dict[str, list[str]] = {project: [] for project in PROJECTS}

@@ -25,6 +25,8 @@ class Outpost:
         url = {"INTELLIGENCE_SERVICE_URL": server.url} if server else {}
         self.environ = {"HOME": "/nowhere", **url, **environ}
         self._captured = 0
+        # After so many a run leaves what it has begun, and sends it again later.
+        self.seconds = 5.0
 
     def write(
         self,
@@ -68,7 +70,8 @@ class Outpost:
 
     def flush(self, **environ: str) -> bool:
         """Run the flusher in this process, as `sync` does; whether nothing is left."""
-        return Flusher(str(self.directory), Settings({**self.environ, **environ})).run_once(5.0)
+        settings = Settings({**self.environ, **environ})
+        return Flusher(str(self.directory), settings).run_once(self.seconds)
 
     def run(self, **environ: str) -> Flusher:
         """Run the flusher in this process, as a hook's wake does, without its lingering."""
