@@ -8,6 +8,7 @@ is for `benchmarks.hinted`.
 """
 
 import json
+import os
 import random
 import statistics
 import sys
@@ -44,6 +45,7 @@ def main() -> None:
     _make_image()
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
         bench = Bench(Path(scratch), number)
+        os.sync()  # what was prepared is not what hooks wait for
         costs = interleave(bench.cases(), rounds)
         print(f"{sys.version.split()[0]}, {rounds} rounds, {number} functions")
         for name, found in costs.items():

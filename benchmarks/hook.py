@@ -51,6 +51,7 @@ def main() -> None:
     _make_image()
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
         bench = Bench(scratch)
+        os.sync()  # what was prepared is not what hooks wait for
         costs = interleave(bench.cases(), rounds)
         base = costs[BARE]
         load = ", ".join(f"{figure:.1f}" for figure in os.getloadavg())
@@ -102,7 +103,7 @@ class Bench:
         """What runs in each round."""
         bare = [INTERPRETER, "-I", "-S", "-c", "pass"]
         shell = _shell(command(_root(self.busy), INTERPRETER, "post_tool_use.py"))
-        shell_pre = _shell(command(_root(self.busy), INTERPRETER, "pre_tool_use.py"))
+        shell_pre = _shell(command(_root(self.none), INTERPRETER, "pre_tool_use.py"))
         shell_bare = _shell(f"exec {shlex.join(bare)}")
         usual = [INTERPRETER, "-I", str(ROOT / "benchmarks" / "usual_hook.py")]
         return {
