@@ -60,6 +60,14 @@ class Session:
         self.snapshot(uuid, code, name)
         return before if parent == "" else parent
 
+    def begin(self) -> str | None:
+        """Make the file, and change it after another prompt; the parent of that prompt."""
+        self.ask(None)
+        self.write(ONE, None)
+        parent = self.ask(ONE)
+        self.write(TWO, ONE)
+        return parent
+
     def snapshot(self, uuid: str, code: str | None, name: str = "") -> None:
         self._version += 1
         made = name or (None if code is None else f"a1b2@v{self._version}")
@@ -156,10 +164,7 @@ def test_a_rewind_is_told_from_what_a_person_did(
 ) -> None:  # fmt: skip
     """`is_seen`: another session's look at the disk found it before."""
     monkeypatch.setattr(news, "PORTION", portion)
-    session.ask(None)
-    session.write(ONE, None)
-    parent = session.ask(ONE)
-    session.write(TWO, ONE)
+    parent = session.begin()
     session.flush()
     session.file.write_text(ONE)
     if told == "typed":
@@ -185,10 +190,7 @@ def test_a_rewind_is_told_though_nothing_is_asked_after_it(
     session: Session, is_seen: bool, code: str | None
 ) -> None:
     """`is_seen`: another session's look at the disk found it in the same run of the flusher."""
-    session.ask(None)
-    session.write(ONE, None)
-    session.ask(ONE)
-    session.write(TWO, ONE)
+    session.begin()
     session.flush()
     session.rewind(code)
     if is_seen and code is not None:
@@ -210,10 +212,7 @@ def test_a_rewind_is_told_though_nothing_is_asked_after_it(
 def test_what_somebody_did_by_hand_is_no_rewind(
     session: Session, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    session.ask(None)
-    session.write(ONE, None)
-    session.ask(ONE)
-    session.write(TWO, ONE)
+    session.begin()
     session.flush()
     code = THREE if how == "no copy" else ONE
     session.rewind(code, 1000 if how == "before" else -1)
@@ -255,10 +254,7 @@ def test_a_file_is_taken_back_to_where_there_was_none(session: Session, tmp_path
 @pytest.mark.parametrize("code", [TWO, THREE])
 def test_a_conversation_alone_takes_no_file_back(session: Session, code: str) -> None:
     """The file is as it was left, or as somebody made it meanwhile."""
-    session.ask(None)
-    session.write(ONE, None)
-    parent = session.ask(ONE)
-    session.write(TWO, ONE)
+    parent = session.begin()
     session.ask(code, parent)
     session.write(ONE, code)
     session.flush()
@@ -268,10 +264,7 @@ def test_a_conversation_alone_takes_no_file_back(session: Session, code: str) ->
 
 def test_an_edit_that_was_taken_back_needs_no_new_copy(session: Session) -> None:
     """The client has a copy of what the file holds again: that before the turn."""
-    session.ask(None)
-    session.write(ONE, None)
-    parent = session.ask(ONE)
-    session.write(TWO, ONE)
+    parent = session.begin()
     session.file.write_text(ONE)
     session.ask(ONE, parent, name="a1b2@v2")
     session.write(THREE, ONE)

@@ -20,13 +20,18 @@ ROOT = Path(__file__).resolve().parents[2]
 @functools.cache
 def _server() -> "subprocess.Popen[str]":
     """The process that forks, one of a worker: started as bin/pattern-tracker starts Python."""
-    started = subprocess.Popen(
-        [sys.executable, "-I", "-B", forking_server.__file__, str(ROOT)],
+    return started(forking_server.__file__)
+
+
+def started(program: str) -> "subprocess.Popen[str]":
+    """Start a program that answers lines until this process ends."""
+    server = subprocess.Popen(
+        [sys.executable, "-I", "-B", program, str(ROOT)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/",
         env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
-    atexit.register(_end, started)
-    return started
+    atexit.register(_end, server)
+    return server
 
 
 def _end(server: "subprocess.Popen[str]") -> None:

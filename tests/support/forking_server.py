@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
-from typing import Any
+from typing import IO, Any
 
 
 def serve(root: str) -> None:
@@ -30,27 +30,37 @@ def _answer(asked: dict[str, Any]) -> tuple[int, str, str]:
         pid = os.fork()
         if not pid:
             _become(asked, out.fileno(), err.fileno())
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode("utf-8", "surrogateescape"))
-        return code, texts[0], texts[1]
+        return ended(pid, out, err)
+
+
+def ended(pid: int, out: IO[bytes], err: IO[bytes]) -> tuple[int, str, str]:
+    """Wait for a fork: its exit code, and what is in the files that it printed to."""
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    texts = []
+    for file in (out, err):
+        file.seek(0)
+        texts.append(file.read().decode("utf-8", "surrogateescape"))
+    return code, texts[0], texts[1]
+
+
+def take_over(environ: dict[str, str], out: int, err: int) -> None:
+    """Have variables and files of one's own: nothing to read, and where to print to."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.environ.clear()
+    os.environ.update(environ)
 
 
 def _become(asked: dict[str, Any], out: int, err: int) -> None:
     """Be the command, with its own variables, directory and files; never return."""
     code = 1
     try:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(out, 1)
-        os.dup2(err, 2)
+        take_over(asked["environ"], out, err)
         sys.stdin, sys.stdout, sys.stderr = (
             os.fdopen(fd, mode, encoding="utf-8", errors="surrogateescape", closefd=False)
             for fd, mode in ((0, "r"), (1, "w"), (2, "w"))
         )
-        os.environ.clear()
-        os.environ.update(asked["environ"])
         time.tzset()
         os.chdir(asked["cwd"])
         sys.argv[1:] = asked["arguments"]

@@ -14,15 +14,18 @@ import tempfile
 import traceback
 from typing import Any
 
+# It is run by its path, as a program of its own.
+sys.path.insert(0, sys.argv[1])
+from tests.support import forking_server
+
 PACKAGES = ("delivery", "flusher", "ledger", "registration", "spool", "system")
 OTHERS = ("httpx", "orjson", "filelock", "regex", "lib.commands.setup.staging")
 # Where a process may trace none but its children unless the other allows it (Yama).
 _SET_PTRACER, _ANY = 0x59616D61, -1
 
 
-def serve(root: str) -> None:
+def serve() -> None:
     """Answer lines of JSON until there are no more: the id of a fork, and what became of it."""
-    sys.path.insert(0, root)
     for name in PACKAGES:
         package = importlib.import_module(f"lib.{name}")
         for module in pkgutil.iter_modules(package.__path__, f"lib.{name}."):
@@ -47,12 +50,7 @@ def _run(asked: dict[str, Any], answers: Any) -> None:
         print(pid, file=answers, flush=True)
         sys.stdin.readline()
         os.close(begin)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode("utf-8", "surrogateescape"))
-        print(json.dumps((code, *texts)), file=answers, flush=True)
+        print(json.dumps(forking_server.ended(pid, out, err)), file=answers, flush=True)
 
 
 def _become(asked: dict[str, Any], begins: int, out: int, err: int) -> None:
@@ -60,11 +58,7 @@ def _become(asked: dict[str, Any], begins: int, out: int, err: int) -> None:
     code = 1
     try:
         ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_long(_ANY), 0, 0, 0)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(out, 1)
-        os.dup2(err, 2)
-        os.environ.clear()
-        os.environ.update(asked["environ"])
+        forking_server.take_over(asked["environ"], out, err)
         os.read(begins, 1)
         exec(asked["script"], {"__name__": "__main__"})
         code = 0
@@ -77,4 +71,5 @@ def _become(asked: dict[str, Any], begins: int, out: int, err: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv.pop(1))
+    sys.argv.pop(1)
+    serve()

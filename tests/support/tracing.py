@@ -4,21 +4,18 @@ Between two calls that change something on disk the disk is the same, so that a 
 before each of them, and one that was not killed, are all the crashes there are.
 """
 
-import atexit
 import functools
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.support import traced_server
+from tests.support import forking
 
 ROOT = Path(__file__).resolve().parents[2]
 STRACE = shutil.which("strace") or ""
@@ -105,13 +102,7 @@ def _traced(options: list[str], command: list[str] | Script, **given: Any) -> An
 @functools.cache
 def _server() -> "subprocess.Popen[str]":
     """The process that forks, one of a worker."""
-    started = subprocess.Popen(
-        [sys.executable, "-I", "-B", traced_server.__file__, str(ROOT)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/",
-        env={"PATH": os.environ["PATH"]},
-    )  # fmt: skip
-    atexit.register(started.communicate)
-    return started
+    return forking.started(str(ROOT / "tests" / "support" / "traced_server.py"))
 
 
 def _forked(options: list[str], script: Script, env: dict[str, str] | None = None) -> Any:
