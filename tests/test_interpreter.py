@@ -414,11 +414,11 @@ class Loose:
         python_in(self.python.parents[1])
         self.mark()
 
-    def mark(self) -> None:
+    def mark(self, data: str = "") -> None:
         make = (
             f"import sys; sys.path.insert(0, {str(self.root)!r})\n"
             "from lib.registration import hook_command\n"
-            f"hook_command.mark({str(self.root)!r}, {str(self.python)!r})"
+            f"hook_command.mark({str(self.root)!r}, {str(self.python)!r}, {data!r})"
         )
         subprocess.run([self.python, "-I", "-B", "-c", make], check=True)
 
@@ -568,6 +568,31 @@ def test_with_an_image_it_captures_whatever_is_in_it(
     imaged(loose)
     # Other Pythons may have left theirs in the checkout that this is a copy of.
     assert os.path.getsize(image_path(str(loose.root))) > 100_000
+
+
+@pytest.mark.parametrize("is_imaged", [True, False], ids=["by the image", "by the script"])
+@pytest.mark.parametrize("name", ["", "data"], ids=["installed", "plugin"])
+def test_a_flusher_is_told_where_a_plugin_keeps_its_data_and_no_more(
+    loose: Loose, tmp_path: Path, name: str, is_imaged: bool
+) -> None:
+    told, data = tmp_path / "told", name and str(tmp_path / name)
+    own = loose.root / ".venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.write_text(f"""#!/bin/sh\nprintf '%s,' "$@" >{told}.new && mv {told}.new {told}\n""")
+    own.chmod(0o755)
+    if is_imaged:
+        imaged(loose)
+    script = "post_tool_use.py"
+    command = hook_command.command(str(loose.root), str(loose.python), script)
+    if data:
+        Path(data).mkdir()
+        loose.mark(data)
+        command = hook_command.plugin_command(script)
+    spool = tmp_path / "spool"
+    plugin = {"CLAUDE_PLUGIN_ROOT": str(loose.root), "CLAUDE_PLUGIN_DATA": data}
+    run(["/bin/sh"], command, "1", {**loose.environ, **plugin, "PATTERN_CACHE_DIR": str(spool)})
+    wait_for(told.exists)
+    assert told.read_text().split(",")[-5:] == [str(loose.root), str(spool), data, "", ""]
 
 
 def test_where_it_cannot_become_python_another_does(loose: Loose, shell: list[str]) -> None:

@@ -80,6 +80,7 @@ for part in parts[1:]:
 modules["lib.hook"] = modules["lib.capture.hook"]
 load(*parts[0])
 if is_hook:
+    del sys.argv[1]  # what a hook script finds there begins behind it
     hook = getattr(modules["lib.capture.hook"], name)
     try:
         hook(root)
