@@ -104,6 +104,7 @@ def _sides() -> dict[str, Side]:
     jq = "jq -c '[.tool_name, .tool_input.file_path]' >>$HOME/kept"
     sides = {
         "no hooks": Side(lambda home: {}, [], lambda home: None),
+        "`:` after edits": Side(lambda home: _after(":"), [], lambda home: None),
         "installed": Side(_install, [], _recorded),
         "plugin": Side(lambda home: {}, ["--plugin-dir", str(ROOT / "plugin")], _recorded),
         "jq": Side(lambda home: _after(jq), [], _lines),

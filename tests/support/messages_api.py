@@ -64,6 +64,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body are two writes: one would wait 40 ms until the other is acknowledged.
+    disable_nagle_algorithm = True
     script: list[list[Call]]
     others: dict[str, list[list[Call]]]
     asked: dict[str, list[list[Call]]]
