@@ -17,7 +17,7 @@ from collections import defaultdict
 from itertools import cycle, islice
 from pathlib import Path
 
-from benchmarks.hook import _make_image, _scratch
+from benchmarks.hook import _scratch
 from benchmarks.real_code import Corpus, Function, Project
 from lib.capture.like_lines import lines_of
 
@@ -29,7 +29,6 @@ TOLD = re.compile(r"lines (\d+)-(\d+) are ")
 def main() -> None:
     """Measure and print."""
     given = map(Path, sys.argv[1:] or map(sysconfig.get_path, ("stdlib", "purelib")))
-    _make_image()
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
         corpus = Corpus(Path(scratch), given)
         single = corpus.projects[:-1]

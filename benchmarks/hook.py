@@ -32,6 +32,7 @@ BASH = PAYLOADS / "22-bash-nodiff.post.json"
 INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 ROUNDS = 100
 WAITING = 10_000
+_IGNORED = shutil.ignore_patterns("__pycache__")
 BARE = "python -I -S -c pass"
 BARE_SHELL = "sh -c 'exec python -I -S -c pass'"
 REGISTERED = ", as registered"
@@ -48,7 +49,6 @@ def main() -> None:
     """Measure and print."""
     given = [argument for argument in sys.argv[1:] if argument != "--gate"]
     rounds = int(given[0]) if given else ROUNDS
-    _make_image()
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
         bench = Bench(scratch)
         os.sync()  # what was prepared is not what hooks wait for
@@ -172,8 +172,8 @@ def _root(home: str) -> str:
 def _install(home: str) -> None:
     """Put what hooks need where an installation has it in a home directory."""
     for part in ("lib", "hooks"):
-        # Links: the image tells of these files.
-        shutil.copytree(ROOT / part, f"{_root(home)}/{part}", copy_function=os.link)
+        shutil.copytree(ROOT / part, f"{_root(home)}/{part}", ignore=_IGNORED)
+    _make_image(_root(home))
 
 
 def _shell(text: str) -> list[str]:
@@ -184,9 +184,8 @@ def _hook(stage: str, home: str) -> list[str]:
     return [INTERPRETER, "-I", "-S", f"{_root(home)}/hooks/{stage}_tool_use.py"]
 
 
-def _make_image() -> None:
+def _make_image(root: str) -> None:
     """As the flusher does after the first hook."""
-    root = str(ROOT)
     make = (
         f"import sys; sys.path.insert(0, {root!r})\n"
         "from lib.flusher import hook_image; from lib.system import bytecode\n"

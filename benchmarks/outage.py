@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.hook import INTERPRETER, PAYLOAD, _hook, _install, _make_image, _scratch
+from benchmarks.hook import INTERPRETER, PAYLOAD, _hook, _install, _scratch
 from benchmarks.measure import Cost, interleave, ratios, run
 from lib.spool import wake
 
@@ -27,7 +27,6 @@ SETTLE_SECONDS = 0.12
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    _make_image()
     data = PAYLOAD.read_bytes()
     # Removal ignores what a flusher that still lingers writes meanwhile.
     with (

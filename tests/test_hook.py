@@ -298,6 +298,33 @@ def test_a_changed_source_is_never_served_from_the_image(
     assert not bundle.pending()
 
 
+def test_a_source_that_was_changed_in_its_place_is_compiled_anew(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    """In a checkout by the next hook, elsewhere by the next flusher."""
+    installed, checkout = (_copy_of_bundle(tmp_path, imaged=True, name=n) for n in "ab")
+    (checkout / ".git").mkdir()
+    hook_image.ensure(str(checkout))
+    bundle.spool.mkdir(0o700, parents=True)
+    running = wake.say_running(str(bundle.spool))
+    for number, copy in enumerate((checkout, installed)):
+        source = copy / "lib" / "capture" / "hook.py"
+        rewrite(source, source.read_text())
+        hook_image.ensure(str(copy))
+        dated = source.parent.stat()
+        with source.open("a") as file:
+            file.write("\nraise SystemExit\n")
+        assert source.parent.stat() == dated
+        bundle.root = copy
+        bundle.post(payload("01-write-create-js-marker.post"))
+        assert len(bundle.pending()) == number
+        assert hook_image.ensure(str(copy))
+        assert not hook_image.ensure(str(copy))
+        bundle.post(payload("12-write-create-26kb.post"))
+        assert len(bundle.pending()) == number
+    os.close(running)
+
+
 @pytest.mark.parametrize(
     "victim",
     ["lib", "hooks", "lib/spool/inbox.py", "lib/capture/hook.py", "lib/system/json_codec.py"],

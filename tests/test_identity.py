@@ -136,6 +136,7 @@ def test_what_is_no_id(bad: object) -> None:
 )
 def test_a_marker_in_any_comment_names_a_pattern(line: str) -> None:
     assert identity.marked_id(f"first\n{line}\nlast") == "auth-1"
+    assert identity.marked_id(f"x--\n{'# -' * 300}\n{line}") == "auth-1"
 
 
 @pytest.mark.parametrize(

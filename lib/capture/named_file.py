@@ -5,6 +5,7 @@ judged, once it is open, so that nobody can change the link in between.
 """
 
 from lib.capture.secret_names import holds_secrets
+from lib.system.bundle import is_link
 from lib.system.calls import posix
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -79,7 +80,9 @@ def _judged(fd: int, path: str) -> "tuple[int, str]":
 
 def lies_in(path: str, directory: str) -> bool:
     """Check whether `path`, which `look` followed, is below `directory` or where that leads."""
-    if not directory:
+    name = directory.rpartition("/")[2]
+    # Following takes three calls of the system. What is no link has its name wherever it leads.
+    if not directory or (name and f"/{name}/" not in path and not is_link(directory)):
         return False
     return path.startswith((directory + "/", _real(directory) + "/"))
 

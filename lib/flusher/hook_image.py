@@ -2,9 +2,8 @@
 
 Looking for a module and reading its .pyc takes the interpreter 0.15 ms here, and the hook path
 has two dozen; one read of them all takes 0.5 ms. So it is in parts, each of which is read when a
-module in it is first asked for anything. The image holds nothing that the sources do not: a module
-whose source has changed is compiled, without an image the hook imports as usual, and the flusher
-makes it anew.
+module in it is first asked for anything. The image holds nothing that the sources do not: where one
+has changed, or there is no image, the hook imports as usual, and the flusher makes the image anew.
 """
 
 import hashlib
@@ -81,8 +80,8 @@ EXTENSIONS = {
     "lib.capture.payload": ("_sha2" if sys.version_info >= (3, 12) else "_sha256", "_json"),
 }
 
-# A module: its name, its path below the bundle's root, and the date and size of its file.
-Source = tuple[str, str, int, int]
+# A module: its name, and its path below the bundle's root.
+Source = tuple[str, str]
 
 
 def keep_compiled(root: str, directory: str) -> None:
@@ -100,12 +99,15 @@ def ensure(root: str) -> bool:
     Raises OSError where the bundle cannot be written to.
     """
     parts: list[list[Source]] = [[] for _ in range(2 + len(_LATER))]
+    signatures = []
     for name in MODULES:
         path = f"/{name.replace('.', '/')}.py"
-        parts[_part(name)].append((name, path, *_signature(root + path)))
+        parts[_part(name)].append((name, path))
+        signatures.append(_signature(root + path))
     scripts = {f"{name}.py": (name, *_signature(f"{root}/hooks/{name}.py")) for name in HOOKS}
     given = f"extensions = {_origins()!r}\npackages = {PACKAGES!r}\nscripts = {scripts!r}\n"
-    made_of = hashlib.sha256(f"{given}{parts}{SELDOM}{STARTER}".encode()).hexdigest()
+    given += f"sources = {_dated(root)!r}\n"
+    made_of = hashlib.sha256(f"{given}{parts}{signatures}{SELDOM}{STARTER}".encode()).hexdigest()
     if _is_fresh(root, made_of):
         return False
     codes = [_part_code(root, part) for part in parts]
@@ -120,7 +122,7 @@ def _part_code(root: str, part: list[Source]) -> tuple[bytes, bytes]:
 
     at_once: list[tuple[object, ...]] = []
     seldom = b""
-    for name, path, *_ in part:
+    for name, path in part:
         bare = compile_bare(root + path, (*PACKAGES, *MODULES), SELDOM.get(name, "").split())
         later = marshal.dumps(bare.later) if bare.names else b""
         at_once.append((bare.code, bare.imports, bare.names, len(later), len(seldom)))
@@ -166,6 +168,21 @@ def _origins() -> dict[str, list[tuple[str, str]]]:
             if spec and spec.has_location and spec.origin
         ]
     return found
+
+
+def _dated(root: str) -> tuple[tuple[str, int], ...]:
+    """Date what tells of a changed source: the directories, in a checkout each file.
+
+    An installation is replaced as a whole. Who works on the sources may change one in its place,
+    of which its directory tells nothing.
+    """
+    paths = [f"/{name.replace('.', '/')}" for name in PACKAGES[1:]]
+    if os.path.exists(f"{root}/.git"):
+        paths = [f"/{name.replace('.', '/')}.py" for name in MODULES]
+    else:
+        for path in paths:  # they change when this is made in them
+            os.makedirs(f"{root}{path}/__pycache__", exist_ok=True)
+    return tuple((path, os.stat(root + path).st_mtime_ns) for path in paths)
 
 
 def _signature(path: str) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 # Run as the hook, with the paths of the image and of the script as arguments; or by a hook script,
 # which has `root` and `image`, for the modules alone. Raises, before it has read any input, if a
-# source is gone; one that has changed is compiled.
+# source is gone or has changed.
 STARTER = """
 sys.dont_write_bytecode = True
 kind = type(sys)
@@ -25,26 +25,19 @@ def later(space, name, size, at):
 def load(part, size, at):
     for name, origin in extensions.get(part[-1][0], ()):
         extend(name, origin)
-    spaces = [modules[name].__dict__ for name, *_ in part]
+    spaces = [modules[name].__dict__ for name, _ in part]
     for space in spaces:
         space.pop("__getattr__", None)
     found = marshal.loads(posix.pread(image, size, at))
-    for (_, path, dated, large), space, (code, imports, names, long, start) in zip(
-        part, spaces, found
-    ):
-        status = posix.stat(root + path)
-        if status.st_mtime_ns != dated or status.st_size != large:
-            with open(root + path, encoding="utf-8") as file:
-                code = compile(file.read(), root + path, "exec")
-        else:
-            for name, source, asked in imports:
-                module = modules[source]
-                space[name] = getattr(module, asked) if asked else module
-            for name in names:
-                space[name] = later(space, name, long, at + size + start)
+    for space, (code, imports, names, long, start) in zip(spaces, found):
+        for name, source, asked in imports:
+            module = modules[source]
+            space[name] = getattr(module, asked) if asked else module
+        for name in names:
+            space[name] = later(space, name, long, at + size + start)
         exec(code, space)
 def make(part):
-    for name, path, *_ in part:
+    for name, path in part:
         module = modules[name] = kind(name)
         module.__file__ = root + path
         package, _, short = name.rpartition(".")
@@ -68,6 +61,9 @@ if is_hook:
     name, *signature = scripts[name]
     status = posix.stat(script)
     if [status.st_mtime_ns, status.st_size] != signature:
+        raise ValueError
+for path, dated in sources:
+    if posix.stat(root + path).st_mtime_ns != dated:
         raise ValueError
 for name_of_package in packages:
     module = modules[name_of_package] = kind(name_of_package)

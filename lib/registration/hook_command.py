@@ -44,9 +44,10 @@ _UNLESS_WAITING = (
     '[ -n "$PATTERN_CACHE_DIR" ] || {{ set -- "{hooks}/.cache/patterns/pending_"*; '
     '[ -e "$1" ] || [ ! -x /bin/cat ] || exec /bin/cat; }}; '
 )
+# For this locale a Python loads nothing, and texts are UTF-8 all the same (PEP 540).
 _END = (
     '[ -x "{python}" ] && [ "{python}" -nt "$m.older" ] && [ "{python}" -ot "$m.newer" ] && '
-    '[ -f "$m.lib" ] && [ -f "$m.so" ] && [ -f "$s" ] && exec "{python}" -I -S -c '
+    '[ -f "$m.lib" ] && [ -f "$m.so" ] && [ -f "$s" ] && LC_ALL=C exec "{python}" -I -S -c '
     + shlex.quote(_RUN)
     + ' "{image}.image" "$s" "$d"{out}; :'
 )

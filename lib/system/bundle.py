@@ -37,7 +37,7 @@ def kept(suffix: str, bundle: str = "") -> str:
     parts = found.split("/")
     if tuple(parts[-5:-3]) == _CACHE:
         found = "/".join([*parts[:-5], "hooks", "pattern-tracker"])
-    elif _is_link(f"{found}/lib"):
+    elif is_link(f"{found}/lib"):
         import os
 
         # The directory `plugin` of a checkout, which is what it is kept beside.
@@ -45,7 +45,8 @@ def kept(suffix: str, bundle: str = "") -> str:
     return found + suffix
 
 
-def _is_link(path: str) -> bool:
+def is_link(path: str) -> bool:
+    """Check whether `path` names a symbolic link."""
     try:
         posix.readlink(path)
     except OSError:
