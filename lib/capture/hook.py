@@ -10,7 +10,7 @@ from lib.spool.wake import Stale, is_held_off, wake
 from lib.system import files, json_codec
 from lib.system.defaults import Defaults, defaults_in
 
-CHUNK = 65536
+CHUNK, _SMALL = 65536, 4096
 # How the names of the indexes of what may be reused begin, in the spool.
 REUSE = "reuse."
 
@@ -173,13 +173,15 @@ def _is_whole(made: "dict[str, object]", given: "dict[str, object]") -> bool:
 def _read_payload() -> "tuple[bytes, bytes, int]":
     """Read standard input to its end: all of it, or the first and last bytes if it is oversize."""
     chunks: list[bytes] = []
-    size = 0
+    size, most = 0, CHUNK
     while size <= named_file.MAX_BYTES:
-        chunk = posix.read(0, CHUNK)
+        chunk = posix.read(0, most)
         if not chunk:
             return b"".join(chunks), b"", size
         chunks.append(chunk)
         size += len(chunk)
+        # As a rule that was all: no room is made for a chunk that does not come.
+        most = CHUNK if len(chunk) == most else _SMALL
     # The same of the same payload, in whatever pieces it comes: its event's id depends on them.
     head = last = b""
     while len(last) < CHUNK:
