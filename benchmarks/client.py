@@ -29,6 +29,7 @@ from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, seed
 from tests.support.messages_api import Call, Times, scripted
 
 SESSIONS, EDITS = 10, 10
+BARE = "a bare Python, after edits"
 KINDS = ("Write", "Edit", "Bash")
 CODE = "".join(f"def f{n}(a, b):\n    # the sum\n    return a + b + {n}\n\n\n" for n in range(80))
 # What belongs to a side and is still there so long after its last session is left over.
@@ -101,10 +102,12 @@ def _sides() -> dict[str, Side]:
     python = RIVALS / "bin" / "python"
     memory = RIVALS / "node_modules" / "claude-mem" / "plugin"
     usual = f"PATTERN_CACHE_DIR=$HOME/kept {INTERPRETER} -I {ROOT}/benchmarks/usual_hook.py"
+    bare = f"exec {INTERPRETER} -I -S -c pass"
     jq = "jq -c '[.tool_name, .tool_input.file_path]' >>$HOME/kept"
     sides = {
         "no hooks": Side(lambda home: {}, [], lambda home: None),
-        "`:` after edits": Side(lambda home: _after(":"), [], lambda home: None),
+        "nothing, after edits": Side(lambda home: _after(":"), [], lambda home: None),
+        BARE: Side(lambda home: _after(bare), [], lambda home: None),
         "installed": Side(_install, [], _recorded),
         "plugin": Side(lambda home: {}, ["--plugin-dir", str(ROOT / "plugin")], _recorded),
         "jq": Side(lambda home: _after(jq), [], _lines),
