@@ -337,6 +337,26 @@ def test_an_environment_whose_python_fails_is_made_anew(installed: Installed) ->
     assert installed.json("status")["environment"] == {"state": "ready"}
 
 
+def test_what_came_while_it_was_made_anew_does_not_wait_for_more(installed: Installed) -> None:
+    """A hook that found nobody at work has started a flusher on the Python that fails."""
+    own = installed.root / ".venv" / "bin" / NAME
+    own.unlink()
+    own.write_text("#!/bin/sh\nexit 1\n")
+    own.chmod(0o755)
+    installed.fire()
+    mend = (
+        f"import sys; sys.path.insert(0, {str(installed.root)!r})\nfrom lib.flusher import mending\n"
+        f"mending.mend({str(installed.root)!r}, '', {str(installed.spool)!r})"
+    )
+    os.utime(installed.spool / wake.MARK_FILE)
+    subprocess.run(
+        [installed.python(), "-I", "-c", mend], env=installed.environ, check=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert works(str(own))
+    assert installed.all_recorded()
+
+
 @pytest.mark.long
 def test_one_that_cannot_be_made_anew_is_not_used(installed: Installed) -> None:
     own = installed.root / ".venv" / "bin" / NAME
