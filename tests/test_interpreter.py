@@ -345,7 +345,8 @@ def test_what_came_while_it_was_made_anew_does_not_wait_for_more(installed: Inst
     own.chmod(0o755)
     installed.fire()
     mend = (
-        f"import sys; sys.path.insert(0, {str(installed.root)!r})\nfrom lib.flusher import mending\n"
+        f"import sys; sys.path.insert(0, {str(installed.root)!r})\n"
+        "from lib.flusher import mending\n"
         f"mending.mend({str(installed.root)!r}, '', {str(installed.spool)!r})"
     )
     os.utime(installed.spool / wake.MARK_FILE)
