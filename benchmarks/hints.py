@@ -1,9 +1,10 @@
 """What looking for code that stands elsewhere costs: `python -m benchmarks.hints [ROUNDS [UNITS]]`.
 
-Prints the median and the deciles of whole-process wall time of the PostToolUse hook, each round's
-figure divided by that of `python -I -S -c pass` in the same round: for a Write of 26 KB and an Edit
-of 1 KB without an index, and with one of 100,000 functions, in which nothing of them is; and for
-the 26 KB that a client was recorded with, whose lines say less than those of other code. Then what
+Prints the median and the deciles of whole-process wall time of the PostToolUse hook, by its script
+and as registered, each round's figure divided by that of `python -I -S -c pass` in the same round,
+what is registered by that of the same as started by a shell: for a Write of 26 KB and an Edit of
+1 KB without an index, and with one of 100,000 functions, in which nothing of them is; and for the
+26 KB that a client was recorded with, whose lines say less than those of other code. Then what
 making that index costs, one of them all and one of a file that changed. Which copies are told of
 is for `benchmarks.hinted`.
 """
@@ -11,31 +12,38 @@ is for `benchmarks.hinted`.
 import json
 import os
 import random
+import shlex
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.hook import (
+    BARE,
+    BARE_SHELL,
     INTERPRETER,
     PAYLOAD,
+    REGISTERED,
     ROOT,
     _hook,
     _install,
+    _root,
     _scratch,
+    _shell,
     _spool,
 )
 from benchmarks.measure import Cost, interleave, ratios, run
 from lib.capture.hook import REUSE
 from lib.capture.reuse_hint import BASE, PROJECTS, RECENT
+from lib.registration.hook_command import command
 from lib.spool import wake
 from lib.units.reuse_table import Entry, table
 
 ROUNDS, UNITS = 60, 100_000
-BARE = "python -I -S -c pass"
 
 
 def main() -> None:
@@ -48,9 +56,10 @@ def main() -> None:
         costs = interleave(bench.cases(), rounds)
         print(f"{sys.version.split()[0]}, {rounds} rounds, {number} functions")
         for name, found in costs.items():
-            median, low, high = ratios(found, costs[BARE])
+            against = costs[BARE_SHELL if name.endswith(REGISTERED) else BARE]
+            median, low, high = ratios(found, against)
             cpu = statistics.median(cost.cpu for cost in found) * 1000
-            print(f"{name:<28} {median:5.2f}  ({low:.2f} - {high:.2f})  {cpu:.1f} ms of processor")
+            print(f"{name:<40} {median:5.2f}  ({low:.2f} - {high:.2f})  {cpu:.1f} ms of processor")
         bench.print_making()
 
 
@@ -106,19 +115,25 @@ class Bench:
                 "tool_response": {**small, "originalFile": "x = 1\n"}}  # fmt: skip
         write, change = json.dumps(given).encode(), json.dumps(edit).encode()
         bare = [INTERPRETER, "-I", "-S", "-c", "pass"]
-        none, full = self._homes["none"], self._homes["full"]
-        return {
+        shell = _shell(f"exec {shlex.join(bare)}")
+        none = self._homes["none"]
+        cases = {
             BARE: lambda n: self._run(bare, write, none, n),
-            "26 KB Write, no index": lambda n: self._run(_hook("post", none), write, none, n),
-            "26 KB Write, with it": lambda n: self._run(_hook("post", full), write, full, n),
-            "as recorded, no index": lambda n: self._run(_hook("post", none), recorded, none, n),
-            "as recorded, with it": lambda n: self._run(_hook("post", full), recorded, full, n),
-            "1 KB Edit, no index": lambda n: self._run(_hook("post", none), change, none, n),
-            "1 KB Edit, with it": lambda n: self._run(_hook("post", full), change, full, n),
+            BARE_SHELL: lambda n: self._run(shell, write, none, n),
         }
+        for name, data in (
+            ("26 KB Write", write),
+            ("as recorded", recorded),
+            ("1 KB Edit", change),
+        ):
+            for index, home in (("no index", none), ("with it", self._homes["full"])):
+                registered = _shell(command(_root(home), INTERPRETER, "post_tool_use.py"))
+                for end, started in (("", _hook("post", home)), (REGISTERED, registered)):
+                    cases[f"{name}, {index}{end}"] = partial(self._run, started, data, home)
+        return cases
 
     def _run(self, command: list[str], data: bytes, home: str, number: int) -> Cost:
-        data = data.replace(b"toolu_", b"toolu_%d_%d_" % (number, len(data)))
+        data = data.replace(b"toolu_", b"toolu_%d_%d_%d_" % (number, len(data), id(command)))
         return run(command, data, {"HOME": home})
 
     def print_making(self) -> None:
