@@ -192,10 +192,18 @@ def test_a_failed_trial_leaves_no_lease_behind(clock: FakeClock) -> None:
     assert breaker.get_state()["times_opened"] == 4
 
 
-def test_leases_that_are_no_leases_take_no_place(storage: Storage, clock: FakeClock) -> None:
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [1, "trial", None, [], {}, {"id": "x"}, {"id": "x", "since": "now"}],
+        5, True, "trials", {"id": "x"},
+    ],
+)  # fmt: skip
+def test_leases_that_are_no_leases_take_no_place(
+    storage: Storage, clock: FakeClock, trials: object
+) -> None:
     opened = clock.now()
     clock.advance(60)
-    trials = [1, "trial", None, [], {}, {"id": "x"}, {"id": "x", "since": "now"}]
     storage.update(lambda state: state.update(opened=opened, trials=trials))
     breaker = CircuitBreaker(3, 60, storage=storage, clock=clock)
     assert breaker.get_state()["state"] == "half_open"

@@ -2,9 +2,11 @@
 
 import json
 import marshal
+import os
 import resource
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from lib.spool import wake
 from lib.system import bytecode
 from tests.support.bundle import INTERPRETER, Bundle, payload, wait_for
-from tests.support.copies import bundle_at
+from tests.support.copies import bundle_at, rewrite
 from tests.support.forms import few
 
 SMALL = 2000
@@ -93,3 +95,16 @@ def test_what_we_compile_is_what_python_takes(fresh: Bundle) -> None:
     before = {path: path.stat().st_ino for path in fresh.root.rglob("*.pyc")}
     bytecode.compile_all(str(fresh.root))
     assert {path: path.stat().st_ino for path in fresh.root.rglob("*.pyc")} == before
+
+
+def test_what_is_read_meanwhile_is_not_written_over(fresh: Bundle) -> None:
+    bytecode.compile_all(str(fresh.root))
+    source = fresh.root / "lib" / "capture" / "event.py"
+    compiled = Path(cache_from_source(str(source)))
+    with compiled.open("rb") as file:
+        rewrite(source, source.read_text() + "\nx = 1\n")
+        bytecode.compile_all(str(fresh.root))
+        assert file.read() != compiled.read_bytes()
+        file.seek(0)
+        marshal.loads(file.read()[16:])
+        assert os.fstat(file.fileno()).st_ino != compiled.stat().st_ino

@@ -316,6 +316,35 @@ def test_a_parent_that_the_service_takes_in_no_form_costs_a_few_requests() -> No
     assert len(service.requests) < 12
 
 
+class Forgetful(Service):
+    """Loses what it was told of, so many times in all, before it looks for a parent."""
+
+    losses = MANY
+
+    def _store(self, sent: Body) -> Answer:
+        if implied.needs(sent) and self.losses:
+            self.losses -= 1
+            self.nodes.clear()
+        return super()._store(sent)
+
+
+@pytest.mark.parametrize("losses", [1, engine.MAX_HEALS, engine.MAX_HEALS + 1, MANY])
+def test_parents_that_a_service_lost_are_told_again_a_few_times(losses: int) -> None:
+    service = Forgetful()
+    service.losses = losses
+    events = {"e": [body("pattern_modified", "p", "e", ["q"])], **created(3, 1)}
+    queue = Queue(service, events)
+    queue.run()
+    _, answer = service.last["e"]
+    is_taken = losses <= engine.MAX_HEALS
+    assert answer == (GOOD if is_taken else Answer(Verdict.MISSING, "no such parent"))
+    assert queue.waiting() == ([] if is_taken else ["e"])
+    sent = [id_of(found) for bodies in service.requests for found in bodies]
+    tries = min(losses, engine.MAX_HEALS) + 1
+    assert (sent.count("e"), sent.count("creation q")) == (tries, tries)
+    assert all(sent.count(name) == 1 for name in created(3, 1))
+
+
 @pytest.mark.parametrize("fault", ["", *FAULTS])
 def test_both_drivers_send_the_same(fault: str) -> None:
     sent: list[Any] = []
