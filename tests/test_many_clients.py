@@ -15,6 +15,7 @@ import pytest
 from lib.ledger.history import History
 from lib.ledger.steps import Step, steps_of
 from lib.transcripts.past import QUIET_SECONDS
+from tests.support import messages_api
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, wait_for
 from tests.support.git import git
 from tests.support.messages_api import Call, scripted
@@ -193,7 +194,11 @@ def crowd(installed_home: Path, tmp_path: Path) -> Crowd:
     return made
 
 
-def test_whatever_reached_the_disk_is_a_step_and_nothing_is_made_up(crowd: Crowd) -> None:
+def test_whatever_reached_the_disk_is_a_step_and_nothing_is_made_up(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A model takes ten times as long. Of calls within milliseconds of each other not all is told.
+    monkeypatch.setattr(messages_api, "THINKING", 0.2)
     bundle, work = crowd.bundle, crowd.work
     with Watch(work) as watch, ThreadPoolExecutor(10) as pool:
         list(pool.map(crowd.run, range(10)))

@@ -12,6 +12,8 @@ from typing import Any
 
 Call = tuple[str, dict[str, Any]]
 USAGE = {"input_tokens": 1, "output_tokens": 1}
+# Seconds that each answer takes to be made: with none, calls follow one another as no model's do.
+THINKING = 0.0
 
 
 class Times:
@@ -84,6 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         now = time.perf_counter()
+        time.sleep(THINKING)
         request = json.loads(body or b"{}")
         if "count_tokens" in self.path:
             self._send(b'{"input_tokens": 1}', "application/json")
