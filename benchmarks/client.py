@@ -29,7 +29,6 @@ from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, seed
 from tests.support.messages_api import Call, Times, scripted
 
 SESSIONS, EDITS = 10, 10
-BARE = "a bare Python, after edits"
 KINDS = ("Write", "Edit", "Bash")
 CODE = "".join(f"def f{n}(a, b):\n    # the sum\n    return a + b + {n}\n\n\n" for n in range(80))
 # What belongs to a side and is still there so long after its last session is left over.
@@ -107,7 +106,7 @@ def _sides() -> dict[str, Side]:
     sides = {
         "no hooks": Side(lambda home: {}, [], lambda home: None),
         "nothing, after edits": Side(lambda home: _after(":"), [], lambda home: None),
-        BARE: Side(lambda home: _after(bare), [], lambda home: None),
+        "a bare Python, after edits": Side(lambda home: _after(bare), [], lambda home: None),
         "installed": Side(_install, [], _recorded),
         "plugin": Side(lambda home: {}, ["--plugin-dir", str(ROOT / "plugin")], _recorded),
         "jq": Side(lambda home: _after(jq), [], _lines),

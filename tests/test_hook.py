@@ -323,6 +323,12 @@ def test_a_source_that_was_changed_in_its_place_is_compiled_anew(
         bundle.post(payload("12-write-create-26kb.post"))
         assert len(bundle.pending()) == number
     os.close(running)
+    plugin = checkout / "plugin"
+    plugin.mkdir()
+    for part in ("lib", "hooks"):
+        (plugin / part).symlink_to(f"../{part}")
+    # It has the same image, which neither makes anew for the other.
+    assert not hook_image.ensure(str(plugin))
 
 
 @pytest.mark.parametrize(

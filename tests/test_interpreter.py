@@ -319,12 +319,18 @@ def test_another_minor_version_gets_packages_of_its_own(installed: Installed, br
     assert installed.python() == str(brew.python)
 
 
-def test_an_environment_whose_python_fails_is_made_anew(installed: Installed) -> None:
-    """The hooks' own Python is well, and the one that flushers are started with is not."""
+def spoil(installed: Installed) -> Path:
+    """Let the Python that flushers are started with fail; its path."""
     own = installed.root / ".venv" / "bin" / NAME
     own.unlink()
     own.write_text("#!/bin/sh\nexit 1\n")
     own.chmod(0o755)
+    return own
+
+
+def test_an_environment_whose_python_fails_is_made_anew(installed: Installed) -> None:
+    """The hooks' own Python is well, and the one that flushers are started with is not."""
+    own = spoil(installed)
     installed.fire()
     mark = installed.spool / wake.MARK_FILE
     assert mark.exists()
@@ -339,10 +345,7 @@ def test_an_environment_whose_python_fails_is_made_anew(installed: Installed) ->
 
 def test_what_came_while_it_was_made_anew_does_not_wait_for_more(installed: Installed) -> None:
     """A hook that found nobody at work has started a flusher on the Python that fails."""
-    own = installed.root / ".venv" / "bin" / NAME
-    own.unlink()
-    own.write_text("#!/bin/sh\nexit 1\n")
-    own.chmod(0o755)
+    own = spoil(installed)
     installed.fire()
     mend = (
         f"import sys; sys.path.insert(0, {str(installed.root)!r})\n"
@@ -360,10 +363,7 @@ def test_what_came_while_it_was_made_anew_does_not_wait_for_more(installed: Inst
 
 @pytest.mark.long
 def test_one_that_cannot_be_made_anew_is_not_used(installed: Installed) -> None:
-    own = installed.root / ".venv" / "bin" / NAME
-    own.unlink()
-    own.write_text("#!/bin/sh\nexit 1\n")
-    own.chmod(0o755)
+    own = spoil(installed)
     (packages,) = (installed.root / ".venv").glob("lib/*/site-packages")
     shutil.rmtree(packages)
     installed.fire()

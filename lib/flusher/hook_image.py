@@ -101,7 +101,7 @@ def ensure(root: str) -> bool:
     parts: list[list[Source]] = [[] for _ in range(2 + len(_LATER))]
     signatures = []
     for name in MODULES:
-        path = f"/{name.replace('.', '/')}.py"
+        path = _path(name)
         parts[_part(name)].append((name, path))
         signatures.append(_signature(root + path))
     scripts = {f"{name}.py": (name, *_signature(f"{root}/hooks/{name}.py")) for name in HOOKS}
@@ -174,15 +174,19 @@ def _dated(root: str) -> tuple[tuple[str, int], ...]:
     """Date what tells of a changed source: the directories, in a checkout each file.
 
     An installation is replaced as a whole. Who works on the sources may change one in its place,
-    of which its directory tells nothing.
+    of which its directory tells nothing. A checkout's directory `plugin` has links to them.
     """
-    paths = [f"/{name.replace('.', '/')}" for name in PACKAGES[1:]]
-    if os.path.exists(f"{root}/.git"):
-        paths = [f"/{name.replace('.', '/')}.py" for name in MODULES]
+    if os.path.exists(f"{os.path.realpath(f'{root}/lib')}/../.git"):
+        paths = [_path(name) for name in MODULES]
     else:
+        paths = [_path(name).removesuffix(".py") for name in PACKAGES[1:]]
         for path in paths:  # they change when this is made in them
             os.makedirs(f"{root}{path}/__pycache__", exist_ok=True)
     return tuple((path, os.stat(root + path).st_mtime_ns) for path in paths)
+
+
+def _path(name: str) -> str:
+    return f"/{name.replace('.', '/')}.py"
 
 
 def _signature(path: str) -> tuple[int, int]:

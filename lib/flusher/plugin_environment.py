@@ -9,7 +9,6 @@ records, but nothing is sent to a service.
 import os
 import signal
 import time
-from contextlib import suppress
 
 from lib.registration import hook_command
 from lib.spool import inbox, wake
@@ -118,8 +117,7 @@ def _prepare_alone(root: str, data: str, directory: str, suspect: bool) -> None:
         lock.release()
     # What waits for it goes on with it. One that was started meanwhile had the Python that fails.
     if inbox.has_pending(directory):
-        with suppress(FileNotFoundError):
-            os.unlink(f"{directory}/{wake.MARK_FILE}")
+        wake.forget_mark(directory)
         wake.wake(directory, root, dict(os.environb), "" if data == root else data)
 
 

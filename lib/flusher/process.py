@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -120,7 +119,7 @@ class Flusher:
 
         while self._hold(0.0, work) and self._is_due():
             pass
-        self._forget_mark()
+        wake.forget_mark(self.directory)
 
     def run_once(self, timeout: float) -> bool:
         """Drain now, waiting up to `timeout` seconds for another run to end.
@@ -144,7 +143,7 @@ class Flusher:
         """Call `work` under the lock; False if it was not to be had within `timeout` seconds."""
         if not self._lock.acquire(timeout):
             return False
-        self._forget_mark()
+        wake.forget_mark(self.directory)
         try:
             running = os.fdopen(wake.say_running(self.directory), "rb", 0)
             with running, obstacles.watched(self.state):
@@ -160,10 +159,6 @@ class Flusher:
     def _has_news(self) -> bool:
         """Check whether a file waits that this run has not dealt with, or can deal with now."""
         return shared.has_news() or not self._kept.issuperset(outbox.names(self.directory))
-
-    def _forget_mark(self) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(f"{self.directory}/{wake.MARK_FILE}")
 
     def _is_late(self) -> bool:
         return time.monotonic() >= self._deadline

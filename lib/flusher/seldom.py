@@ -15,8 +15,8 @@ SELDOM = {
     "_read _named_in _variables",
     "lib.spool.destination": "counters",
     "lib.spool.tally": "mark_in add_elsewhere elsewhere is_own parse",
-    "lib.spool.wake": "is_held_off hold_off say_running _passed flush_command interpreter "
-    "_leave_mark _spawn _fork",
+    "lib.spool.wake": "forget_mark is_held_off hold_off say_running _passed flush_command "
+    "interpreter _leave_mark _spawn _fork",
     "lib.capture.languages": "is_known",
     "lib.capture.yaml_scalars": "yaml_scalars _block_end _open_quote",
     "lib.capture.patterns": "is_in_pattern _end template_end",

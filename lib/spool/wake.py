@@ -65,6 +65,14 @@ def wake(
     return True
 
 
+def forget_mark(spool: str) -> None:
+    """Take away the mark of a start, so that the next hook starts a flusher. Raises OSError."""
+    try:
+        posix.unlink(f"{spool}/{MARK_FILE}")
+    except FileNotFoundError:
+        pass
+
+
 def is_held_off(spool: str) -> bool:
     """Check whether the back-off still runs: a flusher without new events would do nothing."""
     try:
