@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from lib.spool import wake
 from lib.system import bytecode
 from tests.support.bundle import INTERPRETER, Bundle, payload, wait_for
 from tests.support.copies import bundle_at, rewrite
@@ -62,8 +61,7 @@ def test_no_process_of_ours_does(fresh: Bundle, command: list[str]) -> None:
         input=json.dumps(payload("01-write-create-js-marker.post")).encode(),
         env=fresh.environ, preexec_fn=limit, check=False, capture_output=True,
     )  # fmt: skip
-    wait_for(lambda: not (fresh.spool / wake.MARK_FILE).exists())
-    wait_for(lambda: not fresh.spool.exists() or not wake.is_running(str(fresh.spool)))
+    wait_for(fresh.is_at_rest)
     for path in fresh.root.rglob("*.pyc"):
         marshal.loads(path.read_bytes()[16:])
     fresh.post(payload("02-write-create-py-marker.post"))

@@ -16,7 +16,7 @@ import pytest
 from lib.commands.facts import gather
 from lib.flusher.process import Flusher
 from lib.ledger.store import Ledger
-from lib.spool import books, inbox, outbox, retention, tally
+from lib.spool import books, inbox, outbox, retention, tally, wake
 from lib.spool.books import Accounts
 from lib.system.lock import Lock
 from lib.system.settings import Settings
@@ -241,6 +241,22 @@ def seen_running(directory: str) -> bool:
     look = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from lib.spool import wake as w; "
     look += f"sys.exit(not w.is_running({directory!r}))"
     return subprocess.run([INTERPRETER, "-I", "-c", look], check=False).returncode == 0
+
+
+def test_who_starts_is_seen_until_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    forget = wake.forget_mark
+
+    def look(directory: str) -> None:
+        if (tmp_path / wake.MARK_FILE).exists():
+            seen.append(seen_running(directory))
+        forget(directory)
+
+    monkeypatch.setattr(wake, "forget_mark", look)
+    commit(tmp_path, write_payload("/p/1.py", "x = 1\n", "1"), time.time_ns())
+    (tmp_path / wake.MARK_FILE).touch()
+    assert drain(tmp_path)
+    assert seen == [True]
 
 
 class Interrupted(Flusher):

@@ -71,8 +71,7 @@ class Installed(Bundle):
         return hook_command.is_marked(str(self.root), self.python()) and self.is_quiet()
 
     def is_quiet(self) -> bool:
-        running = wake.is_running(str(self.spool)) or (self.spool / wake.MARK_FILE).exists()
-        return not running and not lock.is_held(installing_path(str(self.root)))
+        return self.is_at_rest() and not lock.is_held(installing_path(str(self.root)))
 
     def all_recorded(self) -> bool:
         self.wait_delivered()

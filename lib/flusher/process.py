@@ -143,9 +143,11 @@ class Flusher:
         """Call `work` under the lock; False if it was not to be had within `timeout` seconds."""
         if not self._lock.acquire(timeout):
             return False
-        wake.forget_mark(self.directory)
         try:
-            running = os.fdopen(wake.say_running(self.directory), "rb", 0)
+            try:
+                running = os.fdopen(wake.say_running(self.directory), "rb", 0)
+            finally:  # not earlier: it would look as if nobody were at work
+                wake.forget_mark(self.directory)
             with running, obstacles.watched(self.state):
                 work()
         finally:

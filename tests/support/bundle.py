@@ -139,15 +139,21 @@ class Bundle:
 
     def wait_delivered(self) -> None:
         """Wait until nothing is pending and no flusher lives."""
-        wait_for(lambda: not self.pending() and not wake.is_running(str(self.spool)))
+        wait_for(lambda: not self.pending() and self.is_at_rest())
 
     def wait_flushed(self) -> None:
         """Wait until the ledger has what is pending and no flusher lives."""
-        wait_for(lambda: not wake.is_running(str(self.spool)) and self._is_recorded())
+        wait_for(lambda: self.is_at_rest() and self._is_recorded())
+
+    def is_at_rest(self) -> bool:
+        """Whether no flusher is starting or at work: who starts says that it runs before its mark
+        goes, so the mark is looked for first."""
+        is_starting = (self.spool / wake.MARK_FILE).exists()
+        return not is_starting and not (self.spool.exists() and wake.is_running(str(self.spool)))
 
     def _is_recorded(self) -> bool:
         path = self.spool / "ledger.db"
-        if not path.exists() or (self.spool / wake.MARK_FILE).exists():
+        if not path.exists():
             return False
         ledger = Ledger(str(path))
         try:
