@@ -1,4 +1,4 @@
-"""Remove the lines of code that hold nothing but a comment.
+"""Find the lines of code that hold nothing but a comment.
 
 Builtins only: the hook path imports this. A line inside a string, a heredoc or a block scalar is
 code, and so is what a compiler or a kernel obeys though it is written as a comment: a shebang, a
@@ -10,6 +10,10 @@ from lib.capture.languages import block_comment, comment_openers
 
 # Of longer texts no strings are looked for: the hook has milliseconds.
 MAX_LENGTH = 2 * 1024 * 1024
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _WHITE_SPACE = " \t\v\f"
 # Obeyed on the first line of a file, of whatever language.
 _FIRST = ("#!", "#compdef", "#autoload", "#cloud-config", "%&")
@@ -32,137 +36,132 @@ _LEADING = {
 }  # fmt: skip
 _CODED = ("python", "ruby", "erlang")
 _DOCSTRING = '"""'
-_UNPLAIN = ("'''", '\\"""')
+_TRIPLE = "'''"
 _DOCKER = ("syntax", "escape", "check")
 
 
-def without_comments(text: str, language: str) -> str:
-    r"""Remove the lines of `text` that hold nothing but a comment. Its newlines are "\n".
+def comment_lines(text: str, language: str) -> "list[int]":
+    r"""Find where the lines of `text` begin that hold nothing but a comment.
 
-    Where some may, those that hold nothing at all are removed too.
+    Its newlines are "\n", before which there is no white space.
     """
     openers = comment_openers(language)
-    start, end = block_comment(language)
-    if not (any(opener in text for opener in openers) or (start and start in text)):
-        return text
-    lines = text.split("\n")
-    if len(openers) == 1 and not (start and start in text):
-        found = _beginning_with(openers[0], text)
-    else:
-        found = [n for n, line in enumerate(lines) if _looks(line, openers, start, end)]
-    if not found:
-        return text
-    comments = set(found)
-    comments -= _obeyed(lines, found, language)
-    if comments and len(text) <= MAX_LENGTH:
-        spans = docstrings(text) if language == "python" else None
+    block = block_comment(language)
+    found = _comments(text, openers, block)
+    if found:
+        found = _unless_obeyed(text, found, language)
+    if found and len(text) <= MAX_LENGTH:
+        spans = docstrings(text, found[-1]) if language == "python" else None
         if spans is None:
-            spans = strings.spans(text, language, openers, (start, end))
-        comments -= _in_strings(lines, sorted(comments), spans)
+            spans = strings.spans(text, language, openers, block)
+        found = _outside(found, spans)
     if language == "ini":  # a backslash joins the next line to this one, whatever it begins with
-        comments = {n for n in comments if n == 0 or not lines[n - 1].endswith("\\")}
-    for n in sorted(comments, reverse=True):
-        del lines[n]
-    return "\n".join(filter(None, lines))
+        found = [at for at in found if text[max(0, at - 2) : at] != "\\\n"]
+    return found
 
 
-def docstrings(text: str) -> "list[tuple[int, int]] | None":
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return end if end >= 0 else len(text)
+
+
+def docstrings(text: str, until: int = MAX_LENGTH) -> "list[tuple[int, int]] | None":
     """Find the strings of Python that span lines, where those are plain to see; None elsewhere.
 
     It is so where what begins each is the first quote of its line, and nothing is escaped. The same
-    by all the rules is `strings.spans`, for which more code is loaded.
+    by all the rules is `strings.spans`, for which more code is loaded. What begins after `until`
+    is left out.
     """
-    if any(sign in text for sign in _UNPLAIN):
+    if _TRIPLE in text:
         return None
     pieces = text.split(_DOCSTRING)
+    # Where there is none, nothing is joined and no quote escaped.
+    has_slash = "\\" in text
     found: list[tuple[int, int]] = []
     at = 0
-    for number in range(1, len(pieces), 2):
-        outside, inside = pieces[number - 1 : number + 1]
+    for outside, inside in zip(pieces[::2], pieces[1::2]):  # noqa: B905 (may lack the last)
+        if has_slash and ("\\\n" in outside or inside[-1:] == "\\" or outside[-1:] == "\\"):
+            return None
         at += len(outside)
+        if at > until:
+            return found
         before = outside[outside.rfind("\n") + 1 :]
-        if "#" in before or '"' in before or "'" in before or number + 1 == len(pieces):
+        if before and not before.isspace() and ("#" in before or '"' in before or "'" in before):
             return None
-        if "\\\n" in outside:
-            return None
-        end = at + len(inside) + 2 * len(_DOCSTRING)
+        end = at + len(inside) + 6
         if "\n" in inside:
             if text[end : end + 1].isalnum():
                 return None
             found.append((at, end))
         at = end
-    return None if "\\\n" in pieces[-1] else found
+    # The last is not closed, or what is behind the last goes on.
+    is_open = len(pieces) % 2 == 0
+    return None if is_open or (has_slash and "\\\n" in pieces[-1]) else found
 
 
-def _beginning_with(opener: str, text: str) -> "list[int]":
-    """List the numbers of the lines that begin with `opener`, but for white space."""
-    found: list[int] = []
-    number = known = 0
+def _comments(text: str, openers: "tuple[str, ...]", block: "tuple[str, str]") -> "list[int]":
+    """Find where the lines begin that look like a comment and nothing else."""
+    start, end = block
+    if len(openers) == 1 and not start:
+        return list(_beginning_with(openers[0], text))
+    found = {begin for opener in openers for begin in _beginning_with(opener, text)}
+    for begin in _beginning_with(start, text) if start else ():
+        line = text[begin : _line_end(text, begin)].lstrip(_WHITE_SPACE)
+        if line.find(end, len(start)) == len(line) - len(end) >= len(start):
+            found.add(begin)
+    return sorted(found)
+
+
+def _beginning_with(opener: str, text: str) -> "Iterator[int]":
+    """Find where the lines begin that begin with `opener`, but for white space."""
     at = text.find(opener)
     while at >= 0:
         begin = text.rfind("\n", 0, at) + 1
         if not text[begin:at].strip(_WHITE_SPACE):
-            number += text.count("\n", known, begin)
-            known = begin
-            found.append(number)
+            yield begin
         end = text.find("\n", at)
         at = text.find(opener, end) if end >= 0 else -1
-    return found
 
 
-def _looks(line: str, openers: "tuple[str, ...]", start: str, end: str) -> bool:
-    """Check whether `line` looks like a comment and nothing else."""
-    text = line.lstrip(_WHITE_SPACE)
-    if text.startswith(openers):
-        return True
-    if not start or not text.startswith(start):
-        return False
-    closing = text.find(end, len(start))
-    return closing >= 0 and closing + len(end) == len(text)
-
-
-def _in_strings(
-    lines: "list[str]", numbers: "list[int]", spans: "list[tuple[int, int]]"
-) -> "set[int]":
-    """Choose those of the lines `numbers` that begin inside a string, of which `spans` tells."""
-    found: set[int] = set()
-    begins, ends = 0, -1
+def _outside(found: "list[int]", spans: "list[tuple[int, int]]") -> "list[int]":
+    """Choose those of the lines that begin at `found` that do not begin inside a string."""
+    if not spans:
+        return found
+    kept = []
+    begin, end = 0, -1
     rest = iter(spans)
-    number = at = 0
-    for wanted in numbers:
-        at += sum(map(len, lines[number:wanted])) + wanted - number
-        number = wanted
-        while ends < at:
-            begins, ends = next(rest, (len(lines) + at, at))
-        if at > begins:
-            found.add(wanted)
-    return found
+    for at in found:
+        while end < at:
+            begin, end = next(rest, (found[-1], found[-1]))
+        if at <= begin:
+            kept.append(at)
+    return kept
 
 
-def _obeyed(lines: "list[str]", found: "list[int]", language: str) -> "set[int]":
-    """Choose those of the lines `found`, which look like comments, that a program obeys."""
+def _unless_obeyed(text: str, found: "list[int]", language: str) -> "list[int]":
+    """Leave out those of the lines at `found`, which look like comments, that a program obeys."""
+    anywhere, leading = _of(_ANYWHERE, language), _of(_LEADING, language)
+    docker, second = language == "dockerfile", text.find("\n") + 1
+    if not (anywhere or leading or docker) and found[0] > second:
+        return found
     obeyed = set()
-    anywhere = _of(_ANYWHERE, language)
-    leading = _of(_LEADING, language)
-    docker = language == "dockerfile"
-    comments = set(found)
-    is_leading = True
-    last = -1
-    for number in found:
-        text = lines[number].lstrip(_WHITE_SPACE)
-        is_leading = is_leading and not any(line.strip() for line in lines[last + 1 : number])
-        last = number
-        by_line = text.startswith(anywhere) or (number == 0 and lines[0].startswith(_FIRST))
-        by_place = is_leading and bool(leading) and text.lstrip("#/ \t").startswith(leading)
-        in_head = number < 2 and (number == 0 or 0 in comments or not lines[0].strip())
-        by_coding = in_head and language in _CODED and _names_coding(text)
-        docker = docker and _directs(text)
+    is_leading, after = bool(leading), 0
+    for begin in found:
+        end = _line_end(text, begin)
+        line = text[begin:end].lstrip(_WHITE_SPACE)
+        is_leading = is_leading and not text[after:begin].strip()
+        by_line = line.startswith(anywhere) or (begin == 0 and text.startswith(_FIRST))
+        by_place = is_leading and line.lstrip("#/ \t").startswith(leading)
+        in_head = begin <= second and (found[0] == 0 or not text[:begin].strip())
+        by_coding = in_head and language in _CODED and _names_coding(line)
+        docker = docker and _directs(line)
         if by_line or by_place or by_coding or docker:
-            obeyed.add(number)
-        docker = docker and number == len(obeyed) - 1
-    if language == "go" and 'import "C"' in lines:
-        obeyed |= _preamble(lines, comments)
-    return obeyed
+            obeyed.add(begin)
+        docker = docker and begin == after
+        after = end + 1
+    if language == "go":
+        obeyed |= _preamble(text, set(found))
+    return [begin for begin in found if begin not in obeyed]
 
 
 def _of(table: "dict[str, tuple[str, ...]]", language: str) -> "tuple[str, ...]":
@@ -187,14 +186,16 @@ def _directs(text: str) -> bool:
     return bool(sign) and name.strip().lower() in _DOCKER
 
 
-def _preamble(lines: "list[str]", comments: "set[int]") -> "set[int]":
+def _preamble(text: str, comments: "set[int]") -> "set[int]":
     """Find the comment that is C code to cgo: the one that ends right above `import "C"`."""
-    number = lines.index('import "C"') - 1
+    at = f"\n{text}\n".find('\nimport "C"\n')
     found = set()
-    inside = lines[number].rstrip().endswith("*/") if number >= 0 else False
-    while number >= 0 and (number in comments or inside):
-        found.add(number)
-        if "/*" in lines[number]:
-            inside = False
-        number -= 1
+    inside = text[text.rfind("\n", 0, max(0, at - 1)) + 1 : max(0, at)].rstrip().endswith("*/")
+    while at > 0:
+        begin = text.rfind("\n", 0, at - 1) + 1
+        if begin not in comments and not inside:
+            break
+        found.add(begin)
+        inside = inside and "/*" not in text[begin:at]
+        at = begin
     return found
