@@ -38,9 +38,10 @@ def windows(lines: "list[bytes]", step: int = 1) -> "list[int]":
     Of those that begin at every line, or at every `step`th. Python hashes texts by a secret of each
     process, but numbers alike in all: `CHECK` tells.
     """
-    read = map(int.from_bytes, lines, ["little"] * len(lines))  # type: ignore[arg-type]
-    each = list(map(hash, read))
-    return list(map(hash, zip(each[::step], each[1::step], each[2::step], strict=False)))
+    read = list(map(int.from_bytes, lines, ["little"] * len(lines)))  # type: ignore[arg-type]
+    if step == 1:  # each is in three of them
+        read = list(map(hash, read))
+    return list(map(hash, zip(read[::step], read[1::step], read[2::step], strict=False)))
 
 
 CHECK = windows([b"by", b"which", b"numbers"])[0]

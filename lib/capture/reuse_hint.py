@@ -18,8 +18,9 @@ BASE, RECENT = ".base", ".recent"
 # In characters: less code says nothing.
 _LEAST = 60
 _MOST_TRIED = 8
-# Of so many lines that count, every other window is looked for: units have some of both kinds.
-_LONG = 300
+# Of so many lines that count, every other window is looked for, of more every third: units have
+# some of each kind.
+_LONG, _VERY_LONG = 300, 900
 # In bytes: what is read of the list of projects, and of what was written.
 _MOST_READ = 1 << 16
 _MOST_CODE = 1 << 17
@@ -47,7 +48,7 @@ def hint(place: str, payload: "dict[str, object]", path: str, now: str) -> str:
     # Of very long code the beginning has to do: nobody should wait for it.
     code = written.encode("utf-8", "surrogatepass")[:_MOST_CODE]
     texts = lines_of(code)
-    step = 1 + (len(texts) > _LONG)
+    step = 1 + (len(texts) > _LONG) + (len(texts) > _VERY_LONG)
     candidates = _candidates(f"{place}{name}", Looked(windows(texts, step)), step)
     if not candidates:
         return ""

@@ -81,11 +81,13 @@ class _Table:
     def _free(self, several: Sequence[int]) -> list[int]:
         """Choose windows from all over a unit that no older one has.
 
-        Where they can be, some are at even lines and some at odd ones: hooks look for one kind of
-        what is long.
+        Where they can be, some are at each number of lines modulo 2 and 3: hooks look for one kind
+        of what is long.
         """
         found: dict[int, None] = {}
-        step = max(1, len(several) // ANCHORS) | 1
+        step = max(1, len(several) // ANCHORS)
+        while step % 2 == 0 or step % 3 == 0:
+            step -= 1
         for first in range(step):
             for window in several[first::step]:
                 if self._place(window) is not None:
