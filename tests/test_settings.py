@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from lib.registration import json_text, settings_file
 from lib.registration.entries import register, unregister
 from lib.registration.hook_command import SCRIPTS, command
 from lib.registration.hook_groups import MATCHERS, is_ours
+from lib.registration.settings_backup import directory
 from lib.registration.settings_file import SettingsError
 from tests.support.bundle import ROOT
 
@@ -212,6 +214,21 @@ def test_an_entry_that_leads_to_us_by_a_link_is_ours(tmp_path: Path) -> None:
     for text in ("cat X", "echo X | mail", "vim X", "echo python3 -m x; cat X"):
         command = text.replace("X", f"{place.root}/hooks/post_tool_use.py")
         assert not is_ours({"command": command}, str(place.root))
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_what_is_put_back_is_never_a_file_with_ours(tmp_path: Path, is_lost: bool) -> None:
+    """Where somebody wrote in between, or the record of another machine is not here."""
+    place = Place(tmp_path, '{"model": "opus"}')
+    place.register()
+    if is_lost:
+        shutil.rmtree(directory(str(place.root)))
+    else:
+        place.path.write_text(place.text().replace("opus", "haiku"))
+        place.register("/opt/new/python3")
+    place.register("/opt/newer/python3")
+    assert place.unregister()
+    assert json.loads(place.text()) == {"model": "opus" if is_lost else "haiku"}
 
 
 def test_groups_of_others_beside_ours_stay(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def renew(root: str, interpreter: str) -> list[str]:
             with _locked(root):
                 finish(path)
                 before = read(path)
-                if before is not None and _is_registered(before, path, root):
+                if _events_in(before, path, root):
                     _put_in(path, path, root, interpreter)
         except (SettingsError, OSError) as error:
             problems.append(str(error))
@@ -66,7 +66,7 @@ def _put_in(path: str, shown: str, root: str, interpreter: str) -> bool:
         after = _with_hooks(before, shown, root, interpreter)
         if after == before:
             return False
-        Record(root, path).remember(before, after, LISTS)
+        Record(root, path).remember(before, after, LISTS, _events_in(before, shown, root))
         if swap(path, after, before):
             return True
     raise SettingsError(f"{shown} changes all the time; {UNTOUCHED}")
@@ -86,7 +86,7 @@ def preview_removal(settings_path: str, root: str) -> str:
     """Show what `unregister` would change, as a unified diff or "". Raises SettingsError."""
     path = os.path.realpath(settings_path)
     before = read(path)
-    if before is None or not _is_registered(before, settings_path, root):
+    if before is None or not _events_in(before, settings_path, root):
         return ""
     return _difference(settings_path, before, _without_hooks(before, settings_path, root))
 
@@ -122,7 +122,7 @@ def unregister(settings_path: str, root: str) -> bool:
         finish(path)
         for _ in range(TRIES):
             before = read(path)
-            if before is None or not _is_registered(before, settings_path, root):
+            if before is None or not _events_in(before, settings_path, root):
                 Record(root, path).forget()
                 return False
             if swap(path, _without_hooks(before, settings_path, root), before):
@@ -131,9 +131,10 @@ def unregister(settings_path: str, root: str) -> bool:
     raise SettingsError(f"{settings_path} changes all the time; {UNTOUCHED}")
 
 
-def _is_registered(data: bytes, shown: str, root: str) -> bool:
+def _events_in(data: bytes | None, shown: str, root: str) -> list[str]:
+    """List the events at which hooks of ours are registered."""
     text, _ = text_of(data, shown)
-    return any(next(places_of(text, event, root), None) for event in SCRIPTS)
+    return [event for event in SCRIPTS if next(places_of(text, event, root), None)]
 
 
 def _without_hooks(before: bytes, shown: str, root: str) -> bytes | None:

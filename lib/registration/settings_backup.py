@@ -6,7 +6,7 @@ The backups lie beside the bundle, not in it: they restore the file also when th
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from lib.registration import settings_file
 from lib.system import files
@@ -53,25 +53,38 @@ class Record:
         self._path = path
         self._directory = f"{directory(root)}/{hex_digest(path)[:16]}"
 
-    def remember(self, before: bytes | None, after: bytes, ours: tuple[str, ...]) -> None:
+    def remember(
+        self, before: bytes | None, after: bytes, ours: tuple[str, ...], had: Collection[str]
+    ) -> None:
         """Back up a settings file, and note which of the lists `ours` it had. Raises OSError.
 
-        The backup is discarded if somebody else wrote between our own writings.
+        `had`: those in which entries of ours are already. The backup is discarded if somebody else
+        wrote between our own writings.
         """
         files.make_private_directory(self._directory)
         self._put(PATH, os.fsencode(self._path))
         written, kept = self._read(WRITTEN), self._read(BACKUP)
-        if not os.path.exists(self._name(FOUND)):
-            self._put(FOUND, json.dumps(_lists(before, self._path, ours)).encode())
+        self._note(before, ours, had)
         # As it was kept: an installer was killed before it wrote.
         if written is not None and before not in (written, kept):
             for name in (BACKUP, WRITTEN):
                 if os.path.exists(self._name(name)):
                     os.unlink(self._name(name))
             return
+        if written is None and had:  # what was there before us is not known
+            return
         if written is None and before is not None:
             self._put(BACKUP, before)
         self._put(WRITTEN, after)
+
+    def _note(self, before: bytes | None, ours: tuple[str, ...], had: Collection[str]) -> None:
+        """Note the lists that are there without ours: somebody else made them."""
+        kept = self._read(FOUND)
+        known = json.loads(kept) if kept else []
+        passed = {*known, *had, *(["hooks"] if had else [])}
+        found = [name for name in _lists(before, self._path, ours) if name not in passed]
+        if found or not kept:
+            self._put(FOUND, json.dumps([*known, *found]).encode())
 
     def is_untouched(self, now: bytes | None) -> bool:
         """Check that the file still is as we wrote it."""
