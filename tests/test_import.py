@@ -309,6 +309,26 @@ def test_an_agents_calls_are_told_by_those_before(home: Home) -> None:
     assert home.read().counts["known"] == 3
 
 
+@pytest.mark.parametrize(
+    ("command", "is_error", "recorded"),
+    [("make", False, 1), ("make", True, 1), ("ls nowhere", True, 2)],
+)
+def test_nothing_is_guessed_past_a_call_of_the_shell(
+    home: Home, command: str, is_error: bool, recorded: int
+) -> None:
+    """One that failed may have changed any file too."""
+    path = home.write("a.py", CODES[0])["tool_input"]["file_path"]
+    writer = Writer(home.projects / "s-1" / "subagents", "agent-x")
+    writer.session_id = "s-1"
+    writer.fields = {"agentId": "x", "timestamp": when(1), "isSidechain": True, "promptId": "p-1"}
+    writer.use("agent1", "Bash", command=command)
+    writer.result("agent1", is_error=is_error)
+    writer.use("agent2", "Edit", file_path=path, old_string="b * 0", new_string="b * 9")
+    writer.result("agent2")
+    counts = home.read().counts
+    assert (counts["events"], counts["unreadable"]) == (recorded, 2 - recorded)
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_what_was_guessed_gives_way_to_what_was_captured(home: Home, is_first: bool) -> None:
     """What a formatter made of a file before an agent's edit its transcript does not tell."""

@@ -12,7 +12,8 @@ from lib.system import json_codec
 from lib.transcripts.fields import blocks, clean, path_of, prompt_text, when, word
 
 # The tools whose calls count: those that may change a file.
-TOOLS = frozenset("Write Edit MultiEdit NotebookEdit Bash".split())
+SHELL = "Bash"
+TOOLS = frozenset(("Write", "Edit", "MultiEdit", "NotebookEdit", SHELL))
 # Of so many lines it is remembered which prompt they belong to, and of so many till the next run.
 _RECENT, _KEPT = 512, 32
 _MOST_PLACES = 64

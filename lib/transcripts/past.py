@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from lib.ledger.prompts import Prompt
 from lib.system.private_file import Refused, bounded, open_regular
 from lib.transcripts.fields import path_of, word
-from lib.transcripts.lines import Lines, ToolResult, ToolUse
+from lib.transcripts.lines import SHELL, Lines, ToolResult, ToolUse
 from lib.transcripts.reader import SUFFIX, Reader, open_transcript
 from lib.transcripts.rewinds import Rewinds
 from lib.transcripts.undone import Undone, config_dir_of, taken_back, typed
@@ -154,7 +154,9 @@ class Reading:
                             del calls[next(iter(calls))]
                     if not isinstance(told, ToolResult):
                         yield told.timestamp, told
-                    elif (use := calls.pop(told.tool_use_id, None)) and not told.is_error:
+                    elif (use := calls.pop(told.tool_use_id, None)) and _may_have_changed(
+                        use, told
+                    ):
                         prompt_id = word(record, "promptId")
                         yield told.timestamp, _call(use, told, prompt_id, agent_type, reader.offset)
                     last = max(last, told.timestamp)
@@ -164,6 +166,11 @@ class Reading:
         if self._past.changed < time.time() - QUIET_SECONDS:
             for use in calls.values():
                 yield last, _open_call(use, agent_type, reader.offset)
+
+
+def _may_have_changed(use: ToolUse, result: ToolResult) -> bool:
+    """Check that a call may have changed a file: of those that failed, one of the shell."""
+    return not result.is_error or use.tool_name == SHELL
 
 
 def _call(use: ToolUse, result: ToolResult, prompt_id: str, agent_type: str, place: int) -> Call:

@@ -52,9 +52,10 @@ class Writer:
         message = {"role": "assistant", "model": model, "content": [block]}
         return str(self.line("assistant", message)["uuid"])
 
-    def result(self, tool_use_id: str, answer: Any = None) -> None:
+    def result(self, tool_use_id: str, answer: Any = None, is_error: bool = False) -> None:
         """Append what came of a call."""
-        block = {"type": "tool_result", "tool_use_id": tool_use_id, "content": "done"}
+        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": tool_use_id}
+        block |= {"content": "done", **({"is_error": True} if is_error else {})}
         told = {"promptId": self.prompt_id} if self._tells else {}
         self.line("user", {"role": "user", "content": [block]}, toolUseResult=answer, **told)
 
