@@ -234,7 +234,8 @@ def test_what_a_kernel_tells_is_no_file(tmp_path: Path) -> None:
 
 
 def test_failed_calls_and_other_tools_make_no_event() -> None:
-    assert refusal("21-write-failed.failure") == "other"
+    for tool in ("Write", "Edit", "MultiEdit", "NotebookEdit"):
+        assert refusal("21-write-failed.failure", tool_name=tool) == "other"
     assert refusal("01-write-create-js-marker.pre") == "other"
     assert refusal("01-write-create-js-marker.post", tool_name="Bash") == "other"
     assert refusal("01-write-create-js-marker.post", tool_response={"success": False}) == "other"

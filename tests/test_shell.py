@@ -260,6 +260,32 @@ def test_what_is_gone_by_now_of_the_clients_diff_says_nothing_of_the_command(
     assert not made["event_data"]["names_all"]
 
 
+@pytest.mark.parametrize("is_interrupt", [False, True])
+def test_a_call_that_failed_may_have_changed_files(tmp_path: Path, is_interrupt: bool) -> None:
+    """The client tells nothing of what it did but its words."""
+    where = tmp_path / "project"
+    where.mkdir()
+    start = began(where)
+    (where / "a.py").write_text("x = 2\n")
+    ended_ns = (where / "a.py").stat().st_ctime_ns + 1
+    given = payload(
+        "22-bash-failed.failure", cwd=str(where), duration_ms=(ended_ns - start) / 1e6,
+        error="secret-word", is_interrupt=is_interrupt,
+    )  # fmt: skip
+    made = shell.capture(given, ended_ns, "", True)
+    (found,) = files(made).values()
+    assert found == {"path": str(where / "a.py"), "code": "x = 2\n", "named": True}
+    assert (made["event_data"]["looks"], made["event_data"]["program"]) == (True, "sed")
+    assert made["prompt_id"] == given["prompt_id"]
+    assert "secret-word" not in repr(made)
+
+
+def test_a_call_that_failed_and_only_reads_leaves_nothing() -> None:
+    given = payload("22-bash-failed.failure", tool_input={"command": "ls nowhere"})
+    with pytest.raises(Refused, match="other"):
+        shell.capture(given, 1_800_000_000_000_000_000, "", True)
+
+
 def test_a_call_that_reads_leaves_nothing() -> None:
     with pytest.raises(Refused):
         shell.capture(payload("22-bash-nodiff.post"), 1_800_000_000_000_000_000, "", True)

@@ -27,7 +27,7 @@ SLACK_NS = 100_000_000
 LATE_NS = 2_000_000_000
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+@-")
 _REGULAR, _LINK, _KIND = 0o100000, 0o120000, 0o170000
-_ENDED = ("", "PostToolUse")
+_ENDED = ("", "PostToolUse", "PostToolUseFailure")
 
 
 def capture(
