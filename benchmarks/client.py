@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.hook import INTERPRETER, ROOT, _scratch
 from benchmarks.measure import run
-from lib.registration.hook_groups import MATCHERS
+from lib.registration.hook_command import SCRIPTS
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, Bundle, seed
 from tests.support.messages_api import Call, Times, scripted
 
@@ -133,7 +133,7 @@ def _install(home: Path) -> dict[str, Any]:
     environ = {"HOME": str(home), "PATH": f"{Path(INTERPRETER).parent}:/usr/bin:/bin"}
     subprocess.run([str(ROOT / "install.sh")], env=environ, capture_output=True, check=True)
     made: dict[str, Any] = json.loads((home / ".claude" / "settings.json").read_text())
-    assert set(made["hooks"]) == set(MATCHERS)
+    assert set(made["hooks"]) == set(SCRIPTS)
     return made
 
 

@@ -115,12 +115,15 @@ def team_storage(team_url: str) -> Iterator[Storage]:
 
 @pytest.fixture(scope="session")
 def installed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home directory in which ./install.sh has run: one for all tests of a worker."""
+    """A home directory in which ./install.sh has run, and found the real client on PATH: one for
+    all tests of a worker."""
     home = tmp_path_factory.mktemp("installed")
     put_bundle(home / ".claude" / "hooks" / "pattern-tracker")
+    environ = Bundle(home).environ
     done = subprocess.run(
         [str(ROOT / "install.sh")],
-        env=Bundle(home).environ, capture_output=True, text=True, check=False,
+        env={**environ, "PATH": f"{CLIENT.parent}:{environ['PATH']}"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return home

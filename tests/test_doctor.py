@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,20 @@ from lib.commands.doctor_checks.hook_policy import obstacle
 from lib.commands.facts import Facts
 from lib.commands.when import age
 from lib.ledger.schema import VERSION
-from lib.registration.hook_command import SCRIPTS
+from lib.registration.hook_command import EVENTS, FAILED, SCRIPTS
 from lib.registration.hook_groups import MATCHERS
 from lib.system.settings import Settings
 from tests.support.bundle import INTERPRETER, ROOT, Bundle, write_payload
+from tests.support.client_files import npm_client
 from tests.support.service_double import Fault, ServiceDouble
 
 
-def registered(root: Path = ROOT, python: str = INTERPRETER, **more: Any) -> dict[str, Any]:
+def registered(
+    root: Path = ROOT, python: str = INTERPRETER, events: Mapping[str, str] = SCRIPTS, **more: Any
+) -> dict[str, Any]:
     """Settings in which our hooks are registered."""
     hooks = {}
-    for event, script in SCRIPTS.items():
+    for event, script in events.items():
         text = f"{{ {python} -I -S {root}/hooks/{script} || cat; }} >/dev/null 2>&1 || :"
         group = {
             "matcher": MATCHERS[event],
@@ -74,6 +77,23 @@ def test_all_is_well(well: Bundle) -> None:
     code, checks = examine(well)
     assert (code, levels(checks)) == (0, {})
     assert len(checks) == 22
+
+
+@pytest.mark.parametrize(
+    ("client", "level"), [("2.0.60", OK), ("2.0.30", SERIOUS), ("unknown", OK)]
+)
+def test_the_hook_of_failed_calls_is_not_for_older_clients(
+    well: Bundle, tmp_path: Path, client: str, level: str
+) -> None:
+    path = f"{npm_client(tmp_path, client)}:{well.environ['PATH']}"
+    _, checks = examine(well, PATH=path)
+    assert levels(checks) == {}
+    configure(well, registered(events=EVENTS))
+    _, checks = examine(well, PATH=path)
+    assert levels(checks) == ({"hooks": level} if level != OK else {})
+    told = f"Claude Code {client} does not know {FAILED}"
+    assert checks["hooks"]["text"].startswith(told if level != OK else "registered in")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_nothing_is_green_before_anything_was_observed(bundle: Bundle) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.commands.setup import staging
-from lib.registration.hook_command import SCRIPTS, command
+from lib.registration.hook_command import FAILED, SCRIPTS, command
 from lib.system.pythons import longest_lived
 from tests.support.bundle import (
     INTERPRETER,
@@ -23,6 +23,7 @@ from tests.support.bundle import (
     wait_for,
     write_payload,
 )
+from tests.support.client_files import native_client, npm_client
 from tests.support.copies import Kept, rewrite
 from tests.support.forms import few
 from tests.support.service_double import ServiceDouble
@@ -72,7 +73,7 @@ def test_from_an_empty_home_to_a_lineage_in_one_command(tmp_path: Path) -> None:
     ]
     assert "is as it was recorded last" in done.stdout
     assert "is gone" not in done.stdout  # the sample is a file, as it was recorded
-    assert "registered both hooks in ~/.claude/settings.json" in said
+    assert "registered the hooks in ~/.claude/settings.json" in said
     assert said[-2] == "~/.local/bin/pattern-tracker status"
     assert bundle_in(tmp_path).json("doctor")["serious"] == 0
 
@@ -233,6 +234,38 @@ def test_a_dry_run_shows_the_change_and_makes_none(tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+def events_in(settings: Path) -> set[str]:
+    return set(json.loads(settings.read_text())["hooks"])
+
+
+def test_the_hook_of_failed_calls_is_for_clients_that_are_known_to_tell_of_them(
+    installed: Bundle, tmp_path: Path
+) -> None:
+    """Older ones run no hook of settings that name an event that they do not know."""
+    settings = installed.home / ".claude" / "settings.json"
+    for put, version, tells in (
+        (npm_client, "2.0.60", True), (npm_client, "2.0.59", False), (native_client, "2.1.0", True),
+        (native_client, "latest", False),
+    ):  # fmt: skip
+        path = f"{put(tmp_path, version)}:{PATH}"
+        shown = run_install(installed.home, "--dry-run", PATH=path).stdout
+        sign = "+" if tells else "-"
+        assert any(line[:1] == sign and f'"{FAILED}"' in line for line in shown.splitlines())
+        done = run_install(installed.home, PATH=path)
+        assert done.returncode == 0, done.stderr
+        assert events_in(settings) == {*SCRIPTS, *([FAILED] if tells else [])}
+        hooks = json.loads(settings.read_text())["hooks"]
+        if tells:
+            after, failed = (hooks[event][0]["hooks"][0] for event in ("PostToolUse", FAILED))
+            assert (failed, hooks[FAILED][0]["matcher"]) == (after, "Bash")
+        assert installed.json("doctor")["serious"] == 0
+    assert not (tmp_path / "ran").exists()
+    run_install(installed.home, PATH=f"{npm_client(tmp_path, '2.0.60')}:{PATH}")
+    assert FAILED in events_in(settings)
+    assert run_install(installed.home, "--uninstall").returncode == 0
+    assert settings.read_text() == BEFORE
+
+
 def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: Path) -> None:
     home, project = tmp_path / "home", tmp_path / "project"
     (project / ".claude").mkdir(parents=True)
@@ -243,10 +276,12 @@ def test_a_project_s_settings_and_what_was_recorded_go_with_the_rest(tmp_path: P
     (home / ".claude" / "mine").write_text("")
     (home / ".local").mkdir()
     put_bundle(home / ".claude" / "hooks" / "pattern-tracker")
-    done = run_install(home, "--project", cwd=project)
+    # Other people's clients, which may be older, read these too.
+    path = f"{npm_client(tmp_path, '2.1.0')}:{PATH}"
+    done = run_install(home, "--project", cwd=project, PATH=path)
     assert done.returncode == 0, done.stderr
     assert not (home / ".claude" / "settings.json").exists()
-    assert set(json.loads(settings.read_text())["hooks"]) == {"PreToolUse", "PostToolUse"}
+    assert events_in(settings) == {"PreToolUse", "PostToolUse"}
     bundle = Bundle(home, home / ".claude" / "hooks" / "pattern-tracker")
     bundle.post(payload("01-write-create-js-marker.post"))
     bundle.wait_delivered()

@@ -6,15 +6,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lib.registration import json_text, settings_file
-from lib.registration.entries import register, unregister
-from lib.registration.hook_command import SCRIPTS, command
+from lib.registration.entries import preview, register, renew, unregister
+from lib.registration.hook_command import EVENTS, FAILED, SCRIPTS, command
 from lib.registration.hook_groups import MATCHERS, is_ours
 from lib.registration.settings_backup import directory
 from lib.registration.settings_file import SettingsError
@@ -105,8 +105,10 @@ class Place:
         if text is not None:
             self.path.write_bytes(text.encode())
 
-    def register(self, python: str = "/usr/bin/python3") -> bool:
-        return register(str(self.path), str(self.root), python)
+    def register(
+        self, python: str = "/usr/bin/python3", events: Mapping[str, str] = SCRIPTS
+    ) -> bool:
+        return register(str(self.path), str(self.root), python, events)
 
     def unregister(self) -> bool:
         return unregister(str(self.path), str(self.root))
@@ -117,14 +119,16 @@ class Place:
     def ours(self) -> list[tuple[str, str]]:
         """The commands that are registered, by event."""
         hooks = json.loads(self.text().lstrip("\ufeff"))["hooks"]
-        groups = [(event, group) for event in SCRIPTS for group in hooks.get(event, [])]
+        groups = [(event, group) for event in EVENTS for group in hooks.get(event, [])]
         found = [(event, hook) for event, group in groups if isinstance(group, dict)
                  for hook in group.get("hooks", [])]  # fmt: skip
         return [(event, hook["command"]) for event, hook in found if " -I -S " in hook["command"]]
 
 
-def expected(place: Place, python: str) -> list[tuple[str, str]]:
-    return [(event, command(str(place.root), python, SCRIPTS[event])) for event in SCRIPTS]
+def expected(
+    place: Place, python: str = "/usr/bin/python3", events: Mapping[str, str] = SCRIPTS
+) -> list[tuple[str, str]]:
+    return [(event, command(str(place.root), python, events[event])) for event in events]
 
 
 @pytest.fixture(params=list(CORPUS.values()), ids=list(CORPUS))
@@ -144,6 +148,76 @@ def test_a_file_comes_back_as_it_was(tmp_path: Path, shape: str) -> None:
     assert place.unregister()
     assert place.text() == shape
     assert not place.unregister()
+
+
+def test_the_hook_of_failed_calls_comes_and_goes(tmp_path: Path, shape: str) -> None:
+    """As the clients are that PATH names while it is installed."""
+    place = Place(tmp_path, shape)
+    assert place.register()
+    without = place.text()
+    assert place.register(events=EVENTS)
+    assert place.ours() == expected(place, events=EVENTS)
+    assert not place.register(events=EVENTS)
+    assert place.register()
+    assert place.text() == without
+    assert place.register(events=EVENTS)
+    assert place.unregister()
+    assert place.text() == shape
+
+
+def test_somebody_s_own_list_for_failed_calls_stays(tmp_path: Path) -> None:
+    """Whether it was there first or came when ours was not registered at that event."""
+    for number, is_first in enumerate((True, False)):
+        text = dumped({"model": "opus", "hooks": {FAILED: []} if is_first else {}})
+        place = Place(tmp_path / str(number), text)
+        place.register(events=EVENTS if is_first else SCRIPTS)
+        if not is_first:
+            added = json.loads(place.text())
+            added["hooks"][FAILED] = []
+            place.path.write_text(dumped(added))
+            place.register(events=EVENTS)
+        place.path.write_text(place.text().replace("opus", "haiku"))
+        place.register()
+        assert json.loads(place.text())["hooks"][FAILED] == []
+        place.register(events=EVENTS)
+        assert place.ours() == expected(place, events=EVENTS)
+        place.unregister()
+        assert json.loads(place.text()) == {"model": "haiku", "hooks": {FAILED: []}}
+
+
+def test_a_list_for_failed_calls_in_which_ours_never_was_stays(tmp_path: Path) -> None:
+    place = Place(tmp_path, "{}")
+    place.register()
+    added = json.loads(place.text())
+    added["hooks"][FAILED] = []
+    place.path.write_text(dumped(added))
+    place.unregister()
+    assert json.loads(place.text()) == {"hooks": {FAILED: []}}
+
+
+@pytest.mark.parametrize("events", [SCRIPTS, EVENTS], ids=["two", "three"])
+def test_what_is_registered_anew_is_what_was(tmp_path: Path, events: Mapping[str, str]) -> None:
+    place = Place(tmp_path, "{}")
+    place.register(events=events)
+    assert renew(str(place.root), "/opt/new/python3") == []
+    assert place.ours() == expected(place, "/opt/new/python3", events)
+    assert place.unregister()
+    assert place.text() == "{}"
+
+
+def test_what_would_change_is_what_changes(tmp_path: Path) -> None:
+    place = Place(tmp_path, "{}")
+    given = str(place.path), str(place.root), "/usr/bin/python3"
+    assert FAILED not in preview(*given)
+    assert f'+    "{FAILED}"' in preview(*given, EVENTS)
+    place.register(events=EVENTS)
+    assert preview(*given, EVENTS) == ""
+    assert f'-    "{FAILED}"' in preview(*given)
+    place.path.write_text("{")
+    for events in (SCRIPTS, EVENTS):
+        with pytest.raises(SettingsError, match="by hand") as told:
+            register(*given, events)
+        assert (FAILED in str(told.value)) is (FAILED in events)
 
 
 def test_only_our_lines_are_new(tmp_path: Path, shape: str) -> None:
@@ -201,7 +275,7 @@ def test_an_older_matcher_is_widened(tmp_path: Path) -> None:
     assert place.register()
     hooks = json.loads(place.text())["hooks"]
     assert [[group["matcher"] for group in hooks[event]] for event in SCRIPTS] == [
-        [m] for m in MATCHERS.values()
+        [MATCHERS[event]] for event in SCRIPTS
     ]
 
 

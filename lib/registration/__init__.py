@@ -1,1 +1,1 @@
-"""Register our two hooks in Claude Code's settings.json, find them, and remove them."""
+"""Register our hooks in Claude Code's settings.json, find them, and remove them."""

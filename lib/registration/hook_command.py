@@ -17,7 +17,11 @@ from collections.abc import Iterator
 
 from lib.system import bytecode, files
 
+# Which script runs at which event of the client, of those that every client knows.
 SCRIPTS = {"PreToolUse": "pre_tool_use.py", "PostToolUse": "post_tool_use.py"}
+# After a call that failed, of which only some clients tell (`client_version`).
+FAILED = "PostToolUseFailure"
+EVENTS = {**SCRIPTS, FAILED: SCRIPTS["PostToolUse"]}
 TAKEOVER = "takeover.sh"
 # A script that is missing is no error: Python would exit with 2, which the client takes for a veto.
 # It is the way where there is no image of the modules that fits (`lib/flusher/hook_image.py`), and

@@ -9,20 +9,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from lib.registration import json_text
-from lib.registration.hook_command import SCRIPTS, scripts_in
+from lib.registration.hook_command import FAILED, SCRIPTS, scripts_in
 from lib.registration.json_text import Node
 from lib.registration.settings_file import UNTOUCHED, SettingsError
 
 MATCHERS = {
     "PreToolUse": "Write|Edit|MultiEdit|NotebookEdit",
     "PostToolUse": "Write|Edit|MultiEdit|NotebookEdit|Bash",
+    # A tool that edits has changed nothing where it failed.
+    FAILED: "Bash",
 }
 # What a call has to be for a hook to run, beside the matcher: what the hook before a call does, the
 # one after it does as well. Clients before 2.1.85 pass over this, and start it.
 ONLY_IF = {"PreToolUse": "Write(//dev/null)"}
 # How long the client waits for a hook. One that is over its time before a call loses nothing, one
 # after it may have an event to write.
-TIMEOUT_SECONDS = {"PreToolUse": 5, "PostToolUse": 30}
+TIMEOUT_SECONDS = {"PreToolUse": 5, "PostToolUse": 30, FAILED: 30}
 
 
 def group_of(event: str, run: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 
 from lib.commands.doctor_checks.finding import Entry, Source
-from lib.registration.hook_command import SCRIPTS, TAKEOVER, scripts_in
+from lib.registration.hook_command import EVENTS, SCRIPTS, TAKEOVER, scripts_in
 from lib.system.origins import MANAGED
 
 NAME = "pattern-tracker"
@@ -95,7 +95,7 @@ def _is_projects(entry: Entry, source: Source) -> bool:
 
 def _in_settings(source: Source) -> Iterator[Entry]:
     hooks = source.settings.get("hooks")
-    for event, script in SCRIPTS.items():
+    for event, script in EVENTS.items():
         groups = hooks.get(event) if isinstance(hooks, dict) else None
         for group in groups if isinstance(groups, list) else []:
             commands = group.get("hooks") if isinstance(group, dict) else None

@@ -17,7 +17,7 @@ from lib.commands.doctor_checks.finding import (
     Site,
 )
 from lib.flusher import plugin_environment
-from lib.registration import hook_command
+from lib.registration import client_version, hook_command
 from lib.system.pythons import defect
 
 TOOLS = ("Write", "Edit", "NotebookEdit", "Bash")
@@ -62,7 +62,7 @@ def registration(site: Site) -> Finding:
         level = SERIOUS if "PostToolUse" in missing else WARNING
         return Finding(level, f"no {missing.pop()} hook is registered", INSTALL)
     for entry in site.entries:
-        script = f"{entry.root}/hooks/{hook_command.SCRIPTS[entry.event]}"
+        script = f"{entry.root}/hooks/{hook_command.EVENTS[entry.event]}"
         if not os.path.exists(script):
             is_plugin = entry.where.startswith(client_settings.PLUGIN)
             text = (
@@ -71,6 +71,11 @@ def registration(site: Site) -> Finding:
                 else f"{script} is gone"
             )
             return Finding(SERIOUS, text, _ADD_AGAIN if is_plugin else INSTALL)
+    failed = [entry for entry in site.entries if entry.event == hook_command.FAILED]
+    if failed and (found := client_version.version()) and not client_version.tells_of_failures():
+        client, where = ".".join(map(str, found)), failed[0].where
+        text = f"Claude Code {client} does not know {hook_command.FAILED}: no hook of {where} runs"
+        return Finding(SERIOUS, text, INSTALL)
     return _of_edits([entry for entry in site.entries if entry.event == "PostToolUse"])
 
 

@@ -1,4 +1,4 @@
-"""Install or upgrade the bundle, its environment and its two hooks, or uninstall them.
+"""Install or upgrade the bundle, its environment and its hooks, or uninstall them.
 
 Runs on the Python that will run the hooks, which has no packages.
 """
@@ -66,7 +66,7 @@ def main(source: str, interpreter: str, arguments: list[str]) -> int:
 
 def _preview(plan: Plan) -> None:
     if plan.options.verb == "install":
-        difference = preview(plan.settings, plan.root, plan.interpreter)
+        difference = preview(plan.settings, plan.root, plan.interpreter, plan.events)
         if not _is_installed(plan):
             print(f"{plan.root} would be made from {plan.source}")
     else:
@@ -94,16 +94,16 @@ def _install(plan: Plan) -> None:
         _vet(url)
     # Whatever cannot be done with spool or settings is said before anything is made.
     refuse_long(Settings(os.environ).cache_dir)
-    preview(plan.settings, plan.root, plan.interpreter)
+    preview(plan.settings, plan.root, plan.interpreter, plan.events)
     with _alone(plan) as made, Steps() as steps:
         settings_backup.directory(plan.root)
         if _is_installed(plan) and _is_sound(plan, steps):
-            changed = register(plan.settings, plan.root, plan.interpreter)
+            changed = register(plan.settings, plan.root, plan.interpreter, plan.events)
         else:
             changed = _replace(plan, steps)
         settings_backup.note_made(plan.root, made)
         steps.begin(
-            f"{'registered both hooks' if changed else 'both hooks are registered'}"
+            f"{'registered the hooks' if changed else 'the hooks are registered'}"
             f" in {shortened(plan.settings)}"
         )
         unlinked = link.put(plan.root)
@@ -155,7 +155,7 @@ def _replace(plan: Plan, steps: Steps) -> bool:
         _check(plan, stage, steps)
         was_there = put_in_place(stage, plan.root)
         try:
-            return register(plan.settings, plan.root, plan.interpreter)
+            return register(plan.settings, plan.root, plan.interpreter, plan.events)
         except BaseException:
             if was_there:
                 put_in_place(stage, plan.root)
@@ -198,7 +198,7 @@ def _uninstall(plan: Plan) -> None:
         if not is_there and not (purges and kept(plan.root)):
             raise CommandError(f"nothing is installed in {plan.root}")
         for place in taken:
-            print(f"Took both hooks out of {place}")
+            print(f"Took the hooks out of {place}")
         if not taken:
             print(f"There were no hooks of ours to take out of {plan.settings}")
         print(unlinked, end="")

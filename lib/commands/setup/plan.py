@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from lib.commands.common import CommandError
 from lib.commands.terminal import shortened
+from lib.registration import client_version, hook_command
 from lib.system import files
 from lib.system.places import here
 
@@ -14,8 +15,8 @@ class Plan:
     """What the installer was asked for, and where.
 
     `source` is the bundle that this code belongs to, `root` where it is installed, `interpreter`
-    the Python of the hooks, `settings` the settings file to register them in, `config` the
-    client's directory.
+    the Python of the hooks, `settings` the settings file to register them in, `events` which, with
+    their scripts, `config` the client's directory.
     """
 
     def __init__(self, source: str, interpreter: str, arguments: list[str]) -> None:
@@ -37,6 +38,9 @@ class Plan:
             raise CommandError("the working directory is gone, and so is its project")
         project = f"{here()}/.claude/settings.json" if self.options.project else ""
         self.settings = project or f"{self.config}/settings.json"
+        # A project's settings are read by other people's clients too, which may be older.
+        tells = not project and client_version.tells_of_failures()
+        self.events = hook_command.EVENTS if tells else hook_command.SCRIPTS
 
 
 class _Parser(argparse.ArgumentParser):
