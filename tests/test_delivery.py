@@ -64,8 +64,8 @@ FAULTS: dict[str, tuple[Fault, dict[str, Any]]] = {
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs for a loopback that hangs on purpose."""
-    monkeypatch.setattr(http, "READ", 0.25)
-    monkeypatch.setattr(http, "TOTAL", 0.6)
+    monkeypatch.setattr(http, "READ", 0.75)
+    monkeypatch.setattr(http, "TOTAL", 1.5)
 
 
 def survive(directory: Path, server: ServiceDouble, faults: list[str]) -> None:
