@@ -76,5 +76,8 @@ def test_each_step_is_told_by_whom_it_was(claude: Any) -> None:
     assert told(bundle, work / "b.py") == [("shell", "created")]
     assert told(bundle, work / "d.py")[-1] == ("shell", "deleted")
     assert told(bundle, work / "e.py") == [("shell", "moved"), ("shell", "deleted")]
+    for name, change in (("a.py", "modified"), ("d.py", "deleted"), ("e.py", "deleted")):
+        last = bundle.json("lineage", str(work / name))["steps"][0]
+        assert (last["change"], last["prompt"], last["model"]) == ([change], "go", "scripted")
     programs = {step["program"] for step in bundle.json("lineage", a)["steps"]}
     assert programs == {None, "sed", "git"}

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.capture import payload as payloads
+from lib.capture import shell
 from lib.commands import cli
 from lib.flusher.importing import Chosen, Importer
 from lib.flusher.process import Flusher
@@ -103,7 +104,11 @@ class Home:
     def capture(self, number: int, later_ns: int = 0) -> None:
         """Do as the hook did with a payload."""
         captured_ns = BEGAN + number * SECOND + later_ns
-        made: Any = payloads.capture(self.payloads[number], captured_ns)
+        told = self.payloads[number]
+        made: Any = (
+            shell.capture(told, captured_ns, "", True) if told["tool_name"] == "Bash"
+            else payloads.capture(told, captured_ns)
+        )  # fmt: skip
         moment = ("a-boot", number + 1)
         inbox.commit(str(self.spool), made, captured_ns, sync=False, moment=moment)
 
@@ -373,6 +378,26 @@ def test_what_a_shell_did_is_told_by_the_clients_diff(home: Home) -> None:
         ("agent", "created", None), ("shell", "modified", "sed"),
         ("shell", "created", "sed"), ("shell", "deleted", "rm"),
     ]  # fmt: skip
+
+
+def test_the_end_of_a_file_that_was_captured_is_known_to_an_import(home: Home) -> None:
+    path = str(home.work / "a.py")
+    home.write("a.py", CODES[0])
+    gone = {"files": [{"filePath": path, "hunks": [], "deleted": True}], "moreFiles": 0}
+    home.call("Bash", {"command": "rm a.py"}, {"stdout": "", "bashEditDiff": gone})
+    for number in range(2):
+        home.capture(number, SECOND // 100)
+    home.flush()
+    live = home.contents()
+    made, ended = live["revisions"]
+    assert (made["change"], ended["change"]) == ("created", "deleted")
+    assert ended["prompt_id"] == made["prompt_id"] == home.payloads[1]["prompt_id"]
+    assert ended["tool_use_id"] == "use1"
+    found = home.read().counts
+    assert (found["events"], found["known"]) == (0, 2)
+    shutil.rmtree(home.spool)
+    assert home.read().counts["events"] == 2
+    assert home.contents()["revisions"] == live["revisions"]
 
 
 def test_nothing_is_sent_unless_asked_for(

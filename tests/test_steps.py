@@ -210,6 +210,24 @@ def test_what_the_command_does_not_name_is_found_by_looking(project: Project) ->
     assert told(project, "new/d.py")[-1][::2] == (SHELL, LAST)
 
 
+@pytest.mark.parametrize("tells", [True, False])
+def test_the_end_of_a_file_has_its_prompt_and_its_call(project: Project, tells: bool) -> None:
+    """Those of whoever ended it: others did it for no prompt of the session."""
+    for name in NAMES:
+        project.agent(name, OLD)
+    project.flush()
+    project.shell("rm a.py; touch b.py", {"a.py": None, "b.py": NEW}, tells)
+    project.flush()
+    project.shell("sed -i s/0/1/ b.py", {"b.py": LAST, "sub/c.py": None}, False)
+    project.flush()
+    ended, changed, theirs = (project.chain(name) for name in NAMES)
+    assert [row["change"] for row in (ended[-1], theirs[-1])] == ["deleted", "deleted"]
+    for name in ("session_id", "prompt_id", "tool_use_id"):
+        assert ended[-1][name] == changed[1][name] is not None
+        assert theirs[-1][name] is None
+    assert (theirs[-1]["actor"], changed[-1]["prompt_id"]) == (OUTSIDE, ended[-1]["prompt_id"])
+
+
 def test_what_others_did_before_a_call_is_not_the_shells(project: Project) -> None:
     project.agent("a.py", OLD)
     project.agent("b.py", OLD)

@@ -22,6 +22,8 @@ TOOL = "Bash"
 # So far back the first look at a project goes for files that are known: what an agent did whose
 # client was killed before the hook came, nobody else tells.
 FIRST_NS = 3600 * 10**9
+# What others did was not done for a prompt.
+_OF_CALL = ("transcript_path", "tool_use_id", "prompt_id", "agent_id", "agent_type")
 # How the client names what it will rename.
 _WRITING = re.compile(r"\.tmp\.\d+\.[0-9a-f]{8,}\Z")
 
@@ -54,10 +56,11 @@ class Unfolding:
         self._known = known
         self._sightings = sightings
         self._began_ns = _whole(self._data.get("began_ns"))
+        self._context = context(dict(call))
         self._payload = {
             "tool_name": TOOL,
             "session_id": self._data.get("session_id"),
-            **context(dict(call)),
+            **self._context,
         }
         self.ended_ns = _whole(self._data.get("ended_ns"))
         captured = call.get("captured")
@@ -181,6 +184,7 @@ class Unfolding:
             tool_use_id=str(self._payload.get("tool_use_id") or ""),
             captured_ns=self.ended_ns,
             before=None if before is None else Content(before, path),
+            extra=self._context,
         )
         return self._signed(made, actor)
 
@@ -192,6 +196,8 @@ class Unfolding:
         if actor == OUTSIDE:
             made["event_data"].update(triggered_by=OUTSIDE, tool_name=None)
             made["event_data"]["pattern_data"]["session_id"] = ""
+            for name in _OF_CALL:
+                made.pop(name, None)
         else:
             made["program"] = self._data.get("program")
         return self._for_whom(made)
