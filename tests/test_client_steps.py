@@ -35,6 +35,13 @@ def claude(request: pytest.FixtureRequest, installed: Bundle, tmp_path: Path) ->
     return installed, work, lambda turns: installed.claude(turns, work, *options, client=client)
 
 
+def filtered(work: Path) -> None:
+    """Let git take long between removing a file and writing it anew."""
+    git(work, "config", "filter.slow.smudge", "sleep 0.1; cat")
+    git(work, "config", "filter.slow.clean", "cat")
+    (work / ".gitattributes").write_text("*.py filter=slow\n")
+
+
 def told(bundle: Bundle, path: Path) -> list[tuple[str, str]]:
     """Who made which step of a file, oldest first."""
     steps = bundle.json("lineage", str(path))["steps"][::-1]
@@ -47,6 +54,7 @@ def test_each_step_is_told_by_whom_it_was(claude: Any) -> None:
     done = run([[("Write", {"file_path": a, "content": CODE})]])
     assert done.returncode == 0, done.stdout
     bundle.wait_delivered()
+    filtered(work)
     git(work, "add", "-A")
     git(work, "commit", "-qm", "one")
     # A person's hand.

@@ -2,18 +2,20 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from lib.flusher import look
+from lib.flusher import look, missing
 from lib.flusher.look import Found, Window, changed, code_of, project
 from lib.flusher.sightings import Sightings
 from lib.flusher.unfolding import Unfolding
 from lib.spool.spooled import Event
 from lib.system.aside import HANGS, Away, shared
+from lib.system.digest import hex_digest
 
 CODE = "def f():\n    return 1\n"
 
@@ -97,6 +99,101 @@ def test_what_changed_before_or_after_is_told_apart(root: Path) -> None:
     assert changed(str(root), known, Window(at - 2, at - 2, at - 1)) == []
     assert changed(str(root), known, Window(at, at + 1, at + 2)) == [Found(str(file), False, False)]
     assert changed(str(root), known, Window(at, at, at)) == [Found(str(file), False, True)]
+
+
+class Pauses(list[float]):
+    """How long somebody waited; then those write who were about to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: list[Path] = []
+
+    def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+        for file in self.files:
+            file.write_text(CODE)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    made = Pauses()
+    monkeypatch.setattr("lib.flusher.missing.time.sleep", made)
+    return made
+
+
+def ended(root: Path, *names: str) -> tuple[list[str], Window]:
+    """Files that a call removed, and its window; after it names changed in their directory."""
+    files = [root / name for name in names]
+    before_ns = root.stat().st_mtime_ns - 1
+    for file in files:
+        file.write_text(CODE)
+        file.unlink()
+    ended_ns = root.stat().st_mtime_ns
+    while root.stat().st_mtime_ns == ended_ns:
+        (root / "later").mkdir()
+        (root / "later").rmdir()
+    return list(map(str, files)), Window(before_ns, before_ns, ended_ns)
+
+
+def naming(window: Window, *paths: str | Path) -> Window:
+    """The window of a call that named these, which its hook did not find."""
+    return window._replace(missed=[hex_digest(str(path)) for path in paths])
+
+
+def test_what_is_missing_is_gone_once_nobody_writes_it_anew(root: Path, pauses: Pauses) -> None:
+    """As git does, which removes a file first: looked for again once, however many there are."""
+    known, window = ended(root, "a.py", "b.py", "c.py")
+    pauses.files = [root / "a.py"]
+    found = changed(str(root), known, naming(window, *known))
+    assert found == [Found(path, True, True) for path in known[1:]]
+    (seconds,) = pauses
+    assert 0 < seconds <= missing.GAP_NS / 1e9
+
+
+def test_what_was_missing_for_long_is_not_waited_for(root: Path, pauses: Pauses) -> None:
+    known, window = ended(root, "a.py")
+    past_ns = time.time_ns() - missing.GAP_NS
+    os.utime(root, ns=(past_ns, past_ns))
+    window = window._replace(since_ns=0, began_ns=0, ended_ns=past_ns - 1)
+    assert changed(str(root), known, naming(window, *known)) == [Found(known[0], True, True)]
+    assert sum(pauses) == 0
+
+
+def test_nobody_waits_where_nothing_changed_after_the_call(root: Path, pauses: Pauses) -> None:
+    known, window = ended(root, "a.py")
+    window = window._replace(ended_ns=root.stat().st_mtime_ns)
+    assert changed(str(root), known, window) == [Found(known[0], True, True)]
+    began = naming(window._replace(began_ns=window.ended_ns + 1), *known)
+    began = began._replace(ended_ns=began.began_ns)
+    assert changed(str(root), known, began) == [Found(known[0], True, False)]
+    assert pauses == []
+
+
+def test_who_ended_a_file_is_not_told_where_names_changed_after_the_call(
+    root: Path, pauses: Pauses
+) -> None:
+    """Unless the call named it, or where it lay; the next look may tell more."""
+    known, window = ended(root, "a.py")
+    assert changed(str(root), known, window) == []
+    assert changed(str(root), known, naming(window, root / "b.py")) == []
+    assert pauses == []
+    for named in (known[0], root):
+        assert changed(str(root), known, naming(window, named)) == [Found(known[0], True, True)]
+
+
+def test_the_end_of_a_directory_is_told_by_the_one_that_it_was_in(root: Path) -> None:
+    inner = root / "src" / "inner"
+    inner.mkdir()
+    before_ns = (root / "src").stat().st_mtime_ns
+    while (root / "src").stat().st_mtime_ns == before_ns:
+        inner.rmdir()
+        inner.mkdir()
+    inner.rmdir()
+    at = (root / "src").stat().st_mtime_ns
+    known = [str(inner / "a.py")]
+    assert changed(str(root), known, Window(at, at, at)) == [Found(known[0], True, True)]
+    assert changed(str(root), known, Window(at, at + 1, at + 1)) == [Found(known[0], True, False)]
+    assert changed(str(root), known, Window(at - 1, at - 1, at - 1)) == []
 
 
 def test_the_look_ends_where_its_time_does(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from lib.capture import shell
 from lib.capture.named_file import Refused
 from lib.capture.shell_words import may_write, names_all, simple_commands
+from lib.system.digest import hex_digest
 from tests.support.bundle import ROOT, payload
 
 pytestmark = pytest.mark.usefixtures("exact_times")
@@ -211,6 +212,18 @@ def test_the_clients_own_word_is_taken(
     assert {file: kind for file, kind in kinds.items() if kind in found[file]} == kinds
     assert made["event_data"]["program"] == program
     assert not made["event_data"]["looks"]
+
+
+def test_of_names_that_no_file_has_digests_are_kept(tmp_path: Path) -> None:
+    where = tmp_path / "project"
+    where.mkdir()
+    (where / "b.py").write_text("x = 1\n")
+    made = call(where, "rm -r ./a.py 'lib dir/' b.py $SECRET_WORD", began(where))
+    names = [f"{where}/a.py", f"{where}/lib dir", f"{where}/$SECRET_WORD"]
+    assert made["event_data"]["missed"] == [hex_digest(name) for name in names]
+    assert "SECRET_WORD" not in str(made)
+    many = call(where, f"rm {' '.join(f'f{n}.py' for n in range(999))}", began(where))
+    assert len(many["event_data"]["missed"]) == shell.MAX_FILES
 
 
 @pytest.mark.parametrize("word", ["unavailable", "skipped", ""])

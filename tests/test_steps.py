@@ -246,6 +246,35 @@ def test_what_others_did_before_a_call_is_not_the_shells(project: Project) -> No
     assert project.chain("b.py")[-1]["program"] == "sed"
 
 
+@pytest.mark.parametrize("program", ["rm", "git rm -q", "mv -t sub"])
+def test_a_file_is_ended_by_the_call_that_names_it_whatever_changes_later(
+    project: Project, program: str
+) -> None:
+    """The flusher comes when later calls are over: what they did says nothing of those before."""
+    project.agent("a.py", OLD)
+    project.flush()
+    project.shell("make", {"other.py": NEW}, False)
+    project.shell(f"{program} a.py", {"a.py": None}, False)
+    project.shell("cargo build", {"last.py": LAST}, False)
+    project.flush()
+    ended = project.chain("a.py")[-1]
+    assert (ended["actor"], ended["change"]) == (SHELL, "deleted")
+    assert (ended["program"], ended["tool_use_id"]) == (program.split(maxsplit=1)[0], "use3")
+
+
+def test_whose_the_end_of_a_file_is_may_be_told_by_a_later_look(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.flush()
+    project.shell("make", {"b.py": NEW}, False)
+    project.path("a.py").unlink()
+    project.flush()
+    assert told(project, "a.py") == [(AGENT, "created", OLD)]
+    project._tick()
+    project.shell("sed -i s/1/2/ b.py", {"b.py": LAST}, False)
+    project.flush()
+    assert told(project, "a.py")[1:] == [(OUTSIDE, "deleted", None)]
+
+
 def test_the_first_look_finds_what_files_became_before_it(project: Project) -> None:
     """A client is killed right after its edit: no hook tells of that."""
     project.agent("a.py", OLD)

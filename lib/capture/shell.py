@@ -1,8 +1,8 @@
 """Record which files a call of the shell may have changed.
 
 Builtins only: the hook path imports this for calls of Bash. Of the command no more is kept than the
-name of the program that may have written. What the files held is read here, before anything else
-can change them; what follows from it the flusher finds out.
+name of the program that may have written, and digests of what names no file. What the files held is
+read here, before anything else can change them; what follows from it the flusher finds out.
 """
 
 from lib.capture import named_file, shell_words
@@ -36,9 +36,9 @@ def capture(
     """Build the record of the call in `payload`, which ended just before `captured_ns`.
 
     Its `files` are those that the client says the call changed, and those that the command names
-    and that were changed while it ran; `looks` says that there may be others, and `names_all` that
-    the command itself can have changed none but those that it names. Raises Refused where nothing
-    can have changed.
+    and that were changed while it ran; `missed` has the digests of names in it that no file has
+    now; `looks` says that there may be others, and `names_all` that the command itself can have
+    changed none but those that it names. Raises Refused where nothing can have changed.
     """
     given, answer = payload.get("tool_input"), payload.get("tool_response")
     command = given.get("command") if isinstance(given, dict) else None
@@ -71,6 +71,7 @@ def capture(
             "began_ns": began_ns,
             "ended_ns": captured_ns,
             "files": reader.files,
+            "missed": reader.missed,
             "looks": looks,
             "names_all": reader.is_sure and shell_words.names_all(command, simple),
             "keeps_content": keep_content,
@@ -84,6 +85,8 @@ class _Reader:
 
     def __init__(self, config_dir: str, keep_content: bool) -> None:
         self.files: list[dict[str, Any]] = []
+        # A word may be anything but a name: it is not kept itself.
+        self.missed: list[str] = []
         self._config_dir = config_dir
         self._keep_content = keep_content
         # Whether each file that is named was seen for what it is.
@@ -118,6 +121,8 @@ class _Reader:
                 try:
                     status = posix.lstat(path)
                 except (OSError, ValueError):
+                    if len(self.missed) < MAX_FILES:
+                        self.missed.append(hex_digest(path.rstrip("/")))
                     continue
                 changed_ns = status.st_ctime_ns
                 if status.st_mode & _KIND == _REGULAR and changed_ns >= began_ns - LATE_NS:

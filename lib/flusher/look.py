@@ -1,18 +1,19 @@
 """Look at a project's files: which changed in a given time, and what they hold now.
 
-Known files are asked for their dates. New ones are looked for in directories that changed. Bounded
-in number and in processor time, and no link is followed.
+Known files are asked for their dates; of those that are none `missing` tells. New ones are looked
+for in directories that changed. Bounded in number and in processor time, and no link is followed.
 """
 
 import os
 import stat
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from lib.capture.languages import is_known
 from lib.capture.named_file import MAX_BYTES, Refused, read
 from lib.capture.secret_names import holds_secrets
+from lib.flusher.missing import gone
 from lib.privacy.ignore import Ignores
 from lib.system.aside import Away, Touch, near, shared
 from lib.system.places import Places
@@ -32,12 +33,14 @@ class Window(NamedTuple):
     """The time of a call, in ns since 1970; what changed from `since_ns` on was not seen yet.
 
     Nor was what changed in the `back_ns` before that, but a new file may be anybody's then.
+    `missed` has the digests of the names in the command that no file had at its end.
     """
 
     since_ns: int
     began_ns: int
     ended_ns: int
     back_ns: int = 0
+    missed: Sequence[str] = ()
 
 
 class Found(NamedTuple):
@@ -60,7 +63,7 @@ class Eyes:
         directory = self._disk.real(directory)
         return self._disk.root(directory) or directory
 
-    def changed(self, root: str, known: list[str], *window: int) -> list[tuple[str, bool, bool]]:
+    def changed(self, root: str, known: list[str], *window: Any) -> list[tuple[str, bool, bool]]:
         """List the files below `root` that changed in the `Window`: `known` ones, and new ones.
 
         A tuple for each, as in `Found`.
@@ -132,10 +135,11 @@ class _Look:
 
     def run(self, known: list[str]) -> Iterator[Found]:
         seen: set[str] = set()
+        missing: list[str] = []
         directories = {self._root: None}
         for number, path in enumerate(known):
             if number >= MOST_KNOWN or (number % _STRIDE == 0 and self._is_late()):
-                return
+                break
             seen.add(path)
             directory = os.path.dirname(path)
             if directory not in directories:
@@ -143,9 +147,16 @@ class _Look:
                 directories[directory] = None
             found = self._known(path)
             if found and not holds_secrets(path) and not self._is_excluded(self._ignores, path):
-                yield found
-        for directory in list(directories):
-            yield from self._new_in(directory, seen, directories, 0)
+                if found.gone:
+                    missing.append(path)
+                else:
+                    yield found
+        else:
+            for directory in list(directories):
+                yield from self._new_in(directory, seen, directories, 0)
+        window = self._window
+        for path, during in gone(missing, window.began_ns, window.ended_ns, window.missed):
+            yield Found(path, True, during)
 
     def _is_late(self) -> bool:
         return time.process_time() >= self._deadline
@@ -154,16 +165,10 @@ class _Look:
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            return Found(path, gone=True, during=self._changed_during(os.path.dirname(path)))
+            return Found(path, gone=True, during=False)
         except (OSError, ValueError):
             return None
         return self._changed(path, status, self._window.since_ns - self._window.back_ns)
-
-    def _changed_during(self, directory: str) -> bool:
-        try:
-            return os.lstat(directory).st_mtime_ns >= self._window.began_ns
-        except OSError:
-            return True
 
     def _changed(self, path: str, status: os.stat_result, since_ns: int) -> Found | None:
         changed_ns = status.st_ctime_ns

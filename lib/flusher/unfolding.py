@@ -157,7 +157,9 @@ class Unfolding:
         looked_ns = self._known.looked(root)
         since_ns = min(looked_ns or self._began_ns, self._began_ns)
         back_ns = 0 if looked_ns else FIRST_NS
-        window = Window(since_ns, self._began_ns, self.ended_ns, back_ns)
+        missed = self._data.get("missed")
+        words = missed if isinstance(missed, list) else []
+        window = Window(since_ns, self._began_ns, self.ended_ns, back_ns, words)
         for found in look.changed(root, self._known.files_below(root), window):
             if found.path not in told and (made := self._found(found)) is not None:
                 yield made

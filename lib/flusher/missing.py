@@ -1,0 +1,54 @@
+"""Tell which of the files that are missing are gone, and whether a call of the shell ended them.
+
+A directory tells when names in it changed last, and of no change before that.
+"""
+
+import os
+import time
+from collections.abc import Container, Iterator
+
+from lib.system.digest import hex_digest
+
+# So long a file is missing at most that is written anew: git removes a file, and then writes it.
+GAP_NS = 200_000_000
+
+
+def gone(
+    missing: list[str], began_ns: int, ended_ns: int, named: Container[str]
+) -> Iterator[tuple[str, bool]]:
+    """Yield the files that are gone, and whether they ended while the call ran.
+
+    Where names changed after the call another one may be at work. There a file is the call's if
+    that named it and the hook missed it, by the digests `named`, and if it is missing for long
+    enough; of others the next look tells.
+    """
+    changed = {path: _names_changed(os.path.dirname(path), ended_ns) for path in missing}
+    later = {path: ns for path, ns in changed.items() if ns > ended_ns and _is_named(path, named)}
+    if later:
+        left_ns = max(later.values()) + GAP_NS - time.time_ns()
+        time.sleep(max(0, min(left_ns, GAP_NS)) / 1e9)
+    for path, changed_ns in changed.items():
+        if changed_ns <= ended_ns:
+            yield path, changed_ns >= began_ns
+        elif path in later and not os.path.lexists(path):
+            yield path, True
+
+
+def _names_changed(directory: str, otherwise_ns: int) -> int:
+    """Return when names changed last in a directory, or in the one that it is gone from."""
+    while True:
+        try:
+            return os.lstat(directory).st_mtime_ns
+        except (FileNotFoundError, NotADirectoryError):
+            directory = os.path.dirname(directory)
+        except OSError:
+            return otherwise_ns
+
+
+def _is_named(path: str, named: Container[str]) -> bool:
+    """Check whether a file is among those that were named, or a directory that it lay in."""
+    while len(path) > 1:
+        if hex_digest(path) in named:
+            return True
+        path = os.path.dirname(path)
+    return False
