@@ -89,3 +89,28 @@ def test_each_step_is_told_by_whom_it_was(claude: Any) -> None:
         assert (last["change"], last["prompt"], last["model"]) == ([change], "go", "scripted")
     programs = {step["program"] for step in bundle.json("lineage", a)["steps"]}
     assert programs == {None, "sed", "git"}
+
+
+def test_what_a_file_held_amid_a_call_is_no_step(claude: Any) -> None:
+    """A stash takes away what was written just before, and the flusher sees that."""
+    bundle, work, run = claude
+    file = work / "a.py"
+    file.write_text(CODE)
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "one")
+    seen = f"until ls {bundle.spool} | grep -q sighting_; do sleep 0.05; done"
+    who = "git -c user.name=A -c user.email=a@example.org"
+    done = run(
+        [
+            [("Read", {"file_path": str(file)})],
+            [("Write", {"file_path": str(file), "content": CODE.replace("a * b", "b * a")})],
+            bash(f"{who} stash -q && {seen} && git stash pop -q"),
+            bash("sed -i 's/area/surface/' a.py"),
+        ]
+    )
+    assert done.returncode == 0, done.stdout
+    bundle.wait_delivered()
+    assert told(bundle, file) == [
+        ("outside", "before"), ("agent", "modified"), ("shell", "modified"),
+    ]  # fmt: skip
+    assert "surface" in file.read_text()

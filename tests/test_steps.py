@@ -6,6 +6,7 @@ import os
 import sqlite3
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -72,14 +73,16 @@ class Project:
         self._commit(payloads.capture(made, time.time_ns()))
 
     def shell(
-        self, command: str, changes: dict[str, str | None], tells: bool, keeps: bool = True
-    ) -> None:
+        self, command: str, changes: dict[str, str | None], tells: bool, keeps: bool = True,
+        amid: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         """Let a shell change files to `changes` (None: gone); the client `tells` which, or not.
 
-        `keeps`: the session keeps code.
+        `keeps`: the session keeps code. `amid` is called while the shell runs.
         """
         began_ns = self._tick()
         before = {name: self.held(name) for name in changes}
+        amid()
         for name, code in changes.items():
             self.done[SHELL].add((name, code))
             if code is None:
@@ -142,6 +145,11 @@ class Project:
         """Look at the files as a flusher does that waits for more events."""
         self._flusher._sightings.look()
         self._tick()
+
+    def leave(self, name: str, code: str) -> None:
+        """Let a file hold something, and the flusher see that."""
+        self.write(name, code)
+        self.see()
 
     def chain(self, name: str) -> list[sqlite3.Row]:
         """The revisions of a file, oldest first, with their code."""
@@ -298,6 +306,79 @@ def test_what_a_formatter_left_before_a_shell_came_is_seen(project: Project) -> 
     project.flush()
     assert told(project, "a.py")[1:] == [
         (OUTSIDE, "modified", CODES[4]), (SHELL, "modified", NEW)]  # fmt: skip
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_a_file_held_amid_a_call_is_no_step(project: Project, tells: bool) -> None:
+    """As `git stash && make && git stash pop` leaves it for a while."""
+    project.agent("a.py", NEW)
+    project.flush()
+    project.shell("git stash", {"a.py": NEW, "b.py": OLD}, tells,
+                  amid=lambda: project.leave("a.py", OLD))  # fmt: skip
+    project.flush()
+    project.shell("sed -i s/1/2/ a.py", {"a.py": LAST}, False)
+    project.flush()
+    assert told(project, "a.py") == [(AGENT, "created", NEW), (SHELL, "modified", LAST)]
+
+
+def test_what_a_call_leaves_is_its_own_step_though_it_was_seen(project: Project) -> None:
+    project.agent("a.py", OLD)
+    project.flush()
+    project.shell("git checkout", {"a.py": NEW}, False, amid=lambda: project.leave("a.py", NEW))
+    project.see()
+    project.flush()
+    project.shell("sed -i s/1/2/ a.py", {"a.py": LAST}, False)
+    project.flush()
+    assert told(project, "a.py")[1:] == [(SHELL, "modified", NEW), (SHELL, "modified", LAST)]
+
+
+def test_what_others_leave_amid_a_call_is_theirs_while_it_stands(project: Project) -> None:
+    """The client tells that the call changed another file alone."""
+    project.agent("a.py", OLD)
+    project.flush()
+    project.shell("make", {"b.py": OLD}, True, amid=lambda: project.leave("a.py", NEW))
+    project.flush()
+    project.shell("sed -i s/1/2/ a.py", {"a.py": LAST}, False)
+    project.flush()
+    assert told(project, "a.py")[1:] == [
+        (OUTSIDE, "modified", NEW), (SHELL, "modified", LAST)]  # fmt: skip
+
+
+def test_what_is_as_recorded_again_is_no_step(project: Project) -> None:
+    """Seen so before a call began; a call that undid it itself did not begin with that."""
+    project.agent("a.py", OLD)
+    project.agent("b.py", OLD)
+    project.flush()
+    for name in ("a.py", "b.py"):
+        project.leave(name, CODES[4])
+    project.leave("a.py", OLD)
+    began_ns = project._tick()
+    project.leave("b.py", OLD)
+    seen = project._flusher._sightings
+    paths = [str(project.path(name)) for name in ("a.py", "b.py")]
+    assert [seen.before(path, began_ns) is None for path in paths] == [True, False]
+    project.shell("sed -i s/0/1/ a.py", {"a.py": NEW}, False)
+    project.flush()
+    assert told(project, "a.py")[1:] == [(SHELL, "modified", NEW)]
+
+
+def test_what_stands_at_the_end_of_one_call_may_be_over_at_the_end_of_another(
+    project: Project,
+) -> None:
+    project.agent("a.py", OLD)
+    project.flush()
+    before, seen = project._tick(), project._flusher._sightings
+    project.leave("a.py", NEW)
+    path, amid = str(project.path("a.py")), project._tick()
+    seen.settle(before, amid)
+    assert seen.before(path, amid) is not None
+    project.write("a.py", LAST)
+    after = project._tick()
+    seen.settle(amid, after)
+    assert seen.before(path, after) is not None
+    Sightings(project.spool).settle(before, after)
+    assert seen.before(path, after) is None
+    assert not [name for name in os.listdir(project.spool) if name.startswith(PREFIX)]
 
 
 @pytest.mark.parametrize("tells", [True, False])

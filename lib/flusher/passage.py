@@ -155,6 +155,7 @@ class Passage:
             moment = unfolding.moment
             inbox.commit(self._directory, event, unfolding.ended_ns, sync=False, moment=moment)
             made.append(inbox.name_of(event))
+        sightings.settle(unfolding.began_ns, unfolding.ended_ns)
         if unfolding.looked:
             known.note_look(unfolding.looked, unfolding.ended_ns)
         self.accounts.drop("unfolded", [key])

@@ -1,8 +1,9 @@
 """Remember what files hold soon after they were recorded: a formatter may have been there.
 
 A later call of the shell tells only what it left. Whatever a file held before that call began, and
-was not recorded, is what somebody else made of it, and is seen here alone. One small file a path,
-in the spool, without secrets.
+was not recorded, is what somebody else made of it, and is seen here alone; but for what a call of
+the shell left amid its run, which is over by its end. One small file a path, in the spool, without
+secrets.
 """
 
 import os
@@ -38,6 +39,8 @@ class Sightings:
         self._directory = directory
         # When each watched file was changed last, in ns since 1970, and its recorded code's digest.
         self._watched: dict[str, tuple[int, str]] = {}
+        # The files of the spool in which something was noted, None where that is not known.
+        self._noted: set[str] | None = None
 
     def watch(self, events: Iterable[Event]) -> None:
         """Watch the files of events recorded just now: what was seen of them before is over."""
@@ -50,11 +53,9 @@ class Sightings:
                 continue
             new.pop(path, None)
             new[path] = code
-        noted = {entry.name for entry in os.scandir(self._directory)} if new else set()
         for path in new:
             self._watched.pop(path, None)
-            if (name := self._name(path)) in noted:
-                outbox.acknowledge(self._directory, name)
+            self._keep(path, [])
         for path in list(new)[-MOST_WATCHED:]:
             self._watched[path] = (0, hex_digest(new[path]))
         while len(self._watched) > MOST_WATCHED:
@@ -70,40 +71,72 @@ class Sightings:
         for path, (before_ns, recorded) in self._watched.items():
             changed_ns, code = seen(path, before_ns)
             self._watched[path] = (changed_ns, recorded)
-            if code is not None and hex_digest(code) != recorded:
-                made = clean(_outside(path, changed_ns, code))
-                kept = [*self._seen(path), {"changed_ns": changed_ns, "event": made}]
-                text = json_codec.dumps({"path": path, "seen": kept[-MOST:]})
-                files.replace(self._file(path), text.encode())
+            if code is not None:
+                is_back = hex_digest(code) == recorded
+                made = None if is_back else clean(_outside(path, changed_ns, code))
+                kept = [*self._seen(_name(path))[1], {"changed_ns": changed_ns, "event": made}]
+                self._keep(path, kept)
+
+    def settle(self, began_ns: int, ended_ns: int) -> None:
+        """Note that what files held amid a call of the shell is over, now that it is unfolded.
+
+        What stands still is a step: the call's own, which was found, or somebody else's. May raise
+        OSError.
+        """
+        if self._noted is None:
+            names = (entry.name for entry in os.scandir(self._directory))
+            self._noted = {name for name in names if name.startswith(PREFIX)}
+        for name in list(self._noted):
+            path, kept = self._seen(name)
+            amid = [one for one in kept if began_ns <= one["changed_ns"] <= ended_ns]
+            if any(one["event"] for one in amid):
+                stands_ns = seen(path, 0)[0]
+                for one in amid:
+                    if one["changed_ns"] != stands_ns:
+                        one["event"] = None
+                self._keep(path, kept)
 
     def before(self, path: str, began_ns: int) -> Event | None:
-        """Return the event of what a file held last before `began_ns`, None if nobody saw it."""
-        found = [one["event"] for one in self._seen(path) if one["changed_ns"] < began_ns]
-        return cast(Event, found[-1]) if found else None
+        """Return the event of what a file held last before `began_ns`.
+
+        None where nobody saw it, or it was as recorded, or that was over.
+        """
+        kept = self._seen(_name(path))[1]
+        found = [one["event"] for one in kept if one["changed_ns"] < began_ns]
+        return cast(Event, found[-1]) if found and found[-1] else None
 
     def sweep(self) -> None:
         """Remove what was seen long ago."""
+        self._noted = None
         for entry in list(os.scandir(self._directory)):
             if entry.name.startswith(PREFIX):
                 age = time.time() - entry.stat(follow_symlinks=False).st_mtime
                 if age > KEPT_SECONDS:
                     outbox.acknowledge(self._directory, entry.name)
 
-    def _seen(self, path: str) -> list[dict[str, Any]]:
-        try:
-            with open(self._file(path), "rb") as file:
+    def _seen(self, name: str) -> tuple[str, list[dict[str, Any]]]:
+        """Read a file: the path that it is about, and what was seen there."""
+        with suppress(OSError, ValueError):
+            with open(f"{self._directory}/{name}", "rb") as file:
                 found = json_codec.loads(file.read().decode("utf-8"))
-        except (OSError, ValueError):
-            return []
-        seen = found.get("seen") if isinstance(found, dict) and found.get("path") == path else []
-        return seen if isinstance(seen, list) else []
+            if isinstance(found, dict) and isinstance(found.get("seen"), list):
+                return str(found.get("path")), found["seen"]
+        return "", []
 
-    def _file(self, path: str) -> str:
-        return f"{self._directory}/{self._name(path)}"
+    def _keep(self, path: str, kept: list[dict[str, Any]]) -> None:
+        """Write the last of what was seen at a path; without an event it is what is recorded."""
+        name, kept = _name(path), kept[-MOST:]
+        if any(one["event"] for one in kept):
+            text = json_codec.dumps({"path": path, "seen": kept})
+            files.replace(f"{self._directory}/{name}", text.encode())
+            if self._noted is not None:
+                self._noted.add(name)
+        else:
+            outbox.acknowledge(self._directory, name)
 
-    @staticmethod
-    def _name(path: str) -> str:
-        return f"{PREFIX}{hex_digest(path)[:32]}.json"
+
+def _name(path: str) -> str:
+    return f"{PREFIX}{hex_digest(path)[:32]}.json"
 
 
 def _outside(path: str, changed_ns: int, code: str) -> Event:

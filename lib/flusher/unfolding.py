@@ -47,7 +47,8 @@ class Known(Protocol):
 class Unfolding:
     """One call of the shell, as the hook recorded it.
 
-    `looked` is the directory that was looked through, "" for none, and `ended_ns` until when.
+    It ran from `began_ns` to `ended_ns`. `looked` is the directory that was looked through, "" for
+    none.
     """
 
     def __init__(self, call: Event, known: Known, sightings: Sightings) -> None:
@@ -55,7 +56,7 @@ class Unfolding:
         self._data = call["event_data"]
         self._known = known
         self._sightings = sightings
-        self._began_ns = _whole(self._data.get("began_ns"))
+        self.began_ns = _whole(self._data.get("began_ns"))
         self._context = context(dict(call))
         self._payload = {
             "tool_name": TOOL,
@@ -96,7 +97,7 @@ class Unfolding:
 
     def _seen_before(self, made: list[Event]) -> list[Event]:
         paths = [str(one["event_data"]["file_path"]) for one in made if not one.get("parents")]
-        seen = [self._sightings.before(path, self._began_ns) for path in paths]
+        seen = [self._sightings.before(path, self.began_ns) for path in paths]
         return [
             self._for_whom(self._kept(dict(one))) for one in seen
             if one and not self._known.holds(str(one["event_data"]["file_path"]), one)
@@ -145,7 +146,7 @@ class Unfolding:
 
     def _named(self, made: Event) -> Event:
         """Note that the call named the file: others that had it changed meanwhile did not do it."""
-        return cast(Event, {**made, NAMED: self._began_ns})
+        return cast(Event, {**made, NAMED: self.began_ns})
 
     def _found_by_looking(self, told: set[str]) -> Iterator[Event]:
         cwd = self._payload.get("cwd")
@@ -155,11 +156,11 @@ class Unfolding:
         if not root:
             return
         looked_ns = self._known.looked(root)
-        since_ns = min(looked_ns or self._began_ns, self._began_ns)
+        since_ns = min(looked_ns or self.began_ns, self.began_ns)
         back_ns = 0 if looked_ns else FIRST_NS
         missed = self._data.get("missed")
         words = missed if isinstance(missed, list) else []
-        window = Window(since_ns, self._began_ns, self.ended_ns, back_ns, words)
+        window = Window(since_ns, self.began_ns, self.ended_ns, back_ns, words)
         for found in look.changed(root, self._known.files_below(root), window):
             if found.path not in told and (made := self._found(found)) is not None:
                 yield made
