@@ -47,8 +47,7 @@ class Known(Protocol):
 class Unfolding:
     """One call of the shell, as the hook recorded it.
 
-    It ran from `began_ns` to `ended_ns`. `looked` is the directory that was looked through, "" for
-    none.
+    It ran from `began_ns` to `ended_ns`; `looked` is the directory looked through, "" for none.
     """
 
     def __init__(self, call: Event, known: Known, sightings: Sightings) -> None:
