@@ -1,6 +1,5 @@
 """The steps of files: whatever agent, shells and others do, each file's chain is whole."""
 
-import difflib
 import json
 import os
 import sqlite3
@@ -27,6 +26,7 @@ from lib.ledger.ways import EDGES
 from lib.spool import inbox
 from lib.system.settings import Settings
 from tests.support.bundle import payload, write_payload
+from tests.support.diffs import hunks_of
 from tests.support.service_double import ServiceDouble
 
 pytestmark = pytest.mark.usefixtures("exact_times")
@@ -74,11 +74,12 @@ class Project:
 
     def shell(
         self, command: str, changes: dict[str, str | None], tells: bool, keeps: bool = True,
-        amid: Callable[[], None] = lambda: None,
+        amid: Callable[[], None] = lambda: None, read: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Let a shell change files to `changes` (None: gone); the client `tells` which, or not.
 
-        `keeps`: the session keeps code. `amid` is called while the shell runs.
+        `keeps`: the session keeps code. `amid` is called while the shell runs. `read`: what the
+        client begins its diff with, where that is not what was there.
         """
         began_ns = self._tick()
         before = {name: self.held(name) for name in changes}
@@ -94,12 +95,13 @@ class Project:
         response: dict[str, Any] = {"stdout": ""}
         changed = {name: code for name, code in changes.items() if code != before[name]}
         if tells and changed:
-            response["bashEditDiff"] = self._told(before, changed)
+            response["bashEditDiff"] = self._told({**before, **(read or {})}, changed)
         self._uses += 1
         made = payload(
             "22-bash-nodiff.post", cwd=str(self.root), tool_input={"command": command},
             tool_response=response, tool_use_id=f"use{self._uses}", session_id=SESSION,
-            duration_ms=(ended_ns - began_ns) / 1e6,
+            # One more, for a fraction may be told too small.
+            duration_ms=(ended_ns - began_ns + 1) / 1e6,
         )  # fmt: skip
         self._commit(shell.capture(made, ended_ns, "", keeps))
         self._tick()
@@ -109,14 +111,7 @@ class Project:
         for name, code in changed.items():
             file: dict[str, Any] = {"filePath": str(self.path(name)), "hunks": []}
             old, new = ((text or "").splitlines() for text in (before[name], code))
-            hunks = list(difflib.unified_diff(old, new, lineterm=""))[2:]
-            for line in hunks:
-                if line.startswith("@@"):
-                    start, _, length = line.split()[2][1:].partition(",")
-                    file["hunks"].append({"newStart": int(start), "newLines": int(length or 1),
-                                          "lines": []})  # fmt: skip
-                else:
-                    file["hunks"][-1]["lines"].append(line)
+            file["hunks"] = hunks_of(old, new)
             if before[name] is None or code is None:
                 file["created" if code is not None else "deleted"] = True
             files.append(file)

@@ -61,33 +61,8 @@ class Held:
         return {"originalFile": before, "oldString": old}
 
 
-def patched(before: object, hunks: object) -> str:
-    """Apply the client's hunks to what was there before. Raises Refused where they do not fit."""
-    if not isinstance(before, str) or not isinstance(hunks, list):
+def told_of(code: str | None) -> str:
+    """Return code that a transcript tells. Raises Refused where it does not."""
+    if code is None:
         raise Refused("untold")
-    lines = before.split("\n")
-    try:
-        for hunk in reversed(hunks):
-            told = [str(line) for line in hunk["lines"]]
-            old = [line[1:] for line in told if line[:1] in (" ", "-")]
-            new = [line[1:] for line in told if line[:1] in (" ", "+")]
-            start = hunk["oldStart"] - (1 if old else 0)
-            # What is said of the last line's end stands in no line.
-            is_odd = any(line[:1] == "\\" for line in told)
-            if is_odd or start < 0 or lines[start : start + len(old)] != old:
-                raise Refused("untold")
-            lines[start : start + len(old)] = new
-    except (KeyError, TypeError):
-        raise Refused("untold") from None
-    return "\n".join(lines)
-
-
-def written(hunks: object) -> str:
-    """Return what a new file holds, by its hunks. Raises Refused where they do not tell."""
-    try:
-        told = [str(line) for hunk in hunks for line in hunk["lines"]]  # type: ignore[attr-defined]
-    except (KeyError, TypeError):
-        raise Refused("untold") from None
-    if not told or any(line[:1] != "+" for line in told):
-        raise Refused("untold")
-    return "".join(f"{line[1:]}\n" for line in told)
+    return code

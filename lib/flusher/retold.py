@@ -11,8 +11,8 @@ from lib.capture import event, payload, shell, shell_words
 from lib.capture.event import Content
 from lib.capture.named_file import Refused, lies_in
 from lib.capture.secret_names import holds_secrets
-from lib.flusher import look, undoing
-from lib.flusher.guessing import Held, patched, written
+from lib.flusher import hunks, look, undoing
+from lib.flusher.guessing import Held, told_of
 from lib.flusher.intake import Held as Away
 from lib.flusher.intake import Ignored, Intake
 from lib.flusher.turned_down import CONTENT, ENABLED, TurnedDown
@@ -65,7 +65,8 @@ class Retelling:
         answer = told["tool_response"]
 
         def read(_: str) -> str:
-            return patched(answer.get("originalFile"), answer.get("structuredPatch"))
+            before, told_hunks = answer.get("originalFile"), answer.get("structuredPatch")
+            return told_of(hunks.applied(before, told_hunks) if isinstance(before, str) else None)
 
         made: dict[str, Any] = payload.capture(
             told, call.ended_ns, lambda _: path, read, self._content
@@ -132,14 +133,14 @@ class Retelling:
     def _change(self, change: object) -> dict[str, Any]:
         if not isinstance(change, dict):
             raise Refused("unreadable")
-        path, hunks = self._find(change.get("filePath")), change.get("hunks")
+        path, told = self._find(change.get("filePath")), change.get("hunks")
         if change.get("deleted") is True:
             self._held.note(path, None)
-            return {"path": path, "gone": True, "hunks": hunks}
-        is_new = change.get("created") is True
-        code = written(hunks) if is_new else patched(self._held.code(path), hunks)
-        self._held.note(path, code)
-        return {"path": path, "code": code, **({"created": True} if is_new else {"hunks": hunks})}
+            return {"path": path, "gone": True, "hunks": told}
+        is_new, before = change.get("created") is True, self._held.code(path)
+        code = hunks.written(told) if is_new else before and hunks.applied(before, told)
+        self._held.note(path, told_of(code))
+        return {"path": path, "code": code, **({"created": True} if is_new else {"hunks": told})}
 
     def _find(self, named: object) -> str:
         """Return the real path of a file. Raises Refused where its name may not be captured."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 from lib.capture import event
 from lib.capture.event import Content
 from lib.capture.payload import Change, context, event_of
-from lib.flusher import look
+from lib.flusher import hunks, look
 from lib.flusher.look import Found, Window
 from lib.flusher.sightings import Sightings
 from lib.ledger.overlaps import NAMED
@@ -111,7 +111,7 @@ class Unfolding:
     def _told(self, file: dict[str, Any]) -> Event | None:
         path, code = file["path"], file.get("code")
         if file.get("gone") is True:
-            return self._deletion(path, self._who(path), before=_last(file.get("hunks")))
+            return self._deletion(path, self._who(path), before=hunks.last(file.get("hunks")))
         if not isinstance(code, str):
             made = self._read(path, self._who(path))
             return self._named(made) if made and file.get("named") is True else made
@@ -128,12 +128,13 @@ class Unfolding:
 
         What was recorded last has all that the diff tells then, and is not what comes out.
         """
-        hunks = file.get("hunks")
-        before = _before(code, hunks)
+        told = file.get("hunks")
+        before = hunks.taken_back(code, told)
         if before is not None and file.get("named") is not True:
             held = self._known.code(file["path"])
-            is_over = held not in (None, before, code) and _before(held or "", hunks) is not None
-            return None if is_over else before
+            is_other = held not in (None, before, code)
+            if is_other and hunks.taken_back(held or "", told) is not None:
+                return None
         return before
 
     def _who(self, path: str) -> str:
@@ -217,34 +218,3 @@ def _is_writing(file: dict[str, Any]) -> bool:
 def _whole(value: object) -> int:
     """Take a number of nanoseconds, as files have it; 0 for what is none."""
     return value if isinstance(value, int) and 0 <= value < 2**63 else 0
-
-
-def _last(hunks: object) -> str | None:
-    """Read from the client's hunks what a deleted file held; None if they do not tell."""
-    if not isinstance(hunks, list) or not hunks:
-        return None
-    try:
-        told = [str(line) for hunk in hunks for line in hunk["lines"]]
-    except (KeyError, TypeError):
-        return None
-    held = "\n".join(line[1:] for line in told if line.startswith("-"))
-    return held if any(line.startswith("\\") for line in told) else f"{held}\n"
-
-
-def _before(code: str, hunks: object) -> str | None:
-    """Take the client's hunks back out of `code`; None where they do not fit."""
-    if not isinstance(hunks, list) or not hunks:
-        return None
-    lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    try:
-        for hunk in reversed(hunks):
-            told = [str(line) for line in hunk["lines"]]
-            old = [line[1:] for line in told if line[:1] in (" ", "-")]
-            new = [line[1:] for line in told if line[:1] in (" ", "+")]
-            start = hunk["newStart"] - (1 if new else 0)
-            if start < 0 or lines[start : start + len(new)] != new:
-                return None
-            lines[start : start + len(new)] = old
-    except (KeyError, TypeError):
-        return None
-    return "\n".join(lines)
