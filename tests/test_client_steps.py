@@ -114,3 +114,38 @@ def test_what_a_file_held_amid_a_call_is_no_step(claude: Any) -> None:
         ("outside", "before"), ("agent", "modified"), ("shell", "modified"),
     ]  # fmt: skip
     assert "surface" in file.read_text()
+
+
+@pytest.mark.parametrize("is_written", few([False, True]))
+def test_what_the_client_read_before_a_shell_is_not_taken_for_what_was_there(
+    installed: Bundle, tmp_path: Path, is_written: bool
+) -> None:
+    """It begins the diff of a later call with that, where it did not look at the file since."""
+    client, work = brought(NEWEST_CLIENT), tmp_path / "work"
+    work.mkdir()
+    git(work, "init", "-q")
+    files = [work / "a.py", work / "b.py", work / "c.py"]
+    turns = [[("Write", {"file_path": str(file), "content": CODE})] for file in files]
+    if not is_written:
+        turns = []
+        for file in files:
+            file.write_text(CODE)
+    turns += [[("Read", {"file_path": str(file)})] for file in files]
+    commands = (
+        "sed -i 's/area/surface/' a.py", "sed -i 's/area/surface/' b.py", "rm c.py", "ls",
+        "sed -i 's/edge/rim/' a.py", "rm b.py", "printf 'x = 1\\n' > c.py",
+    )  # fmt: skip
+    turns += map(bash, commands)
+    options = ("--settings", json.dumps({"bashEditDiffEnabled": True}))
+    done = installed.claude(turns, work, *options, client=client)
+    assert done.returncode == 0, done.stdout
+    installed.wait_delivered()
+    changed, gone = ("shell", "modified"), ("shell", "deleted")
+
+    def steps() -> list[list[tuple[str, str]]]:
+        return [told(installed, file)[1:] for file in files]
+
+    live = steps()
+    assert live == [[changed, changed], [changed, gone], [gone, ("shell", "created")]]
+    assert installed.json("import", "--project", str(work))["events"] == 0
+    assert steps() == live

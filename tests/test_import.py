@@ -23,11 +23,14 @@ from lib.flusher.process import Flusher
 from lib.ledger.forgetting import Chosen as Forget
 from lib.ledger.forgetting import forget
 from lib.ledger.history import History
+from lib.ledger.replay import replay
+from lib.ledger.store import Ledger
 from lib.spool import inbox
 from lib.system.settings import Settings
 from lib.transcripts.past import sessions
 from tests.support.bundle import CLIENT, NEWEST_CLIENT, ROOT, Bundle
 from tests.support.contents import contents
+from tests.support.diffs import hunks_of
 from tests.support.forms import few
 from tests.support.service_double import ServiceDouble
 from tests.support.transcripts import Writer
@@ -110,6 +113,31 @@ class Home:
             else payloads.capture(told, captured_ns)
         )  # fmt: skip
         moment = ("a-boot", number + 1)
+        inbox.commit(str(self.spool), made, captured_ns, sync=False, moment=moment)
+
+    def shell(self, name: str, read: str, code: str | None) -> Made:
+        """Let a shell make a file `code`, None: no file; what its hook captures.
+
+        `read` is what the client begins its diff with.
+        """
+        path = self.work / name
+        path.write_text(code or "")
+        told: Made = {
+            "filePath": str(path),
+            "hunks": hunks_of(read.splitlines(), (code or "").splitlines()),
+        }
+        if code is None:
+            path.unlink()
+            told["deleted"] = True
+        diff = {"files": [told], "changedFiles": [str(path)], "moreFiles": 0}
+        answer = {"stdout": "", "bashEditDiff": diff}
+        command = f"rm {name}" if code is None else f"sed -i s/x/y/ {name}"
+        made = self.call("Bash", {"command": command}, answer)
+        return shell.capture(made, BEGAN + (len(self.payloads) - 1) * SECOND, "", True)
+
+    def commit(self, number: int, made: Made) -> None:
+        """Put into the spool what the hook of a call captured."""
+        captured_ns, moment = BEGAN + number * SECOND, ("a-boot", number + 1)
         inbox.commit(str(self.spool), made, captured_ns, sync=False, moment=moment)
 
     def flush(self) -> None:
@@ -398,6 +426,88 @@ def test_the_end_of_a_file_that_was_captured_is_known_to_an_import(home: Home) -
     shutil.rmtree(home.spool)
     assert home.read().counts["events"] == 2
     assert home.contents()["revisions"] == live["revisions"]
+
+
+READ = "def area(a, b):\n    return a * b\n\n\n\n\ndef edge(a, b):\n    return a + b\n"
+FIRST, LAST = READ.replace("area", "surface"), READ.replace("edge", "rim")
+BOTH = LAST.replace("area", "surface")
+
+
+def test_a_diff_may_begin_with_what_the_client_had_read_before(home: Home) -> None:
+    home.write("a.py", READ)
+    home.shell("a.py", READ, FIRST)
+    home.shell("a.py", READ, BOTH)
+    home.shell("a.py", BOTH, LAST)
+    home.shell("a.py", FIRST, None)
+    home.shell("a.py", READ, CODES[0])
+    home.shell("a.py", CODES[0], CODES[1])
+    assert home.read().counts["events"] == 7
+    assert home.codes() == [READ, FIRST, BOTH, LAST, *CODES[:2]]
+    found = [(row["actor"], row["change"]) for row in home.contents()["revisions"]]
+    assert found == [
+        ("agent", "created"), *[("shell", "modified")] * 3, ("shell", "deleted"),
+        ("shell", "created"), ("shell", "modified"),
+    ]  # fmt: skip
+
+
+# What the client had read before a call of a shell and what came of it, or what a person wrote.
+Work = list[tuple[str, str | None]]
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    "work",
+    [
+        [(READ, FIRST), (READ, BOTH)],
+        [(READ, FIRST), (READ, None)],
+        [(READ, FIRST), ("person", READ), (READ, LAST)],
+        [(READ, FIRST), ("person", f"{FIRST}x = 1\n"), (READ, f"{BOTH}x = 1\n")],
+        [(READ, FIRST), ("person", f"# one\n{FIRST}"), (FIRST, f"# one\n{BOTH}")],
+        [(READ, None), (READ, CODES[0])],
+        [(READ, FIRST), (FIRST, READ), (FIRST, LAST)],
+    ],
+)
+def test_what_hooks_told_of_shells_an_import_does_not_tell_again(
+    home: Home, work: Work, is_first: bool, is_written: bool
+) -> None:
+    """Whatever the ledger knew better: what others did, and what the client had but read."""
+    path = home.work / "a.py"
+    path.write_text(READ)
+    made: dict[int, Made] = {}
+    if is_written:
+        captured: Any = payloads.capture(home.write("a.py", READ), BEGAN)
+        made[0] = captured
+    for read, code in work:
+        if read == "person":
+            path.write_text(str(code))
+        else:
+            made[len(home.payloads)] = home.shell("a.py", read, code)
+    if is_first:
+        home.read()
+    for number, one in made.items():
+        home.commit(number, one)
+    home.flush()
+    live = home.contents()
+    assert home.read().counts["events"] == 0
+    assert home.contents() == live
+    alone = Home(home.home.parent / "alone")
+    alone.environ["HOME"] = str(home.home)
+    for number, one in made.items():
+        alone.commit(number, one)
+    alone.flush()
+    assert alone.contents()["revisions"] == live["revisions"]
+
+
+def test_calls_of_shells_with_one_id_stay_two(home: Home) -> None:
+    """Clients repeat ids, and so does what was captured when it is put into its order."""
+    home.spool.mkdir(mode=0o700)
+    for number, (read, code) in enumerate([(READ, FIRST), (FIRST, BOTH)]):
+        home.commit(number, {**home.shell("a.py", read, code), "tool_use_id": "use0"})
+    home.flush()
+    with closing(Ledger(str(home.spool / "ledger.db"))) as ledger:
+        replay(ledger.connection)
+    assert home.codes()[-2:] == [FIRST, BOTH]
 
 
 def test_nothing_is_sent_unless_asked_for(

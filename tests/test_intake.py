@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lib.capture.payload import capture
+from lib.flusher.intake import Intake
 from lib.pattern_tracker import PatternTracker
 from lib.privacy import user_rules
 from lib.resilience import PatternCache, ResilientAPIClient
@@ -323,6 +324,18 @@ def test_a_text_that_a_pattern_takes_too_long_for_is_withheld(tmp_path: Path, ru
     assert outpost.flush()
     assert b"canary" not in on_disk(tmp_path / "spool")
     assert "too slow" in outpost.section("flusher")["last_error"]
+
+
+def test_what_is_compared_alone_makes_no_pattern_slow(tmp_path: Path, rules: Path) -> None:
+    rules.write_text("CORP-[0-9]{6}\n(\\w+\\s?)+!\n")
+    (tmp_path / "spool").mkdir(mode=0o700)
+    intake = Intake(str(tmp_path / "spool"))
+    for number in range(user_rules.MAX_TIMEOUTS + 1):
+        assert intake.compared(f"x{number} = {'a' * 2000}?!\n") == "[REDACTED:unchecked]\n"
+    assert (intake.cleaned("CORP-123456"), intake.trouble) == ("[REDACTED:custom]", "")
+    rules.write_text("(\n")
+    badge = "CORP-123456 ghp_0123456789abcdefghijklmnopqrstuvwxyzAB"
+    assert Intake(str(tmp_path / "spool")).compared(badge).startswith("CORP-123456 [REDACTED:")
 
 
 def test_a_file_of_patterns_that_others_can_write_is_refused(tmp_path: Path, rules: Path) -> None:

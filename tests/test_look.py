@@ -225,6 +225,12 @@ class Recorded:
     def code(self, path: str) -> str | None:
         return None
 
+    def states(self, path: str, until_ns: int) -> Iterator[str]:
+        return iter(())
+
+    def cleaned(self, code: str) -> str:
+        return code
+
     def looked(self, root: str) -> int:
         return 0
 

@@ -1,6 +1,7 @@
 """Calls side by side on one file: each knows its own part, and none makes anything up."""
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import permutations
 from pathlib import Path
@@ -244,6 +245,12 @@ class Blind:
 
     def code(self, path: str) -> str | None:
         return None
+
+    def states(self, path: str, until_ns: int) -> Iterator[str]:
+        return iter(())
+
+    def cleaned(self, code: str) -> str:
+        return code
 
 
 def test_what_a_client_is_about_to_write_is_no_file_of_another(tmp_path: Path) -> None:

@@ -114,6 +114,17 @@ class Intake:
         """Redact `text`. Raises Unusable."""
         return redact(text, self.patterns())[0]
 
+    def compared(self, text: str) -> str:
+        """Redact a `text` that is compared alone, as far as the user's patterns can be applied."""
+        timeouts = [rule.timeouts for rule in self._rules]
+        try:
+            return self.cleaned(text)
+        except user_rules.Unusable:
+            return redact(text)[0]
+        finally:  # how slow they are `clean` finds out
+            for rule, number in zip(self._rules, timeouts, strict=True):
+                rule.timeouts = number
+
     def patterns(self) -> list[user_rules.UserRule]:
         """Return the user's own patterns. Raises Unusable."""
         if self.trouble:

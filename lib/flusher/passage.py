@@ -148,7 +148,7 @@ class Passage:
         """Put the events of a call of the shell into the spool in its place, and list them."""
         from lib.flusher.unfolding import Unfolding
 
-        known = Tracked(self.ledger.connection)
+        known = Tracked(self.ledger.connection, self._intake.compared)
         unfolding = Unfolding(call, known, sightings)
         made = []
         for event in unfolding.events():

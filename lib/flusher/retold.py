@@ -12,7 +12,7 @@ from lib.capture.event import Content
 from lib.capture.named_file import Refused, lies_in
 from lib.capture.secret_names import holds_secrets
 from lib.flusher import hunks, look, undoing
-from lib.flusher.guessing import Held, told_of
+from lib.flusher.guessing import Held, Memory, told_of
 from lib.flusher.intake import Held as Away
 from lib.flusher.intake import Ignored, Intake
 from lib.flusher.turned_down import CONTENT, ENABLED, TurnedDown
@@ -73,6 +73,8 @@ class Retelling:
         )
         if call.is_open and not _stands(path, made["event_data"]["pattern_data"].get("code")):
             raise Refused("other")
+        for parent in made["parents"]:
+            self._held.note(path, parent.get("code"))
         self._held.note(path, made["event_data"]["pattern_data"].get("code"))
         if is_guessed:
             made[unplaced.GUESSED] = True
@@ -85,7 +87,7 @@ class Retelling:
         path = self._find(undone.path)
         if undone.code is not None and self._held.code(path) == undone.code:
             raise Refused("other")
-        self._held.note(path, undone.code)
+        self._hold(path, undone.code)
         moment = undoing.moment_of(undone, path)
         return self._finished(undoing.made_of(undone, path, moment.ns))
 
@@ -128,19 +130,28 @@ class Retelling:
             },
             **payload.context(call.payload),
         }
-        return [self._finished(dict(one)) for one in Unfolding(record, _BLIND, _BLIND).events()]
+        past: Any = Memory(self._held)
+        made = [self._finished(dict(one)) for one in Unfolding(record, past, past).events()]
+        for file in files:
+            self._hold(file["path"], file.get("code"))
+        return made
+
+    def _hold(self, path: str, code: str | None) -> None:
+        """Note what a file holds after a call, None where that is gone."""
+        if code is None:
+            self._held.end(path)
+        else:
+            self._held.note(path, code)
 
     def _change(self, change: object) -> dict[str, Any]:
         if not isinstance(change, dict):
             raise Refused("unreadable")
         path, told = self._find(change.get("filePath")), change.get("hunks")
         if change.get("deleted") is True:
-            self._held.note(path, None)
             return {"path": path, "gone": True, "hunks": told}
-        is_new, before = change.get("created") is True, self._held.code(path)
-        code = hunks.written(told) if is_new else before and hunks.applied(before, told)
-        self._held.note(path, told_of(code))
-        return {"path": path, "code": code, **({"created": True} if is_new else {"hunks": told})}
+        if change.get("created") is True:
+            return {"path": path, "code": told_of(hunks.written(told)), "created": True}
+        return {"path": path, "code": self._held.patched(path, told), "hunks": told}
 
     def _find(self, named: object) -> str:
         """Return the real path of a file. Raises Refused where its name may not be captured."""
@@ -222,25 +233,3 @@ def _stands(path: str, code: object) -> bool:
     """Check whether a file holds what a call would have written that nobody saw end."""
     found = look.code_of(path)
     return found is not None and isinstance(code, str) and plain(found) == plain(code)
-
-
-class _Blind:
-    """Knows of no files: what is read has nothing to do with what there is now."""
-
-    def files_below(self, root: str) -> list[str]:
-        return []
-
-    def holds(self, path: str, event: Event) -> bool:
-        return False
-
-    def code(self, path: str) -> str | None:
-        return None
-
-    def looked(self, root: str) -> int:
-        return 0
-
-    def before(self, path: str, began_ns: int) -> Event | None:
-        return None
-
-
-_BLIND: Any = _Blind()

@@ -12,6 +12,7 @@ from lib.capture import event
 from lib.capture.event import Content
 from lib.capture.payload import Change, context, event_of
 from lib.flusher import hunks, look
+from lib.flusher.known import begins_too_early
 from lib.flusher.look import Found, Window
 from lib.flusher.sightings import Sightings
 from lib.ledger.overlaps import NAMED
@@ -39,6 +40,12 @@ class Known(Protocol):
 
     def code(self, path: str) -> str | None:
         """Return what a file held last by what is recorded; None where that is not known."""
+
+    def states(self, path: str, until_ns: int) -> Iterator[str]:
+        """Yield what a file held until then by what is recorded, the last first; "" for nothing."""
+
+    def cleaned(self, code: str) -> str:
+        """Return `code` as it is recorded."""
 
     def looked(self, root: str) -> int:
         """Return until when a directory was looked through, in ns since 1970; 0: never."""
@@ -111,7 +118,7 @@ class Unfolding:
     def _told(self, file: dict[str, Any]) -> Event | None:
         path, code = file["path"], file.get("code")
         if file.get("gone") is True:
-            return self._deletion(path, self._who(path), before=hunks.last(file.get("hunks")))
+            return self._deletion(path, self._who(path), before=self._told_before(file, None))
         if not isinstance(code, str):
             made = self._read(path, self._who(path))
             return self._named(made) if made and file.get("named") is True else made
@@ -123,15 +130,21 @@ class Unfolding:
             return None
         return self._named(made) if file.get("named") is True else made
 
-    def _told_before(self, file: dict[str, Any], code: str) -> str | None:
-        """Take the hunks out of what the hook read; None where others went on after the diff.
+    def _told_before(self, file: dict[str, Any], code: str | None) -> str | None:
+        """Take the hunks out of what the hook read, `code`; None for a file that ended.
 
-        What was recorded last has all that the diff tells then, and is not what comes out.
+        Returns None where the diff begins too early, and where others went on after it: what was
+        recorded last has all that it tells then, and is not what comes out.
         """
-        told = file.get("hunks")
-        before = hunks.taken_back(code, told)
-        if before is not None and file.get("named") is not True:
-            held = self._known.code(file["path"])
+        path, told = file["path"], file.get("hunks")
+        before = hunks.last(told) if code is None else hunks.taken_back(code, told)
+        # Of a call of git it is not known who took back what stands there again.
+        result = None if self._data.get("program") == "git" else code
+        states = self._known.states(path, self.ended_ns)
+        if before is None or begins_too_early(states, self._known.cleaned, before, result):
+            return None
+        if code is not None and file.get("named") is not True:
+            held = self._known.code(path)
             is_other = held not in (None, before, code)
             if is_other and hunks.taken_back(held or "", told) is not None:
                 return None

@@ -119,7 +119,7 @@ def replay(db: sqlite3.Connection, progress: Callable[[float], None] = lambda pa
             if done % PORTION == 0:
                 progress(done / number)
             event = _event(row)
-            if not unplaced.has_twin(db, event):
+            if not unplaced.has_twin(db, event, row["boot"] == moments.READ):
                 Recording(db, event, projects, (row["boot"], row["up"])).record()
         projects.note(read)
         for statement in _FINISHED:

@@ -1,18 +1,37 @@
 """Ask and note what is known of the files of a project, for who looks it through."""
 
 import sqlite3
+from collections.abc import Callable, Iterator
 
 from lib.ledger import revisions, snapshots
+from lib.ledger.revisions import plain
 from lib.ledger.snapshots import digest_of
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
+from lib.system.timestamps import timestamp
+
+# So many states of a file are looked through, the latest.
+MOST_STATES = 64
+_STATES = (
+    "SELECT snapshot FROM files JOIN revisions USING (file_id) WHERE path = ? AND timestamp <= ? "
+    "ORDER BY revision_id DESC LIMIT ?"
+)
+
+
+def alike(code: str) -> str:
+    """Return code as a diff tells it: with newlines alone, and maybe without the last of them."""
+    return plain(code).removesuffix("\n")
 
 
 class Tracked:
-    """The files in a ledger. Every method may raise sqlite3.Error."""
+    """The files in a ledger. Every method may raise sqlite3.Error.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    `clean` takes the secrets out of code, as it was done to what is recorded.
+    """
+
+    def __init__(self, db: sqlite3.Connection, clean: Callable[[str], str] = str) -> None:
         self._db = db
+        self._clean = clean
 
     def files_below(self, root: str) -> list[str]:
         """List the recorded files below the directory `root` that are not gone.
@@ -39,6 +58,20 @@ class Tracked:
         """Return what the file at `path` held last; None where that is not kept, or it is gone."""
         head = revisions.head_of(self._db, storable(path))
         return None if head is None else snapshots.read(self._db, head.snapshot)
+
+    def states(self, path: str, until_ns: int) -> Iterator[str]:
+        """Yield what the file at `path` held until then, the last first: the latest states.
+
+        "" where it was gone, or that is not kept.
+        """
+        rows = self._db.execute(_STATES, (storable(path), timestamp(until_ns), MOST_STATES))
+        reader = snapshots.Reader(self._db)
+        for (held,) in rows.fetchall():
+            yield (reader.read(held) or b"").decode("utf-8", "surrogatepass")
+
+    def cleaned(self, code: str) -> str:
+        """Return `code` as it is recorded."""
+        return self._clean(code)
 
     def looked(self, root: str) -> int:
         """Return until when the directory `root` was looked through, in ns since 1970; 0: never."""

@@ -12,7 +12,7 @@ from lib.capture.event import FILE_DELETED
 from lib.ledger import snapshots
 from lib.ledger.event_ids import is_recorded
 from lib.ledger.moments import READ, Moment, note_disorder
-from lib.ledger.revisions import FORMAT, OUTSIDE, is_layout
+from lib.ledger.revisions import FORMAT, OUTSIDE, SHELL, is_layout
 from lib.ledger.snapshots import Kept
 from lib.ledger.text import storable
 from lib.spool.spooled import Event
@@ -96,9 +96,13 @@ def is_guessed(event: Event) -> bool:
     return event.get(GUESSED) is True
 
 
-def has_twin(db: sqlite3.Connection, event: Event) -> bool:
-    """Check whether a call that was guessed at is recorded as it was captured."""
-    if not is_guessed(event):
+def has_twin(db: sqlite3.Connection, event: Event, is_read: bool = True) -> bool:
+    """Check whether a call that was guessed at is recorded as it was captured.
+
+    So is one of a shell that `is_read` in a transcript: what its file held before, and what others
+    did to it meanwhile, the ledger knew better.
+    """
+    if not (is_guessed(event) or (is_read and event.get("actor") == SHELL)):
         return False
     query = (
         "SELECT 1 FROM files JOIN revisions r USING (file_id) LEFT JOIN events e ON e.seq = r.seq "

@@ -1,0 +1,76 @@
+"""Tell whether the client's diff of a call begins with more of the past than the call found.
+
+The client begins it with what it read last where it did not look at a file since: then what calls
+before this one did stands in the diff too, and taking it back brings back what was there before
+them. That nobody did, unless it is there still.
+"""
+
+from collections.abc import Callable, Iterator
+
+from lib.ledger.myers import differing
+from lib.ledger.tracked import alike
+
+
+def begins_too_early(
+    states: Iterator[str], clean: Callable[[str], str], begin: str, result: str | None
+) -> bool:
+    """Check whether a diff begins with an earlier state of its file, and was not taken back to it.
+
+    Then what was recorded last was there before the call.
+
+    Args:
+        states: what the file held before the call by what is recorded, the last first.
+        clean: takes out of code what is not recorded.
+        begin: what the diff begins with.
+        result: what came out, None where that tells nothing.
+    """
+    recorded = alike(next(states, begin))
+    if alike(begin) == recorded:
+        return False
+    begin = alike(clean(begin))
+    if begin == recorded or begin not in map(alike, states):
+        return False
+    return result is None or not _is_nearer(alike(clean(result)), begin, recorded)
+
+
+def _is_nearer(result: str, begin: str, recorded: str) -> bool:
+    """Check whether `result` is more like what a diff begins with than like what was recorded.
+
+    Each place where those two differ has a voice, for the one whose lines stand in the result. A
+    place that the call itself changed says little, and as much for either: it is silent.
+    """
+    numbers: dict[str, int] = {}
+    texts = (text.split("\n") for text in (result, begin, recorded))
+    made, old, new = ([numbers.setdefault(x, len(numbers)) for x in lines] for lines in texts)
+    in_old, in_new = _common(old, made), _common(new, made)
+    voices = 0
+    for was, became in _places(old, new):
+        one, other = _standing(was, in_old), _standing(became, in_new)
+        if one != other:
+            voices += -1 if other > one else one > 0.5
+    return voices > 0
+
+
+def _common(one: list[int], other: list[int]) -> dict[int, int]:
+    """Tell where the lines of one list stand in another, its two ends too."""
+    gone, come = map(set, differing(one, other))
+    here = (n for n in range(len(one)) if n not in gone)
+    there = (n for n in range(len(other)) if n not in come)
+    return {-1: -1, **dict(zip(here, there, strict=True)), len(one): len(other)}
+
+
+def _places(old: list[int], new: list[int]) -> Iterator[tuple[range, range]]:
+    """Yield the places where two lists differ: which lines of either are not in the other."""
+    at, to = 0, 0
+    for here, there in list(_common(old, new).items())[1:]:
+        if here > at or there > to:
+            yield range(at, here), range(to, there)
+        at, to = here + 1, there + 1
+
+
+def _standing(lines: range, common: dict[int, int]) -> float:
+    """Tell which part of these lines stands there; of no lines, whether nothing is between."""
+    if not lines:
+        before, after = common.get(lines.start - 1), common.get(lines.start)
+        return float(before is not None and after == before + 1)
+    return sum(line in common for line in lines) / len(lines)

@@ -1,0 +1,164 @@
+"""A client's diff that begins with more than its call found brings back nothing that never was."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lib.flusher.known import begins_too_early
+from lib.ledger import tracked
+from lib.ledger.revisions import OUTSIDE, SHELL
+from tests.test_steps import Project, told
+
+pytestmark = pytest.mark.usefixtures("exact_times")
+READ = "def area(a, b):\n    return a * b\n\n\ndef edge(a, b):\n    return a + b\n"
+FIRST = READ.replace("area", "surface")
+BOTH, LAST = (code.replace("edge", "rim") for code in (FIRST, READ))
+ANEW = "def new():\n    return 1\n"
+LONGER = f"import math\n\n\n{READ}\n\ndef third():\n    return 3\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setattr(os, "environ", {**os.environ, "HOME": str(tmp_path)})
+    made = Project(tmp_path)
+    made.agent("a.py", READ)
+    return made
+
+
+def sed(
+    project: Project, code: str | None, read: str | None = None, command: str = "sed -i s/x/y/"
+) -> None:
+    """Let a shell change the file; the client's diff begins with what it `read`."""
+    project.shell(f"{command} a.py", {"a.py": code}, True, read={"a.py": read} if read else None)
+
+
+def steps(project: Project) -> list[tuple[str, str, str | None]]:
+    project.flush()
+    return told(project, "a.py")[1:]
+
+
+@pytest.mark.parametrize("is_flushed", [True, False])
+@pytest.mark.parametrize("command", ["sed -i s/x/y/", "make; true"])
+def test_what_the_client_read_before_a_shell_is_not_back_after_it(
+    project: Project, is_flushed: bool, command: str
+) -> None:
+    sed(project, FIRST, command=command)
+    if is_flushed:
+        project.flush()
+    sed(project, BOTH, read=READ, command=command)
+    assert steps(project) == [(SHELL, "modified", FIRST), (SHELL, "modified", BOTH)]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "result"),
+    [(FIRST, ANEW), (LONGER, ANEW), (LONGER, LONGER.replace("edge", "rim")), (FIRST, FIRST + ANEW),
+     (FIRST, FIRST.replace("surface", "plane")), (ANEW, f"# one\n{ANEW}"), ("", ANEW)],
+)  # fmt: skip
+def test_whatever_the_call_itself_makes_of_it(project: Project, recorded: str, result: str) -> None:
+    sed(project, recorded)
+    sed(project, result, read=READ)
+    assert [actor for actor, *_ in steps(project)] == [SHELL, SHELL]
+
+
+@pytest.mark.parametrize("recorded", [FIRST, LONGER, ANEW, ""])
+def test_what_somebody_took_back_before_a_shell_is_told(project: Project, recorded: str) -> None:
+    """As by `git checkout a.py`: it stands in what the call left."""
+    sed(project, recorded)
+    project.write("a.py", READ)
+    sed(project, LAST, read=READ)
+    assert steps(project)[1:] == [(OUTSIDE, "modified", READ), (SHELL, "modified", LAST)]
+
+
+def test_a_call_of_git_may_have_taken_it_back_itself(project: Project) -> None:
+    sed(project, FIRST)
+    sed(project, LAST, read=READ, command="git checkout . && sed -i s/x/y/")
+    assert steps(project)[1:] == [(SHELL, "modified", LAST)]
+
+
+def test_what_it_held_twice_may_be_what_was_recorded_last(project: Project) -> None:
+    sed(project, FIRST)
+    sed(project, READ, read=FIRST)
+    sed(project, LAST, read=FIRST)
+    sed(project, LAST.replace("a * b", "b * a"), read=READ)
+    assert [actor for actor, *_ in steps(project)] == [SHELL] * 4
+
+
+def test_what_it_held_twice_may_be_what_somebody_took_back(project: Project) -> None:
+    sed(project, FIRST)
+    sed(project, READ, read=FIRST)
+    project.write("a.py", FIRST)
+    sed(project, BOTH, read=FIRST)
+    assert steps(project)[2:] == [(OUTSIDE, "modified", FIRST), (SHELL, "modified", BOTH)]
+
+
+def test_what_it_never_held_somebody_made_of_it(project: Project) -> None:
+    sed(project, FIRST)
+    project.write("a.py", ANEW)
+    sed(project, f"# one\n{ANEW}x = 1\n")
+    assert steps(project)[1][:2] == (OUTSIDE, "modified")
+
+
+def test_a_file_that_ends_held_what_was_recorded_last(project: Project) -> None:
+    sed(project, FIRST)
+    sed(project, None, read=READ, command="rm")
+    assert steps(project)[1:] == [(SHELL, "deleted", None)]
+
+
+def test_a_file_that_was_gone_is_made_anew(project: Project) -> None:
+    sed(project, None, command="rm")
+    sed(project, ANEW, read=READ, command="tee")
+    assert steps(project)[1:] == [(SHELL, "created", ANEW)]
+
+
+def test_a_file_that_was_gone_may_have_come_back(project: Project) -> None:
+    sed(project, None, command="rm")
+    project.write("a.py", READ)
+    sed(project, LAST)
+    assert steps(project)[1:] == [(OUTSIDE, "created", READ), (SHELL, "modified", LAST)]
+
+
+SECRETS = "".join(f'k{n} = "ghp_{n}123456789abcdefghijklmnopqrstuvwxyzAB"\n' for n in range(3))
+
+
+@pytest.mark.parametrize("is_back", [True, False])
+def test_secrets_are_no_difference(project: Project, is_back: bool) -> None:
+    """What is recorded is without them, and what the hook read is not."""
+    for code in (SECRETS + READ, SECRETS + FIRST):
+        sed(project, code)
+    if is_back:
+        project.write("a.py", SECRETS + READ)
+    sed(project, SECRETS + (LAST if is_back else BOTH), read=SECRETS + READ)
+    actors = [actor for actor, *_ in steps(project)]
+    assert actors == [SHELL, SHELL, *([OUTSIDE] if is_back else []), SHELL]
+
+
+def test_line_ends_are_no_difference(project: Project) -> None:
+    windows = [code.replace("\n", "\r\n") for code in (READ, FIRST, BOTH)]
+    for code in windows[:2]:
+        sed(project, code)
+    sed(project, windows[2], read=READ)
+    assert [actor for actor, *_ in steps(project)][-2:] == [SHELL, SHELL]
+
+
+def test_what_it_held_long_ago_is_not_known(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracked, "MOST_STATES", 2)
+    for code in (FIRST, BOTH):
+        sed(project, code)
+    sed(project, f"{BOTH}x = 1\n", read=READ)
+    assert [actor for actor, *_ in steps(project)] == [SHELL, SHELL, OUTSIDE, SHELL]
+
+
+@pytest.mark.parametrize(
+    ("begin", "result", "wanted"),
+    [
+        (READ, BOTH, True), (READ, LAST, False), (READ, None, True), (READ, READ, False),
+        (READ, FIRST, True), (READ.removesuffix("\n"), BOTH, True), (FIRST, BOTH, False),
+        (FIRST.removesuffix("\n"), BOTH, False), (ANEW, BOTH, False), (ANEW, None, False),
+    ],
+)  # fmt: skip
+def test_a_diff_begins_too_early(begin: str, result: str | None, wanted: bool) -> None:
+    assert begins_too_early(iter([FIRST, "", READ]), str, begin, result) is wanted
+    assert not begins_too_early(iter([]), str, begin, result)
