@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from lib.flusher import hook_image
-from lib.system import bytecode
 from tests.support.bundle import INTERPRETER, ROOT, Bundle
 
 # What the hook script of that version did, from the image on.
@@ -21,9 +20,7 @@ post_tool_use(root)
 
 
 def test_its_hook_commits_through_the_image_of_this_version(bundle: Bundle) -> None:
-    image = Path(bytecode.image_path(str(ROOT)))
-    if not image.exists():
-        hook_image.ensure(str(ROOT))
+    hook_image.ensure(str(ROOT))
     event = Path(ROOT / "tests/payloads/01-write-create-js-marker.post.json").read_bytes()
     subprocess.run(
         [INTERPRETER, "-I", "-S", "-c", BEFORE.format(root=str(ROOT))],
