@@ -19,9 +19,8 @@ DIGITS = 16
 _WHITE_SPACE = " \t\v\f"
 _ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:+@-")
 _MARKER = "pattern-id"
-_MARKER_ENDS = ("-id", "-ID", "-Id", "-iD")
+_MARKER_ENDS = ("id", "ID", "Id", "iD")
 _MARKER_SEARCHES = 1000
-_FEW_DASHES = 200
 _NAME_SEARCH = 400
 _MODIFIERS = frozenset(
     "export default async public private protected internal static final abstract sealed partial "
@@ -98,18 +97,8 @@ def marked_id(code: str) -> str:
 
 
 def _may_hold_marker(code: str) -> bool:
-    """Check whether some "-id" is in `code`, without a copy of it: a new process has no room yet.
-
-    One character is found many times as fast as three, where there are few.
-    """
-    if code.count("-") > _FEW_DASHES:
-        return any(end in code for end in _MARKER_ENDS)
-    at = code.find("-")
-    while at >= 0:
-        if code[at : at + 3] in _MARKER_ENDS:
-            return True
-        at = code.find("-", at + 1)
-    return False
+    """Check whether some "-id" is in `code`: one character is found far faster than three."""
+    return any([piece[:2] in _MARKER_ENDS for piece in code.split("-")])
 
 
 def _id_after_marker(code: str, at: int) -> str:

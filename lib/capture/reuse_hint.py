@@ -20,7 +20,7 @@ _LEAST = 60
 _MOST_TRIED = 8
 # Of so many lines that count, every other window is looked for, of more every third: units have
 # some of each kind.
-_LONG, _VERY_LONG = 300, 900
+_LONG, _VERY_LONG = 300, 450
 # In bytes: what is read of the list of projects, and of what was written.
 _MOST_READ = 1 << 16
 _MOST_CODE = 1 << 17
