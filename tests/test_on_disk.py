@@ -112,6 +112,29 @@ def test_a_file_that_is_gone(bundle: Bundle, project: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("to", ["", "src/c.py", "../elsewhere/b.py"])
+def test_a_file_whose_end_was_recorded(bundle: Bundle, project: Path, to: str) -> None:
+    """Nobody else removed it, and nothing that stands here was recorded elsewhere."""
+    (project / "../elsewhere").mkdir()
+    files = [{"filePath": f"{project}/b.py", "hunks": [], "deleted": True}]
+    if to:
+        made = Path(os.path.normpath(project / to))
+        (project / "b.py").rename(made)
+        files.append({"filePath": str(made), "created": True, "hunks": []})
+    else:
+        (project / "b.py").unlink()
+    moved = {
+        "tool_name": "Bash", "tool_input": {"command": f"mv b.py {to}" if to else "rm b.py"},
+        "tool_response": {"stdout": "", "bashEditDiff": {"files": files, "moreFiles": 0}},
+    }  # fmt: skip
+    bundle.post({**write_payload("", "", "use-of-mv"), **moved, "cwd": str(project)})
+    bundle.wait_delivered()
+    assert bundle.json("lineage", str(project / "b.py"))["steps"][0]["change"] == ["deleted"]
+    where = made.parent if to.startswith("..") else project
+    finding = doctor(bundle, where)
+    assert (finding["level"], "as they were recorded" in finding["text"]) == ("ok", True)
+
+
 def test_a_file_that_others_changed(bundle: Bundle, project: Path) -> None:
     (project / "src" / "a.py").write_text("by_hand = 1\n")
     found, drawn = lineage(bundle, project / "src" / "a.py")

@@ -192,8 +192,9 @@ class History(Ledger):
         return [row[0] for row in self._db.execute(query, (path, f"%/{escaped(path)}"))]
 
     def newest_files(self, number: int, below: str = "") -> list[str]:
-        """Return the `number` files that were recorded last, of those in the directory `below`."""
-        query = "SELECT path FROM files WHERE path LIKE ? ESCAPE '!' ORDER BY last_seq DESC LIMIT ?"
+        """Return the `number` files in `below` recorded last, but for those that ended."""
+        query = "SELECT path FROM files WHERE path LIKE ? ESCAPE '!' AND NOT gone "
+        query += "ORDER BY last_seq DESC LIMIT ?"
         rows = self._db.execute(query, (f"{escaped(storable(below).rstrip('/'))}/%", number))
         return [row[0] for row in rows]
 
