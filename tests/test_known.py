@@ -50,6 +50,29 @@ def test_what_the_client_read_before_a_shell_is_not_back_after_it(
     assert steps(project) == [(SHELL, "modified", FIRST), (SHELL, "modified", BOTH)]
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_what_the_diff_leaves_out_because_the_client_had_read_it_is_the_shells(
+    project: Project, is_gone: bool
+) -> None:
+    """A call failed, of which it tells nothing, and the next one took that back."""
+    made = None if is_gone else FIRST
+    project.shell("make && false", {"a.py": made}, False)
+    project.flush()
+    project.shell("git stash", {"a.py": READ, "b.py": ANEW}, True, read={"a.py": READ})
+    back = (SHELL, "created" if is_gone else "modified", READ)
+    assert steps(project) == [(SHELL, "deleted" if is_gone else "modified", made), back]
+
+
+def test_what_the_diff_leaves_out_is_not_the_shells_where_it_names_other_files(
+    project: Project,
+) -> None:
+    sed(project, FIRST)
+    project.flush()
+    changes: dict[str, str | None] = {"a.py": READ, "b.py": ANEW}
+    project.shell("sed -i s/x/y/ b.py", changes, True, read={"a.py": READ})
+    assert steps(project) == [(SHELL, "modified", FIRST)]
+
+
 @pytest.mark.parametrize(
     ("recorded", "result"),
     [(FIRST, ANEW), (LONGER, ANEW), (LONGER, LONGER.replace("edge", "rim")), (FIRST, FIRST + ANEW),

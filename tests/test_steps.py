@@ -93,9 +93,10 @@ class Project:
         self._tick()
         ended_ns = time.time_ns()
         response: dict[str, Any] = {"stdout": ""}
-        changed = {name: code for name, code in changes.items() if code != before[name]}
+        begin = {**before, **(read or {})}
+        changed = {name: code for name, code in changes.items() if code != begin[name]}
         if tells and changed:
-            response["bashEditDiff"] = self._told({**before, **(read or {})}, changed)
+            response["bashEditDiff"] = self._told(begin, changed)
         self._uses += 1
         made = payload(
             "22-bash-nodiff.post", cwd=str(self.root), tool_input={"command": command},

@@ -128,6 +128,10 @@ class Memory:
         """List no files."""
         return []
 
+    def changed_below(self, root: str) -> list[str]:
+        """List no files."""
+        return []
+
     def holds(self, path: str, event: Event) -> bool:
         """Deny it: what was told is told again."""
         return False

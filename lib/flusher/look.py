@@ -33,7 +33,8 @@ class Window(NamedTuple):
     """The time of a call, in ns since 1970; what changed from `since_ns` on was not seen yet.
 
     Nor was what changed in the `back_ns` before that, but a new file may be anybody's then.
-    `missed` has the digests of the names in the command that no file had at its end.
+    `missed` has the digests of the names in the command that no file had at its end. `stands`: what
+    is new or gone does not count, a file that is known and is there does.
     """
 
     since_ns: int
@@ -41,6 +42,7 @@ class Window(NamedTuple):
     ended_ns: int
     back_ns: int = 0
     missed: Sequence[str] = ()
+    stands: bool = False
 
 
 class Found(NamedTuple):
@@ -152,7 +154,7 @@ class _Look:
                 else:
                     yield found
         else:
-            for directory in list(directories):
+            for directory in [] if self._window.stands else list(directories):
                 yield from self._new_in(directory, seen, directories, 0)
         window = self._window
         for path, during in gone(missing, window.began_ns, window.ended_ns, window.missed):
@@ -165,7 +167,7 @@ class _Look:
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            return Found(path, gone=True, during=False)
+            return None if self._window.stands else Found(path, gone=True, during=False)
         except (OSError, ValueError):
             return None
         return self._changed(path, status, self._window.since_ns - self._window.back_ns)

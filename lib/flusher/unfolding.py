@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 from lib.capture import event
 from lib.capture.event import Content
 from lib.capture.payload import Change, context, event_of
-from lib.flusher import hunks, look
+from lib.flusher import hunks, left_out, look
 from lib.flusher.known import begins_too_early
 from lib.flusher.look import Found, Window
 from lib.flusher.sightings import Sightings
@@ -29,7 +29,7 @@ _OF_CALL = ("transcript_path", "tool_use_id", "prompt_id", "agent_id", "agent_ty
 _WRITING = re.compile(r"\.tmp\.\d+\.[0-9a-f]{8,}\Z")
 
 
-class Known(Protocol):
+class Known(left_out.Known, Protocol):
     """What the ledger knows of files."""
 
     def files_below(self, root: str) -> list[str]:
@@ -40,12 +40,6 @@ class Known(Protocol):
 
     def code(self, path: str) -> str | None:
         """Return what a file held last by what is recorded; None where that is not known."""
-
-    def states(self, path: str, until_ns: int) -> Iterator[str]:
-        """Yield what a file held until then by what is recorded, the last first; "" for nothing."""
-
-    def cleaned(self, code: str) -> str:
-        """Return `code` as it is recorded."""
 
     def looked(self, root: str) -> int:
         """Return until when a directory was looked through, in ns since 1970; 0: never."""
@@ -162,21 +156,32 @@ class Unfolding:
         return cast(Event, {**made, NAMED: self.began_ns})
 
     def _found_by_looking(self, told: set[str]) -> Iterator[Event]:
-        cwd = self._payload.get("cwd")
-        if self._data.get("looks") is not True or not isinstance(cwd, str) or cwd[:1] != "/":
+        cwd, looks = self._payload.get("cwd"), self._data.get("looks")
+        if not isinstance(looks, bool) or not isinstance(cwd, str) or cwd[:1] != "/":
             return
-        self.looked = root = look.project(cwd)
+        if not looks and self._data.get("names_all") is True:
+            return
+        root = look.project(cwd)
         if not root:
             return
+        if looks:
+            found = self._changed(root)
+        else:
+            found = left_out.taken_back(self._known, root, self.began_ns, self.ended_ns, told)
+        for one in found:
+            if one.path not in told and (made := self._found(one)) is not None:
+                yield made
+
+    def _changed(self, root: str) -> Iterator[Found]:
+        """Look through the project at `root` for whatever changed since somebody did so."""
+        self.looked = root
         looked_ns = self._known.looked(root)
         since_ns = min(looked_ns or self.began_ns, self.began_ns)
         back_ns = 0 if looked_ns else FIRST_NS
         missed = self._data.get("missed")
         words = missed if isinstance(missed, list) else []
         window = Window(since_ns, self.began_ns, self.ended_ns, back_ns, words)
-        for found in look.changed(root, self._known.files_below(root), window):
-            if found.path not in told and (made := self._found(found)) is not None:
-                yield made
+        yield from look.changed(root, self._known.files_below(root), window)
 
     def _found(self, found: Found) -> Event | None:
         actor = self._who(found.path) if found.during else OUTSIDE

@@ -38,9 +38,17 @@ class Tracked:
 
         Without those of other worktrees of its repository: what happens there is another's.
         """
+        return self._below(root, "NOT gone")
+
+    def changed_below(self, root: str) -> list[str]:
+        """List the recorded files below a directory that held something else once, as above."""
+        is_changed = "(SELECT parent FROM revisions WHERE revision_id = revision) IS NOT NULL"
+        return self._below(root, is_changed)
+
+    def _below(self, root: str, which: str) -> list[str]:
         low, high = storable(f"{root.rstrip('/')}/"), storable(f"{root.rstrip('/')}0")
         query = (
-            "SELECT path FROM files WHERE path >= ?1 AND path < ?2 AND NOT gone "
+            f"SELECT path FROM files WHERE path >= ?1 AND path < ?2 AND {which} "
             "AND project NOT IN (SELECT t.project_id FROM projects p JOIN projects t "
             "USING (repository) WHERE p.root = ?3 AND t.root != ?3) IS NOT FALSE"
         )
