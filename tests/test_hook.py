@@ -185,8 +185,8 @@ MODULES = {
 # What only calls of the shell need, and only hints.
 SELDOM = {
     f"lib.capture.{name}" for name in (
-        "shell", "shell_words", "like_lines", "saying", "reuse_hint", "reuse_index", "reuse_scope",
-        "found_units",
+        "shell", "shell_words", "shell_reach", "like_lines", "saying", "reuse_hint", "reuse_index",
+        "reuse_scope", "found_units",
     )
 }  # fmt: skip
 

@@ -11,7 +11,8 @@ import pytest
 
 from lib.capture import shell
 from lib.capture.named_file import Refused
-from lib.capture.shell_words import may_write, names_all, simple_commands
+from lib.capture.shell_reach import ends_named, names_all
+from lib.capture.shell_words import may_write, simple_commands
 from lib.system.digest import hex_digest
 from tests.support.bundle import ROOT, payload
 
@@ -48,18 +49,21 @@ def test_a_command_that_may_write_is_told(command: str) -> None:
 NAMING = [
     "sed -i 's/[0-9]*$/1/' a.py", "cat > b.py <<'EOF'\n$x\nEOF", "echo '*' >> b.py", "> b",
     "cat a | tee b", "X=1 sudo touch a", "sed -i s/1/2/ a.py && git status",
-    "printf '%s' \"$HOME\" > b", "sed -i s a.py",
+    "printf '%s' \"$HOME\" > b", "sed -i s a.py", "sed -i '1i # w x' a", "sed -i '$d' a",
+    "sed -i '/x/,$ d' a", "sed -i '2,3s/1/2/g' a",
 ]  # fmt: skip
 # What else they change, they do not name: the rest of the writing ones, and these.
 NOT_NAMING = [
     *({*WRITING} - {
         "sed -i s/1/2/ a.py", "cat > b.py <<'EOF'\ntext\nEOF", "echo x >> b.py", "cat a | tee b",
         "cat <<A <<B > c\na\nA\nb\nB", "X=1 sudo touch a", "ls &> log", "sed -Ei.bak s/1/2/ a.py",
+        "sed --in-place=x 1d a",
     }),
     "cd lib && sed -i s/1/2/ a.py", "sed -i s/1/2/ *.py", "touch $name", "echo x > ~/b.py",
     "sed -i 's/1/2/w b.py' a.py", "sed -i 's/1/touch b.py/e' a.py", "sed -i '/1/w b.py' a.py",
     "sed -i", "touch a.py; make", "sed -i s/1/2/ a.py && ./format",
     "touch a" + " " * 9000 + "; make",
+    "sed -i '1e touch b' a", "sed -i '$w b' a", "sed -i '1i x\nw b' a",
 ]  # fmt: skip
 
 
@@ -71,6 +75,24 @@ def test_a_command_that_names_all_that_it_changes_is_told(command: str) -> None:
 @pytest.mark.parametrize("command", sorted(NOT_NAMING))
 def test_a_command_that_may_change_what_it_does_not_name_is_told(command: str) -> None:
     assert not names_all(command, simple_commands(command))
+
+
+ENDING = [
+    "rm a.py", "rm -rf ./lib/ /p/b.py", "mv a.py lib && ls", "git rm -q a.py", "git mv a.py b.py",
+    "cp *.py lib/", "sed -i 1d *.py", "cat *.py > b", "mkdir -p x && touch x/$name", "rmdir lib",
+]  # fmt: skip
+# What else they end, they do not name, or by another name.
+NOT_ENDING = [
+    "rm *.py", "rm $name", "cd lib && rm a.py", "rm ../p/a.py", "rm lib//a.py", "rm /q/a.py",
+    "git -C lib rm a.py", "git stash", "make", "find . -delete", "cp a b; ./build", "rm `ls`",
+    "cp a \"$(rm b)\"", "sed -i '1e rm b' a", "for f in a b; do rm $f; done", "python3 x.py a.py",
+    "rm a" + " " * 9000 + "; make",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [*ENDING, *NOT_ENDING])
+def test_a_command_that_may_end_what_it_does_not_name_is_told(command: str) -> None:
+    assert ends_named(command, simple_commands(command), "/p") is (command in ENDING)
 
 
 def test_a_hook_may_be_late_for_a_file_that_is_named(
@@ -224,6 +246,15 @@ def test_of_names_that_no_file_has_digests_are_kept(tmp_path: Path) -> None:
     assert "SECRET_WORD" not in str(made)
     many = call(where, f"rm {' '.join(f'f{n}.py' for n in range(999))}", began(where))
     assert len(many["event_data"]["missed"]) == shell.MAX_FILES
+
+
+def test_what_was_in_a_directory_that_stands_again_may_have_been_ended(tmp_path: Path) -> None:
+    where = tmp_path / "project"
+    (where / "lib").mkdir(parents=True)
+    for command, is_sure in (("rm -r lib; mkdir lib", False), ("rm a.py", True)):
+        assert call(where, command, began(where))["event_data"]["ends_named"] is is_sure
+    many = call(where, f"rm {' '.join(f'f{n}.py' for n in range(999))}", began(where))
+    assert not many["event_data"]["ends_named"]
 
 
 @pytest.mark.parametrize("word", ["unavailable", "skipped", ""])

@@ -392,7 +392,26 @@ def test_what_a_command_cannot_have_done_others_did(
     project.flush()
     assert told(project, "a.py")[1:] == [(SHELL, "modified", NEW)]
     assert told(project, "b.py")[1:] == [(whose, "modified", NEW)]
-    assert told(project, "c.py")[1:] == [(whose, "deleted", None)]
+    # A program that ends no file ended none of those either that the `*` may stand for.
+    assert told(project, "c.py")[1:] == [(OUTSIDE, "deleted", None)]
+
+
+@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize(
+    ("command", "whose"),
+    [("cp a.py c.py", OUTSIDE), ("mv c.py d.py", OUTSIDE), ("rm ./x.py", OUTSIDE),
+     ("rm b.py", SHELL), ("sh clean.sh", SHELL), ("rm ../project/b.py", SHELL)],
+)  # fmt: skip
+def test_who_removed_a_file_is_told_by_what_the_command_can_end(
+    project: Project, tells: bool, command: str, whose: str
+) -> None:
+    """A person did before the call, and then it changed names in the same directory."""
+    project.agent("a.py", OLD)
+    project.agent("b.py", OLD)
+    project.flush()
+    project.shell(command, {"b.py": None, "c.py": NEW}, tells)
+    project.flush()
+    assert told(project, "b.py")[1:] == [(whose, "deleted", None)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ name of the program that may have written, and digests of what names no file. Wh
 read here, before anything else can change them; what follows from it the flusher finds out.
 """
 
-from lib.capture import named_file, shell_words
+from lib.capture import named_file, shell_reach, shell_words
 from lib.capture.named_file import Refused
 from lib.capture.payload import context, path_in, text
 from lib.system.calls import posix
@@ -26,7 +26,7 @@ SLACK_NS = 100_000_000
 # A busy machine may start the hook so long after the end of a call.
 LATE_NS = 2_000_000_000
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+@-")
-_REGULAR, _LINK, _KIND = 0o100000, 0o120000, 0o170000
+_REGULAR, _LINK, _DIRECTORY, _KIND = 0o100000, 0o120000, 0o040000, 0o170000
 _ENDED = ("", "PostToolUse", "PostToolUseFailure")
 
 
@@ -37,8 +37,9 @@ def capture(
 
     Its `files` are those that the client says the call changed, and those that the command names
     and that were changed while it ran; `missed` has the digests of names in it that no file has
-    now; `looks` says that there may be others, and `names_all` that the command itself can have
-    changed none but those that it names. Raises Refused where nothing can have changed.
+    now; `looks` says that there may be others, `names_all` that the command itself can have changed
+    none but those that it names, and `ends_named` that it can have ended no others. Raises Refused
+    where nothing can have changed.
     """
     given, answer = payload.get("tool_input"), payload.get("tool_response")
     command = given.get("command") if isinstance(given, dict) else None
@@ -73,7 +74,8 @@ def capture(
             "files": reader.files,
             "missed": reader.missed,
             "looks": looks,
-            "names_all": reader.is_sure and shell_words.names_all(command, simple),
+            "names_all": reader.is_sure and shell_reach.names_all(command, simple),
+            "ends_named": reader.has_all_missed() and shell_reach.ends_named(command, simple, cwd),
             "keeps_content": keep_content,
         },
         **context(payload),
@@ -89,6 +91,8 @@ class _Reader:
         self.missed: list[str] = []
         self._config_dir = config_dir
         self._keep_content = keep_content
+        # Whether a name is a directory's: it may have been made anew, without what was in it.
+        self._has_directories = False
         # Whether each file that is named was seen for what it is.
         self.is_sure = True
         self._left = MAX_CHARACTERS
@@ -133,6 +137,13 @@ class _Reader:
                         self._seen.get(path, {})["late"] = True
                 elif status.st_mode & _KIND == _LINK:
                     self.is_sure = False
+                elif status.st_mode & _KIND == _DIRECTORY:
+                    self._has_directories = True
+
+    def has_all_missed(self) -> bool:
+        """Check whether each name that no file has by now is known."""
+        is_whole = len(self.missed) < MAX_FILES and len(self._seen) < MAX_FILES
+        return is_whole and not self._has_directories
 
     def _add(self, path: str, change: "dict[str, Any]") -> None:
         if path in self._seen or path[:1] != "/":

@@ -29,13 +29,6 @@ _READING = frozenset(
     "sum tac tail test tr true false type ulimit umask uname unset uptime w wait wc "
     "whereis which who whoami yes :".split()
 )
-# Write to nothing but files that are their words.
-_NAMING = frozenset("sed tee touch truncate".split())
-# Behind one of these a name means another file.
-_MOVING = ("cd", "popd", "pushd")
-_EXPANDED = frozenset("$`*?[{~")
-# Of sed's substitution, those that do not write a file or run what came out.
-_FLAGS = frozenset("0123456789gIip")
 _FIND_WRITING = ("-delete", "-exec", "-execdir", "-ok", "-okdir")
 _GIT_READING = frozenset(
     "add blame branch cat-file commit config describe diff fetch for-each-ref grep help log "
@@ -145,7 +138,7 @@ def _is_assignment(word: str) -> bool:
 
 def may_write(words: "list[str]") -> bool:
     """Check whether a simple command may change a file."""
-    if WRITES in words or any("$(" in word or "`" in word for word in words):
+    if WRITES in words or runs_others(words):
         return True
     words = without_prefixes(words)
     if not words:
@@ -155,30 +148,14 @@ def may_write(words: "list[str]") -> bool:
     return depends(given) if depends else program not in _READING
 
 
-def names_all(command: str, commands: "list[list[str]]") -> bool:
-    """Check whether a command, of these simple ones, can change no file but those that it names."""
-    return len(command) <= MAX_LENGTH and all(map(_names_all, commands))
+def runs_others(words: "list[str]") -> bool:
+    """Check whether a command among the words is run for what it prints."""
+    return any("$(" in word or "`" in word for word in words)
 
 
-def _names_all(words: "list[str]") -> bool:
-    program, *given = without_prefixes(words) or [""]
-    program = base_name(program)
-    if not may_write(words):
-        return program not in _MOVING
-    if any("$(" in word or "`" in word for word in words):
-        return False
-    if program in _NAMING:
-        named = [word for word in given if not word.startswith("-")]
-        if program == "sed":
-            script, *named = named or [""]
-            # Others may write elsewhere, or run a program.
-            if script[:1] != "s" or not _FLAGS.issuperset(script.rpartition(script[1:2] or "s")[2]):
-                return False
-    elif program in _READING or program in ("", WRITES):
-        named = [words[at] for at in range(1, len(words)) if words[at - 1] == WRITES]
-    else:
-        return False
-    return _EXPANDED.isdisjoint("".join(named))
+def is_reading(program: str) -> bool:
+    """Check whether a program changes no file, but where what it prints goes."""
+    return program in _READING
 
 
 def _is_in_place(word: str) -> bool:
@@ -191,10 +168,10 @@ def _has_letter(word: str, letter: str) -> bool:
 
 
 def _git_writes(words: "list[str]") -> bool:
-    return next(_git_verbs(words), "") not in _GIT_READING
+    return next(git_verbs(words), "") not in _GIT_READING
 
 
-def _git_verbs(words: "list[str]") -> "Iterator[str]":
+def git_verbs(words: "list[str]") -> "Iterator[str]":
     """Yield the words that may be git's verb: not its options, nor the values of those."""
     skip = False
     for word in words:

@@ -47,6 +47,7 @@ MODULES = (
     "lib.system.settings",
     "lib.spool.wake",
     "lib.capture.shell_words",
+    "lib.capture.shell_reach",
     "lib.capture.shell",
     "lib.capture.like_lines",
     "lib.capture.reuse_scope",

@@ -23,7 +23,7 @@ def gone(
     enough; of others the next look tells.
     """
     changed = {path: _names_changed(os.path.dirname(path), ended_ns) for path in missing}
-    later = {path: ns for path, ns in changed.items() if ns > ended_ns and _is_named(path, named)}
+    later = {path: ns for path, ns in changed.items() if ns > ended_ns and is_named(path, named)}
     if later:
         left_ns = max(later.values()) + GAP_NS - time.time_ns()
         time.sleep(max(0, min(left_ns, GAP_NS)) / 1e9)
@@ -45,7 +45,7 @@ def _names_changed(directory: str, otherwise_ns: int) -> int:
             return otherwise_ns
 
 
-def _is_named(path: str, named: Container[str]) -> bool:
+def is_named(path: str, named: Container[str]) -> bool:
     """Check whether a file is among those that were named, or a directory that it lay in."""
     while len(path) > 1:
         if hex_digest(path) in named:

@@ -6,6 +6,7 @@ is what was recorded last. Where the client did not tell all, the project is loo
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 from lib.capture import event
@@ -14,6 +15,7 @@ from lib.capture.payload import Change, context, event_of
 from lib.flusher import hunks, left_out, look
 from lib.flusher.known import begins_too_early
 from lib.flusher.look import Found, Window
+from lib.flusher.missing import is_named
 from lib.flusher.sightings import Sightings
 from lib.ledger.overlaps import NAMED
 from lib.ledger.revisions import OUTSIDE, SHELL
@@ -63,6 +65,9 @@ class Unfolding:
             "session_id": self._data.get("session_id"),
             **self._context,
         }
+        cwd, missed = self._context.get("cwd"), self._data.get("missed")
+        self._cwd = cwd if isinstance(cwd, str) else ""
+        self._missed: list[str] = missed if isinstance(missed, list) else []
         self.ended_ns = _whole(self._data.get("ended_ns"))
         captured = call.get("captured")
         told = captured if isinstance(captured, dict) else {}
@@ -71,6 +76,11 @@ class Unfolding:
         self.looked = ""
         # Those that the command names, and whether they may have been changed before it began.
         self._named_files: dict[str, bool] = {}
+
+    @cached_property
+    def _root(self) -> str:
+        """The project that the call ran in, "" where that is not known."""
+        return look.project(self._cwd) if self._cwd[:1] == "/" else ""
 
     def events(self) -> list[Event]:
         """List the events: what others did before, then the ends of files, then the rest.
@@ -112,7 +122,7 @@ class Unfolding:
     def _told(self, file: dict[str, Any]) -> Event | None:
         path, code = file["path"], file.get("code")
         if file.get("gone") is True:
-            return self._deletion(path, self._who(path), before=self._told_before(file, None))
+            return self._deletion(path, self._who_ended(path), self._told_before(file, None))
         if not isinstance(code, str):
             made = self._read(path, self._who(path))
             return self._named(made) if made and file.get("named") is True else made
@@ -151,18 +161,20 @@ class Unfolding:
             return OUTSIDE if is_late is None else SHELL
         return OUTSIDE if is_late else SHELL
 
+    def _who_ended(self, path: str) -> str:
+        """Tell who ended a file: others, where the command does not name it, and ends no others."""
+        # Where a link led to its directory, its names are other paths.
+        is_here = bool(self._root) and self._cwd.startswith(self._root)
+        is_sure = self._data.get("ends_named") is True and is_here
+        return OUTSIDE if is_sure and not is_named(path, self._missed) else self._who(path)
+
     def _named(self, made: Event) -> Event:
         """Note that the call named the file: others that had it changed meanwhile did not do it."""
         return cast(Event, {**made, NAMED: self.began_ns})
 
     def _found_by_looking(self, told: set[str]) -> Iterator[Event]:
-        cwd, looks = self._payload.get("cwd"), self._data.get("looks")
-        if not isinstance(looks, bool) or not isinstance(cwd, str) or cwd[:1] != "/":
-            return
-        if not looks and self._data.get("names_all") is True:
-            return
-        root = look.project(cwd)
-        if not root:
+        looks, is_sure = self._data.get("looks"), self._data.get("names_all") is True
+        if not isinstance(looks, bool) or (is_sure and not looks) or not (root := self._root):
             return
         if looks:
             found = self._changed(root)
@@ -178,13 +190,12 @@ class Unfolding:
         looked_ns = self._known.looked(root)
         since_ns = min(looked_ns or self.began_ns, self.began_ns)
         back_ns = 0 if looked_ns else FIRST_NS
-        missed = self._data.get("missed")
-        words = missed if isinstance(missed, list) else []
-        window = Window(since_ns, self.began_ns, self.ended_ns, back_ns, words)
+        window = Window(since_ns, self.began_ns, self.ended_ns, back_ns, self._missed)
         yield from look.changed(root, self._known.files_below(root), window)
 
     def _found(self, found: Found) -> Event | None:
-        actor = self._who(found.path) if found.during else OUTSIDE
+        who = self._who_ended if found.gone else self._who
+        actor = who(found.path) if found.during else OUTSIDE
         return self._deletion(found.path, actor) if found.gone else self._read(found.path, actor)
 
     def _read(self, path: str, actor: str) -> Event | None:
