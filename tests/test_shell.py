@@ -11,7 +11,7 @@ import pytest
 
 from lib.capture import shell
 from lib.capture.named_file import Refused
-from lib.capture.shell_reach import ends_named, names_all
+from lib.capture.shell_reach import ends_named, names_all, places
 from lib.capture.shell_words import may_write, simple_commands
 from lib.system.digest import hex_digest
 from tests.support.bundle import ROOT, payload
@@ -112,6 +112,28 @@ def test_a_hook_may_be_late_for_a_file_that_is_named(
         ended_ns = changed_ns + shell.SLACK_NS + late_ns
         found = files(shell.capture(made, ended_ns, "", True))
         assert [file.get("late", False) for file in found.values()] == [kept] * (kept is not None)
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [("ls a", []), ("(cd lib && touch a)", ["/p/lib"]), ("cd /q/; cd ./x", ["/q", "/q/x", "/p/x"]),
+     ("pushd lib/../b; popd", ["/p/b"]), ("cd ../..", [""]), ("cd $x; cd; cd -; cd a*", []),
+     ("cd a; cd b; cd c", ["/p/a", "/p/a/b", "/p/b"])],
+)  # fmt: skip
+def test_where_a_command_goes_is_told(command: str, found: list[str]) -> None:
+    assert places(simple_commands(command), "/p") == ["/p", *found]
+
+
+def test_what_a_subshell_writes_elsewhere_is_read_at_once(tmp_path: Path) -> None:
+    """Where no file is known a look comes to no directory that its parent has had already."""
+    where = tmp_path / "project"
+    (where / "lib").mkdir(parents=True)
+    start = began(where)
+    (where / "lib" / "a.py").write_text("x = 2\n")
+    (where / "mark").touch()
+    made = call(where, "(cd lib && echo 'x = 2' > a.py)", start)
+    (found,) = files(made).values()
+    assert found == {"path": str(where / "lib" / "a.py"), "code": "x = 2\n", "named": True}
 
 
 def test_a_link_that_is_named_may_stand_for_any_file(tmp_path: Path) -> None:

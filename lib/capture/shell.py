@@ -57,7 +57,7 @@ def capture(
     reader = _Reader(config_dir, keep_content)
     looks = True if told is None else reader.read_told(told)
     # The client's diff is of one repository, without what that ignores.
-    reader.read_named(commands, cwd, began_ns)
+    reader.read_named(commands, shell_reach.places(simple, cwd), began_ns)
     if not reader.files and not looks:
         raise Refused("other")
     call = f"{payload.get('session_id')}\0{payload.get('tool_use_id')}\0{command}"
@@ -111,34 +111,41 @@ class _Reader:
                 self._add(name, {})
         return bool(told.get("moreFiles")) or len(self._seen) > MAX_FILES
 
-    def read_named(self, commands: "list[list[str]]", cwd: str, began_ns: int) -> None:
+    def read_named(self, commands: "list[list[str]]", places: "list[str]", began_ns: int) -> None:
         """Read the files that are words of `commands`, and were changed after `began_ns`.
 
-        Or a little before: then they are `late`, and others may have done it.
+        Or a little before: then they are `late`, and others may have done it. Names are looked for
+        in each of the directories `places`.
         """
         for words in commands:
             for word in words[1:]:
                 if word[:1] in ("-", ">", "") or len(self._seen) >= MAX_FILES:
                     self.is_sure = self.is_sure and len(self._seen) < MAX_FILES
                     continue
-                path = word if word[0] == "/" else f"{cwd}/{word.removeprefix('./')}"
-                try:
-                    status = posix.lstat(path)
-                except (OSError, ValueError):
-                    if len(self.missed) < MAX_FILES:
-                        self.missed.append(hex_digest(path.rstrip("/")))
+                if word[0] == "/":
+                    self._read_named(word, began_ns)
                     continue
-                changed_ns = status.st_ctime_ns
-                if status.st_mode & _KIND == _REGULAR and changed_ns >= began_ns - LATE_NS:
-                    self._add(path, {})
-                    self.is_sure = self.is_sure and path not in self._refused
-                    self._seen.get(path, {})["named"] = True
-                    if changed_ns < began_ns:
-                        self._seen.get(path, {})["late"] = True
-                elif status.st_mode & _KIND == _LINK:
-                    self.is_sure = False
-                elif status.st_mode & _KIND == _DIRECTORY:
-                    self._has_directories = True
+                for place in places:
+                    self._read_named(f"{place}/{word.removeprefix('./')}", began_ns)
+
+    def _read_named(self, path: str, began_ns: int) -> None:
+        try:
+            status = posix.lstat(path)
+        except (OSError, ValueError):
+            if len(self.missed) < MAX_FILES:
+                self.missed.append(hex_digest(path.rstrip("/")))
+            return
+        changed_ns = status.st_ctime_ns
+        if status.st_mode & _KIND == _REGULAR and changed_ns >= began_ns - LATE_NS:
+            self._add(path, {})
+            self.is_sure = self.is_sure and path not in self._refused
+            self._seen.get(path, {})["named"] = True
+            if changed_ns < began_ns:
+                self._seen.get(path, {})["late"] = True
+        elif status.st_mode & _KIND == _LINK:
+            self.is_sure = False
+        elif status.st_mode & _KIND == _DIRECTORY:
+            self._has_directories = True
 
     def has_all_missed(self) -> bool:
         """Check whether each name that no file has by now is known."""

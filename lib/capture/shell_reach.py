@@ -21,11 +21,39 @@ _KEEPING = frozenset("chmod cp install ln mkdir sed tee touch truncate".split())
 _ENDING = frozenset("mv rm rmdir unlink".split())
 # Behind one of these a name means another file.
 _MOVING = ("cd", "popd", "pushd")
+_MOST_PLACES = 4
 _EXPANDED = frozenset("$`*?[{~")
 # Of sed's substitution, those that do not write a file or run what came out.
 _FLAGS = frozenset("0123456789gIip")
 # Before a command of sed: the lines that it is for.
 _LINES = "0123456789$,+~! "
+
+
+def places(commands: "list[list[str]]", cwd: str) -> "list[str]":
+    """List the directories that a command's names may be of: `cwd`, and where it goes by itself.
+
+    The client tells where a call ended, and not where a subshell was.
+    """
+    found = [cwd]
+    for words in commands:
+        program, *given = without_prefixes(words) or [""]
+        name = given[0] if len(given) == 1 else ""
+        if program in _MOVING and name[:1] not in ("", "-") and _EXPANDED.isdisjoint(name):
+            for base in (found[-1], cwd):
+                place = _joined(base, name)
+                if place not in found and len(found) < _MOST_PLACES:
+                    found.append(place)
+    return found
+
+
+def _joined(base: str, name: str) -> str:
+    parts = [""] if name[:1] == "/" else base.split("/")
+    for part in name.split("/"):
+        if part == "..":
+            parts = parts[:-1] or [""]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
 
 
 def names_all(command: str, commands: "list[list[str]]") -> bool:
