@@ -151,3 +151,29 @@ def test_what_the_client_read_before_a_shell_is_not_taken_for_what_was_there(
     assert live == [[changed, changed], [changed, gone], [gone, ("shell", "created")]]
     assert installed.json("import", "--project", str(work))["events"] == 0
     assert steps() == live
+
+
+def test_what_a_call_took_back_is_the_shells_though_the_client_leaves_it_out(
+    installed: Bundle, tmp_path: Path
+) -> None:
+    """It compares with what it read last, and was told nothing of a call that failed."""
+    client, work = brought(NEWEST_CLIENT), tmp_path / "work"
+    work.mkdir()
+    git(work, "init", "-q")
+    files = [work / "a.py", work / "b.py"]
+    for file in files:
+        file.write_text(CODE)
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "one")
+    who = "git -c user.name=A -c user.email=a@example.org"
+    (work / "b.py").write_text(CODE.replace("edge", "rim"))
+    turns = [[("Read", {"file_path": str(file)})] for file in files]
+    turns += [bash("sed -i 's/area/surface/' a.py && false"), bash(f"{who} stash -q")]
+    options = ("--settings", json.dumps({"bashEditDiffEnabled": True}))
+    done = installed.claude(turns, work, *options, client=client)
+    assert done.returncode == 0, done.stdout
+    installed.wait_delivered()
+    assert [file.read_text() for file in files] == [CODE, CODE]
+    # Of a file that nobody recorded it is not known that it was there before a call that failed.
+    assert told(installed, files[0]) == [("shell", "created"), ("shell", "modified")]
+    assert told(installed, files[1])[-1] == ("shell", "modified")

@@ -63,6 +63,18 @@ def test_what_the_diff_leaves_out_because_the_client_had_read_it_is_the_shells(
     assert steps(project) == [(SHELL, "deleted" if is_gone else "modified", made), back]
 
 
+@pytest.mark.parametrize(
+    ("command", "whose"), [("git stash", [(SHELL, "modified", FIRST)]), ("make", [])]
+)
+def test_what_git_takes_back_the_client_alone_may_have_read(
+    project: Project, command: str, whose: list[tuple[str, str, str | None]]
+) -> None:
+    project.shell("make && false", {"a.py": BOTH}, False)
+    project.flush()
+    project.shell(command, {"a.py": FIRST, "b.py": ANEW}, True, read={"a.py": FIRST})
+    assert steps(project) == [(SHELL, "modified", BOTH), *whose]
+
+
 def test_what_the_diff_leaves_out_is_not_the_shells_where_it_names_other_files(
     project: Project,
 ) -> None:

@@ -219,7 +219,7 @@ class Recorded:
         self.asked.append(root)
         return self._known
 
-    def changed_below(self, root: str) -> list[str]:
+    def recorded_below(self, root: str) -> list[str]:
         return self._known
 
     def holds(self, path: str, event: Event) -> bool:

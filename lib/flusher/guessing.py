@@ -128,7 +128,7 @@ class Memory:
         """List no files."""
         return []
 
-    def changed_below(self, root: str) -> list[str]:
+    def recorded_below(self, root: str) -> list[str]:
         """List no files."""
         return []
 

@@ -15,8 +15,8 @@ from lib.ledger.tracked import alike
 class Known(Protocol):
     """What the ledger knows of files."""
 
-    def changed_below(self, root: str) -> list[str]:
-        """List the recorded files below a directory that held something else once."""
+    def recorded_below(self, root: str) -> list[str]:
+        """List the recorded files below a directory, those that are gone too."""
 
     def states(self, path: str, until_ns: int) -> Iterator[str]:
         """Yield what a file held until then by what is recorded, the last first; "" for nothing."""
@@ -26,18 +26,19 @@ class Known(Protocol):
 
 
 def taken_back(
-    known: Known, root: str, began_ns: int, ended_ns: int, told: Container[str]
+    known: Known, root: str, call: Window, told: Container[str], is_git: bool
 ) -> Iterator[Found]:
-    """Yield the files below `root` that came to hold an earlier state again while a call ran.
+    """Yield the files below `root` that came to hold an earlier state again while a `call` ran.
 
-    But for those of which it is `told` already.
+    But for those of which it is `told` already. What git took a file back to may have been read by
+    the client alone, and is not recorded then.
     """
-    paths = [path for path in known.changed_below(root) if path not in told]
-    window = Window(began_ns, began_ns, ended_ns, stands=True)
-    for found in look.changed(root, paths, window) if paths else []:
-        states = known.states(found.path, ended_ns)
+    paths = [path for path in known.recorded_below(root) if path not in told]
+    for found in look.changed(root, paths, call._replace(stands=True)) if paths else []:
+        states = known.states(found.path, call.ended_ns)
         last = next(states, "")
         code = look.code_of(found.path)
         held = alike(known.cleaned(code)) if code else ""
-        if held and held != alike(last) and any(held == alike(state) for state in states):
+        is_other = bool(held) and held != alike(last)
+        if is_other and (is_git or any(held == alike(state) for state in states)):
             yield found

@@ -65,9 +65,10 @@ class Unfolding:
             "session_id": self._data.get("session_id"),
             **self._context,
         }
-        cwd, missed = self._context.get("cwd"), self._data.get("missed")
-        self._cwd = cwd if isinstance(cwd, str) else ""
+        missed = self._data.get("missed")
+        self._cwd = cwd if isinstance(cwd := self._context.get("cwd"), str) else ""
         self._missed: list[str] = missed if isinstance(missed, list) else []
+        self._is_git = self._data.get("program") == "git"
         self.ended_ns = _whole(self._data.get("ended_ns"))
         captured = call.get("captured")
         told = captured if isinstance(captured, dict) else {}
@@ -143,7 +144,7 @@ class Unfolding:
         path, told = file["path"], file.get("hunks")
         before = hunks.last(told) if code is None else hunks.taken_back(code, told)
         # Of a call of git it is not known who took back what stands there again.
-        result = None if self._data.get("program") == "git" else code
+        result = None if self._is_git else code
         states = self._known.states(path, self.ended_ns)
         if before is None or begins_too_early(states, self._known.cleaned, before, result):
             return None
@@ -176,13 +177,13 @@ class Unfolding:
         looks, is_sure = self._data.get("looks"), self._data.get("names_all") is True
         if not isinstance(looks, bool) or (is_sure and not looks) or not (root := self._root):
             return
-        if looks:
-            found = self._changed(root)
-        else:
-            found = left_out.taken_back(self._known, root, self.began_ns, self.ended_ns, told)
-        for one in found:
+        for one in self._changed(root) if looks else self._left_out(root, told):
             if one.path not in told and (made := self._found(one)) is not None:
                 yield made
+
+    def _left_out(self, root: str, told: set[str]) -> Iterator[Found]:
+        call = Window(self.began_ns, self.began_ns, self.ended_ns)
+        return left_out.taken_back(self._known, root, call, told, self._is_git)
 
     def _changed(self, root: str) -> Iterator[Found]:
         """Look through the project at `root` for whatever changed since somebody did so."""

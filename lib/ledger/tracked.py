@@ -40,10 +40,9 @@ class Tracked:
         """
         return self._below(root, "NOT gone")
 
-    def changed_below(self, root: str) -> list[str]:
-        """List the recorded files below a directory that held something else once, as above."""
-        is_changed = "(SELECT parent FROM revisions WHERE revision_id = revision) IS NOT NULL"
-        return self._below(root, is_changed)
+    def recorded_below(self, root: str) -> list[str]:
+        """List the recorded files below a directory as above, those that are gone too."""
+        return self._below(root, "revision IS NOT NULL")
 
     def _below(self, root: str, which: str) -> list[str]:
         low, high = storable(f"{root.rstrip('/')}/"), storable(f"{root.rstrip('/')}0")
