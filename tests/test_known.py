@@ -7,7 +7,7 @@ import pytest
 
 from lib.flusher.known import begins_too_early
 from lib.ledger import tracked
-from lib.ledger.revisions import OUTSIDE, SHELL
+from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
 from tests.test_steps import Project, told
 
 pytestmark = pytest.mark.usefixtures("exact_times")
@@ -48,6 +48,14 @@ def test_what_the_client_read_before_a_shell_is_not_back_after_it(
         project.flush()
     sed(project, BOTH, read=READ, command=command)
     assert steps(project) == [(SHELL, "modified", FIRST), (SHELL, "modified", BOTH)]
+
+
+def test_a_diff_that_does_not_tell_the_last_newline_tells_of_nobody_else(project: Project) -> None:
+    project.agent("a.py", FIRST[:-1])
+    project.flush()
+    sed(project, f"{FIRST[:-1]}1\n", read=FIRST)
+    made = [(AGENT, "modified", FIRST[:-1]), (SHELL, "modified", f"{FIRST[:-1]}1\n")]
+    assert steps(project) == made
 
 
 @pytest.mark.parametrize("is_gone", [False, True])

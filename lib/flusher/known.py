@@ -6,9 +6,28 @@ them. That nobody did, unless it is there still.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from lib.ledger.myers import differing
 from lib.ledger.tracked import alike
+
+
+def found_by(
+    states: Iterator[str], clean: Callable[[str], str], begin: str, result: str | None
+) -> str | None:
+    """Return what a call found of a file: what its diff begins with, None if that is too early.
+
+    Where that is what was recorded last, it ends as that did: a diff may not tell the last newline.
+    The arguments are those of `begins_too_early`.
+    """
+    last = next(states, None)
+    if last is None:
+        return begin
+    if begins_too_early(chain((last,), states), clean, begin, result):
+        return None
+    if alike(clean(begin)) != alike(last):
+        return begin
+    return begin.removesuffix("\n") + "\n" * last.endswith("\n")
 
 
 def begins_too_early(

@@ -13,7 +13,7 @@ from lib.capture import event
 from lib.capture.event import Content
 from lib.capture.payload import Change, context, event_of
 from lib.flusher import hunks, left_out, look
-from lib.flusher.known import begins_too_early
+from lib.flusher.known import found_by
 from lib.flusher.look import Found, Window
 from lib.flusher.missing import is_named
 from lib.flusher.sightings import Sightings
@@ -146,8 +146,8 @@ class Unfolding:
         # Of a call of git it is not known who took back what stands there again.
         result = None if self._is_git else code
         states = self._known.states(path, self.ended_ns)
-        if before is None or begins_too_early(states, self._known.cleaned, before, result):
-            return None
+        if before is not None:
+            before = found_by(states, self._known.cleaned, before, result)
         if code is not None and file.get("named") is not True:
             held = self._known.code(path)
             is_other = held not in (None, before, code)
