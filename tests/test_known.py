@@ -190,8 +190,21 @@ def test_what_it_held_long_ago_is_not_known(
     monkeypatch.setattr(tracked, "MOST_STATES", 2)
     for code in (FIRST, BOTH):
         sed(project, code)
-    sed(project, f"{BOTH}x = 1\n", read=READ)
+    sed(project, ANEW, read=READ)
     assert [actor for actor, *_ in steps(project)] == [SHELL, SHELL, OUTSIDE, SHELL]
+
+
+def test_what_the_client_alone_had_read_was_not_there_where_others_went_on(
+    project: Project,
+) -> None:
+    """A person wrote twice, and nobody looked between."""
+    project.write("a.py", LAST)
+    project.write("a.py", FIRST)
+    project.shell("make", {"b.py": ANEW}, False)
+    project.flush()
+    sed(project, f"{FIRST}x = 1\n", read=LAST)
+    made = [(OUTSIDE, "modified", FIRST), (SHELL, "modified", f"{FIRST}x = 1\n")]
+    assert steps(project) == made
 
 
 @pytest.mark.parametrize(
@@ -199,7 +212,8 @@ def test_what_it_held_long_ago_is_not_known(
     [
         (READ, BOTH, True), (READ, LAST, False), (READ, None, True), (READ, READ, False),
         (READ, FIRST, True), (READ.removesuffix("\n"), BOTH, True), (FIRST, BOTH, False),
-        (FIRST.removesuffix("\n"), BOTH, False), (ANEW, BOTH, False), (ANEW, None, False),
+        (FIRST.removesuffix("\n"), BOTH, False), (ANEW, BOTH, True), (ANEW, None, False),
+        (ANEW, f"{ANEW}x = 1\n", False), (ANEW, "x = 1\n", False),
     ],
 )  # fmt: skip
 def test_a_diff_begins_too_early(begin: str, result: str | None, wanted: bool) -> None:

@@ -33,9 +33,12 @@ def found_by(
 def begins_too_early(
     states: Iterator[str], clean: Callable[[str], str], begin: str, result: str | None
 ) -> bool:
-    """Check whether a diff begins with an earlier state of its file, and was not taken back to it.
+    """Check whether a diff begins with more of the past than its call found.
 
-    Then what was recorded last was there before the call.
+    Then what was recorded last was there before the call. So it is where the diff begins with an
+    earlier state of its file, unless somebody took the file back to that. So it is too where nobody
+    recorded what it begins with, but the client alone had read it, if what came out has the lines
+    of what was recorded last.
 
     Args:
         states: what the file held before the call by what is recorded, the last first.
@@ -47,13 +50,14 @@ def begins_too_early(
     if alike(begin) == recorded:
         return False
     begin = alike(clean(begin))
-    if begin == recorded or begin not in map(alike, states):
+    if begin == recorded:
         return False
-    return result is None or not _is_nearer(alike(clean(result)), begin, recorded)
+    nearer = 0 if result is None else _nearer(alike(clean(result)), begin, recorded)
+    return nearer <= 0 if begin in map(alike, states) else nearer < 0
 
 
-def _is_nearer(result: str, begin: str, recorded: str) -> bool:
-    """Check whether `result` is more like what a diff begins with than like what was recorded.
+def _nearer(result: str, begin: str, recorded: str) -> int:
+    """Tell whether `result` is more like what a diff begins with (1) or what was recorded (-1).
 
     Each place where those two differ has a voice, for the one whose lines stand in the result. A
     place that the call itself changed says little, and as much for either: it is silent.
@@ -67,7 +71,7 @@ def _is_nearer(result: str, begin: str, recorded: str) -> bool:
         one, other = _standing(was, in_old), _standing(became, in_new)
         if one != other:
             voices += -1 if other > one else one > 0.5
-    return voices > 0
+    return (voices > 0) - (voices < 0)
 
 
 def _common(one: list[int], other: list[int]) -> dict[int, int]:
