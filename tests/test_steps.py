@@ -377,6 +377,20 @@ def test_what_stands_at_the_end_of_one_call_may_be_over_at_the_end_of_another(
     assert not [name for name in os.listdir(project.spool) if name.startswith(PREFIX)]
 
 
+@pytest.mark.parametrize(
+    "seen",
+    ["[1]", "[{}]", '[{"changed_ns": "1", "event": {}}]', "[" * 99_999],
+)
+def test_a_sighting_that_is_none_holds_up_nothing(project: Project, seen: str) -> None:
+    """Those of all files are read at each call of the shell."""
+    project.agent("a.py", OLD)
+    project.flush()
+    Path(project.spool, f"{PREFIX}0.json").write_text(f'{{"path": "/a.py", "seen": {seen}}}')
+    project.shell("sed -i s/0/1/ a.py", {"a.py": NEW}, False)
+    project.flush()
+    assert told(project, "a.py")[1:] == [(SHELL, "modified", NEW)]
+
+
 @pytest.mark.parametrize("tells", [True, False])
 @pytest.mark.parametrize(
     ("command", "whose"), [("sed -i s/0/1/ a.py", OUTSIDE), ("sed -i s/0/1/ *.py", SHELL)]

@@ -115,12 +115,16 @@ class Sightings:
                     outbox.acknowledge(self._directory, entry.name)
 
     def _seen(self, name: str) -> tuple[str, list[dict[str, Any]]]:
-        """Read a file: the path that it is about, and what was seen there."""
-        with suppress(OSError, ValueError):
+        """Read a file: the path that it is about, and what was seen there.
+
+        One that is not as it was written tells nothing.
+        """
+        with suppress(OSError, ValueError, RecursionError):
             with open(f"{self._directory}/{name}", "rb") as file:
                 found = json_codec.loads(file.read().decode("utf-8"))
-            if isinstance(found, dict) and isinstance(found.get("seen"), list):
-                return str(found.get("path")), found["seen"]
+            kept = found.get("seen") if isinstance(found, dict) else None
+            if isinstance(found, dict) and isinstance(kept, list) and all(map(_is_sighting, kept)):
+                return str(found.get("path")), kept
         return "", []
 
     def _keep(self, path: str, kept: list[dict[str, Any]]) -> None:
@@ -133,6 +137,13 @@ class Sightings:
                 self._noted.add(name)
         else:
             outbox.acknowledge(self._directory, name)
+
+
+def _is_sighting(one: object) -> bool:
+    if not isinstance(one, dict) or not isinstance(one.get("changed_ns"), int):
+        return False
+    made = one.get("event", "")
+    return made is None or (isinstance(made, dict) and isinstance(made.get("event_data"), dict))
 
 
 def _name(path: str) -> str:
