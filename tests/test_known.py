@@ -1,12 +1,14 @@
 """A client's diff that begins with more than its call found brings back nothing that never was."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from lib.flusher import known
 from lib.flusher.known import begins_too_early
-from lib.ledger import tracked
+from lib.ledger import myers, tracked
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
 from tests.test_steps import Project, told
 
@@ -219,3 +221,19 @@ def test_what_the_client_alone_had_read_was_not_there_where_others_went_on(
 def test_a_diff_begins_too_early(begin: str, result: str | None, wanted: bool) -> None:
     assert begins_too_early(iter([FIRST, "", READ]), str, begin, result) is wanted
     assert not begins_too_early(iter([]), str, begin, result)
+
+
+def test_lines_that_one_alone_has_are_not_looked_for_in_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of files that were made anew, as by a generator, that would take long."""
+    looked_for: list[int] = []
+
+    def differing(old: Sequence[int], new: Sequence[int]) -> tuple[list[int], list[int]]:
+        looked_for.extend((len(old), len(new)))
+        return myers.differing(old, new)
+
+    monkeypatch.setattr(known, "differing", differing)
+    begin, recorded, result = ("".join(f"{x} {n}\n" for n in range(99)) + "end\n" for x in "abc")
+    assert begins_too_early(iter([recorded, begin]), str, begin, result)
+    assert set(looked_for) == {1}

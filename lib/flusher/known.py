@@ -76,10 +76,20 @@ def _nearer(result: str, begin: str, recorded: str) -> int:
 
 def _common(one: list[int], other: list[int]) -> dict[int, int]:
     """Tell where the lines of one list stand in another, its two ends too."""
-    gone, come = map(set, differing(one, other))
-    here = (n for n in range(len(one)) if n not in gone)
-    there = (n for n in range(len(other)) if n not in come)
-    return {-1: -1, **dict(zip(here, there, strict=True)), len(one): len(other)}
+    here, there = _those(one, set(other)), _those(other, set(one))
+    gone, come = differing([one[n] for n in here], [other[n] for n in there])
+    pairs = zip(_without(here, gone), _without(there, come), strict=True)
+    return {-1: -1, **dict(pairs), len(one): len(other)}
+
+
+def _those(lines: list[int], wanted: set[int]) -> list[int]:
+    """List where those lines stand that are wanted: the search is slow on what is in one alone."""
+    return [n for n, line in enumerate(lines) if line in wanted]
+
+
+def _without(places: list[int], out: list[int]) -> list[int]:
+    left_out = set(out)
+    return [place for n, place in enumerate(places) if n not in left_out]
 
 
 def _places(old: list[int], new: list[int]) -> Iterator[tuple[range, range]]:
