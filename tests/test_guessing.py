@@ -18,12 +18,14 @@ def test_earlier_states_make_room_first(monkeypatch: pytest.MonkeyPatch) -> None
     assert [list(held.states(path)) for path in "abc"] == [["a3"], ["b2", "b1"], ["c1c1"]]
     held.note("d", "d1d1")
     assert [held.code(path) for path in "abcd"] == [None, "b2", "c1c1", "d1d1"]
+    held.end("d")
     held.clear()
     assert list(held.states("d")) == []
 
 
 def test_so_many_states_of_a_file_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guessing, "_MOST_STATES", 2)
+    monkeypatch.setattr(guessing, "_MOST_HELD", 3)
     held = Held()
     for code in ("1", "2", "2", "3", "4"):
         held.note("a", code)

@@ -125,6 +125,8 @@ def test_what_is_no_id(bad: object) -> None:
     [
         "# pattern-id: auth-1",
         "// Pattern-ID: auth-1",
+        "// Pattern-Id: auth-1",
+        "// pattern-iD: auth-1",
         "/* @pattern-id auth-1 */",
         " * @pattern-id: auth-1",
         "<!-- PATTERN-ID: auth-1-->",

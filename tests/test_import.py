@@ -362,6 +362,17 @@ def test_nothing_is_guessed_past_a_call_of_the_shell(
     assert (counts["events"], counts["unreadable"]) == (recorded, 2 - recorded)
 
 
+def test_an_edit_that_failed_is_not_guessed_at(home: Home) -> None:
+    """As where the agent had not read the file: what it named stood there all the same."""
+    path = home.write("a.py", CODES[0])["tool_input"]["file_path"]
+    writer = Writer(home.projects / "s-1" / "subagents", "agent-x")
+    writer.session_id = "s-1"
+    writer.fields = {"agentId": "x", "timestamp": when(1), "isSidechain": True, "promptId": "p-1"}
+    writer.use("agent1", "Edit", file_path=path, old_string="b * 0", new_string="b * 9")
+    writer.result("agent1", is_error=True)
+    assert home.read().counts["events"] == 1
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_what_was_guessed_gives_way_to_what_was_captured(home: Home, is_first: bool) -> None:
     """What a formatter made of a file before an agent's edit its transcript does not tell."""
@@ -448,6 +459,15 @@ def test_a_diff_may_begin_with_what_the_client_had_read_before(home: Home) -> No
         ("agent", "created"), *[("shell", "modified")] * 3, ("shell", "deleted"),
         ("shell", "created"), ("shell", "modified"),
     ]  # fmt: skip
+
+
+def test_a_diff_may_begin_with_what_an_edit_found(home: Home) -> None:
+    """Others had been there before the edit, which its answer tells."""
+    home.write("a.py", CODES[0])
+    home.edit("a.py", READ, "area", "surface")
+    home.shell("a.py", READ, READ.replace("area", "plane"))
+    home.read()
+    assert home.codes()[-1] == READ.replace("area", "plane")
 
 
 # What the client had read before a call of a shell and what came of it, or what a person wrote.

@@ -397,14 +397,17 @@ def test_a_failed_upgrade_leaves_the_old_version_at_work(
     assert len(installed.log()) == 1
 
 
-def test_a_damaged_installation_is_mended_by_installing_again(installed: Bundle) -> None:
+def test_a_damaged_installation_is_mended_by_installing_again(
+    installed: Bundle, tmp_path: Path
+) -> None:
     """Where the sources are whole, only the look at whether it works finds what is not."""
     for torn in (installed.root / "lib" / "__pycache__").glob("hook*"):
         rewrite(torn, torn.read_bytes()[:-9])
     for torn in (installed.root / "lib").rglob("*.pyc"):
         rewrite(torn, torn.read_bytes()[:-9])
-    done = run_install(installed.home)
+    done = run_install(installed.home, PATH=f"{npm_client(tmp_path, '2.1.0')}:{PATH}")
     assert done.returncode == 0, done.stderr
+    assert FAILED in events_in(installed.home / ".claude" / "settings.json")
     fire(installed, "1")
     installed.wait_delivered()
     assert installed.json("doctor")["serious"] == 0

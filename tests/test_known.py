@@ -10,6 +10,7 @@ from lib.flusher import known
 from lib.flusher.known import begins_too_early
 from lib.ledger import myers, tracked
 from lib.ledger.revisions import AGENT, OUTSIDE, SHELL
+from lib.privacy import user_rules
 from tests.test_steps import Project, told
 
 pytestmark = pytest.mark.usefixtures("exact_times")
@@ -176,6 +177,25 @@ def test_secrets_are_no_difference(project: Project, is_back: bool) -> None:
     sed(project, SECRETS + (LAST if is_back else BOTH), read=SECRETS + READ)
     actors = [actor for actor, *_ in steps(project)]
     assert actors == [SHELL, SHELL, *([OUTSIDE] if is_back else []), SHELL]
+
+
+def test_secrets_may_be_what_somebody_took_back(project: Project) -> None:
+    for code in (SECRETS + READ, READ):
+        sed(project, code)
+    project.write("a.py", SECRETS + READ)
+    sed(project, SECRETS + LAST, read=SECRETS + READ)
+    assert [actor for actor, *_ in steps(project)][2:] == [OUTSIDE, SHELL]
+
+
+def test_a_call_is_told_though_the_users_patterns_cannot_be_applied(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "redact.txt"
+    rules.write_text("(\n")
+    monkeypatch.setattr(user_rules, "default_path", lambda: str(rules))
+    sed(project, FIRST)
+    sed(project, BOTH, read=READ)
+    assert [actor for actor, *_ in steps(project)][-1] == SHELL
 
 
 def test_line_ends_are_no_difference(project: Project) -> None:

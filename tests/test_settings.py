@@ -185,6 +185,18 @@ def test_somebody_s_own_list_for_failed_calls_stays(tmp_path: Path) -> None:
         assert json.loads(place.text()) == {"model": "haiku", "hooks": {FAILED: []}}
 
 
+def test_lists_of_others_are_known_whichever_came_first(tmp_path: Path) -> None:
+    """One before ours, and one after ours was taken out of it."""
+    place = Place(tmp_path, dumped({"model": "opus", "hooks": {"PreToolUse": []}}))
+    place.register()
+    added = json.loads(place.text())
+    added["hooks"][FAILED] = []
+    place.path.write_text(dumped(added))
+    place.register(events=EVENTS)
+    assert place.unregister()
+    assert json.loads(place.text()) == {"model": "opus", "hooks": {"PreToolUse": [], FAILED: []}}
+
+
 def test_a_list_for_failed_calls_in_which_ours_never_was_stays(tmp_path: Path) -> None:
     place = Place(tmp_path, "{}")
     place.register()

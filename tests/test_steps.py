@@ -364,6 +364,7 @@ def test_what_stands_at_the_end_of_one_call_may_be_over_at_the_end_of_another(
     project.agent("a.py", OLD)
     project.flush()
     before, seen = project._tick(), project._flusher._sightings
+    seen.settle(before, before)
     project.leave("a.py", NEW)
     path, amid = str(project.path("a.py")), project._tick()
     seen.settle(before, amid)
@@ -372,7 +373,7 @@ def test_what_stands_at_the_end_of_one_call_may_be_over_at_the_end_of_another(
     after = project._tick()
     seen.settle(amid, after)
     assert seen.before(path, after) is not None
-    Sightings(project.spool).settle(before, after)
+    seen.settle(before, after)
     assert seen.before(path, after) is None
     assert not [name for name in os.listdir(project.spool) if name.startswith(PREFIX)]
 
