@@ -24,7 +24,7 @@ def test_earlier_states_make_room_first(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_so_many_states_of_a_file_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guessing, "_MOST_STATES", 2)
+    monkeypatch.setattr(guessing, "MOST_STATES", 3)
     monkeypatch.setattr(guessing, "_MOST_HELD", 3)
     held = Held()
     for code in ("1", "2", "2", "3", "4"):

@@ -10,10 +10,11 @@ from typing import Any
 
 from lib.capture.named_file import Refused
 from lib.flusher import hunks
+from lib.ledger.tracked import MOST_STATES
 from lib.spool.spooled import Event
 
-# So much of files is held, in characters, and so many earlier states of one.
-_MOST_HELD, _MOST_STATES = 8 * 1024 * 1024, 64
+# So much of files is held, in characters.
+_MOST_HELD = 8 * 1024 * 1024
 _CREATED = "File created successfully"
 
 
@@ -45,7 +46,7 @@ class Held:
             states = self._earlier.setdefault(path, [])
             self._earlier.move_to_end(path)
             states.append(before)
-            if len(states) > _MOST_STATES:
+            if len(states) >= MOST_STATES:
                 self._size -= len(states.pop(0))
 
     def _keep_bounds(self) -> None:

@@ -79,11 +79,10 @@ class Record:
 
     def _note(self, before: bytes | None, ours: tuple[str, ...], had: Collection[str]) -> None:
         """Note the lists that are there without ours: somebody else made them."""
-        kept = self._read(FOUND)
-        known = json.loads(kept) if kept else []
+        known = self._found()
         passed = {*known, *had, *(["hooks"] if had else [])}
         found = [name for name in _lists(before, self._path, ours) if name not in passed]
-        if found or not kept:
+        if found or not os.path.exists(self._name(FOUND)):
             self._put(FOUND, json.dumps([*known, *found]).encode())
 
     def is_untouched(self, now: bytes | None) -> bool:
@@ -96,8 +95,7 @@ class Record:
 
     def made(self, name: str) -> bool:
         """Check whether our registration made the list `name`."""
-        found = self._read(FOUND)
-        return name not in (json.loads(found) if found else [])
+        return name not in self._found()
 
     def forget(self) -> None:
         """Remove the backup, and the directory of backups if it was the last."""
@@ -106,6 +104,10 @@ class Record:
             os.rmdir(os.path.dirname(self._directory))
         except OSError:  # others are left, or it is gone
             pass
+
+    def _found(self) -> list[str]:
+        kept = self._read(FOUND)
+        return list(json.loads(kept)) if kept else []
 
     def _name(self, name: str) -> str:
         return f"{self._directory}/{name}"
