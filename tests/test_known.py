@@ -257,3 +257,9 @@ def test_lines_that_one_alone_has_are_not_looked_for_in_another(
     begin, recorded, result = ("".join(f"{x} {n}\n" for n in range(99)) + "end\n" for x in "abc")
     assert begins_too_early(iter([recorded, begin]), str, begin, result)
     assert set(looked_for) == {1}
+
+
+def test_half_of_what_stood_there_says_nothing() -> None:
+    recorded, begin = "x = 1\nend\n", "a = 1\nb = 1\nend\n"
+    for result, wanted in (("a = 1\nc = 1\nend\n", True), (f"{begin}c = 1\n", False)):
+        assert begins_too_early(iter([recorded, begin]), str, begin, result) is wanted
