@@ -55,7 +55,7 @@ def test_a_program_of_another_place_is_of_no_version(
         lambda path: Path(path).write_text("{"),
         lambda path: Path(path).write_text('{"version": 2}'),
         lambda path: Path(path).write_text("[" * 50_000),
-        lambda path: Path(path).write_text(" " * 100_000 + "{}"),
+        lambda path: Path(path).write_text(" " * 100_000 + '{"version": "2.1.0"}'),
         lambda path: [make(path) for make in (os.unlink, os.mkfifo)],
     ],
     ids=["none", "torn", "a number", "deep", "long", "a pipe"],
