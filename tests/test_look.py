@@ -181,6 +181,24 @@ def test_who_ended_a_file_is_not_told_where_names_changed_after_the_call(
         assert changed(str(root), known, naming(window, named)) == [Found(known[0], True, True)]
 
 
+def test_a_directory_is_asked_once_for_all_that_is_missing_in_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    lstat = os.lstat
+
+    def told(path: str) -> os.stat_result:
+        asked.append(path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", told)
+    paths = [str(root / f"{number}.py") for number in range(50)]
+    assert [path for path, _ in missing.gone(paths, 0, time.time_ns(), [])] == paths
+    assert asked == [str(root)]
+    # Nowhere is above a name alone.
+    assert list(missing.gone(["a.py"], 0, 1, ["b"])) == [("a.py", True)]
+
+
 def test_the_end_of_a_directory_is_told_by_the_one_that_it_was_in(root: Path) -> None:
     inner = root / "src" / "inner"
     inner.mkdir()

@@ -5,7 +5,8 @@ A directory tells when names in it changed last, and of no change before that.
 
 import os
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
+from functools import cache
 
 from lib.system.digest import hex_digest
 
@@ -14,7 +15,7 @@ GAP_NS = 200_000_000
 
 
 def gone(
-    missing: list[str], began_ns: int, ended_ns: int, named: Container[str]
+    missing: list[str], began_ns: int, ended_ns: int, named: Iterable[str]
 ) -> Iterator[tuple[str, bool]]:
     """Yield the files that are gone, and whether they ended while the call ran.
 
@@ -22,8 +23,15 @@ def gone(
     that named it and the hook missed it, by the digests `named`, and if it is missing for long
     enough; of others the next look tells.
     """
-    changed = {path: _names_changed(os.path.dirname(path), ended_ns) for path in missing}
-    later = {path: ns for path, ns in changed.items() if ns > ended_ns and is_named(path, named)}
+    known = frozenset(named)
+    # Asked once for each directory: of many files that are gone most lie in a few.
+    names_changed, holds_named = cache(_names_changed), cache(lambda one: is_named(one, known))
+    changed, later = {}, {}
+    for path in missing:
+        directory = os.path.dirname(path)
+        changed[path] = ns = names_changed(directory, ended_ns)
+        if ns > ended_ns and (holds_named(directory) or hex_digest(path) in known):
+            later[path] = ns
     if later:
         left_ns = max(later.values()) + GAP_NS - time.time_ns()
         time.sleep(max(0, min(left_ns, GAP_NS)) / 1e9)
@@ -36,18 +44,19 @@ def gone(
 
 def _names_changed(directory: str, otherwise_ns: int) -> int:
     """Return when names changed last in a directory, or in the one that it is gone from."""
-    while True:
+    while directory:
         try:
             return os.lstat(directory).st_mtime_ns
         except (FileNotFoundError, NotADirectoryError):
             directory = os.path.dirname(directory)
         except OSError:
-            return otherwise_ns
+            break
+    return otherwise_ns
 
 
 def is_named(path: str, named: Container[str]) -> bool:
     """Check whether a file is among those that were named, or a directory that it lay in."""
-    while len(path) > 1:
+    while path != os.path.dirname(path):
         if hex_digest(path) in named:
             return True
         path = os.path.dirname(path)
