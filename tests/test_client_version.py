@@ -8,7 +8,8 @@ import pytest
 
 from lib.registration import client_version
 from tests.support.bundle import brought
-from tests.support.client_files import linked, native_client, npm_client, program
+from tests.support.client_files import linked, native_client, npm_client
+from tests.support.programs import program
 
 
 def found(monkeypatch: pytest.MonkeyPatch, directory: Path) -> tuple[int, ...]:
@@ -45,7 +46,7 @@ def test_a_program_of_another_place_is_of_no_version(
 ) -> None:
     """A version manager's shim, or a script of the user's own."""
     assert found(monkeypatch, tmp_path) == ()
-    assert found(monkeypatch, linked(tmp_path, program(tmp_path / "2.1.0", tmp_path))) == ()
+    assert found(monkeypatch, linked(tmp_path, program(tmp_path / "2.1.0", tmp_path / "ran"))) == ()
 
 
 @pytest.mark.parametrize(

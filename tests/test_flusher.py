@@ -259,6 +259,22 @@ def test_who_starts_is_seen_until_it_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert seen == [True]
 
 
+def test_who_cannot_say_that_it_runs_leaves_no_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next hook starts another at once."""
+
+    def full(directory: str) -> int:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(wake, "say_running", full)
+    (tmp_path / wake.MARK_FILE).touch()
+    with pytest.raises(OSError, match="no space"):
+        drain(tmp_path)
+    assert not (tmp_path / wake.MARK_FILE).exists()
+    assert Lock(str(tmp_path / outbox.LOCK_FILE)).acquire(0)
+
+
 class Interrupted(Flusher):
     """A flusher during whose last step, after its look at the spool, a hook commits."""
 

@@ -410,7 +410,7 @@ OTHER = "\n".join(f"other_{n} = thing({n})" for n in range(600))
 def test_a_copy_is_found_among_many_units_wherever_it_stands(
     tmp_path: Path, many: bytes, number: int, lead: int
 ) -> None:
-    """In long code too, of which every other line is where one is looked for."""
+    """In long code too, of which every third line is where one is looked for."""
     origin = unit(number, 4 + number % 20)
     file = tmp_path / "p" / origin.path
     file.parent.mkdir(parents=True)
@@ -419,6 +419,19 @@ def test_a_copy_is_found_among_many_units_wherever_it_stands(
     said = told(looked_up(tmp_path, many, f"{code}\n{OTHER}"))
     assert f"the same as f_{number}, src/m{number}.py:" in said
     assert not looked_up(tmp_path, many, OTHER)
+
+
+@pytest.mark.parametrize("lead", range(3))
+@pytest.mark.parametrize("length", [5, 6, 7, 12, 24])
+def test_a_copy_of_five_lines_or_more_is_found_at_each_line_of_long_code(
+    tmp_path: Path, length: int, lead: int
+) -> None:
+    origin = unit(1, length)
+    file = tmp_path / "p" / origin.path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"def f(a):\n" + origin.code)
+    copy = "y = 1\n" * lead + origin.code.decode()
+    assert " the same as f_1, " in told(looked_up(tmp_path, table([origin]), f"{copy}\n{OTHER}"))
 
 
 @pytest.mark.parametrize("length", [8, 9, 10, 11, 16])
@@ -430,10 +443,10 @@ def test_whichever_line_of_a_copy_is_changed_it_is_found_in_long_code(
     file.parent.mkdir(parents=True)
     file.write_bytes(b"def f(a):\n" + origin.code)
     data = table([origin])
-    for at, lead in itertools.product(range(length), range(2)):
+    for at, lead in itertools.product(range(length), range(3)):
         lines = origin.code.decode().split("\n")
         lines[at] += "2"
-        copy = "\n".join(["x = y()" * lead, *lines, OTHER])
+        copy = "\n".join(["x = y()"] * lead + [*lines, OTHER])
         (tmp_path / "reuse.told").unlink(missing_ok=True)
         assert " most of f_1, " in told(looked_up(tmp_path, data, copy))
 

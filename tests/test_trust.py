@@ -25,6 +25,7 @@ from tests.support.bundle import INTERPRETER, ROOT, Bundle, wait_for, write_payl
 from tests.support.copies import bundle_at, rewrite
 from tests.support.forms import few
 from tests.support.outpost import Outpost
+from tests.support.programs import program
 from tests.support.service_double import Fault, ServiceDouble
 from tests.support.service_listener import nowhere
 
@@ -616,13 +617,6 @@ def test_programs_that_path_names(session: Session, tmp_path: Path, way: str) ->
 def ran(tmp_path: Path) -> Path:
     """What is there once a program of the repository has run."""
     return tmp_path / "ran"
-
-
-def program(path: Path, ran: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho run >>{ran}\n")
-    path.chmod(0o755)
-    return path
 
 
 def their_bundle(session: Session, ran: Path) -> Path:

@@ -8,12 +8,12 @@ coding declaration, a build constraint, a pragma. docs/identity.md has the table
 from lib.capture import strings
 from lib.capture.languages import block_comment, comment_openers
 
-# Of longer texts no strings are looked for: the hook has milliseconds.
-MAX_LENGTH = 2 * 1024 * 1024
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Of longer texts no strings are looked for: the hook has milliseconds.
+MAX_LENGTH = 2 * 1024 * 1024
 _WHITE_SPACE = " \t\v\f"
 # Obeyed on the first line of a file, of whatever language.
 _FIRST = ("#!", "#compdef", "#autoload", "#cloud-config", "%&")
@@ -88,7 +88,7 @@ def docstrings(text: str, until: int = MAX_LENGTH) -> "list[tuple[int, int]] | N
         before = outside[outside.rfind("\n") + 1 :]
         if before and not before.isspace() and ("#" in before or '"' in before or "'" in before):
             return None
-        end = at + len(inside) + 6
+        end = at + len(inside) + 2 * len(_DOCSTRING)
         if "\n" in inside:
             if text[end : end + 1].isalnum():
                 return None

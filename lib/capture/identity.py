@@ -44,6 +44,7 @@ def normalise(code: str, language: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
+    # Most lines end in no white space: their last characters tell so at once.
     ends = "".join([line[-1:] for line in lines])
     if any(space in ends for space in _WHITE_SPACE):
         lines = [line.rstrip(_WHITE_SPACE) for line in lines]

@@ -14,6 +14,10 @@ from lib.capture.shell_words import (
     without_prefixes,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # Write to nothing but files that are their words.
 _NAMING = frozenset("sed tee touch truncate".split())
 # End no file at all, and none but those that are their words or lie in these.
@@ -58,7 +62,7 @@ def _joined(base: str, name: str) -> str:
 
 def names_all(command: str, commands: "list[list[str]]") -> bool:
     """Check whether a command, of these simple ones, can change no file but those that it names."""
-    return len(command) <= MAX_LENGTH and all(map(_names_all, commands))
+    return _all_keep_to_names(command, commands, _names_all)
 
 
 def ends_named(command: str, commands: "list[list[str]]", cwd: str) -> bool:
@@ -66,20 +70,30 @@ def ends_named(command: str, commands: "list[list[str]]", cwd: str) -> bool:
 
     And names them so that one can tell which these are, from the directory `cwd`.
     """
+    return _all_keep_to_names(
+        command, commands, lambda program, words: _ends_named(program, words, f"{cwd}/")
+    )
+
+
+def _all_keep_to_names(
+    command: str, commands: "list[list[str]]", keeps: "Callable[[str, list[str]], bool]"
+) -> bool:
+    """Check that each that may write `keeps` to its names, and that the others move nowhere."""
     if len(command) > MAX_LENGTH:
         return False
-    return all(_ends_named(words, f"{cwd}/") for words in commands)
+    for words in commands:
+        program = base_name((without_prefixes(words) or [""])[0])
+        if not may_write(words):
+            if program in _MOVING:
+                return False
+        elif runs_others(words) or not keeps(program, words):
+            return False
+    return True
 
 
-def _names_all(words: "list[str]") -> bool:
-    program, *given = without_prefixes(words) or [""]
-    program = base_name(program)
-    if not may_write(words):
-        return program not in _MOVING
-    if runs_others(words):
-        return False
+def _names_all(program: str, words: "list[str]") -> bool:
     if program in _NAMING:
-        named = [word for word in given if not word.startswith("-")]
+        named = [word for word in without_prefixes(words)[1:] if not word.startswith("-")]
         if program == "sed":
             script, *named = named or [""]
             if not _is_plain(script):
@@ -91,13 +105,8 @@ def _names_all(words: "list[str]") -> bool:
     return _EXPANDED.isdisjoint("".join(named))
 
 
-def _ends_named(words: "list[str]", place: str) -> bool:
-    program, *given = without_prefixes(words) or [""]
-    program = base_name(program)
-    if not may_write(words):
-        return program not in _MOVING
-    if runs_others(words):
-        return False
+def _ends_named(program: str, words: "list[str]", place: str) -> bool:
+    given = without_prefixes(words)[1:]
     if program == "sed":
         return _is_plain(next((word for word in given if not word.startswith("-")), ""))
     if program in _KEEPING or is_reading(program) or program in ("", WRITES):

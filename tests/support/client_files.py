@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+from tests.support.programs import program
+
 
 def npm_client(place: Path, version: str) -> Path:
     """Put npm's client there; the directory that PATH is to name. `ran` is there once it ran."""
     package = place / "lib" / "node_modules" / "@anthropic-ai" / "claude-code"
-    program(package / "cli.js", place)
+    program(package / "cli.js", place / "ran")
     told = {"name": "@anthropic-ai/claude-code", "version": version}
     (package / "package.json").write_text(json.dumps(told))
     return linked(place, package / "cli.js")
@@ -16,14 +18,7 @@ def npm_client(place: Path, version: str) -> Path:
 def native_client(place: Path, version: str) -> Path:
     """Put the native installer's client there, in the same way."""
     file = place / ".local" / "share" / "claude" / "versions" / version
-    return linked(place, program(file, place))
-
-
-def program(path: Path, place: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\ntouch '{place}/ran'\n")
-    path.chmod(0o755)
-    return path
+    return linked(place, program(file, place / "ran"))
 
 
 def linked(place: Path, file: Path) -> Path:

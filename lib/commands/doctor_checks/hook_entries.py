@@ -72,7 +72,8 @@ def registration(site: Site) -> Finding:
             )
             return Finding(SERIOUS, text, _ADD_AGAIN if is_plugin else INSTALL)
     failed = [entry for entry in site.entries if entry.event == hook_command.FAILED]
-    if failed and (found := client_version.version()) and not client_version.tells_of_failures():
+    found = client_version.version() if failed else ()
+    if () < found < client_version.TELLS_OF_FAILURES:
         client, where = ".".join(map(str, found)), failed[0].where
         text = f"Claude Code {client} does not know {hook_command.FAILED}: no hook of {where} runs"
         return Finding(SERIOUS, text, INSTALL)
